@@ -1,0 +1,131 @@
+# make              the library and the shell: build/mql, build/libmql.a, build/libmql.so
+# make demo         the main job on real data, from nothing
+# make check        every quick test; T=name: only those whose name contains it
+# make tidy         format, floors, headers, lengths, exported names, banned calls
+# make bench        speed and recall on real data (docs/benchmarks.md)
+# make fuzz         T=parse: fuzz with clang's libFuzzer for SECONDS
+# make install      PREFIX=/usr/local DESTDIR=; make uninstall takes it away again
+# make clean        remove build/
+# Variables: CC, CFLAGS, BUILD=dir, SAN=address,undefined, T=, PREFIX, DESTDIR
+VERSION := 0.1.0
+SONAME  := 0
+CC      ?= cc
+BUILD   ?= build
+SAN     ?=
+T       ?=
+PREFIX  ?= /usr/local
+DESTDIR ?=
+CFLAGS  ?= -O2 -g
+LEMON   ?= lemon
+RE2C    ?= re2c
+WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+           -Wwrite-strings -Wundef -Wvla -Wpointer-arith -Werror
+# The parser's driver copies unions that GCC cannot follow.
+GENERATED_WARN := -Wall -Wno-unused -Wno-maybe-uninitialized -Werror
+SANITIZE := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all -Wno-maybe-uninitialized)
+HARDEN  := $(if $(SAN),,-D_FORTIFY_SOURCE=2) -fstack-protector-strong
+COMMON  := -std=c11 -D_GNU_SOURCE -Iinclude -Isrc -I$(BUILD)/gen -fPIC \
+           -fvisibility=hidden -pthread -MMD -MP $(HARDEN)
+ALL      = $(COMMON) $(WARN) $(CFLAGS) $(SANITIZE) $(EXTRA)
+LIBS    := -llmdb -lxxhash -lzstd -lroaring -lm -pthread
+
+FLOORS  := base storage index engine
+SOURCES := $(foreach f,$(FLOORS),$(wildcard src/$(f)/*.c src/$(f)/*/*.c))
+GEN     := $(BUILD)/gen/milvusql.o $(BUILD)/gen/milvusql_scan.o
+OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o) $(GEN)
+CLI     := $(patsubst %.c,$(BUILD)/%.o,$(wildcard cli/*.c))
+
+all: $(BUILD)/mql $(BUILD)/libmql.a $(BUILD)/libmql.so $(BUILD)/mql.pc
+
+# ---- the grammar: both outputs land in build/, nothing generated is ever edited
+$(BUILD)/gen/milvusql.c: grammar/milvusql.y
+	@mkdir -p $(@D)
+	$(LEMON) -q -d$(@D) $<
+$(BUILD)/gen/milvusql.h: $(BUILD)/gen/milvusql.c ;
+$(BUILD)/gen/milvusql_scan.c: grammar/milvusql.re $(BUILD)/gen/milvusql.h
+	$(RE2C) -W -Werror --no-generation-date -o $@ $<
+$(BUILD)/gen/%.o: $(BUILD)/gen/%.c
+	$(CC) $(COMMON) $(CFLAGS) $(SANITIZE) $(GENERATED_WARN) -c -o $@ $<
+$(BUILD)/src/engine/sql/%.o: | $(BUILD)/gen/milvusql.h
+
+# ---- compiling: the flags of an instruction set go to its own files only
+$(BUILD)/%_avx2.o: EXTRA = -mavx2 -mfma
+$(BUILD)/%_avx512.o: EXTRA = -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma
+$(BUILD)/src/index/%.o: CFLAGS := $(patsubst -O2,-O3,$(CFLAGS))
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL) -c -o $@ $<
+
+# ---- one object whose hidden names are made local: the host program's names
+# and ours cannot meet, though inside we use short names such as arena_alloc
+$(BUILD)/libmql.a: $(OBJECTS)
+	$(LD) -r -o $(BUILD)/mql_all.o $^
+	objcopy --localize-hidden $(BUILD)/mql_all.o
+	rm -f $@ && $(AR) rcs $@ $(BUILD)/mql_all.o
+$(BUILD)/libmql.so.$(SONAME): $(OBJECTS)
+	$(CC) $(ALL) -shared -Wl,-soname,libmql.so.$(SONAME) -Wl,-z,relro,-z,now -o $@ $^ $(LIBS)
+$(BUILD)/libmql.so: $(BUILD)/libmql.so.$(SONAME)
+	ln -sf $(<F) $@
+$(BUILD)/mql: $(CLI) $(BUILD)/libmql.a
+	$(CC) $(ALL) -o $@ $^ $(LIBS) -ledit
+$(BUILD)/mql.pc: tools/mql.pc.in Makefile
+	@mkdir -p $(@D)
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' $< >$@
+
+# ---- tests
+UNITS := $(sort $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*$(T)*.c tests/property/test_*$(T)*.c tests/recall/test_*$(T)*.c)))
+CRASH := $(sort $(patsubst %.c,$(BUILD)/%,$(wildcard tests/crash/test_*$(T)*.c)))
+$(BUILD)/tests/%: tests/%.c $(OBJECTS)
+	@mkdir -p $(@D)
+	$(CC) $(ALL) -Itests -o $@ $< $(OBJECTS) $(LIBS) -lcmocka
+# LMDB's own calls to the disk pass through the crash tests' file functions.
+WRAP := $(patsubst %,-Wl$(,)--wrap=%,pwrite pwritev fdatasync fsync msync ftruncate open write)
+, := ,
+CRASH_SHARED = $(filter-out tests/crash/test_%,$(wildcard tests/crash/*.c))
+$(CRASH): $(BUILD)/tests/crash/%: tests/crash/%.c $(CRASH_SHARED) $(OBJECTS)
+	@mkdir -p $(@D)
+	$(CC) $(ALL) -Itests $(foreach c,pwrite pwritev fdatasync fsync msync ftruncate open write,-Wl,--wrap=$(c)) -o $@ $< $(CRASH_SHARED) $(OBJECTS) $(patsubst -llmdb,-l:liblmdb.a,$(LIBS)) -lcmocka
+$(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c $(OBJECTS)
+	$(CC) $(ALL) -Itests -o $@ $< tests/fuzz/replay.c $(OBJECTS) $(LIBS)
+$(BUILD)/embed: examples/embed.c $(BUILD)/libmql.a
+	$(CC) $(ALL) -o $@ $^ $(LIBS)
+REPLAYS := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/fuzz_%,$(wildcard tests/fuzz/fuzz_*$(T)*.c))
+tests-built: $(UNITS) $(CRASH) $(REPLAYS) $(BUILD)/embed $(BUILD)/mql
+
+check: deps
+	@$(MAKE) --no-print-directory tests-built
+	@tools/check.sh $(BUILD) "$(T)"
+
+# ---- the rest
+deps:
+	@tools/install-deps
+demo: deps
+	@$(MAKE) --no-print-directory all
+	@examples/fashion/demo.sh $(BUILD)/mql
+tidy: all
+	@tools/tidy.sh $(BUILD)
+bench: all
+	@bench/run.sh $(BUILD)
+SECONDS ?= 60
+fuzz:
+	@tools/fuzz.sh "$(T)" $(SECONDS)
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 755 $(BUILD)/mql $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 $(BUILD)/libmql.a $(DESTDIR)$(PREFIX)/lib/
+	install -m 755 $(BUILD)/libmql.so.$(SONAME) $(DESTDIR)$(PREFIX)/lib/
+	ln -sf libmql.so.$(SONAME) $(DESTDIR)$(PREFIX)/lib/libmql.so
+	install -m 644 $(BUILD)/mql.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig/
+	install -m 644 include/mql.h $(DESTDIR)$(PREFIX)/include/
+	install -m 644 docs/mql.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/mql $(DESTDIR)$(PREFIX)/lib/libmql.a $(DESTDIR)$(PREFIX)/lib/libmql.so* \
+	      $(DESTDIR)$(PREFIX)/lib/pkgconfig/mql.pc $(DESTDIR)$(PREFIX)/include/mql.h $(DESTDIR)$(PREFIX)/share/man/man1/mql.1
+clean:
+	rm -rf $(BUILD)
+help:
+	@sed -n '/^#/!q; s/^# //p' Makefile
+.PHONY: all check tests-built deps demo tidy bench fuzz install uninstall clean help
+.SECONDARY:
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

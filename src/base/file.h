@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * file.h - every call to the disk, the clock, randomness and mappings.
+ *
+ * One table of functions, so that tests can stop the world at any of them, make
+ * any of them fail, or keep unsynced writes apart and lose them. Nothing above
+ * base calls the operating system for files in any other way; LMDB's calls are
+ * led here by the linker in the crash tests (--wrap).
+ *
+ * Each function returns 0 or a positive number, or -errno. The file_*()
+ * functions below turn that into a status with words.
+ */
+#ifndef BASE_FILE_H
+#define BASE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/buffer.h"
+#include "base/status.h"
+
+typedef enum FileMode {
+    FILE_READ,   /* must exist                        */
+    FILE_UPDATE, /* read and write, must exist        */
+    FILE_CREATE, /* read and write, must not exist    */
+    FILE_ENSURE, /* read and write, created if needed */
+} FileMode;
+
+typedef struct Vfs {
+    void *context; /* handed to each function */
+    int (*open)(void *context, const char *path, FileMode mode);
+    int (*close)(void *context, int fd);
+    ssize_t (*pread)(void *context, int fd, void *data, size_t size, uint64_t offset);
+    ssize_t (*pwrite)(void *context, int fd, const void *data, size_t size, uint64_t offset);
+    int (*fdatasync)(void *context, int fd);
+    int (*ftruncate)(void *context, int fd, uint64_t size);
+    int (*allocate)(void *context, int fd, uint64_t offset, uint64_t size);
+    int64_t (*size)(void *context, int fd);
+    int (*rename)(void *context, const char *from, const char *to);
+    int (*unlink)(void *context, const char *path);
+    int (*mkdir)(void *context, const char *path);
+    int (*rmdir)(void *context, const char *path);
+    int (*sync_directory)(void *context, const char *path);
+    /* Names in the directory, each followed by NUL, appended to a Buffer. */
+    int (*list)(void *context, const char *path, Buffer *names);
+    /* 1: there is such a file or directory; 0: no */
+    int (*exists)(void *context, const char *path);
+    /* Whole-file exclusive lock of this open file (OFD); -EAGAIN when held. */
+    int (*lock)(void *context, int fd);
+    int (*map)(void *context, int fd, size_t size, const void **address);
+    int (*unmap)(void *context, const void *address, size_t size);
+    int64_t (*now)(void *context); /* microseconds since 1970, UTC */
+    int (*random)(void *context, void *data, size_t size);
+} Vfs;
+
+/* The operating system's own. */
+extern const Vfs posix_vfs;
+
+/* An open file and the path it came from, for messages. */
+typedef struct File {
+    const Vfs *vfs;
+    int fd;     /* -1: closed */
+    char *path; /* owned */
+} File;
+
+#define FILE_CLOSED {NULL, -1, NULL}
+
+/* Errors name the path and errno: UNDEFINED_FILE, DISK_FULL, IO_ERROR. */
+mql_status file_open(const Vfs *vfs, const char *path, FileMode mode, File *file, Error *err);
+void file_close(File *file);
+/* All of it or an error; a short read is DATA_CORRUPTED "unexpected end of file". */
+mql_status file_read(File *file, void *data, size_t size, uint64_t offset, Error *err);
+mql_status file_write(File *file, const void *data, size_t size, uint64_t offset, Error *err);
+mql_status file_sync(File *file, Error *err);
+mql_status file_truncate(File *file, uint64_t size, Error *err);
+mql_status file_size(File *file, uint64_t *size, Error *err);
+mql_status file_map(File *file, size_t size, const void **address, Error *err);
+void file_unmap(const Vfs *vfs, const void *address, size_t size);
+mql_status file_rename(const Vfs *vfs, const char *from, const char *to, Error *err);
+/* A file that is not there is no error. */
+mql_status file_remove(const Vfs *vfs, const char *path, Error *err);
+mql_status directory_create(const Vfs *vfs, const char *path, Error *err);
+mql_status directory_sync(const Vfs *vfs, const char *path, Error *err);
+bool file_exists(const Vfs *vfs, const char *path);
+/* A failure of an operating system call in words. `errno_value` is positive. */
+mql_status file_error(Error *err, int errno_value, const char *doing, const char *path);
+
+/* "directory/name" in malloc'ed memory, NULL: out of memory. `name` is a name the
+ * engine made: a '/' or ".." in it is refused (NULL). */
+char *path_join(const char *directory, const char *name);
+
+#endif

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * catalog.h - what exists: databases, collections, fields, partitions, indexes.
+ *
+ * Definitions are immutable once published and counted by reference: a change copies the
+ * definition, changes the copy and publishes it with a commit. Grants, plans and files refer
+ * to objects by id; ids are never used twice in a database directory.
+ */
+#ifndef ENGINE_CATALOG_CATALOG_H
+#define ENGINE_CATALOG_CATALOG_H
+
+#include <stdatomic.h>
+
+#include "base/arena.h"
+#include "engine/value/value.h"
+#include "index/index.h"
+
+#define FIELDS_MOST 64u
+#define VECTOR_FIELDS_MOST 10u
+#define PARTITIONS_MOST 1024u
+#define DYNAMIC_FIELD_NAME "$meta"
+#define DEFAULT_DATABASE_NAME "default"
+#define DEFAULT_PARTITION_NAME "_default"
+
+typedef struct Field {
+    uint32_t id; /* unique in its collection for ever */
+    char *name;
+    Type type;
+    bool is_primary;
+    bool is_auto_id;
+    bool is_nullable;
+    bool is_partition_key;
+    bool is_clustering_key;
+    bool is_dynamic;     /* the $meta field */
+    bool has_default;
+    Value default_value; /* of the field's type, may be NULL */
+    char *comment;       /* "" when none */
+} Field;
+
+typedef struct Partition {
+    uint64_t id;
+    char *name;
+    bool is_loaded;
+} Partition;
+
+typedef struct IndexDefinition {
+    uint64_t id;
+    char *name;
+    uint32_t field; /* id */
+    const IndexKind *kind;
+    bool is_auto;   /* was asked for as AUTOINDEX or without USING */
+    Metric metric;  /* vector kinds */
+    IndexOptions options;
+} IndexDefinition;
+
+/* A property as it was given: "collection.ttl.seconds" = "86400". */
+typedef struct Property {
+    char *name;
+    char *value;
+} Property;
+
+typedef struct Collection {
+    atomic_uint references;
+    Arena arena; /* holds everything below */
+    uint64_t id;
+    uint64_t database; /* id */
+    char *name;
+    char *comment;
+    Field *fields; /* in order of definition, $meta last */
+    uint32_t field_count;
+    uint32_t next_field_id;
+    Partition *partitions; /* the default one first */
+    uint32_t partition_count;
+    IndexDefinition *indexes;
+    uint32_t index_count;
+    Property *properties;
+    uint32_t property_count;
+    uint32_t primary; /* position of the key in fields */
+    bool is_loaded;
+    bool has_partition_key; /* rows go to partitions by hash of the key field */
+    uint64_t flushed;       /* rows of commits up to this sequence number are in sealed segments */
+    int64_t next_auto_id;   /* as of `flushed` */
+} Collection;
+
+typedef struct DatabaseDefinition {
+    uint64_t id;
+    char *name;
+    Property *properties;
+    uint32_t property_count;
+} DatabaseDefinition;
+
+/* An empty one with one reference and an arena, to be filled before it is published. */
+mql_status collection_create(Collection **collection, Error *err);
+/* A copy to change. */
+mql_status collection_copy(const Collection *collection, Collection **copy, Error *err);
+Collection *collection_retain(const Collection *collection);
+void collection_release(Collection *collection); /* NULL is allowed */
+
+/* Exact spelling first, then any case if only one fits: position, -1 none, -2 ambiguous. */
+int32_t collection_find_field(const Collection *collection, Slice name);
+int32_t collection_find_field_id(const Collection *collection, uint32_t id);
+int32_t collection_find_partition(const Collection *collection, Slice name);
+int32_t collection_find_partition_id(const Collection *collection, uint64_t id);
+int32_t collection_find_index(const Collection *collection, Slice name);
+/* Value of a property, NULL when not set. */
+const char *collection_property(const Collection *collection, const char *name);
+
+/* The stored form (docs/format/catalog.md), and back; decoding checks everything. */
+void collection_encode(Buffer *out, const Collection *collection);
+mql_status collection_decode(Slice bytes, Collection **collection, Error *err);
+
+/*
+ * Names close to a misspelt one, for hints: the best candidate within edit distance 2 (and less
+ * than the name's length), or -1. Case does not count.
+ */
+int32_t name_closest(Slice wanted, const Slice *names, uint32_t count);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * meta.h - the catalogue's key-value store: LMDB with a checksum around each value.
+ *
+ * LMDB 0.9 has no checksums of its own: every value is framed {XXH3 keyed with database id and
+ * key, applied sequence number} and refused when it does not verify. Never MDB_WRITEMAP,
+ * MDB_NOSYNC, DUPSORT. A failed commit makes the store dead until it is opened again.
+ *
+ * Keys are short texts such as "collection/12"; values small (below 1 MiB).
+ */
+#ifndef STORAGE_META_H
+#define STORAGE_META_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/file.h"
+#include "base/status.h"
+
+typedef struct Meta Meta;
+
+/* Open or create the store in `directory`. `database_id` OUT: the random id made when the
+ * database was created; `applied` OUT: sequence number of the last commit applied. */
+mql_status meta_open(const Vfs *vfs, const char *directory, Meta **meta,
+                     uint64_t *database_id, uint64_t *applied, Error *err);
+void meta_close(Meta *meta);
+
+/* Call `each` for every key that starts with `prefix`, in byte order. */
+mql_status meta_each(Meta *meta, const char *prefix,
+                     mql_status (*each)(void *context, Slice key, Slice value, Error *err),
+                     void *context, Error *err);
+
+/* A list of puts and deletes, as it travels in a WAL record. */
+typedef struct MetaChanges {
+    Buffer bytes; /* encoded; see meta_change_put() */
+    uint32_t count;
+} MetaChanges;
+
+#define META_CHANGES_INIT {BUFFER_INIT, 0}
+
+void meta_changes_free(MetaChanges *changes);
+void meta_change_put(MetaChanges *changes, const char *key, Slice value);
+void meta_change_delete(MetaChanges *changes, const char *key);
+
+/* Apply the encoded changes and set the applied sequence number, in one durable LMDB
+ * transaction. Applying them again changes nothing. */
+mql_status meta_apply(Meta *meta, Slice changes, uint64_t sequence, Error *err);
+
+#endif
