@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * distance.h - distances between two vectors, one table per instruction set.
+ *
+ * Code above this line calls `distance_table()->l2_f32(...)` and knows no
+ * instruction set. Each distance_<set>.c is compiled with flags of its own and
+ * exports one table; distance_select.c is compiled with none and picks one.
+ *
+ * Rules of every function: any length from 0, no alignment needed, never reads
+ * past the length. Two vectors give the same bits whether they go through the
+ * function for one row or the one for four. The integer functions give the same
+ * number in every table; the float ones agree to a few units in the last place
+ * of the sum of absolute values (test_kernels.c has the tolerance).
+ */
+#ifndef INDEX_KERNELS_DISTANCE_H
+#define INDEX_KERNELS_DISTANCE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct DistanceTable {
+    const char *name; /* "scalar", "avx2", ...: what MQL_SIMD accepts */
+
+    /* Sum of squared differences. */
+    float (*l2_f32)(const float *a, const float *b, size_t dim);
+
+    /* Sum of products. */
+    float (*dot_f32)(const float *a, const float *b, size_t dim);
+
+    /* Sum of products of `a` and `b`; `*square` is that of `b` with itself. */
+    float (*dot_square_f32)(const float *a, const float *b, size_t dim,
+                            float *square);
+
+    /* The first two for four rows at once. */
+    void (*l2_f32_4)(const float *a, const float *const rows[4], size_t dim,
+                     float distances[4]);
+    void (*dot_f32_4)(const float *a, const float *const rows[4], size_t dim,
+                      float products[4]);
+
+    /* Sum of squared differences of codes from 0 to 127; at most 2^17 of them.
+     */
+    uint32_t (*l2_u7)(const uint8_t *a, const uint8_t *b, size_t size);
+
+    /* Sum of products of codes from -127 to 127; at most 2^17 of them. */
+    int32_t (*dot_i8)(const int8_t *a, const int8_t *b, size_t size);
+} DistanceTable;
+
+extern const DistanceTable distance_scalar;
+#if defined(__x86_64__)
+extern const DistanceTable distance_avx2;
+extern const DistanceTable distance_avx512;
+#endif
+
+/* The best table this processor runs, or the one named by `wanted` ("avx2");
+ * NULL when `wanted` is unknown or cannot run here. */
+const DistanceTable *distance_select(const char *wanted);
+
+/* The table of this process: the one the environment variable MQL_SIMD names
+ * where that can run, else the best. Chosen at the first call; thread-safe. */
+const DistanceTable *distance_table(void);
+
+#endif

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * distance_avx2.c - 256-bit vectors; compiled with -mavx2 -mfma, reached only
+ * after a check.
+ *
+ * Each row has two running sums, for one row as for four, so that both give the
+ * same bits. The last elements are loaded under a mask. Codes are multiplied in
+ * pairs into 16 bits: 2 * 127 * 127 fits.
+ */
+#include "index/kernels/distance.h"
+
+#include <immintrin.h>
+
+static float
+sum_f32(__m256 v)
+{
+    __m128 half =
+        _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+    half = _mm_add_ps(half, _mm_movehl_ps(half, half));
+    half = _mm_add_ss(half, _mm_movehdup_ps(half));
+    return _mm_cvtss_f32(half);
+}
+
+static int32_t
+sum_i32(__m256i v)
+{
+    __m128i half = _mm_add_epi32(_mm256_castsi256_si128(v),
+                                 _mm256_extracti128_si256(v, 1));
+    half = _mm_add_epi32(half, _mm_shuffle_epi32(half, 0x4e));
+    half = _mm_add_epi32(half, _mm_shuffle_epi32(half, 0xb1));
+    return _mm_cvtsi128_si32(half);
+}
+
+/* The mask of the first `count` of 8 elements. */
+static __m256i
+mask_of(size_t count)
+{
+    const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)count), lanes);
+}
+
+static __m256
+add_l2(__m256 a, __m256 b, __m256 sum)
+{
+    __m256 difference = _mm256_sub_ps(a, b);
+    return _mm256_fmadd_ps(difference, difference, sum);
+}
+
+static float
+l2_f32(const float *a, const float *b, size_t dim)
+{
+    __m256 even = _mm256_setzero_ps(), odd = _mm256_setzero_ps();
+    size_t i = 0;
+    for (; i + 16 <= dim; i += 16) {
+        even = add_l2(_mm256_loadu_ps(a + i), _mm256_loadu_ps(b + i), even);
+        odd =
+            add_l2(_mm256_loadu_ps(a + i + 8), _mm256_loadu_ps(b + i + 8), odd);
+    }
+    for (; i < dim; i += 8) {
+        __m256i mask = mask_of(dim - i);
+        even = add_l2(_mm256_maskload_ps(a + i, mask),
+                      _mm256_maskload_ps(b + i, mask), even);
+    }
+    return sum_f32(_mm256_add_ps(even, odd));
+}
+
+static float
+dot_f32(const float *a, const float *b, size_t dim)
+{
+    __m256 even = _mm256_setzero_ps(), odd = _mm256_setzero_ps();
+    size_t i = 0;
+    for (; i + 16 <= dim; i += 16) {
+        even = _mm256_fmadd_ps(_mm256_loadu_ps(a + i), _mm256_loadu_ps(b + i),
+                               even);
+        odd = _mm256_fmadd_ps(_mm256_loadu_ps(a + i + 8),
+                              _mm256_loadu_ps(b + i + 8), odd);
+    }
+    for (; i < dim; i += 8) {
+        __m256i mask = mask_of(dim - i);
+        even = _mm256_fmadd_ps(_mm256_maskload_ps(a + i, mask),
+                               _mm256_maskload_ps(b + i, mask), even);
+    }
+    return sum_f32(_mm256_add_ps(even, odd));
+}
+
+static float
+dot_square_f32(const float *a, const float *b, size_t dim, float *square)
+{
+    __m256 even = _mm256_setzero_ps(), odd = _mm256_setzero_ps();
+    __m256 square_even = even, square_odd = odd;
+    size_t i = 0;
+    for (; i + 16 <= dim; i += 16) {
+        __m256 first = _mm256_loadu_ps(b + i);
+        __m256 second = _mm256_loadu_ps(b + i + 8);
+        even = _mm256_fmadd_ps(_mm256_loadu_ps(a + i), first, even);
+        odd = _mm256_fmadd_ps(_mm256_loadu_ps(a + i + 8), second, odd);
+        square_even = _mm256_fmadd_ps(first, first, square_even);
+        square_odd = _mm256_fmadd_ps(second, second, square_odd);
+    }
+    for (; i < dim; i += 8) {
+        __m256i mask = mask_of(dim - i);
+        __m256 last = _mm256_maskload_ps(b + i, mask);
+        even = _mm256_fmadd_ps(_mm256_maskload_ps(a + i, mask), last, even);
+        square_even = _mm256_fmadd_ps(last, last, square_even);
+    }
+    *square = sum_f32(_mm256_add_ps(square_even, square_odd));
+    return sum_f32(_mm256_add_ps(even, odd));
+}
+
+static void
+l2_f32_4(const float *a, const float *const rows[4], size_t dim,
+         float distances[4])
+{
+    __m256 even[4], odd[4];
+    for (size_t row = 0; row < 4; row++)
+        even[row] = odd[row] = _mm256_setzero_ps();
+    size_t i = 0;
+    for (; i + 16 <= dim; i += 16) {
+        __m256 first = _mm256_loadu_ps(a + i);
+        __m256 second = _mm256_loadu_ps(a + i + 8);
+        for (size_t row = 0; row < 4; row++) {
+            const float *b = rows[row] + i;
+            even[row] = add_l2(first, _mm256_loadu_ps(b), even[row]);
+            odd[row] = add_l2(second, _mm256_loadu_ps(b + 8), odd[row]);
+        }
+    }
+    for (; i < dim; i += 8) {
+        __m256i mask = mask_of(dim - i);
+        __m256 last = _mm256_maskload_ps(a + i, mask);
+        for (size_t row = 0; row < 4; row++)
+            even[row] = add_l2(last, _mm256_maskload_ps(rows[row] + i, mask),
+                               even[row]);
+    }
+    for (size_t row = 0; row < 4; row++)
+        distances[row] = sum_f32(_mm256_add_ps(even[row], odd[row]));
+}
+
+static void
+dot_f32_4(const float *a, const float *const rows[4], size_t dim,
+          float products[4])
+{
+    __m256 even[4], odd[4];
+    for (size_t row = 0; row < 4; row++)
+        even[row] = odd[row] = _mm256_setzero_ps();
+    size_t i = 0;
+    for (; i + 16 <= dim; i += 16) {
+        __m256 first = _mm256_loadu_ps(a + i);
+        __m256 second = _mm256_loadu_ps(a + i + 8);
+        for (size_t row = 0; row < 4; row++) {
+            const float *b = rows[row] + i;
+            even[row] = _mm256_fmadd_ps(first, _mm256_loadu_ps(b), even[row]);
+            odd[row] =
+                _mm256_fmadd_ps(second, _mm256_loadu_ps(b + 8), odd[row]);
+        }
+    }
+    for (; i < dim; i += 8) {
+        __m256i mask = mask_of(dim - i);
+        __m256 last = _mm256_maskload_ps(a + i, mask);
+        for (size_t row = 0; row < 4; row++)
+            even[row] = _mm256_fmadd_ps(
+                last, _mm256_maskload_ps(rows[row] + i, mask), even[row]);
+    }
+    for (size_t row = 0; row < 4; row++)
+        products[row] = sum_f32(_mm256_add_ps(even[row], odd[row]));
+}
+
+static uint32_t
+l2_u7(const uint8_t *a, const uint8_t *b, size_t size)
+{
+    const __m256i ones = _mm256_set1_epi16(1);
+    __m256i sum = _mm256_setzero_si256();
+    size_t i = 0;
+    for (; i + 32 <= size; i += 32) {
+        __m256i difference =
+            _mm256_sub_epi8(_mm256_loadu_si256((const __m256i *)(a + i)),
+                            _mm256_loadu_si256((const __m256i *)(b + i)));
+        difference = _mm256_abs_epi8(difference);
+        __m256i pairs = _mm256_maddubs_epi16(difference, difference);
+        sum = _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, ones));
+    }
+    uint32_t total = (uint32_t)sum_i32(sum);
+    for (; i < size; i++) {
+        int32_t difference = (int32_t)a[i] - (int32_t)b[i];
+        total += (uint32_t)(difference * difference);
+    }
+    return total;
+}
+
+static int32_t
+dot_i8(const int8_t *a, const int8_t *b, size_t size)
+{
+    const __m256i ones = _mm256_set1_epi16(1);
+    __m256i sum = _mm256_setzero_si256();
+    size_t i = 0;
+    for (; i + 32 <= size; i += 32) {
+        __m256i first = _mm256_loadu_si256((const __m256i *)(a + i));
+        __m256i second = _mm256_loadu_si256((const __m256i *)(b + i));
+        __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(first),
+                                             _mm256_sign_epi8(second, first));
+        sum = _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, ones));
+    }
+    int32_t total = sum_i32(sum);
+    for (; i < size; i++)
+        total += (int32_t)a[i] * (int32_t)b[i];
+    return total;
+}
+
+const DistanceTable distance_avx2 = {
+    .name = "avx2",
+    .l2_f32 = l2_f32,
+    .dot_f32 = dot_f32,
+    .dot_square_f32 = dot_square_f32,
+    .l2_f32_4 = l2_f32_4,
+    .dot_f32_4 = dot_f32_4,
+    .l2_u7 = l2_u7,
+    .dot_i8 = dot_i8,
+};

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * distance_avx512.c - 512-bit vectors; compiled with -mavx512f, bw, dq and vl,
+ * reached only after a check.
+ *
+ * As in distance_avx2.c each row has two running sums and the last elements are
+ * loaded under a mask.
+ */
+#include "index/kernels/distance.h"
+
+#include <immintrin.h>
+
+/* The mask of the first `count` of 16 elements. */
+static __mmask16
+mask_of(size_t count)
+{
+    return count >= 16 ? (__mmask16)0xffff : (__mmask16)((1u << count) - 1);
+}
+
+/* The mask of the first `count` of 64 bytes. */
+static __mmask64
+byte_mask_of(size_t count)
+{
+    return count >= 64 ? ~(__mmask64)0 : ((__mmask64)1 << count) - 1;
+}
+
+static __m512
+add_l2(__m512 a, __m512 b, __m512 sum)
+{
+    __m512 difference = _mm512_sub_ps(a, b);
+    return _mm512_fmadd_ps(difference, difference, sum);
+}
+
+static float
+l2_f32(const float *a, const float *b, size_t dim)
+{
+    __m512 even = _mm512_setzero_ps(), odd = _mm512_setzero_ps();
+    size_t i = 0;
+    for (; i + 32 <= dim; i += 32) {
+        even = add_l2(_mm512_loadu_ps(a + i), _mm512_loadu_ps(b + i), even);
+        odd = add_l2(_mm512_loadu_ps(a + i + 16), _mm512_loadu_ps(b + i + 16),
+                     odd);
+    }
+    for (; i < dim; i += 16) {
+        __mmask16 mask = mask_of(dim - i);
+        even = add_l2(_mm512_maskz_loadu_ps(mask, a + i),
+                      _mm512_maskz_loadu_ps(mask, b + i), even);
+    }
+    return _mm512_reduce_add_ps(_mm512_add_ps(even, odd));
+}
+
+static float
+dot_f32(const float *a, const float *b, size_t dim)
+{
+    __m512 even = _mm512_setzero_ps(), odd = _mm512_setzero_ps();
+    size_t i = 0;
+    for (; i + 32 <= dim; i += 32) {
+        even = _mm512_fmadd_ps(_mm512_loadu_ps(a + i), _mm512_loadu_ps(b + i),
+                               even);
+        odd = _mm512_fmadd_ps(_mm512_loadu_ps(a + i + 16),
+                              _mm512_loadu_ps(b + i + 16), odd);
+    }
+    for (; i < dim; i += 16) {
+        __mmask16 mask = mask_of(dim - i);
+        even = _mm512_fmadd_ps(_mm512_maskz_loadu_ps(mask, a + i),
+                               _mm512_maskz_loadu_ps(mask, b + i), even);
+    }
+    return _mm512_reduce_add_ps(_mm512_add_ps(even, odd));
+}
+
+static float
+dot_square_f32(const float *a, const float *b, size_t dim, float *square)
+{
+    __m512 even = _mm512_setzero_ps(), odd = _mm512_setzero_ps();
+    __m512 square_even = even, square_odd = odd;
+    size_t i = 0;
+    for (; i + 32 <= dim; i += 32) {
+        __m512 first = _mm512_loadu_ps(b + i);
+        __m512 second = _mm512_loadu_ps(b + i + 16);
+        even = _mm512_fmadd_ps(_mm512_loadu_ps(a + i), first, even);
+        odd = _mm512_fmadd_ps(_mm512_loadu_ps(a + i + 16), second, odd);
+        square_even = _mm512_fmadd_ps(first, first, square_even);
+        square_odd = _mm512_fmadd_ps(second, second, square_odd);
+    }
+    for (; i < dim; i += 16) {
+        __mmask16 mask = mask_of(dim - i);
+        __m512 last = _mm512_maskz_loadu_ps(mask, b + i);
+        even = _mm512_fmadd_ps(_mm512_maskz_loadu_ps(mask, a + i), last, even);
+        square_even = _mm512_fmadd_ps(last, last, square_even);
+    }
+    *square = _mm512_reduce_add_ps(_mm512_add_ps(square_even, square_odd));
+    return _mm512_reduce_add_ps(_mm512_add_ps(even, odd));
+}
+
+static void
+l2_f32_4(const float *a, const float *const rows[4], size_t dim,
+         float distances[4])
+{
+    __m512 even[4], odd[4];
+    for (size_t row = 0; row < 4; row++)
+        even[row] = odd[row] = _mm512_setzero_ps();
+    size_t i = 0;
+    for (; i + 32 <= dim; i += 32) {
+        __m512 first = _mm512_loadu_ps(a + i);
+        __m512 second = _mm512_loadu_ps(a + i + 16);
+        for (size_t row = 0; row < 4; row++) {
+            const float *b = rows[row] + i;
+            even[row] = add_l2(first, _mm512_loadu_ps(b), even[row]);
+            odd[row] = add_l2(second, _mm512_loadu_ps(b + 16), odd[row]);
+        }
+    }
+    for (; i < dim; i += 16) {
+        __mmask16 mask = mask_of(dim - i);
+        __m512 last = _mm512_maskz_loadu_ps(mask, a + i);
+        for (size_t row = 0; row < 4; row++)
+            even[row] = add_l2(last, _mm512_maskz_loadu_ps(mask, rows[row] + i),
+                               even[row]);
+    }
+    for (size_t row = 0; row < 4; row++)
+        distances[row] =
+            _mm512_reduce_add_ps(_mm512_add_ps(even[row], odd[row]));
+}
+
+static void
+dot_f32_4(const float *a, const float *const rows[4], size_t dim,
+          float products[4])
+{
+    __m512 even[4], odd[4];
+    for (size_t row = 0; row < 4; row++)
+        even[row] = odd[row] = _mm512_setzero_ps();
+    size_t i = 0;
+    for (; i + 32 <= dim; i += 32) {
+        __m512 first = _mm512_loadu_ps(a + i);
+        __m512 second = _mm512_loadu_ps(a + i + 16);
+        for (size_t row = 0; row < 4; row++) {
+            const float *b = rows[row] + i;
+            even[row] = _mm512_fmadd_ps(first, _mm512_loadu_ps(b), even[row]);
+            odd[row] =
+                _mm512_fmadd_ps(second, _mm512_loadu_ps(b + 16), odd[row]);
+        }
+    }
+    for (; i < dim; i += 16) {
+        __mmask16 mask = mask_of(dim - i);
+        __m512 last = _mm512_maskz_loadu_ps(mask, a + i);
+        for (size_t row = 0; row < 4; row++)
+            even[row] = _mm512_fmadd_ps(
+                last, _mm512_maskz_loadu_ps(mask, rows[row] + i), even[row]);
+    }
+    for (size_t row = 0; row < 4; row++)
+        products[row] =
+            _mm512_reduce_add_ps(_mm512_add_ps(even[row], odd[row]));
+}
+
+static uint32_t
+l2_u7(const uint8_t *a, const uint8_t *b, size_t size)
+{
+    const __m512i ones = _mm512_set1_epi16(1);
+    __m512i sum = _mm512_setzero_si512();
+    for (size_t i = 0; i < size; i += 64) {
+        __mmask64 mask = byte_mask_of(size - i);
+        __m512i difference = _mm512_abs_epi8(
+            _mm512_sub_epi8(_mm512_maskz_loadu_epi8(mask, a + i),
+                            _mm512_maskz_loadu_epi8(mask, b + i)));
+        __m512i pairs = _mm512_maddubs_epi16(difference, difference);
+        sum = _mm512_add_epi32(sum, _mm512_madd_epi16(pairs, ones));
+    }
+    return (uint32_t)_mm512_reduce_add_epi32(sum);
+}
+
+static int32_t
+dot_i8(const int8_t *a, const int8_t *b, size_t size)
+{
+    const __m512i ones = _mm512_set1_epi16(1);
+    const __m512i zero = _mm512_setzero_si512();
+    __m512i sum = zero;
+    for (size_t i = 0; i < size; i += 64) {
+        __mmask64 mask = byte_mask_of(size - i);
+        __m512i first = _mm512_maskz_loadu_epi8(mask, a + i);
+        __m512i second = _mm512_maskz_loadu_epi8(mask, b + i);
+        second = _mm512_mask_sub_epi8(second, _mm512_movepi8_mask(first), zero,
+                                      second);
+        __m512i pairs = _mm512_maddubs_epi16(_mm512_abs_epi8(first), second);
+        sum = _mm512_add_epi32(sum, _mm512_madd_epi16(pairs, ones));
+    }
+    return _mm512_reduce_add_epi32(sum);
+}
+
+const DistanceTable distance_avx512 = {
+    .name = "avx512",
+    .l2_f32 = l2_f32,
+    .dot_f32 = dot_f32,
+    .dot_square_f32 = dot_square_f32,
+    .l2_f32_4 = l2_f32_4,
+    .dot_f32_4 = dot_f32_4,
+    .l2_u7 = l2_u7,
+    .dot_i8 = dot_i8,
+};

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * distance_scalar.c - plain C: the reference the other tables are tested
+ * against, and what runs on processors without a table of their own.
+ *
+ * Sums are kept in eight lanes, which is both more exact than one running sum
+ * and a shape compilers turn into whatever vectors the baseline has.
+ */
+#include "index/kernels/distance.h"
+
+#define LANES 8
+
+static float
+sum_lanes(const float lanes[LANES])
+{
+    float sum = 0.0f;
+    for (size_t i = 0; i < LANES / 2; i++)
+        sum += lanes[i] + lanes[i + LANES / 2];
+    return sum;
+}
+
+static float
+l2_f32(const float *a, const float *b, size_t dim)
+{
+    float lanes[LANES] = {0};
+    size_t i = 0;
+    for (; i + LANES <= dim; i += LANES) {
+        for (size_t lane = 0; lane < LANES; lane++) {
+            float difference = a[i + lane] - b[i + lane];
+            lanes[lane] += difference * difference;
+        }
+    }
+    for (size_t lane = 0; i < dim; i++, lane++) {
+        float difference = a[i] - b[i];
+        lanes[lane] += difference * difference;
+    }
+    return sum_lanes(lanes);
+}
+
+static float
+dot_f32(const float *a, const float *b, size_t dim)
+{
+    float lanes[LANES] = {0};
+    size_t i = 0;
+    for (; i + LANES <= dim; i += LANES)
+        for (size_t lane = 0; lane < LANES; lane++)
+            lanes[lane] += a[i + lane] * b[i + lane];
+    for (size_t lane = 0; i < dim; i++, lane++)
+        lanes[lane] += a[i] * b[i];
+    return sum_lanes(lanes);
+}
+
+static float
+dot_square_f32(const float *a, const float *b, size_t dim, float *square)
+{
+    *square = dot_f32(b, b, dim);
+    return dot_f32(a, b, dim);
+}
+
+static void
+l2_f32_4(const float *a, const float *const rows[4], size_t dim,
+         float distances[4])
+{
+    for (size_t row = 0; row < 4; row++)
+        distances[row] = l2_f32(a, rows[row], dim);
+}
+
+static void
+dot_f32_4(const float *a, const float *const rows[4], size_t dim,
+          float products[4])
+{
+    for (size_t row = 0; row < 4; row++)
+        products[row] = dot_f32(a, rows[row], dim);
+}
+
+static uint32_t
+l2_u7(const uint8_t *a, const uint8_t *b, size_t size)
+{
+    uint32_t sum = 0;
+    for (size_t i = 0; i < size; i++) {
+        int32_t difference = (int32_t)a[i] - (int32_t)b[i];
+        sum += (uint32_t)(difference * difference);
+    }
+    return sum;
+}
+
+static int32_t
+dot_i8(const int8_t *a, const int8_t *b, size_t size)
+{
+    int32_t sum = 0;
+    for (size_t i = 0; i < size; i++)
+        sum += (int32_t)a[i] * (int32_t)b[i];
+    return sum;
+}
+
+const DistanceTable distance_scalar = {
+    .name = "scalar",
+    .l2_f32 = l2_f32,
+    .dot_f32 = dot_f32,
+    .dot_square_f32 = dot_square_f32,
+    .l2_f32_4 = l2_f32_4,
+    .dot_f32_4 = dot_f32_4,
+    .l2_u7 = l2_u7,
+    .dot_i8 = dot_i8,
+};

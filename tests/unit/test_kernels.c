@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_kernels.c - every distance table against the scalar one.
+ *
+ * Tolerance of the float functions: 1e-6 of the sum of absolute terms for each
+ * 16 elements (at least 1e-6), which is a few units in the last place of a sum
+ * taken in any order. The integer functions must be equal.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "index/kernels/distance.h"
+
+#define LONGEST 5000
+
+static const char *const names[] = {"scalar", "avx2", "avx512"};
+
+static uint64_t
+next_random(uint64_t *seed)
+{
+    *seed ^= *seed << 13, *seed ^= *seed >> 7, *seed ^= *seed << 17;
+    return *seed;
+}
+
+static float
+random_float(uint64_t *seed)
+{
+    return (float)(next_random(seed) % 20001) / 10000.0f - 1.0f;
+}
+
+/* Blocks of exactly the needed size, so that ASan sees a read past the end. */
+typedef struct Rows {
+    float *a;
+    float *rows[4];
+    uint8_t *codes[2];
+    int8_t *signed_codes[2];
+} Rows;
+
+static Rows
+rows_new(size_t dim, uint64_t *seed)
+{
+    Rows rows;
+    rows.a = malloc(dim * sizeof(float));
+    for (size_t i = 0; i < dim; i++)
+        rows.a[i] = random_float(seed);
+    for (size_t row = 0; row < 4; row++) {
+        rows.rows[row] = malloc(dim * sizeof(float));
+        for (size_t i = 0; i < dim; i++)
+            rows.rows[row][i] = random_float(seed);
+    }
+    for (size_t row = 0; row < 2; row++) {
+        rows.codes[row] = malloc(dim);
+        rows.signed_codes[row] = malloc(dim);
+        for (size_t i = 0; i < dim; i++) {
+            rows.codes[row][i] = (uint8_t)(next_random(seed) % 128);
+            rows.signed_codes[row][i] =
+                (int8_t)((int)(next_random(seed) % 255) - 127);
+        }
+    }
+    return rows;
+}
+
+static void
+rows_free(Rows *rows)
+{
+    free(rows->a);
+    for (size_t row = 0; row < 4; row++)
+        free(rows->rows[row]);
+    for (size_t row = 0; row < 2; row++) {
+        free(rows->codes[row]);
+        free(rows->signed_codes[row]);
+    }
+}
+
+static void
+check_close(float actual, double expected, double absolute_sum, size_t dim)
+{
+    double tolerance = 1e-6 * (1.0 + (double)dim / 16.0) * absolute_sum + 1e-12;
+    double difference = (double)actual - expected;
+    if (difference < -tolerance || difference > tolerance)
+        fail_msg("dim %zu: %.9g, not %.9g", dim, (double)actual, expected);
+}
+
+static void
+check_floats(const DistanceTable *table, const Rows *rows, size_t dim)
+{
+    const float *const four[4] = {rows->rows[0], rows->rows[1], rows->rows[2],
+                                  rows->rows[3]};
+    float distances[4], products[4];
+    table->l2_f32_4(rows->a, four, dim, distances);
+    table->dot_f32_4(rows->a, four, dim, products);
+    for (size_t row = 0; row < 4; row++) {
+        double l2 = 0, dot = 0, absolute = 0, square = 0;
+        for (size_t i = 0; i < dim; i++) {
+            double a = rows->a[i], b = four[row][i];
+            l2 += (a - b) * (a - b);
+            dot += a * b;
+            absolute += a * b < 0 ? -a * b : a * b;
+            square += b * b;
+        }
+        float actual = table->l2_f32(rows->a, four[row], dim);
+        check_close(actual, l2, l2, dim);
+        assert_true(actual == distances[row]);
+        actual = table->dot_f32(rows->a, four[row], dim);
+        check_close(actual, dot, absolute, dim);
+        assert_true(actual == products[row]);
+        float actual_square = -1.0f;
+        actual = table->dot_square_f32(rows->a, four[row], dim, &actual_square);
+        check_close(actual, dot, absolute, dim);
+        check_close(actual_square, square, square, dim);
+    }
+}
+
+static void
+check_codes(const DistanceTable *table, const Rows *rows, size_t dim)
+{
+    assert_int_equal(
+        table->l2_u7(rows->codes[0], rows->codes[1], dim),
+        distance_scalar.l2_u7(rows->codes[0], rows->codes[1], dim));
+    assert_int_equal(
+        table->dot_i8(rows->signed_codes[0], rows->signed_codes[1], dim),
+        distance_scalar.dot_i8(rows->signed_codes[0], rows->signed_codes[1],
+                               dim));
+}
+
+static void
+test_tables_agree(void **state)
+{
+    (void)state;
+    static const size_t long_ones[] = {100, 128, 255, 784, 1536, 1537, LONGEST};
+    uint64_t seed = 42;
+    for (size_t n = 0; n < 68 + sizeof long_ones / sizeof long_ones[0]; n++) {
+        size_t dim = n < 68 ? n : long_ones[n - 68];
+        Rows rows = rows_new(dim, &seed);
+        for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+            const DistanceTable *table = distance_select(names[i]);
+            if (table == NULL)
+                continue; /* this processor has not got it */
+            check_floats(table, &rows, dim);
+            check_codes(table, &rows, dim);
+        }
+        rows_free(&rows);
+    }
+}
+
+/* The largest codes the rules allow must not wrap around. */
+static void
+test_extreme_codes(void **state)
+{
+    (void)state;
+    enum { SIZE = 131072 };
+    uint8_t *low = calloc(SIZE, 1), *high = malloc(SIZE);
+    int8_t *minus = malloc(SIZE);
+    memset(high, 127, SIZE);
+    memset(minus, -127, SIZE);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const DistanceTable *table = distance_select(names[i]);
+        if (table == NULL)
+            continue;
+        assert_int_equal(table->l2_u7(low, high, SIZE), 127u * 127u * SIZE);
+        assert_int_equal(table->l2_u7(high, low, SIZE), 127u * 127u * SIZE);
+        assert_int_equal(table->dot_i8(minus, minus, SIZE), 127 * 127 * SIZE);
+        assert_int_equal(table->dot_i8((const int8_t *)high, minus, SIZE),
+                         -127 * 127 * SIZE);
+    }
+    free(low);
+    free(high);
+    free(minus);
+}
+
+static void
+test_select(void **state)
+{
+    (void)state;
+    assert_null(distance_select("no such set"));
+    assert_ptr_equal(distance_select("scalar"), &distance_scalar);
+    assert_non_null(distance_select(NULL));
+    const DistanceTable *table = distance_table();
+    assert_ptr_equal(table, distance_table());
+    const char *wanted = getenv("MQL_SIMD");
+    if (wanted != NULL && distance_select(wanted) != NULL)
+        assert_string_equal(table->name, wanted);
+    else
+        assert_ptr_equal(table, distance_select(NULL));
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_tables_agree),
+        cmocka_unit_test(test_extreme_codes),
+        cmocka_unit_test(test_select),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
