@@ -2,11 +2,12 @@
 /*
  * column.h - values in batches: how the executor and expressions see data.
  *
- * A column holds `count` values (the batch knows the count) in one of four physical forms
- * (type_physical): whatever the field's width on disk, integers are int64_t here and reals
- * double, so that no operator is written once per type. Bytes are Slices that point into the
- * mapped segment, the growing chunk, or an arena: nothing is copied to make a column of them.
- * A FLOAT_VECTOR value is a Slice of dim * 4 bytes, 4-byte aligned.
+ * A column holds `count` values (the batch knows the count) in one of four
+ * physical forms (type_physical): whatever the field's width on disk, integers
+ * are int64_t here and reals double, so that no operator is written once per
+ * type. Bytes are Slices that point into the mapped segment, the growing chunk,
+ * or an arena: nothing is copied to make a column of them. A FLOAT_VECTOR value
+ * is a Slice of dim * 4 bytes, 4-byte aligned.
  */
 #ifndef ENGINE_VALUE_COLUMN_H
 #define ENGINE_VALUE_COLUMN_H
@@ -20,7 +21,8 @@
 
 typedef struct Column {
     Type type;
-    const uint8_t *valid; /* per row: 0 is NULL; NULL pointer: no value is NULL */
+    const uint8_t
+        *valid; /* per row: 0 is NULL; NULL pointer: no value is NULL */
     union {
         const uint8_t *bools;
         const int64_t *ints;
@@ -31,7 +33,7 @@ typedef struct Column {
 } Column;
 
 typedef struct Batch {
-    uint32_t count;        /* rows, at most BATCH_ROWS */
+    uint32_t count; /* rows, at most BATCH_ROWS */
     uint32_t column_count;
     Column *columns;
 } Batch;
@@ -57,15 +59,20 @@ typedef struct ColumnBuilder {
     void *data; /* physical form */
 } ColumnBuilder;
 
-mql_status column_builder_init(ColumnBuilder *builder, Type type, uint32_t capacity, Arena *arena, Error *err);
-/* `value` must have the builder's physical form (or be NULL); bytes are not copied. */
-void column_builder_set(ColumnBuilder *builder, uint32_t row, const Value *value);
+mql_status column_builder_init(ColumnBuilder *builder, Type type,
+                               uint32_t capacity, Arena *arena, Error *err);
+/* `value` must have the builder's physical form (or be NULL); bytes are not
+ * copied. */
+void column_builder_set(ColumnBuilder *builder, uint32_t row,
+                        const Value *value);
 Column column_builder_finish(const ColumnBuilder *builder);
 
 /* `count` times the same value. */
-mql_status column_constant(Column *column, const Value *value, uint32_t count, Arena *arena, Error *err);
+mql_status column_constant(Column *column, const Value *value, uint32_t count,
+                           Arena *arena, Error *err);
 
 /* The rows of `in` at `positions`, as a new column in the arena. */
-mql_status column_gather(const Column *in, const uint32_t *positions, uint32_t count, Arena *arena, Column *out, Error *err);
+mql_status column_gather(const Column *in, const uint32_t *positions,
+                         uint32_t count, Arena *arena, Column *out, Error *err);
 
 #endif

@@ -29,8 +29,9 @@ typedef enum Physical {
 
 typedef struct Type {
     TypeKind kind;
-    uint32_t length;  /* VARCHAR: most bytes, 0: TEXT (2 MiB); vectors: dimension; ARRAY: most elements */
-    TypeKind element; /* ARRAY */
+    uint32_t length;         /* VARCHAR: most bytes, 0: TEXT (2 MiB); vectors:
+                                dimension; ARRAY: most elements */
+    TypeKind element;        /* ARRAY */
     uint32_t element_length; /* ARRAY of VARCHAR: most bytes of one */
 } Type;
 
@@ -44,7 +45,8 @@ type_of(TypeKind kind)
 }
 
 Physical type_physical(TypeKind kind);
-/* Bytes of one value in a segment: vectors dim * element; 0 when of varying size. */
+/* Bytes of one value in a segment: vectors dim * element; 0 when of varying
+ * size. */
 size_t type_storage_size(Type type);
 bool type_is_built(TypeKind kind);
 bool type_is_integer(TypeKind kind); /* INT8..INT64 */
@@ -57,12 +59,32 @@ void type_integer_range(TypeKind kind, int64_t *least, int64_t *most);
 /* "VARCHAR(64)", "ARRAY<INT64>(16)", "FLOAT_VECTOR(784)". */
 void type_print(Buffer *out, Type type);
 
+/* The same text, for messages; cut when it is too long. */
+#define TYPE_TEXT_SIZE 64
+void type_text(char text[TYPE_TEXT_SIZE], Type type);
+
+/* "VARCHAR": the kind without its modifiers. */
+const char *type_kind_name(TypeKind kind);
+
 /*
- * Meaning of a TYPE_NAME node, all spellings of language.md section 2, ranges checked.
- * `is_serial` OUT (may be NULL): SERIAL, BIGSERIAL. Errors with positions: UNDEFINED_OBJECT
- * type "foo" does not exist (with a candidate), INVALID_PARAMETER dimension out of range,
- * FEATURE_NOT_SUPPORTED for types not built.
+ * Number of single-letter changes (insert, delete, replace, swap of neighbours)
+ * that turn one name into the other, letter case apart; at most
+ * NAME_DISTANCE_MOST + 1, which means "too many to be a slip". Names of fewer
+ * than 4 letters allow one change.
  */
-mql_status type_resolve(const Node *type_name, Type *type, bool *is_serial, Error *err);
+#define NAME_DISTANCE_MOST 2u
+uint32_t name_distance(Slice a, Slice b);
+
+/*
+ * Meaning of a TYPE_NAME node, all spellings of language.md section 2, ranges
+ * checked. `is_serial` OUT (may be NULL): SERIAL, BIGSERIAL. Errors with
+ * positions: UNDEFINED_OBJECT type "foo" does not exist (with a candidate),
+ * INVALID_PARAMETER dimension out of range, FEATURE_NOT_SUPPORTED for types not
+ * built. A vector type without a dimension (as in
+ * '[1,2]'::vector) has length 0: fields must refuse it, CAST takes any
+ * dimension. An array type without a capacity has the largest.
+ */
+mql_status type_resolve(const Node *type_name, Type *type, bool *is_serial,
+                        Error *err);
 
 #endif
