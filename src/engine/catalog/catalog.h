@@ -17,6 +17,7 @@
 
 #define FIELDS_MOST 64u
 #define VECTOR_FIELDS_MOST 10u
+#define VECTOR_LENGTH_MOST 32768u /* elements of one vector */
 #define PARTITIONS_MOST 1024u
 #define DYNAMIC_FIELD_NAME "$meta"
 #define DEFAULT_DATABASE_NAME "default"
@@ -108,6 +109,13 @@ const char *collection_property(const Collection *collection, const char *name);
 /* The stored form (docs/format/catalog.md), and back; decoding checks everything. */
 void collection_encode(Buffer *out, const Collection *collection);
 mql_status collection_decode(Slice bytes, Collection **collection, Error *err);
+
+/* Same for a database; what it points to lives in `arena`. */
+void database_encode(Buffer *out, const DatabaseDefinition *database);
+mql_status database_decode(Slice bytes, Arena *arena, DatabaseDefinition *database, Error *err);
+
+/* A NUL-terminated copy, for filling definitions; NULL: out of memory. */
+char *catalog_copy_text(Arena *arena, Slice text);
 
 /*
  * Names close to a misspelt one, for hints: the best candidate within edit distance 2 (and less

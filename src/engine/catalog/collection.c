@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * collection.c - life of a definition, and finding its parts by name or id.
+ */
+#include "engine/catalog/catalog.h"
+
+#include <stdlib.h>
+
+char *
+catalog_copy_text(Arena *arena, Slice text)
+{
+    if (text.size == SIZE_MAX)
+        return NULL;
+    char *copy = arena_alloc(arena, text.size + 1);
+    if (copy == NULL)
+        return NULL;
+    if (text.size > 0)
+        memcpy(copy, text.data, text.size);
+    copy[text.size] = '\0';
+    return copy;
+}
+
+mql_status
+collection_create(Collection **collection, Error *err)
+{
+    *collection = NULL;
+    Collection *created = calloc(1, sizeof *created);
+    if (created == NULL)
+        return error_no_memory(err);
+    arena_init(&created->arena, 0);
+    atomic_init(&created->references, 1);
+    created->next_auto_id = 1;
+    created->next_field_id = 1;
+    created->name = catalog_copy_text(&created->arena, (Slice){NULL, 0});
+    created->comment = created->name;
+    if (created->name == NULL) {
+        collection_release(created);
+        return error_no_memory(err);
+    }
+    *collection = created;
+    return MQL_OK;
+}
+
+/* Through the stored form, so that no field can be forgotten here. */
+mql_status
+collection_copy(const Collection *collection, Collection **copy, Error *err)
+{
+    *copy = NULL;
+    Buffer bytes = BUFFER_INIT;
+    collection_encode(&bytes, collection);
+    mql_status status;
+    if (buffer_failed(&bytes))
+        status = error_no_memory(err);
+    else
+        status = collection_decode(buffer_slice(&bytes), copy, err);
+    buffer_free(&bytes);
+    return status;
+}
+
+Collection *
+collection_retain(const Collection *collection)
+{
+    /* The counter is the only part of a published definition that changes. */
+    Collection *counted = (Collection *)(uintptr_t)collection;
+    atomic_fetch_add_explicit(&counted->references, 1, memory_order_relaxed);
+    return counted;
+}
+
+void
+collection_release(Collection *collection)
+{
+    if (collection == NULL)
+        return;
+    if (atomic_fetch_sub_explicit(&collection->references, 1,
+                                  memory_order_acq_rel) != 1)
+        return;
+    arena_free(&collection->arena);
+    free(collection);
+}
+
+/* ---- finding ----------------------------------------------------------------
+ */
+
+/* The name of the part at `position`. */
+typedef const char *(*PartName)(const Collection *collection,
+                                uint32_t position);
+
+static const char *
+field_name(const Collection *collection, uint32_t position)
+{
+    return collection->fields[position].name;
+}
+
+static const char *
+partition_name(const Collection *collection, uint32_t position)
+{
+    return collection->partitions[position].name;
+}
+
+static const char *
+index_name(const Collection *collection, uint32_t position)
+{
+    return collection->indexes[position].name;
+}
+
+/* Exact spelling first, then any case if only one fits. */
+static int32_t
+find_part(const Collection *collection, uint32_t count, PartName part_name,
+          Slice name)
+{
+    int32_t found = -1;
+    for (uint32_t i = 0; i < count; i++) {
+        Slice other = slice_of(part_name(collection, i));
+        if (slice_equal(other, name))
+            return (int32_t)i;
+        if (slice_equal_nocase(other, name))
+            found = found == -1 ? (int32_t)i : -2;
+    }
+    return found;
+}
+
+int32_t
+collection_find_field(const Collection *collection, Slice name)
+{
+    return find_part(collection, collection->field_count, field_name, name);
+}
+
+int32_t
+collection_find_partition(const Collection *collection, Slice name)
+{
+    return find_part(collection, collection->partition_count, partition_name,
+                     name);
+}
+
+int32_t
+collection_find_index(const Collection *collection, Slice name)
+{
+    return find_part(collection, collection->index_count, index_name, name);
+}
+
+int32_t
+collection_find_field_id(const Collection *collection, uint32_t id)
+{
+    for (uint32_t i = 0; i < collection->field_count; i++)
+        if (collection->fields[i].id == id)
+            return (int32_t)i;
+    return -1;
+}
+
+int32_t
+collection_find_partition_id(const Collection *collection, uint64_t id)
+{
+    for (uint32_t i = 0; i < collection->partition_count; i++)
+        if (collection->partitions[i].id == id)
+            return (int32_t)i;
+    return -1;
+}
+
+const char *
+collection_property(const Collection *collection, const char *name)
+{
+    for (uint32_t i = 0; i < collection->property_count; i++)
+        if (strcmp(collection->properties[i].name, name) == 0)
+            return collection->properties[i].value;
+    return NULL;
+}
+
+int32_t
+name_closest(Slice wanted, const Slice *names, uint32_t count)
+{
+    int32_t best = -1;
+    uint32_t best_distance = NAME_DISTANCE_MOST + 1;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t distance = name_distance(wanted, names[i]);
+        if (distance < best_distance && distance < wanted.size) {
+            best = (int32_t)i;
+            best_distance = distance;
+        }
+    }
+    return best;
+}
