@@ -67,6 +67,7 @@ typedef struct ScopeColumn {
 typedef struct Scope {
     const ScopeColumn *columns; /* all that can be named */
     uint32_t column_count;
+    uint32_t field_count;       /* the first ones are fields: what * means  */
     Slice qualifier;            /* the table's name or alias, "" for none   */
     Slice qualifier2;           /* a second accepted qualifier, or ""       */
     int32_t dynamic_column;     /* position of $meta, -1: no dynamic fields */
@@ -95,6 +96,9 @@ mql_status expr_analyse_condition(const Node *node, const Scope *scope, const ch
 
 /* Make it of type `to` as storing does (value_convert, implicit). */
 mql_status expr_coerce(Expr *in, Type to, Arena *arena, Expr **out, Error *err);
+
+/* Whether it is a call of the function with that (canonical) name. */
+bool expr_is_call(const Expr *expr, const char *name);
 
 /* Whether it reads no column (constants, parameters, functions of them). */
 bool expr_is_constant(const Expr *expr);

@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * filter.c - the rows of a segment that a WHERE lets through, as a bit array.
+ *
+ * Visible rows first; then each conjunct that indexes answer narrows the bits by a
+ * Roaring set; what is left of the condition is evaluated on the columns of the rows
+ * that are still in, a batch at a time.
+ */
+#include <roaring/roaring.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bits.h"
+#include "engine/exec/operators.h"
+
+/* A filter of one segment in the making. */
+typedef struct Filter {
+    const TablePlan *table;
+    Execution *execution;
+    const Segment *segment;
+    uint32_t row_count;
+    Arena *arena;
+    FilterCounters *counters;
+} Filter;
+
+static mql_status condition_rows(Filter *filter, const Condition *condition,
+                                 roaring_bitmap_t **rows, Error *err);
+
+/* Whether this segment has every index the condition asks. */
+static bool
+is_answerable(const Condition *condition, const Segment *segment)
+{
+    if (condition->kind == CONDITION_KEY)
+        return true;
+    if (condition->kind == CONDITION_INDEX)
+        return segment_index(segment, condition->index->id) != NULL;
+    for (uint32_t i = 0; i < condition->child_count; i++)
+        if (!is_answerable(condition->children[i], segment))
+            return false;
+    return true;
+}
+
+static Key
+key_of(const Value *value)
+{
+    switch (type_physical(value->type.kind)) {
+    case PHYSICAL_BOOL:
+        return (Key){.integer = value->boolean ? 1 : 0};
+    case PHYSICAL_REAL:
+        return (Key){.real = value->real};
+    case PHYSICAL_BYTES:
+        return (Key){.bytes = value->bytes};
+    default:
+        return (Key){.integer = value->integer};
+    }
+}
+
+static mql_status
+new_rows(roaring_bitmap_t **rows, Error *err)
+{
+    *rows = roaring_bitmap_create();
+    return *rows != NULL ? MQL_OK : error_no_memory(err);
+}
+
+/* Keys of the list that are not NULL, sorted as the analyser left them. */
+static mql_status
+list_keys(Filter *filter, const Expr *list, ScalarPredicate *predicate,
+          Error *err)
+{
+    Key *keys = arena_alloc_array(filter->arena, list->list_count, sizeof *keys);
+    if (keys == NULL)
+        return error_no_memory(err);
+    for (uint32_t i = 0; i < list->list_count; i++)
+        keys[i] = key_of(&list->list[i]);
+    predicate->list = keys;
+    predicate->list_count = list->list_count;
+    return MQL_OK;
+}
+
+/* Fill in the values of this run. `is_null` OUT: compared with NULL, never true. */
+static mql_status
+fill_predicate(Filter *filter, const Condition *condition,
+               ScalarPredicate *predicate, bool *is_null, Error *err)
+{
+    *is_null = false;
+    *predicate = (ScalarPredicate){
+        .kind = condition->predicate,
+        .has_low = condition->has_low,
+        .has_high = condition->has_high,
+        .low_inclusive = condition->low_inclusive,
+        .high_inclusive = condition->high_inclusive,
+        .prefix = condition->prefix,
+    };
+    if (condition->list != NULL)
+        return list_keys(filter, condition->list, predicate, err);
+    if (condition->predicate != PREDICATE_RANGE)
+        return MQL_OK;
+
+    Value value;
+    ExprRun *run = &filter->execution->run;
+    TRY(expr_value(condition->low, run, filter->arena, &value, err));
+    *is_null = value.is_null;
+    predicate->low = predicate->high = key_of(&value);
+    if (condition->high != condition->low) {
+        TRY(expr_value(condition->high, run, filter->arena, &value, err));
+        *is_null = *is_null || value.is_null;
+        predicate->high = key_of(&value);
+    }
+    return MQL_OK;
+}
+
+static mql_status
+not_null_rows(const Index *index, roaring_bitmap_t **rows, Error *err)
+{
+    const ScalarPredicate every = {.kind = PREDICATE_NOT_NULL};
+    return index->kind->lookup(index, &every, rows, err);
+}
+
+/* Replace `rows` by the rows that `whole` has beyond them; takes both. */
+static void
+complement(roaring_bitmap_t **rows, roaring_bitmap_t *whole)
+{
+    roaring_bitmap_andnot_inplace(whole, *rows);
+    roaring_bitmap_free(*rows);
+    *rows = whole;
+}
+
+static mql_status
+index_rows(Filter *filter, const Condition *condition,
+           roaring_bitmap_t **rows, Error *err)
+{
+    const Index *index = segment_index(filter->segment, condition->index->id);
+    ScalarPredicate predicate;
+    bool is_null;
+    TRY(fill_predicate(filter, condition, &predicate, &is_null, err));
+    if (is_null)
+        return new_rows(rows, err);
+
+    filter->counters->index_lookups++;
+    TRY(index->kind->lookup(index, &predicate, rows, err));
+    if (condition->wants_null) {
+        roaring_bitmap_t *whole =
+            roaring_bitmap_from_range(0, filter->row_count, 1);
+        if (whole == NULL) {
+            roaring_bitmap_free(*rows);
+            return error_no_memory(err);
+        }
+        complement(rows, whole);
+        return MQL_OK;
+    }
+    if (!condition->is_negated)
+        return MQL_OK;
+
+    roaring_bitmap_t *whole;
+    mql_status status = not_null_rows(index, &whole, err);
+    if (status != MQL_OK) {
+        roaring_bitmap_free(*rows);
+        return status;
+    }
+    complement(rows, whole);
+    return MQL_OK;
+}
+
+static mql_status
+add_key(Filter *filter, const Value *key, roaring_bitmap_t *rows, Error *err)
+{
+    bool found;
+    uint32_t row;
+    if (key->is_null)
+        return MQL_OK;
+    TRY(segment_find_key(filter->segment, key, filter->execution->sequence,
+                         &found, &row, err));
+    if (found)
+        roaring_bitmap_add(rows, row);
+    return MQL_OK;
+}
+
+static mql_status
+key_rows(Filter *filter, const Condition *condition, roaring_bitmap_t **rows,
+         Error *err)
+{
+    TRY(new_rows(rows, err));
+    filter->counters->index_lookups++;
+    mql_status status = MQL_OK;
+    if (condition->list != NULL) {
+        for (uint32_t i = 0;
+             status == MQL_OK && i < condition->list->list_count; i++)
+            status = add_key(filter, &condition->list->list[i], *rows, err);
+    } else {
+        Value key;
+        status = expr_value(condition->low, &filter->execution->run,
+                            filter->arena, &key, err);
+        if (status == MQL_OK)
+            status = add_key(filter, &key, *rows, err);
+    }
+    if (status != MQL_OK)
+        roaring_bitmap_free(*rows);
+    return status;
+}
+
+static mql_status
+combined_rows(Filter *filter, const Condition *condition,
+              roaring_bitmap_t **rows, Error *err)
+{
+    TRY(condition_rows(filter, condition->children[0], rows, err));
+    for (uint32_t i = 1; i < condition->child_count; i++) {
+        roaring_bitmap_t *more;
+        mql_status status =
+            condition_rows(filter, condition->children[i], &more, err);
+        if (status != MQL_OK) {
+            roaring_bitmap_free(*rows);
+            return status;
+        }
+        if (condition->kind == CONDITION_AND)
+            roaring_bitmap_and_inplace(*rows, more);
+        else
+            roaring_bitmap_or_inplace(*rows, more);
+        roaring_bitmap_free(more);
+    }
+    return MQL_OK;
+}
+
+/* A new set of the rows for which the condition is TRUE; nothing on a failure. */
+static mql_status
+condition_rows(Filter *filter, const Condition *condition,
+               roaring_bitmap_t **rows, Error *err)
+{
+    switch (condition->kind) {
+    case CONDITION_INDEX:
+        return index_rows(filter, condition, rows, err);
+    case CONDITION_KEY:
+        return key_rows(filter, condition, rows, err);
+    default:
+        return combined_rows(filter, condition, rows, err);
+    }
+}
+
+static bool
+set_bit(uint32_t row, void *context)
+{
+    bits_set(context, row);
+    return true;
+}
+
+/* bits &= rows */
+static mql_status
+intersect(Filter *filter, const roaring_bitmap_t *rows, uint64_t *bits,
+          Error *err)
+{
+    size_t words = bits_words(filter->row_count);
+    uint64_t *other = calloc(words + 1, sizeof *other);
+    if (other == NULL)
+        return error_no_memory(err);
+    /* An index file that passed its checksums still may not name a row past
+     * the segment's end. */
+    if (!roaring_bitmap_is_empty(rows) &&
+        roaring_bitmap_maximum(rows) >= filter->row_count) {
+        free(other);
+        return error_set(err, ERR_DATA_CORRUPTED,
+                         "an index names rows its segment does not have");
+    }
+    roaring_iterate(rows, set_bit, other);
+    for (size_t i = 0; i < words; i++)
+        bits[i] &= other[i];
+    free(other);
+    return MQL_OK;
+}
+
+static mql_status
+apply_indexes(Filter *filter, bool *is_done, SegmentRows *rows, Error *err)
+{
+    for (uint32_t i = 0; i < filter->table->conjunct_count; i++) {
+        const Condition *condition = filter->table->conjuncts[i].condition;
+        is_done[i] =
+            condition != NULL && is_answerable(condition, filter->segment);
+        if (!is_done[i])
+            continue;
+        roaring_bitmap_t *found;
+        TRY(condition_rows(filter, condition, &found, err));
+        mql_status status = intersect(filter, found, rows->bits, err);
+        roaring_bitmap_free(found);
+        TRY(status);
+    }
+    rows->count = (uint32_t)bits_count(rows->bits, rows->row_count);
+    return MQL_OK;
+}
+
+static mql_status
+read_columns(const Filter *filter, const Conjunct *conjunct, RowRange range,
+             Arena *arena, Batch *batch, Error *err)
+{
+    const Collection *collection = filter->table->collection;
+    for (uint32_t i = 0; i < conjunct->column_count; i++) {
+        uint32_t position = conjunct->columns[i];
+        Column *column = &batch->columns[position];
+        if (column->data != NULL || position >= collection->field_count)
+            continue;
+        TRY(segment_read(filter->segment, &collection->fields[position], range,
+                         arena, column, err));
+    }
+    return MQL_OK;
+}
+
+/* Keep the positions for which the conjunct is TRUE; clear the bits of others. */
+static mql_status
+apply_conjunct(Filter *filter, const Conjunct *conjunct, uint32_t *positions,
+               uint32_t *count, Arena *arena, uint64_t *bits, Error *err)
+{
+    Batch batch = {.count = *count,
+                   .column_count = filter->table->column_count};
+    uint8_t *keep = arena_alloc(arena, BATCH_ROWS);
+    batch.columns =
+        arena_alloc_array(arena, batch.column_count, sizeof *batch.columns);
+    if (keep == NULL || batch.columns == NULL)
+        return error_no_memory(err);
+    const RowRange range = {.rows = positions, .count = *count};
+    TRY(read_columns(filter, conjunct, range, arena, &batch, err));
+    TRY(expr_filter(conjunct->expr, &filter->execution->run, &batch, arena,
+                    keep, err));
+
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < *count; i++) {
+        if (keep[i])
+            positions[kept++] = positions[i];
+        else
+            bits_clear(bits, positions[i]);
+    }
+    *count = kept;
+    return MQL_OK;
+}
+
+/* The conjuncts that no index answered, on the columns of the rows left. */
+static mql_status
+apply_columns(Filter *filter, const bool *is_done, SegmentRows *rows,
+              Error *err)
+{
+    Arena batch_arena;
+    arena_init(&batch_arena, filter->arena->limit);
+    uint32_t positions[BATCH_ROWS];
+    size_t from = 0;
+    mql_status status = MQL_OK;
+    while (status == MQL_OK) {
+        arena_reset(&batch_arena);
+        uint32_t count = bits_collect(rows->bits, rows->row_count, &from,
+                                      positions, BATCH_ROWS);
+        if (count == 0)
+            break;
+        filter->counters->checked_rows += count;
+        status = execution_poll(filter->execution, err);
+        for (uint32_t i = 0;
+             status == MQL_OK && count > 0 && i < filter->table->conjunct_count;
+             i++)
+            if (!is_done[i])
+                status = apply_conjunct(filter, &filter->table->conjuncts[i],
+                                        positions, &count, &batch_arena,
+                                        rows->bits, err);
+    }
+    arena_free(&batch_arena);
+    rows->count = (uint32_t)bits_count(rows->bits, rows->row_count);
+    return status;
+}
+
+static bool
+needs_columns(const bool *is_done, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (!is_done[i])
+            return true;
+    return false;
+}
+
+mql_status
+segment_filter(const TablePlan *table, Execution *execution,
+               const Segment *segment, Arena *arena, SegmentRows *rows,
+               FilterCounters *counters, Error *err)
+{
+    uint32_t row_count = segment_row_count(segment, execution->sequence);
+    *rows = (SegmentRows){.segment = segment, .row_count = row_count};
+    rows->bits =
+        arena_alloc_array(arena, bits_words(row_count) + 1, sizeof *rows->bits);
+    bool *is_done = arena_alloc_array(arena, table->conjunct_count + 1,
+                                      sizeof *is_done);
+    if (rows->bits == NULL || is_done == NULL)
+        return error_no_memory(err);
+    rows->count = segment_visible(segment, execution->sequence, row_count,
+                                  rows->bits);
+    counters->segments++;
+    counters->visible_rows += rows->count;
+
+    Filter filter = {table, execution, segment, row_count, arena, counters};
+    if (rows->count > 0)
+        TRY(apply_indexes(&filter, is_done, rows, err));
+    if (rows->count > 0 && needs_columns(is_done, table->conjunct_count))
+        TRY(apply_columns(&filter, is_done, rows, err));
+    counters->matching_rows += rows->count;
+    return MQL_OK;
+}
+
+/* Rows of a released partition are not there until it is loaded again. */
+bool
+table_has_segment(const TablePlan *table, const Collection *collection,
+                  const Segment *segment)
+{
+    uint64_t partition = segment_partition(segment);
+    int32_t position = collection_find_partition_id(collection, partition);
+    if (position < 0 || !collection->partitions[position].is_loaded)
+        return false;
+    for (uint32_t i = 0; i < table->partition_count; i++)
+        if (table->partitions[i] == partition)
+            return true;
+    return table->partition_count == 0;
+}
+
+mql_status
+table_version(const TablePlan *table, const Execution *execution,
+              const CollectionVersion **version, Error *err)
+{
+    *version = version_collection(execution->version, table->collection->id);
+    if (*version == NULL)
+        return error_set(err, ERR_UNDEFINED_TABLE,
+                         "collection \"%s\" does not exist any more",
+                         table->collection->name);
+    return MQL_OK;
+}
+
+mql_status
+table_filter(const TablePlan *table, Execution *execution, Arena *arena,
+             SegmentRows **rows, uint32_t *segment_count,
+             FilterCounters *counters, Error *err)
+{
+    const CollectionVersion *version;
+    TRY(table_version(table, execution, &version, err));
+    *rows = arena_alloc_array(arena, version->segment_count + 1, sizeof **rows);
+    *segment_count = 0;
+    if (*rows == NULL)
+        return error_no_memory(err);
+
+    for (uint32_t i = 0; i < version->segment_count; i++) {
+        const Segment *segment = version->segments[i];
+        if (!table_has_segment(table, version->collection, segment)) {
+            counters->pruned++;
+            continue;
+        }
+        SegmentRows *filtered = &(*rows)[*segment_count];
+        TRY(execution_poll(execution, err));
+        TRY(segment_filter(table, execution, segment, arena, filtered,
+                           counters, err));
+        if (filtered->count > 0)
+            (*segment_count)++;
+    }
+    return MQL_OK;
+}
+
+mql_status
+table_read(const TablePlan *table, const Segment *segment, RowRange range,
+           Arena *arena, Batch *batch, Error *err)
+{
+    batch->count = range.count;
+    batch->column_count = table->column_count;
+    batch->columns =
+        arena_alloc_array(arena, table->column_count, sizeof *batch->columns);
+    if (batch->columns == NULL)
+        return error_no_memory(err);
+    for (uint32_t i = 0; i < table->column_count; i++) {
+        batch->columns[i].type = table->scope->columns[i].type;
+        if (table->used[i] && i < table->collection->field_count)
+            TRY(segment_read(segment, &table->collection->fields[i], range,
+                             arena, &batch->columns[i], err));
+    }
+    return MQL_OK;
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* operators.c - the list of operators, and what all of them share. */
+#include "engine/exec/operators.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+const OperatorKind *const operator_kinds[PLAN_KIND_COUNT] = {
+    [PLAN_ONE_ROW] = &one_row_operator, [PLAN_SCAN] = &scan_operator,
+    [PLAN_SEARCH] = &search_operator,   [PLAN_COUNT] = &count_operator,
+    [PLAN_SORT] = &sort_operator,       [PLAN_LIMIT] = &limit_operator,
+    [PLAN_PROJECT] = &project_operator,
+};
+
+mql_status
+execution_poll(const Execution *execution, Error *err)
+{
+    if (execution->run.cancel != NULL &&
+        atomic_load_explicit(execution->run.cancel, memory_order_relaxed))
+        return error_set(err, ERR_QUERY_CANCELED,
+                         "canceling statement due to user request");
+    return MQL_OK;
+}
+
+mql_status
+execution_count(Execution *execution, const Expr *expr, const char *clause,
+                uint64_t usual, uint64_t *count, Error *err)
+{
+    *count = usual;
+    if (expr == NULL)
+        return MQL_OK;
+    Value value;
+    TRY(expr_value(expr, &execution->run, execution->arena, &value, err));
+    if (value.is_null)
+        return MQL_OK;
+    if (value.integer < 0)
+        return error_at(err,
+                        clause[0] == 'L' ? ERR_INVALID_LIMIT
+                                         : ERR_INVALID_OFFSET,
+                        expr->position, "%s must not be negative", clause);
+    *count = (uint64_t)value.integer;
+    return MQL_OK;
+}
+
+mql_status
+operator_open(const PlanNode *plan, Execution *execution, Operator **operator,
+              Error *err)
+{
+    const OperatorKind *kind = operator_kinds[plan->kind];
+    Operator *opened = arena_alloc(execution->arena, kind->size);
+    *operator= opened;
+    if (opened == NULL)
+        return error_no_memory(err);
+    opened->kind = kind;
+    opened->plan = plan;
+    opened->execution = execution;
+    arena_init(&opened->batch_arena, execution->arena->limit);
+    if (plan->input != NULL)
+        TRY(operator_open(plan->input, execution, &opened->input, err));
+
+    int64_t before = execution->is_timed
+                         ? execution->vfs->now(execution->vfs->context)
+                         : 0;
+    mql_status status = kind->open != NULL ? kind->open(opened, err) : MQL_OK;
+    if (execution->is_timed)
+        opened->time += execution->vfs->now(execution->vfs->context) - before;
+    return status;
+}
+
+mql_status
+operator_next(Operator *operator, Batch *batch, Error *err)
+{
+    Execution *execution = operator->execution;
+    TRY(execution_poll(execution, err));
+    if (!operator->keeps_batches)
+        arena_reset(&operator->batch_arena);
+    int64_t before = execution->is_timed
+                         ? execution->vfs->now(execution->vfs->context)
+                         : 0;
+    *batch = (Batch){0};
+    mql_status status = operator->kind->next(operator, batch, err);
+    if (execution->is_timed)
+        operator->time += execution->vfs->now(execution->vfs->context) - before;
+    operator->rows += batch->count;
+    return status;
+}
+
+void
+operator_close(Operator *operator)
+{
+    if (operator == NULL)
+        return;
+    if (operator->kind->close != NULL)
+        operator->kind->close(operator);
+    operator_close(operator->input);
+    arena_free(&operator->batch_arena);
+}
+
+void
+explain_indent(Buffer *out, int indent)
+{
+    for (int i = 0; i < indent; i++)
+        buffer_append_char(out, ' ');
+}
+
+void
+operator_explain(Buffer *out, const PlanNode *plan, const Operator *operator,
+                 int indent)
+{
+    const OperatorKind *kind = operator_kinds[plan->kind];
+    explain_indent(out, indent);
+    if (indent > 0)
+        buffer_append_text(out, "->  ");
+    buffer_append_text(out, kind->name);
+    int inner = indent + (indent > 0 ? 6 : 2);
+    if (kind->title != NULL)
+        kind->title(out, plan);
+    if (operator != NULL && operator->execution->is_timed)
+        buffer_printf(out, " (actual time=%.3f ms rows=%" PRIu64 ")",
+                      (double)operator->time / 1000.0, operator->rows);
+    else if (operator != NULL)
+        buffer_printf(out, " (actual rows=%" PRIu64 ")", operator->rows);
+    buffer_append_char(out, '\n');
+    if (kind->explain != NULL)
+        kind->explain(out, plan, operator, inner);
+    if (plan->input != NULL)
+        operator_explain(out, plan->input,
+                         operator != NULL ? operator->input : NULL, inner);
+}

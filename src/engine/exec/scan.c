@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* scan.c - the rows of a collection that a WHERE lets through, and their number. */
+#include "base/bits.h"
+#include "engine/exec/operators.h"
+
+typedef struct ScanOperator {
+    Operator base;
+    const CollectionVersion *version;
+    uint32_t next_segment;
+    SegmentRows rows; /* of the segment being read */
+    size_t from;      /* position in it             */
+    Arena segment_arena;
+    FilterCounters counters;
+    uint32_t positions[BATCH_ROWS];
+} ScanOperator;
+
+static mql_status
+scan_open(Operator *operator, Error *err)
+{
+    ScanOperator *scan = (ScanOperator *)operator;
+    const ScanPlan *plan = (const ScanPlan *)operator->plan;
+    arena_init(&scan->segment_arena, operator->execution->arena->limit);
+    return table_version(&plan->table, operator->execution, &scan->version,
+                         err);
+}
+
+/* A segment at a time, so that LIMIT 1 filters one segment only. */
+static mql_status
+next_segment(ScanOperator *scan, bool *is_end, Error *err)
+{
+    const ScanPlan *plan = (const ScanPlan *)scan->base.plan;
+    *is_end = scan->next_segment == scan->version->segment_count;
+    if (*is_end)
+        return MQL_OK;
+    const Segment *segment = scan->version->segments[scan->next_segment++];
+    arena_reset(&scan->segment_arena);
+    scan->from = 0;
+    scan->rows.row_count = 0;
+    if (!table_has_segment(&plan->table, scan->version->collection, segment)) {
+        scan->counters.pruned++;
+        return MQL_OK;
+    }
+    return segment_filter(&plan->table, scan->base.execution, segment,
+                          &scan->segment_arena, &scan->rows, &scan->counters,
+                          err);
+}
+
+static mql_status
+scan_next(Operator *operator, Batch *batch, Error *err)
+{
+    ScanOperator *scan = (ScanOperator *)operator;
+    const ScanPlan *plan = (const ScanPlan *)operator->plan;
+    for (;;) {
+        uint32_t count = 0;
+        if (scan->rows.row_count > 0)
+            count = bits_collect(scan->rows.bits, scan->rows.row_count,
+                                 &scan->from, scan->positions, BATCH_ROWS);
+        if (count > 0) {
+            const RowRange range = {.rows = scan->positions, .count = count};
+            return table_read(&plan->table, scan->rows.segment, range,
+                              &operator->batch_arena, batch, err);
+        }
+        bool is_end;
+        TRY(next_segment(scan, &is_end, err));
+        if (is_end)
+            return MQL_OK;
+    }
+}
+
+static void
+scan_close(Operator *operator)
+{
+    arena_free(&((ScanOperator *)operator)->segment_arena);
+}
+
+static void
+scan_title(Buffer *out, const PlanNode *plan)
+{
+    table_title(out, &((const ScanPlan *)plan)->table);
+}
+
+static void
+scan_explain(Buffer *out, const PlanNode *plan, const Operator *operator,
+             int indent)
+{
+    const ScanOperator *scan = (const ScanOperator *)operator;
+    table_explain(out, &((const ScanPlan *)plan)->table,
+                  scan != NULL ? &scan->counters : NULL, indent);
+}
+
+const OperatorKind scan_operator = {
+    .name = "Scan",
+    .size = sizeof(ScanOperator),
+    .open = scan_open,
+    .next = scan_next,
+    .close = scan_close,
+    .title = scan_title,
+    .explain = scan_explain,
+};
+
+/* ---- count(*) -------------------------------------------------------------------- */
+
+typedef struct CountOperator {
+    Operator base;
+    FilterCounters counters;
+} CountOperator;
+
+static mql_status
+count_next(Operator *operator, Batch *batch, Error *err)
+{
+    CountOperator *count = (CountOperator *)operator;
+    const CountPlan *plan = (const CountPlan *)operator->plan;
+    if (operator->rows > 0)
+        return MQL_OK;
+    SegmentRows *rows;
+    uint32_t segment_count;
+    TRY(table_filter(&plan->table, operator->execution, &operator->batch_arena,
+                     &rows, &segment_count, &count->counters, err));
+    Value value = value_int64((int64_t)count->counters.matching_rows);
+    batch->count = 1;
+    batch->column_count = plan->base.column_count;
+    batch->columns = arena_alloc_array(
+        &operator->batch_arena, batch->column_count, sizeof *batch->columns);
+    if (batch->columns == NULL)
+        return error_no_memory(err);
+    for (uint32_t i = 0; i < batch->column_count; i++)
+        TRY(column_constant(&batch->columns[i], &value, 1,
+                            &operator->batch_arena, err));
+    return MQL_OK;
+}
+
+static void
+count_title(Buffer *out, const PlanNode *plan)
+{
+    table_title(out, &((const CountPlan *)plan)->table);
+}
+
+static void
+count_explain(Buffer *out, const PlanNode *plan, const Operator *operator,
+              int indent)
+{
+    const CountOperator *count = (const CountOperator *)operator;
+    table_explain(out, &((const CountPlan *)plan)->table,
+                  count != NULL ? &count->counters : NULL, indent);
+}
+
+const OperatorKind count_operator = {
+    .name = "Count",
+    .size = sizeof(CountOperator),
+    .next = count_next,
+    .title = count_title,
+    .explain = count_explain,
+};

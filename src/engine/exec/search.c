@@ -1,0 +1,550 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * search.c - the k nearest rows that a WHERE lets through.
+ *
+ * The filter goes first, once for all targets: a bit array for each segment. Then, for each target and
+ * segment: the index of the field searches among the allowed rows (it scans them itself when they are few: it
+ * knows its own costs), a sealed segment without index is scanned exactly, a growing one too. The segments'
+ * answers are merged, nearest first, ties by key. k rows come back whenever k rows match.
+ */
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bits.h"
+#include "engine/exec/hits.h"
+#include "engine/exec/operators.h"
+#include "index/kernels/distance.h"
+#include "index/top_k.h"
+
+#define SEARCH_DEFAULT_LIMIT 10
+#define SEARCH_ROWS_MOST 16384 /* Milvus' limit + offset, and targets */
+
+typedef struct SearchOperator {
+    Operator base;
+    SegmentRows *segments;
+    uint32_t segment_count;
+    const float **vectors; /* the targets */
+    uint32_t vector_count;
+    uint32_t vector_capacity;
+    uint64_t limit, offset;
+    IndexOptions options;
+    Hits hits;     /* of all targets, in order of output */
+    size_t given;  /* hits given so far */
+    Arena arena;   /* filter bits, keys, target vectors */
+    FilterCounters filter_counters;
+    SearchCounters counters;
+    uint32_t index_searches, exact_scans;
+} SearchOperator;
+
+/* ---- targets ---------------------------------------------------------------------- */
+
+static mql_status
+add_vector(SearchOperator *search, const Value *value, int64_t position,
+           Error *err)
+{
+    if (value->is_null)
+        return error_at(err, ERR_INVALID_PARAMETER, position,
+                        "the vector to search for is NULL");
+    if (search->vector_count == SEARCH_ROWS_MOST)
+        return error_at(err, ERR_LIMIT_EXCEEDED, position,
+                        "a search takes at most %d targets", SEARCH_ROWS_MOST);
+    if (search->vector_count == search->vector_capacity) {
+        uint32_t capacity =
+            search->vector_capacity == 0 ? 16 : search->vector_capacity * 2;
+        const float **vectors = arena_alloc_array(&search->arena, capacity,
+                                                  sizeof *vectors);
+        if (vectors == NULL)
+            return error_no_memory(err);
+        if (search->vector_count > 0)
+            memcpy(vectors, search->vectors,
+                   search->vector_count * sizeof *vectors);
+        search->vectors = vectors;
+        search->vector_capacity = capacity;
+    }
+    search->vectors[search->vector_count++] = value_floats(value);
+    return MQL_OK;
+}
+
+/* A value that outlives the batch it came from. */
+static mql_status
+keep_value(SearchOperator *search, Value *value, Error *err)
+{
+    if (value->is_null)
+        return MQL_OK;
+    char *copy = arena_alloc(&search->arena, value->bytes.size);
+    if (copy == NULL)
+        return error_no_memory(err);
+    memcpy(copy, value->bytes.data, value->bytes.size);
+    value->bytes.data = copy;
+    return MQL_OK;
+}
+
+static mql_status
+add_query(SearchOperator *search, const SearchTarget *target, Error *err)
+{
+    Operator *query = NULL;
+    mql_status status = operator_open(target->query, search->base.execution,
+                                      &query, err);
+    while (status == MQL_OK) {
+        Batch batch;
+        status = operator_next(query, &batch, err);
+        if (status != MQL_OK || batch.count == 0)
+            break;
+        for (uint32_t i = 0; status == MQL_OK && i < batch.count; i++) {
+            Value value = column_value(&batch.columns[0], i);
+            status = keep_value(search, &value, err);
+            if (status == MQL_OK)
+                status = add_vector(search, &value, target->position, err);
+        }
+    }
+    operator_close(query);
+    return status;
+}
+
+/* The vector of the row with that key: it need not pass the filter. */
+static mql_status
+add_key(SearchOperator *search, const SearchTarget *target, Error *err)
+{
+    const SearchPlan *plan = (const SearchPlan *)search->base.plan;
+    Execution *execution = search->base.execution;
+    const CollectionVersion *version;
+    TRY(table_version(&plan->table, execution, &version, err));
+    Value key;
+    TRY(expr_value(target->key, &execution->run, &search->arena, &key, err));
+
+    for (uint32_t i = 0; !key.is_null && i < version->segment_count; i++) {
+        const Segment *segment = version->segments[i];
+        bool found;
+        uint32_t row;
+        TRY(segment_find_key(segment, &key, execution->sequence, &found, &row,
+                             err));
+        if (!found)
+            continue;
+        const RowRange range = {.first = row, .count = 1};
+        Column column;
+        TRY(segment_read(segment, &plan->table.collection->fields[plan->field],
+                         range, &search->arena, &column, err));
+        Value value = column_value(&column, 0);
+        return add_vector(search, &value, target->position, err);
+    }
+    Buffer text = BUFFER_INIT;
+    value_print(&text, &key);
+    error_at(err, ERR_UNDEFINED_OBJECT, target->position,
+             "collection \"%s\" has no row with key %s",
+             plan->table.collection->name,
+             key.is_null ? "NULL" : buffer_text(&text));
+    buffer_free(&text);
+    return err->status;
+}
+
+static mql_status
+read_targets(SearchOperator *search, Error *err)
+{
+    const SearchPlan *plan = (const SearchPlan *)search->base.plan;
+    for (uint32_t i = 0; i < plan->target_count; i++) {
+        const SearchTarget *target = &plan->targets[i];
+        if (target->query != NULL) {
+            TRY(add_query(search, target, err));
+            continue;
+        }
+        if (target->key != NULL) {
+            TRY(add_key(search, target, err));
+            continue;
+        }
+        Value value;
+        TRY(expr_value(target->vector, &search->base.execution->run,
+                       &search->arena, &value, err));
+        TRY(add_vector(search, &value, target->position, err));
+    }
+    return MQL_OK;
+}
+
+/* ---- one segment -------------------------------------------------------------------- */
+
+static float
+vector_distance(const DistanceTable *kernels, Metric metric, const float *query,
+                float query_norm, const float *vector, size_t dim)
+{
+    if (metric == METRIC_L2)
+        return kernels->l2_f32(query, vector, dim);
+    if (metric == METRIC_IP)
+        return -kernels->dot_f32(query, vector, dim);
+    float square;
+    float product = kernels->dot_square_f32(query, vector, dim, &square);
+    float norm = square > 0 ? sqrtf(square) : 1.0f;
+    return -product / (query_norm * norm);
+}
+
+static float
+norm_of(const DistanceTable *kernels, const float *vector, size_t dim)
+{
+    float square = kernels->dot_f32(vector, vector, dim);
+    return square > 0 ? sqrtf(square) : 1.0f;
+}
+
+/* Exact scan of a segment in memory: its vectors come batch by batch. */
+static mql_status
+scan_growing(SearchOperator *search, const SegmentRows *rows,
+             const VectorQuery *query, Neighbor *nearest, uint32_t *found,
+             Error *err)
+{
+    const SearchPlan *plan = (const SearchPlan *)search->base.plan;
+    const Field *field = &plan->table.collection->fields[plan->field];
+    const DistanceTable *kernels = distance_table();
+    size_t dim = field->type.length;
+    float query_norm = norm_of(kernels, query->vector, dim);
+    TopK top = top_k_of(nearest, query->k);
+    Arena *arena = &search->base.batch_arena;
+    uint32_t positions[BATCH_ROWS];
+    size_t from = 0;
+    for (;;) {
+        arena_reset(arena);
+        uint32_t count = bits_collect(rows->bits, rows->row_count, &from,
+                                      positions, BATCH_ROWS);
+        if (count == 0)
+            break;
+        TRY(execution_poll(search->base.execution, err));
+        const RowRange range = {.rows = positions, .count = count};
+        Column column;
+        TRY(segment_read(rows->segment, field, range, arena, &column, err));
+        for (uint32_t i = 0; i < count; i++) {
+            if (column_is_null(&column, i))
+                continue;
+            const float *vector =
+                (const float *)(const void *)column.bytes[i].data;
+            query->counters->distances++;
+            top_k_offer(&top,
+                        (Neighbor){vector_distance(kernels, plan->metric,
+                                                   query->vector, query_norm,
+                                                   vector, dim),
+                                   positions[i]});
+        }
+    }
+    *found = top_k_finish(&top);
+    return MQL_OK;
+}
+
+static mql_status
+search_segment(SearchOperator *search, const SegmentRows *rows,
+               VectorQuery *query, Neighbor *nearest, uint32_t *found,
+               Error *err)
+{
+    const SearchPlan *plan = (const SearchPlan *)search->base.plan;
+    const Field *field = &plan->table.collection->fields[plan->field];
+    *found = 0;
+    if (!segment_is_sealed(rows->segment)) {
+        if (plan->ignores_growing)
+            return MQL_OK;
+        search->exact_scans++;
+        return scan_growing(search, rows, query, nearest, found, err);
+    }
+
+    VectorColumn column;
+    if (!segment_vectors(rows->segment, field, &column))
+        return MQL_OK; /* written before the field was there: all NULL */
+    bool is_everything = rows->count == column.count;
+    query->allowed = is_everything ? NULL : rows->bits;
+    query->allowed_count = rows->count;
+    const Index *index = NULL;
+    if (plan->index != NULL && !plan->is_exact && !plan->has_range_filter)
+        index = segment_index(rows->segment, plan->index->id);
+    if (index == NULL) {
+        search->exact_scans++;
+        return vector_scan(&column, plan->metric, query, nearest, found, err);
+    }
+    search->index_searches++;
+    return index->kind->search(index, query, nearest, found, err);
+}
+
+/* ---- one target ---------------------------------------------------------------------- */
+
+static double
+round_score(double score, int32_t digits)
+{
+    if (digits < 0)
+        return score;
+    double scale = pow(10, digits);
+    return floor(score * scale + 0.5) / scale;
+}
+
+/* radius and range_filter, in the user's numbers (milvus-facts: range search). */
+static bool
+is_in_range(const SearchPlan *plan, float distance)
+{
+    double score = (double)metric_to_score(plan->metric, distance);
+    bool similar = metric_is_similarity(plan->metric);
+    if (plan->has_radius &&
+        !(similar ? score > plan->radius : score < plan->radius))
+        return false;
+    return !plan->has_range_filter ||
+           (similar ? score <= plan->range_filter : score >= plan->range_filter);
+}
+
+/* Rows without a vector, for ORDER BY: they come last. */
+static mql_status
+add_without_vector(SearchOperator *search, uint32_t segment, uint64_t wanted,
+                   Error *err)
+{
+    const SearchPlan *plan = (const SearchPlan *)search->base.plan;
+    const Field *field = &plan->table.collection->fields[plan->field];
+    const SegmentRows *rows = &search->segments[segment];
+    uint32_t positions[BATCH_ROWS];
+    size_t from = 0;
+    while (wanted > 0) {
+        arena_reset(&search->base.batch_arena);
+        uint32_t count = bits_collect(rows->bits, rows->row_count, &from,
+                                      positions, BATCH_ROWS);
+        if (count == 0)
+            break;
+        const RowRange range = {.rows = positions, .count = count};
+        Column column;
+        TRY(segment_read(rows->segment, field, range,
+                         &search->base.batch_arena, &column, err));
+        for (uint32_t i = 0; i < count && wanted > 0; i++) {
+            if (!column_is_null(&column, i))
+                continue;
+            wanted--;
+            TRY(hits_add(&search->hits,
+                         (Hit){.segment = segment, .row = positions[i]}, err));
+        }
+    }
+    return MQL_OK;
+}
+
+/* How many to ask of a segment: all, when a range with two ends has to be cut out. */
+static uint32_t
+rows_wanted(const SearchPlan *plan, const SegmentRows *rows, uint64_t k)
+{
+    if (plan->has_range_filter || k > rows->count)
+        return rows->count;
+    return (uint32_t)k;
+}
+
+static mql_status
+search_target(SearchOperator *search, uint32_t target, uint64_t k, Error *err)
+{
+    const SearchPlan *plan = (const SearchPlan *)search->base.plan;
+    size_t first = search->hits.count;
+    VectorQuery query = {
+        .vector = search->vectors[target],
+        .options = &search->options,
+        .cancel = search->base.execution->run.cancel,
+        .counters = &search->counters,
+    };
+    for (uint32_t s = 0; s < search->segment_count; s++) {
+        const SegmentRows *rows = &search->segments[s];
+        query.k = rows_wanted(plan, rows, k);
+        Neighbor *nearest = calloc(query.k, sizeof *nearest);
+        if (nearest == NULL)
+            return error_no_memory(err);
+        uint32_t found;
+        mql_status status =
+            search_segment(search, rows, &query, nearest, &found, err);
+        for (uint32_t i = 0; status == MQL_OK && i < found; i++)
+            if (is_in_range(plan, nearest[i].distance))
+                status = hits_add(&search->hits,
+                                  (Hit){.distance = nearest[i].distance,
+                                        .has_distance = true,
+                                        .segment = s,
+                                        .row = nearest[i].row,
+                                        .query = target},
+                                  err);
+        free(nearest);
+        TRY(status);
+    }
+    const Field *field = &plan->table.collection->fields[plan->field];
+    if (plan->skips_nothing && field->is_nullable)
+        for (uint32_t s = 0;
+             s < search->segment_count && search->hits.count - first < k; s++)
+            TRY(add_without_vector(search, s, k - (search->hits.count - first),
+                                   err));
+    TRY(hits_read_keys(&search->hits, first, &plan->table, search->segments,
+                       &search->arena, err));
+    hits_sort(&search->hits, first);
+    return MQL_OK;
+}
+
+/* Keep hits [first + offset, first + offset + limit) of a target. */
+static void
+cut_hits(SearchOperator *search, size_t first)
+{
+    Hits *hits = &search->hits;
+    size_t found = hits->count - first;
+    size_t skipped = search->offset < found ? (size_t)search->offset : found;
+    size_t kept = found - skipped;
+    if (kept > search->limit)
+        kept = (size_t)search->limit;
+    if (kept > 0 && skipped > 0)
+        memmove(hits->list + first, hits->list + first + skipped,
+                kept * sizeof *hits->list);
+    hits->count = first + kept;
+}
+
+/* ---- the operator ------------------------------------------------------------------------ */
+
+static mql_status
+read_limits(SearchOperator *search, Error *err)
+{
+    const SearchPlan *plan = (const SearchPlan *)search->base.plan;
+    Execution *execution = search->base.execution;
+    TRY(execution_count(execution, plan->limit, "LIMIT", SEARCH_DEFAULT_LIMIT,
+                        &search->limit, err));
+    TRY(execution_count(execution, plan->offset, "OFFSET", 0, &search->offset,
+                        err));
+    if (!plan->skips_nothing && search->limit == 0)
+        return error_at(err, ERR_INVALID_LIMIT, plan->limit->position,
+                        "LIMIT of a search must be at least 1");
+    if (search->limit > SEARCH_ROWS_MOST ||
+        search->offset > SEARCH_ROWS_MOST - search->limit) {
+        const Expr *at = plan->limit != NULL ? plan->limit : plan->offset;
+        return error_at(err, ERR_INVALID_LIMIT, at->position,
+                        "LIMIT plus OFFSET of a search must be at most %d",
+                        SEARCH_ROWS_MOST);
+    }
+    return MQL_OK;
+}
+
+/* The index's effort: what the statement says, else the session, else the kind. */
+static void
+choose_effort(SearchOperator *search)
+{
+    const SearchPlan *plan = (const SearchPlan *)search->base.plan;
+    search->options = plan->options;
+    int64_t ef = search->base.execution->default_ef;
+    if (plan->index == NULL || !plan->ef_is_default || ef == 0)
+        return;
+    const IndexOption *table = plan->index->kind->search_options;
+    for (size_t i = 0; table[i].name != NULL; i++)
+        if (strcmp(table[i].name, "ef") == 0)
+            search->options.values[i] = ef;
+}
+
+static mql_status
+search_open(Operator *operator, Error *err)
+{
+    SearchOperator *search = (SearchOperator *)operator;
+    const SearchPlan *plan = (const SearchPlan *)operator->plan;
+    arena_init(&search->arena, operator->execution->arena->limit);
+    TRY(read_limits(search, err));
+    choose_effort(search);
+    TRY(read_targets(search, err));
+    if (search->limit == 0)
+        return MQL_OK;
+    TRY(table_filter(&plan->table, operator->execution, &search->arena,
+                     &search->segments, &search->segment_count,
+                     &search->filter_counters, err));
+    for (uint32_t i = 0; i < search->vector_count; i++) {
+        size_t first = search->hits.count;
+        TRY(search_target(search, i, search->limit + search->offset, err));
+        cut_hits(search, first);
+    }
+    return MQL_OK;
+}
+
+/* The search's own columns: distance and the number of the query. */
+static mql_status
+add_search_columns(const SearchPlan *plan, const Hit *hits, uint32_t count,
+                   Arena *arena, Batch *batch, Error *err)
+{
+    if (plan->distance_column < 0)
+        return MQL_OK;
+    double *scores = arena_alloc_array(arena, count, sizeof *scores);
+    int64_t *queries = arena_alloc_array(arena, count, sizeof *queries);
+    if (scores == NULL || queries == NULL)
+        return error_no_memory(err);
+    for (uint32_t i = 0; i < count; i++) {
+        scores[i] = round_score(
+            (double)metric_to_score(plan->metric, hits[i].distance),
+            plan->round_decimal);
+        queries[i] = hits[i].query;
+    }
+    batch->columns[plan->distance_column] =
+        (Column){.type = type_of(TYPE_FLOAT), .reals = scores};
+    batch->columns[plan->query_column] =
+        (Column){.type = type_of(TYPE_INT64), .ints = queries};
+    return MQL_OK;
+}
+
+static mql_status
+search_next(Operator *operator, Batch *batch, Error *err)
+{
+    SearchOperator *search = (SearchOperator *)operator;
+    const SearchPlan *plan = (const SearchPlan *)operator->plan;
+    size_t left = search->hits.count - search->given;
+    uint32_t count = left < BATCH_ROWS ? (uint32_t)left : BATCH_ROWS;
+    if (count == 0)
+        return MQL_OK;
+    const Hit *hits = search->hits.list + search->given;
+    search->given += count;
+    TRY(hits_read(hits, count, &plan->table, search->segments,
+                  &operator->batch_arena, batch, err));
+    return add_search_columns(plan, hits, count, &operator->batch_arena, batch,
+                              err);
+}
+
+static void
+search_close(Operator *operator)
+{
+    SearchOperator *search = (SearchOperator *)operator;
+    hits_free(&search->hits);
+    arena_free(&search->arena);
+}
+
+static void
+search_title(Buffer *out, const PlanNode *node)
+{
+    const SearchPlan *plan = (const SearchPlan *)node;
+    const Collection *collection = plan->table.collection;
+    table_title(out, &plan->table);
+    bool uses_index =
+        plan->index != NULL && !plan->is_exact && !plan->has_range_filter;
+    if (uses_index)
+        buffer_printf(out, " using %s (%s, %s)", plan->index->name,
+                      plan->index->kind->name, metric_name(plan->metric));
+    else
+        buffer_printf(out, " by %s (exact, %s)",
+                      collection->fields[plan->field].name,
+                      metric_name(plan->metric));
+}
+
+static void
+search_explain(Buffer *out, const PlanNode *node, const Operator *operator,
+               int indent)
+{
+    const SearchPlan *plan = (const SearchPlan *)node;
+    const SearchOperator *search = (const SearchOperator *)operator;
+    const IndexOption *table =
+        plan->index != NULL ? plan->index->kind->search_options : NULL;
+    for (size_t i = 0; table != NULL && table[i].name != NULL; i++) {
+        int64_t value = search != NULL ? search->options.values[i]
+                                       : plan->options.values[i];
+        if (value < 0)
+            continue;
+        explain_indent(out, indent);
+        buffer_printf(out, "Effort: %s = %" PRId64 "\n", table[i].name, value);
+    }
+    table_explain(out, &plan->table,
+                  search != NULL ? &search->filter_counters : NULL, indent);
+    if (search == NULL)
+        return;
+    explain_indent(out, indent);
+    buffer_printf(out,
+                  "Targets: %u, index searches: %u, exact scans: %u\n",
+                  search->vector_count, search->index_searches,
+                  search->exact_scans);
+    explain_indent(out, indent);
+    buffer_printf(out, "Distances computed: %" PRIu64 "\n",
+                  search->counters.distances);
+}
+
+const OperatorKind search_operator = {
+    .name = "Search",
+    .size = sizeof(SearchOperator),
+    .open = search_open,
+    .next = search_next,
+    .close = search_close,
+    .title = search_title,
+    .explain = search_explain,
+};

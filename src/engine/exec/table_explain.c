@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* table_explain.c - what EXPLAIN says of a table and its filter. */
+#include <inttypes.h>
+
+#include "engine/exec/operators.h"
+
+void
+table_title(Buffer *out, const TablePlan *table)
+{
+    buffer_printf(out, " on %s", table->collection->name);
+    if (table->partition_count > 0)
+        buffer_printf(out, " (%u of %u partitions)", table->partition_count,
+                      table->collection->partition_count);
+}
+
+/* Names of the indexes a condition asks, each once in the order met. */
+static void
+print_indexes(Buffer *out, const Condition *condition, bool *is_first)
+{
+    for (uint32_t i = 0; i < condition->child_count; i++)
+        print_indexes(out, condition->children[i], is_first);
+    if (condition->kind == CONDITION_AND || condition->kind == CONDITION_OR)
+        return;
+    buffer_append_text(out, *is_first ? " using " : ", ");
+    *is_first = false;
+    if (condition->kind == CONDITION_KEY)
+        buffer_append_text(out, "the primary key");
+    else
+        buffer_printf(out, "%s (%s)", condition->index->name,
+                      condition->index->kind->name);
+}
+
+static void
+explain_conjunct(Buffer *out, const TablePlan *table, const Conjunct *conjunct,
+                 int indent)
+{
+    explain_indent(out, indent);
+    buffer_append_text(out, conjunct->condition != NULL ? "Index Cond: "
+                                                        : "Filter: ");
+    expr_print(out, conjunct->expr, table->scope);
+    bool is_first = true;
+    if (conjunct->condition != NULL)
+        print_indexes(out, conjunct->condition, &is_first);
+    buffer_append_char(out, '\n');
+}
+
+void
+table_explain(Buffer *out, const TablePlan *table,
+              const FilterCounters *counters, int indent)
+{
+    for (uint32_t i = 0; i < table->conjunct_count; i++)
+        if (table->conjuncts[i].condition != NULL)
+            explain_conjunct(out, table, &table->conjuncts[i], indent);
+    for (uint32_t i = 0; i < table->conjunct_count; i++)
+        if (table->conjuncts[i].condition == NULL)
+            explain_conjunct(out, table, &table->conjuncts[i], indent);
+    if (counters == NULL)
+        return;
+    explain_indent(out, indent);
+    buffer_printf(out, "Segments: %u searched, %u pruned\n",
+                  counters->segments, counters->pruned);
+    if (table->conjunct_count == 0)
+        return;
+    explain_indent(out, indent);
+    buffer_printf(out,
+                  "Rows: %" PRIu64 " of %" PRIu64 " match, %" PRIu64
+                  " checked on columns\n",
+                  counters->matching_rows, counters->visible_rows,
+                  counters->checked_rows);
+}

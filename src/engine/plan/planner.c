@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* planner.c - what SELECT, SEARCH and DELETE share: names, scopes, tables. */
+#include "engine/plan/planner.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+char *
+planner_text(Planner *planner, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int size = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    if (size < 0)
+        return NULL;
+
+    char *text = arena_alloc(planner->arena, (size_t)size + 1);
+    if (text == NULL)
+        return NULL;
+    va_start(args, format);
+    vsnprintf(text, (size_t)size + 1, format, args);
+    va_end(args);
+    return text;
+}
+
+mql_status
+planner_unbuilt(const Node *clause, const char *what, Error *err)
+{
+    if (clause == NULL)
+        return MQL_OK;
+    return error_at(err, ERR_FEATURE_NOT_SUPPORTED, clause->position,
+                    "%s is not supported yet", what);
+}
+
+/* Hint at a collection whose name is close to the missing one. */
+static mql_status
+collection_missing(Planner *planner, const Node *name, Error *err)
+{
+    const Version *version = planner->version;
+    error_at(err, ERR_UNDEFINED_TABLE, name->position,
+             "collection \"%.*s\" does not exist", (int)name->text.size,
+             name->text.data);
+
+    Slice *names = arena_alloc_array(planner->arena, version->collection_count,
+                                     sizeof *names);
+    if (names == NULL || version->collection_count == 0)
+        return err->status;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < version->collection_count; i++) {
+        const Collection *collection = version->collections[i]->collection;
+        if (collection->database == planner->database)
+            names[count++] = slice_of(collection->name);
+    }
+    int32_t closest = name_closest(name->text, names, count);
+    if (closest >= 0)
+        error_hint(err, "Did you mean \"%.*s\"?", (int)names[closest].size,
+                   names[closest].data);
+    return err->status;
+}
+
+mql_status
+planner_collection(Planner *planner, const Node *name,
+                   const CollectionVersion **found, Error *err)
+{
+    *found = version_find_collection(planner->version, planner->database,
+                                     name->text);
+    return *found != NULL ? MQL_OK : collection_missing(planner, name, err);
+}
+
+mql_status
+planner_scope(Planner *planner, const Collection *collection,
+              const ScopeColumn *extra, uint32_t extra_count, Scope **scope,
+              Error *err)
+{
+    uint32_t count = collection->field_count + extra_count;
+    ScopeColumn *columns =
+        arena_alloc_array(planner->arena, count, sizeof *columns);
+    bool *used = arena_alloc_array(planner->arena, count, sizeof *used);
+    *scope = arena_new(planner->arena, Scope);
+    if (columns == NULL || used == NULL || *scope == NULL)
+        return error_no_memory(err);
+
+    int32_t dynamic = -1;
+    for (uint32_t i = 0; i < collection->field_count; i++) {
+        const Field *field = &collection->fields[i];
+        columns[i] = (ScopeColumn){slice_of(field->name), field->type};
+        if (field->is_dynamic)
+            dynamic = (int32_t)i;
+    }
+    for (uint32_t i = 0; i < extra_count; i++)
+        columns[collection->field_count + i] = extra[i];
+
+    **scope = (Scope){
+        .columns = columns,
+        .column_count = count,
+        .field_count = collection->field_count,
+        .qualifier = slice_of(collection->name),
+        .dynamic_column = dynamic,
+        .used = used,
+        .parameter_types = planner->parameter_types,
+        .parameter_count = planner->parameter_count,
+    };
+    return MQL_OK;
+}
+
+/* Ids of the named partitions. */
+static mql_status
+find_partitions(Planner *planner, const Collection *collection,
+                const Node *partitions, TablePlan *table, Error *err)
+{
+    uint64_t *ids = arena_alloc_array(planner->arena, partitions->count,
+                                      sizeof *ids);
+    if (ids == NULL)
+        return error_no_memory(err);
+    uint32_t count = 0;
+    for (const Node *name = partitions->first; name != NULL;
+         name = name->next) {
+        int32_t found = collection_find_partition(collection, name->text);
+        if (found < 0)
+            return error_at(err, ERR_UNDEFINED_OBJECT, name->position,
+                            "partition \"%.*s\" of collection \"%s\" does not "
+                            "exist",
+                            (int)name->text.size, name->text.data,
+                            collection->name);
+        ids[count++] = collection->partitions[found].id;
+    }
+    table->partitions = ids;
+    table->partition_count = count;
+    return MQL_OK;
+}
+
+/* A released collection answers nothing until it is loaded again. */
+static mql_status
+require_loaded(const Collection *collection, const TablePlan *table,
+               Error *err)
+{
+    bool is_loaded = collection->is_loaded;
+    for (uint32_t i = 0; is_loaded && i < table->partition_count; i++) {
+        int32_t position =
+            collection_find_partition_id(collection, table->partitions[i]);
+        is_loaded = position >= 0 && collection->partitions[position].is_loaded;
+    }
+    if (is_loaded)
+        return MQL_OK;
+    error_set(err, ERR_NOT_READY, "collection \"%s\" is not loaded",
+              collection->name);
+    return error_hint(err, "LOAD COLLECTION %s makes it answer again.",
+                      collection->name);
+}
+
+mql_status
+planner_table(Planner *planner, const CollectionVersion *version,
+              const Scope *scope, const Node *partitions, const Node *where,
+              TablePlan *table, Error *err)
+{
+    const Collection *collection = version->collection;
+    *table = (TablePlan){
+        .collection = collection,
+        .scope = scope,
+        .used = scope->used,
+        .column_count = scope->column_count,
+    };
+    if (partitions != NULL)
+        TRY(find_partitions(planner, collection, partitions, table, err));
+    TRY(require_loaded(collection, table, err));
+    if (where == NULL)
+        return MQL_OK;
+
+    /* The fields that only the filter reads need not be in the batches: it
+     * notes its own. */
+    Scope filter_scope = *scope;
+    filter_scope.used = NULL;
+    Expr *condition;
+    TRY(expr_analyse_condition(where->first, &filter_scope, "WHERE",
+                               planner->arena, &condition, err));
+    return planner_filter(planner, collection, scope, condition, table, err);
+}
+
+mql_status
+planner_count(Planner *planner, const Node *clause, const Expr **expr,
+              Error *err)
+{
+    *expr = NULL;
+    if (clause == NULL)
+        return MQL_OK;
+    Scope none = {.dynamic_column = -1,
+                  .parameter_types = planner->parameter_types,
+                  .parameter_count = planner->parameter_count};
+    Expr *analysed;
+    TRY(expr_analyse(clause->first, &none, type_of(TYPE_INT64), planner->arena,
+                     &analysed, err));
+    if (expr_coerce(analysed, type_of(TYPE_INT64), planner->arena, &analysed,
+                    err) != MQL_OK)
+        return error_locate(err, clause->first->position);
+    *expr = analysed;
+    return MQL_OK;
+}
+
+mql_status
+planner_query(Planner *planner, const Node *query, const PlanNode **plan,
+              Error *err)
+{
+    if (query->kind == NODE_SELECT)
+        return planner_select(planner, query, plan, err);
+    if (query->kind == NODE_SEARCH)
+        return planner_search(planner, query, plan, err);
+    return planner_unbuilt(query, node_kind_name(query->kind), err);
+}

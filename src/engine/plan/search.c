@@ -1,0 +1,482 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * search.c - the plan of a SEARCH, and the options of every vector search.
+ *
+ * The result is [query], key, distance, then the RETURNING items. The batches of the search
+ * node have the fields at their positions, `distance` after them, and `query` last.
+ */
+#include "engine/plan/planner.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Milvus: limit + offset at most 16,384; the executor checks it. */
+
+void
+planner_choose_index(const Collection *collection, uint32_t field,
+                     const Metric *metric, SearchPlan *plan)
+{
+    plan->metric = metric != NULL ? *metric : METRIC_COSINE;
+    plan->index = NULL;
+    plan->ef_is_default = true;
+    for (uint32_t i = 0; i < collection->index_count; i++) {
+        const IndexDefinition *index = &collection->indexes[i];
+        if (index->field != collection->fields[field].id ||
+            !index->kind->is_vector)
+            continue;
+        if (metric != NULL && index->metric != *metric)
+            continue;
+        plan->index = index;
+        plan->metric = index->metric;
+        index_options_default(index->kind->search_options, &plan->options);
+        return;
+    }
+}
+
+/* ---- WITH (...) ---------------------------------------------------------------- */
+
+/* A constant option's value; a bare word is text. */
+static mql_status
+option_value(Planner *planner, const Node *option, Value *value, Error *err)
+{
+    const Node *node = option->first;
+    if (node == NULL) {
+        *value = value_bool(true);
+        return MQL_OK;
+    }
+    if (node->kind == NODE_NAME || node->kind == NODE_DOUBLE_QUOTED) {
+        *value = value_text(node->text);
+        return MQL_OK;
+    }
+    Scope none = {.dynamic_column = -1};
+    Expr *expr;
+    TRY(expr_analyse(node, &none, type_of(TYPE_NULL), planner->arena, &expr,
+                     err));
+    if (expr->kind != EXPR_CONSTANT)
+        return error_at(err, ERR_INVALID_PARAMETER, node->position,
+                        "\"%.*s\" takes a constant", (int)option->text.size,
+                        option->text.data);
+    *value = expr->value;
+    return MQL_OK;
+}
+
+static mql_status
+convert_option(Planner *planner, const Node *option, TypeKind kind,
+               Value *value, Error *err)
+{
+    Value given;
+    TRY(option_value(planner, option, &given, err));
+    if (value_convert(&given, type_of(kind), true, planner->arena, value,
+                      err) != MQL_OK)
+        return error_locate(err, option->position);
+    if (value->is_null)
+        return error_at(err, ERR_INVALID_PARAMETER, option->position,
+                        "\"%.*s\" takes no NULL", (int)option->text.size,
+                        option->text.data);
+    return MQL_OK;
+}
+
+static mql_status
+set_radius(Planner *planner, const Node *option, SearchPlan *plan, Error *err)
+{
+    Value value;
+    TRY(convert_option(planner, option, TYPE_DOUBLE, &value, err));
+    plan->has_radius = true;
+    plan->radius = value.real;
+    return MQL_OK;
+}
+
+static mql_status
+set_range_filter(Planner *planner, const Node *option, SearchPlan *plan,
+                 Error *err)
+{
+    Value value;
+    TRY(convert_option(planner, option, TYPE_DOUBLE, &value, err));
+    plan->has_range_filter = true;
+    plan->range_filter = value.real;
+    return MQL_OK;
+}
+
+static mql_status
+set_round_decimal(Planner *planner, const Node *option, SearchPlan *plan,
+                  Error *err)
+{
+    Value value;
+    TRY(convert_option(planner, option, TYPE_INT64, &value, err));
+    if (value.integer < -1 || value.integer > 6)
+        return error_at(err, ERR_INVALID_PARAMETER, option->position,
+                        "\"round_decimal\" must be between -1 and 6");
+    plan->round_decimal = (int32_t)value.integer;
+    return MQL_OK;
+}
+
+static mql_status
+set_exact(Planner *planner, const Node *option, SearchPlan *plan, Error *err)
+{
+    Value value;
+    TRY(convert_option(planner, option, TYPE_BOOL, &value, err));
+    plan->is_exact = value.boolean;
+    return MQL_OK;
+}
+
+static mql_status
+set_ignore_growing(Planner *planner, const Node *option, SearchPlan *plan,
+                   Error *err)
+{
+    Value value;
+    TRY(convert_option(planner, option, TYPE_BOOL, &value, err));
+    plan->ignores_growing = value.boolean;
+    return MQL_OK;
+}
+
+/* Every read here sees every commit before it: each level is kept. */
+static mql_status
+set_consistency(Planner *planner, const Node *option, SearchPlan *plan,
+                Error *err)
+{
+    (void)plan;
+    static const char *const levels[] = {"Strong", "Bounded", "Session",
+                                         "Eventually"};
+    Value value;
+    TRY(convert_option(planner, option, TYPE_VARCHAR, &value, err));
+    for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++)
+        if (slice_equal_nocase(value.bytes, slice_of(levels[i])))
+            return MQL_OK;
+    error_at(err, ERR_INVALID_PARAMETER, option->position,
+             "unknown consistency level \"%.*s\"", (int)value.bytes.size,
+             value.bytes.data);
+    return error_hint(err, "Levels are Strong, Bounded, Session, Eventually.");
+}
+
+static mql_status
+set_metric(Planner *planner, const Node *option, SearchPlan *plan, Error *err)
+{
+    Value value;
+    Metric metric;
+    TRY(convert_option(planner, option, TYPE_VARCHAR, &value, err));
+    if (!metric_from_name(value.bytes, &metric))
+        return error_at(err, ERR_INVALID_PARAMETER, option->position,
+                        "unknown metric \"%.*s\"", (int)value.bytes.size,
+                        value.bytes.data);
+    if (plan->index != NULL && plan->index->metric != metric)
+        return error_at(err, ERR_INVALID_PARAMETER, option->position,
+                        "metric %s does not match the index's %s",
+                        metric_name(metric), metric_name(plan->index->metric));
+    plan->metric = metric;
+    return MQL_OK;
+}
+
+static mql_status
+refuse_recall(Planner *planner, const Node *option, SearchPlan *plan,
+              Error *err)
+{
+    (void)planner;
+    (void)plan;
+    return planner_unbuilt(option, "\"recall\"", err);
+}
+
+/* What every search takes, whatever its index. */
+static const struct {
+    const char *name;
+    mql_status (*set)(Planner *, const Node *, SearchPlan *, Error *);
+} common_options[] = {
+    {"radius", set_radius},
+    {"range_filter", set_range_filter},
+    {"round_decimal", set_round_decimal},
+    {"exact", set_exact},
+    {"ignore_growing", set_ignore_growing},
+    {"consistency_level", set_consistency},
+    {"metric_type", set_metric},
+    {"recall", refuse_recall},
+};
+
+/* Milvus' effort options: each belongs to some kinds of index. On another kind, or
+ * on an exact search, they have nothing to steer. */
+static const struct {
+    const char *name, *synonym;
+    int64_t least, most;
+} effort_options[] = {
+    {"ef", "ef_search", 1, 65536},
+    {"nprobe", NULL, 1, 65536},
+};
+
+static mql_status
+set_effort(Planner *planner, const Node *option, size_t effort,
+           SearchPlan *plan, Error *err)
+{
+    Value value;
+    TRY(convert_option(planner, option, TYPE_INT64, &value, err));
+    if (value.integer < effort_options[effort].least ||
+        value.integer > effort_options[effort].most)
+        return error_at(err, ERR_INVALID_PARAMETER, option->position,
+                        "\"%s\" must be between %lld and %lld",
+                        effort_options[effort].name,
+                        (long long)effort_options[effort].least,
+                        (long long)effort_options[effort].most);
+    const char *name = effort_options[effort].name;
+    const IndexOption *table =
+        plan->index != NULL ? plan->index->kind->search_options : NULL;
+    for (size_t i = 0; table != NULL && table[i].name != NULL; i++)
+        if (strcmp(table[i].name, name) == 0) {
+            plan->options.values[i] = value.integer;
+            plan->ef_is_default = false;
+            return MQL_OK;
+        }
+    if (planner->notice != NULL) {
+        const char *text = planner_text(
+            planner, "\"%s\" has no effect on %s", name,
+            plan->index != NULL ? plan->index->kind->name : "an exact search");
+        if (text != NULL)
+            planner->notice(planner->notice_context, text);
+    }
+    return MQL_OK;
+}
+
+static mql_status
+set_option(Planner *planner, const Node *option, SearchPlan *plan, Error *err)
+{
+    for (size_t i = 0; i < sizeof common_options / sizeof common_options[0];
+         i++)
+        if (slice_equal_nocase(option->text, slice_of(common_options[i].name)))
+            return common_options[i].set(planner, option, plan, err);
+    for (size_t i = 0; i < sizeof effort_options / sizeof effort_options[0];
+         i++) {
+        const char *synonym = effort_options[i].synonym;
+        if (slice_equal_nocase(option->text,
+                               slice_of(effort_options[i].name)) ||
+            (synonym != NULL &&
+             slice_equal_nocase(option->text, slice_of(synonym))))
+            return set_effort(planner, option, i, plan, err);
+    }
+    return error_at(err, ERR_INVALID_PARAMETER, option->position,
+                    "unknown search parameter \"%.*s\"",
+                    (int)option->text.size, option->text.data);
+}
+
+/* radius and range_filter must leave something between them. */
+static mql_status
+check_range(const Node *options, const SearchPlan *plan, Error *err)
+{
+    if (!plan->has_range_filter)
+        return MQL_OK;
+    if (!plan->has_radius)
+        return error_at(err, ERR_INVALID_PARAMETER, options->position,
+                        "\"range_filter\" needs \"radius\"");
+    bool similar = metric_is_similarity(plan->metric);
+    bool is_empty = similar ? plan->range_filter <= plan->radius
+                            : plan->range_filter >= plan->radius;
+    if (is_empty)
+        return error_at(err, ERR_INVALID_PARAMETER, options->position,
+                        "\"range_filter\" must be %s than \"radius\" with "
+                        "metric %s",
+                        similar ? "greater" : "less",
+                        metric_name(plan->metric));
+    return MQL_OK;
+}
+
+mql_status
+planner_search_options(Planner *planner, const Node *options, SearchPlan *plan,
+                       Error *err)
+{
+    if (options == NULL)
+        return MQL_OK;
+    /* The metric first: what the others mean depends on it. */
+    for (const Node *option = options->first; option != NULL;
+         option = option->next)
+        TRY(set_option(planner, option, plan, err));
+    return check_range(options, plan, err);
+}
+
+/* ---- ON field, FOR targets ------------------------------------------------------- */
+
+static mql_status
+find_vector_field(const Collection *collection, const Node *search,
+                  uint32_t *field, Error *err)
+{
+    const Node *on = node_child(search, NODE_ON_FIELD);
+    if (on != NULL) {
+        int32_t found = collection_find_field(collection, on->text);
+        if (found < 0)
+            return error_at(err, ERR_UNDEFINED_COLUMN, on->position,
+                            "field \"%.*s\" does not exist",
+                            (int)on->text.size, on->text.data);
+        if (!type_is_vector(collection->fields[found].type.kind))
+            return error_at(err, ERR_WRONG_OBJECT_TYPE, on->position,
+                            "field \"%s\" is not a vector",
+                            collection->fields[found].name);
+        *field = (uint32_t)found;
+        return MQL_OK;
+    }
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < collection->field_count; i++)
+        if (type_is_vector(collection->fields[i].type.kind)) {
+            *field = i;
+            count++;
+        }
+    if (count == 1)
+        return MQL_OK;
+    if (count == 0)
+        return error_at(err, ERR_UNDEFINED_COLUMN, search->position,
+                        "collection \"%s\" has no vector field",
+                        collection->name);
+    error_at(err, ERR_AMBIGUOUS_COLUMN, search->position,
+             "collection \"%s\" has %u vector fields", collection->name, count);
+    return error_hint(err, "Name one: SEARCH %s ON field FOR ...",
+                      collection->name);
+}
+
+static mql_status
+vector_target(Planner *planner, const Node *node, Type type,
+              SearchTarget *target, Error *err)
+{
+    Scope none = {.dynamic_column = -1,
+                  .parameter_types = planner->parameter_types,
+                  .parameter_count = planner->parameter_count};
+    Expr *expr;
+    TRY(expr_analyse(node, &none, type, planner->arena, &expr, err));
+    if (expr_coerce(expr, type, planner->arena, &expr, err) != MQL_OK)
+        return error_locate(err, node->position);
+    target->vector = expr;
+    target->position = node->position;
+    return MQL_OK;
+}
+
+static mql_status
+query_target(Planner *planner, const Node *node, Type type,
+             SearchTarget *target, Error *err)
+{
+    TRY(planner_query(planner, node, &target->query, err));
+    target->position = node->position;
+    if (target->query->column_count != 1)
+        return error_at(err, ERR_SYNTAX_ERROR, node->position,
+                        "a query as target must give one column");
+    if (!type_equal(target->query->columns[0].type, type))
+        return error_at(err, ERR_DATATYPE_MISMATCH, node->position,
+                        "a query as target must give the field's type");
+    return MQL_OK;
+}
+
+static mql_status
+key_target(Planner *planner, const Node *node, Type type, SearchTarget *target,
+           Error *err)
+{
+    Scope none = {.dynamic_column = -1,
+                  .parameter_types = planner->parameter_types,
+                  .parameter_count = planner->parameter_count};
+    Expr *expr;
+    TRY(expr_analyse(node, &none, type, planner->arena, &expr, err));
+    if (expr_coerce(expr, type, planner->arena, &expr, err) != MQL_OK)
+        return error_locate(err, node->position);
+    target->key = expr;
+    target->position = node->position;
+    return MQL_OK;
+}
+
+static uint32_t
+count_targets(const Node *targets)
+{
+    uint32_t count = 0;
+    for (const Node *node = targets->first; node != NULL; node = node->next)
+        count += node->kind == NODE_TARGET_KEYS ? node->count : 1;
+    return count;
+}
+
+static mql_status
+plan_targets(Planner *planner, const Collection *collection,
+             const Node *targets, SearchPlan *plan, Error *err)
+{
+    Type type = collection->fields[plan->field].type;
+    Type key_type = collection->fields[collection->primary].type;
+    uint32_t count = count_targets(targets);
+    SearchTarget *list =
+        arena_alloc_array(planner->arena, count, sizeof *list);
+    if (list == NULL)
+        return error_no_memory(err);
+
+    uint32_t filled = 0;
+    for (const Node *node = targets->first; node != NULL; node = node->next) {
+        if (node->kind == NODE_TARGET_KEYS) {
+            for (const Node *key = node->first; key != NULL; key = key->next)
+                TRY(key_target(planner, key, key_type, &list[filled++], err));
+            continue;
+        }
+        if (node->kind == NODE_SELECT || node->kind == NODE_SEARCH) {
+            TRY(query_target(planner, node, type, &list[filled++], err));
+            plan->numbers_queries = true; /* may give many rows */
+            continue;
+        }
+        TRY(vector_target(planner, node, type, &list[filled++], err));
+    }
+    plan->targets = list;
+    plan->target_count = count;
+    if (count > 1)
+        plan->numbers_queries = true;
+    return MQL_OK;
+}
+
+/* ---- SEARCH ------------------------------------------------------------------------ */
+
+static const ScopeColumn search_columns[] = {
+    {{"distance", 8}, {.kind = TYPE_FLOAT}},
+    {{"query", 5}, {.kind = TYPE_INT64}},
+};
+
+static mql_status
+plan_search_node(Planner *planner, const Node *node, Scope **scope,
+                 SearchPlan **plan, Error *err)
+{
+    const CollectionVersion *version;
+    TRY(planner_collection(planner, node_child(node, NODE_NAME), &version,
+                           err));
+    const Collection *collection = version->collection;
+    TRY(planner_scope(planner, collection, search_columns, 2, scope, err));
+
+    SearchPlan *search = arena_new(planner->arena, SearchPlan);
+    if (search == NULL)
+        return error_no_memory(err);
+    search->base = (PlanNode){PLAN_SEARCH, NULL, (*scope)->columns,
+                              (*scope)->column_count};
+    search->round_decimal = -1;
+    search->distance_column = (int32_t)collection->field_count;
+    search->query_column = (int32_t)collection->field_count + 1;
+    TRY(find_vector_field(collection, node, &search->field, err));
+    TRY(planner_table(planner, version, *scope,
+                      node_child(node, NODE_PARTITIONS),
+                      node_child(node, NODE_WHERE), &search->table, err));
+    planner_choose_index(collection, search->field, NULL, search);
+    TRY(planner_search_options(planner, node_child(node, NODE_OPTIONS), search,
+                               err));
+    TRY(plan_targets(planner, collection, node_child(node, NODE_TARGETS),
+                     search, err));
+    TRY(planner_count(planner, node_child(node, NODE_LIMIT), &search->limit,
+                      err));
+    TRY(planner_count(planner, node_child(node, NODE_OFFSET), &search->offset,
+                      err));
+    *plan = search;
+    return MQL_OK;
+}
+
+mql_status
+planner_search(Planner *planner, const Node *node, const PlanNode **plan,
+               Error *err)
+{
+    TRY(planner_unbuilt(node_child(node, NODE_AS_OF), "AS OF", err));
+    TRY(planner_unbuilt(node_child(node, NODE_GROUP_BY), "GROUP BY", err));
+
+    Scope *scope;
+    SearchPlan *search;
+    TRY(plan_search_node(planner, node, &scope, &search, err));
+    *plan = &search->base;
+
+    const Node *order_by = node_child(node, NODE_ORDER_BY);
+    if (order_by != NULL)
+        TRY(planner_sort(planner, order_by, NULL, scope, *plan, plan, err));
+
+    uint32_t leading[3], leading_count = 0;
+    if (search->numbers_queries)
+        leading[leading_count++] = (uint32_t)search->query_column;
+    leading[leading_count++] = search->table.collection->primary;
+    leading[leading_count++] = (uint32_t)search->distance_column;
+    return planner_project(planner, node_child(node, NODE_RETURNING), scope,
+                           *plan, leading, leading_count, plan, err);
+}
