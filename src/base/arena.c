@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * arena.c - see arena.h for the rules.
+ *
+ * Blocks double from BLOCK_LEAST to BLOCK_MOST, so that a small arena is small
+ * and a large one makes few calls. An object that does not fit a block of the
+ * next size gets one of its own behind the newest block, whose rest stays in
+ * use.
+ */
+#include "base/arena.h"
+
+#include <assert.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define ARENA_CHECKED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ARENA_CHECKED 1
+#endif
+#endif
+
+#ifdef ARENA_CHECKED
+#include <sanitizer/asan_interface.h>
+#define POISON(p, n) __asan_poison_memory_region((p), (n))
+#define UNPOISON(p, n) __asan_unpoison_memory_region((p), (n))
+#define GAP 16u
+#else
+#define POISON(p, n) ((void)(p), (void)(n))
+#define UNPOISON(p, n) ((void)(p), (void)(n))
+#define GAP 0u
+#endif
+
+#define ALIGNMENT 16u
+#define BLOCK_LEAST ((size_t)4 * 1024)
+#define BLOCK_MOST ((size_t)1024 * 1024)
+
+struct ArenaBlock {
+    ArenaBlock *next;
+    size_t size; /* bytes in data[] */
+    size_t used; /* bytes handed out of data[] */
+    _Alignas(ALIGNMENT) unsigned char data[];
+};
+
+static size_t
+round_up(size_t n)
+{
+    return (n + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+}
+
+static ArenaBlock *
+block_create(size_t size)
+{
+    if (size > SIZE_MAX - sizeof(ArenaBlock))
+        return NULL;
+    ArenaBlock *block = malloc(sizeof *block + size);
+    if (block == NULL)
+        return NULL;
+    block->next = NULL;
+    block->size = size;
+    block->used = 0;
+    POISON(block->data, size);
+    return block;
+}
+
+static void
+block_destroy(ArenaBlock *block)
+{
+    UNPOISON(block->data, block->size);
+    free(block);
+}
+
+/* A block with `room` bytes left, NULL: out of memory. */
+static ArenaBlock *
+block_with_room(Arena *arena, size_t room)
+{
+    ArenaBlock *newest = arena->blocks;
+    if (newest != NULL && room <= newest->size - newest->used)
+        return newest;
+
+    size_t size = newest == NULL ? BLOCK_LEAST : newest->size * 2;
+    if (size > BLOCK_MOST)
+        size = BLOCK_MOST;
+    bool is_large = room > size;
+    ArenaBlock *block = block_create(is_large ? room : size);
+    if (block == NULL)
+        return NULL;
+    if (is_large && newest != NULL) {
+        block->next = newest->next;
+        newest->next = block;
+        return block;
+    }
+    block->next = newest;
+    arena->blocks = block;
+    return block;
+}
+
+void
+arena_init(Arena *arena, size_t limit)
+{
+    *arena = (Arena){.limit = limit};
+}
+
+void *
+arena_alloc(Arena *arena, size_t size)
+{
+    if (size > SIZE_MAX - ALIGNMENT - GAP)
+        return NULL;
+    size_t room = round_up(size) + GAP;
+    if (room == 0)
+        room = ALIGNMENT; /* two objects never share an address */
+    if (arena->limit != 0 && room > arena->limit - arena->used)
+        return NULL;
+
+    ArenaBlock *block = block_with_room(arena, room);
+    if (block == NULL)
+        return NULL;
+    void *object = block->data + block->used;
+    block->used += room;
+    arena->used += room;
+    assert(block->used <= block->size);
+    assert((uintptr_t)object % ALIGNMENT == 0);
+
+    UNPOISON(object, size);
+    return memset(object, 0, size);
+}
+
+void *
+arena_alloc_array(Arena *arena, size_t count, size_t size)
+{
+    if (size != 0 && count > SIZE_MAX / size)
+        return NULL;
+    return arena_alloc(arena, count * size);
+}
+
+char *
+arena_copy(Arena *arena, const void *data, size_t size)
+{
+    if (size == SIZE_MAX)
+        return NULL;
+    char *copy = arena_alloc(arena, size + 1);
+    if (copy != NULL && size > 0)
+        memcpy(copy, data, size);
+    return copy;
+}
+
+Slice
+arena_copy_slice(Arena *arena, Slice slice)
+{
+    char *copy = arena_copy(arena, slice.data, slice.size);
+    return (Slice){copy, copy == NULL ? 0 : slice.size};
+}
+
+/* The newest block is kept unless it was made for one large object. */
+void
+arena_reset(Arena *arena)
+{
+    ArenaBlock *kept = NULL;
+    ArenaBlock *block = arena->blocks;
+    if (block != NULL && block->size <= BLOCK_MOST) {
+        kept = block;
+        block = block->next;
+        kept->next = NULL;
+        kept->used = 0;
+        POISON(kept->data, kept->size);
+    }
+    while (block != NULL) {
+        ArenaBlock *next = block->next;
+        block_destroy(block);
+        block = next;
+    }
+    arena->blocks = kept;
+    arena->used = 0;
+}
+
+void
+arena_free(Arena *arena)
+{
+    arena_reset(arena);
+    if (arena->blocks != NULL)
+        block_destroy(arena->blocks);
+    arena_init(arena, arena->limit);
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* bits.c - sets of rows as words of 64 bits. */
+#include "base/bits.h"
+
+void
+bits_set_range(uint64_t *words, size_t first, size_t count)
+{
+    if (count == 0)
+        return;
+    size_t end = first + count;
+    size_t word = first / 64;
+    size_t last = (end - 1) / 64;
+    uint64_t head = ~(uint64_t)0 << (first % 64);
+    uint64_t tail = ~(uint64_t)0 >> (63 - (end - 1) % 64);
+    if (word == last) {
+        words[word] |= head & tail;
+        return;
+    }
+    words[word++] |= head;
+    while (word < last)
+        words[word++] = ~(uint64_t)0;
+    words[last] |= tail;
+}
+
+size_t
+bits_count(const uint64_t *words, size_t bits)
+{
+    size_t count = 0;
+    size_t whole = bits / 64;
+    for (size_t i = 0; i < whole; i++)
+        count += (size_t)__builtin_popcountll(words[i]);
+    if (bits % 64 != 0) {
+        uint64_t mask = ((uint64_t)1 << (bits % 64)) - 1;
+        count += (size_t)__builtin_popcountll(words[whole] & mask);
+    }
+    return count;
+}
+
+/* The word at `i` without the bits before `from` and those from `bits` on. */
+static uint64_t
+word_between(const uint64_t *words, size_t i, size_t from, size_t bits)
+{
+    uint64_t word = words[i];
+    if (i == from / 64)
+        word &= ~(uint64_t)0 << (from % 64);
+    if (bits - i * 64 < 64)
+        word &= ((uint64_t)1 << (bits - i * 64)) - 1;
+    return word;
+}
+
+uint32_t
+bits_collect(const uint64_t *words, size_t bits, size_t *from,
+             uint32_t *positions, uint32_t most)
+{
+    uint32_t count = 0;
+    if (*from >= bits || most == 0)
+        return 0;
+    for (size_t i = *from / 64; i * 64 < bits; i++) {
+        uint64_t word = word_between(words, i, *from, bits);
+        while (word != 0) {
+            size_t position = i * 64 + (size_t)__builtin_ctzll(word);
+            positions[count++] = (uint32_t)position;
+            word &= word - 1;
+            if (count == most) {
+                *from = position + 1;
+                return count;
+            }
+        }
+    }
+    *from = bits;
+    return count;
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* file.c - file_*(): the table's numbers turned into statuses with words. */
+#include "base/file.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One call never moves more, so that a size fits every system's int. */
+#define CALL_SIZE_MOST ((size_t)1 << 30)
+
+static ErrorCode
+code_of_errno(int errno_value)
+{
+    switch (errno_value) {
+    case ENOENT:
+        return ERR_UNDEFINED_FILE;
+    case EEXIST:
+        return ERR_DUPLICATE_FILE;
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+        return ERR_DISK_FULL;
+    case ENOMEM:
+        return ERR_OUT_OF_MEMORY;
+    default:
+        return ERR_IO_ERROR;
+    }
+}
+
+mql_status
+file_error(Error *err, int errno_value, const char *doing, const char *path)
+{
+    char words[128];
+    const char *reason = strerror_r(errno_value, words, sizeof words);
+    return error_set(err, code_of_errno(errno_value), "could not %s \"%s\": %s",
+                     doing, path, reason);
+}
+
+mql_status
+file_open(const Vfs *vfs, const char *path, FileMode mode, File *file,
+          Error *err)
+{
+    *file = (File)FILE_CLOSED;
+    char *copy = strdup(path);
+    if (copy == NULL)
+        return error_no_memory(err);
+    int fd = vfs->open(vfs->context, path, mode);
+    if (fd < 0) {
+        free(copy);
+        return file_error(
+            err, -fd, mode == FILE_CREATE ? "create file" : "open file", path);
+    }
+    *file = (File){vfs, fd, copy};
+    return MQL_OK;
+}
+
+void
+file_close(File *file)
+{
+    if (file->fd >= 0)
+        file->vfs->close(file->vfs->context, file->fd);
+    free(file->path);
+    *file = (File)FILE_CLOSED;
+}
+
+mql_status
+file_read(File *file, void *data, size_t size, uint64_t offset, Error *err)
+{
+    char *to = data;
+    while (size > 0) {
+        size_t piece = size < CALL_SIZE_MOST ? size : CALL_SIZE_MOST;
+        ssize_t got =
+            file->vfs->pread(file->vfs->context, file->fd, to, piece, offset);
+        if (got < 0)
+            return file_error(err, (int)-got, "read file", file->path);
+        if (got == 0)
+            return error_corrupt(err, file->path, (int64_t)offset,
+                                 "unexpected end of file");
+        to += got;
+        size -= (size_t)got;
+        offset += (uint64_t)got;
+    }
+    return MQL_OK;
+}
+
+mql_status
+file_write(File *file, const void *data, size_t size, uint64_t offset,
+           Error *err)
+{
+    const char *from = data;
+    while (size > 0) {
+        size_t piece = size < CALL_SIZE_MOST ? size : CALL_SIZE_MOST;
+        ssize_t put = file->vfs->pwrite(file->vfs->context, file->fd, from,
+                                        piece, offset);
+        if (put <= 0)
+            return file_error(err, put == 0 ? ENOSPC : (int)-put, "write file",
+                              file->path);
+        from += put;
+        size -= (size_t)put;
+        offset += (uint64_t)put;
+    }
+    return MQL_OK;
+}
+
+mql_status
+file_sync(File *file, Error *err)
+{
+    int result = file->vfs->fdatasync(file->vfs->context, file->fd);
+    if (result < 0)
+        return file_error(err, -result, "sync file", file->path);
+    return MQL_OK;
+}
+
+mql_status
+file_truncate(File *file, uint64_t size, Error *err)
+{
+    int result = file->vfs->ftruncate(file->vfs->context, file->fd, size);
+    if (result < 0)
+        return file_error(err, -result, "truncate file", file->path);
+    return MQL_OK;
+}
+
+mql_status
+file_size(File *file, uint64_t *size, Error *err)
+{
+    int64_t result = file->vfs->size(file->vfs->context, file->fd);
+    *size = 0;
+    if (result < 0)
+        return file_error(err, (int)-result, "stat file", file->path);
+    *size = (uint64_t)result;
+    return MQL_OK;
+}
+
+mql_status
+file_map(File *file, size_t size, const void **address, Error *err)
+{
+    *address = NULL;
+    int result = file->vfs->map(file->vfs->context, file->fd, size, address);
+    if (result < 0)
+        return file_error(err, -result, "map file", file->path);
+    return MQL_OK;
+}
+
+void
+file_unmap(const Vfs *vfs, const void *address, size_t size)
+{
+    if (address != NULL)
+        vfs->unmap(vfs->context, address, size);
+}
+
+mql_status
+file_rename(const Vfs *vfs, const char *from, const char *to, Error *err)
+{
+    int result = vfs->rename(vfs->context, from, to);
+    if (result < 0)
+        return file_error(err, -result, "rename file", from);
+    return MQL_OK;
+}
+
+mql_status
+file_remove(const Vfs *vfs, const char *path, Error *err)
+{
+    int result = vfs->unlink(vfs->context, path);
+    if (result < 0 && result != -ENOENT)
+        return file_error(err, -result, "remove file", path);
+    return MQL_OK;
+}
+
+mql_status
+directory_create(const Vfs *vfs, const char *path, Error *err)
+{
+    int result = vfs->mkdir(vfs->context, path);
+    if (result < 0)
+        return file_error(err, -result, "create directory", path);
+    return MQL_OK;
+}
+
+mql_status
+directory_sync(const Vfs *vfs, const char *path, Error *err)
+{
+    int result = vfs->sync_directory(vfs->context, path);
+    if (result < 0)
+        return file_error(err, -result, "sync directory", path);
+    return MQL_OK;
+}
+
+bool
+file_exists(const Vfs *vfs, const char *path)
+{
+    return vfs->exists(vfs->context, path) == 1;
+}
+
+char *
+path_join(const char *directory, const char *name)
+{
+    if (name[0] == '\0' || strcmp(name, ".") == 0 ||
+        strchr(name, '/') != NULL || strstr(name, "..") != NULL)
+        return NULL;
+    size_t directory_size = strlen(directory);
+    size_t name_size = strlen(name);
+    bool has_slash = directory_size > 0 && directory[directory_size - 1] == '/';
+    char *path = malloc(directory_size + name_size + 2);
+    if (path == NULL)
+        return NULL;
+    memcpy(path, directory, directory_size);
+    if (!has_slash)
+        path[directory_size++] = '/';
+    memcpy(path + directory_size, name, name_size + 1);
+    return path;
+}

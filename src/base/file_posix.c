@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * file_posix.c - the operating system's own file functions.
+ *
+ * Files are made 0600 and directories 0700 from the start, never changed later;
+ * descriptors are closed on exec. Reads and writes are tried again after a
+ * signal, a sync never is: after a failed one the pages may be marked clean.
+ */
+#include "base/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+static int
+posix_open(void *context, const char *path, FileMode mode)
+{
+    (void)context;
+    static const int flags[] = {
+        [FILE_READ] = O_RDONLY,
+        [FILE_UPDATE] = O_RDWR,
+        [FILE_CREATE] = O_RDWR | O_CREAT | O_EXCL,
+        [FILE_ENSURE] = O_RDWR | O_CREAT,
+    };
+    int fd;
+    do {
+        fd = open(path, flags[mode] | O_CLOEXEC, 0600);
+    } while (fd < 0 && errno == EINTR);
+    return fd < 0 ? -errno : fd;
+}
+
+static int
+posix_close(void *context, int fd)
+{
+    (void)context;
+    return close(fd) != 0 ? -errno : 0;
+}
+
+static ssize_t
+posix_pread(void *context, int fd, void *data, size_t size, uint64_t offset)
+{
+    (void)context;
+    ssize_t got;
+    do {
+        got = pread(fd, data, size, (off_t)offset);
+    } while (got < 0 && errno == EINTR);
+    return got < 0 ? -errno : got;
+}
+
+static ssize_t
+posix_pwrite(void *context, int fd, const void *data, size_t size,
+             uint64_t offset)
+{
+    (void)context;
+    ssize_t put;
+    do {
+        put = pwrite(fd, data, size, (off_t)offset);
+    } while (put < 0 && errno == EINTR);
+    return put < 0 ? -errno : put;
+}
+
+static int
+posix_fdatasync(void *context, int fd)
+{
+    (void)context;
+    return fdatasync(fd) != 0 ? -errno : 0;
+}
+
+static int
+posix_ftruncate(void *context, int fd, uint64_t size)
+{
+    (void)context;
+    int result;
+    do {
+        result = ftruncate(fd, (off_t)size);
+    } while (result != 0 && errno == EINTR);
+    return result != 0 ? -errno : 0;
+}
+
+static int
+posix_allocate(void *context, int fd, uint64_t offset, uint64_t size)
+{
+    (void)context;
+    return -posix_fallocate(fd, (off_t)offset, (off_t)size);
+}
+
+static int64_t
+posix_size(void *context, int fd)
+{
+    (void)context;
+    struct stat status;
+    return fstat(fd, &status) != 0 ? -errno : (int64_t)status.st_size;
+}
+
+static int
+posix_rename(void *context, const char *from, const char *to)
+{
+    (void)context;
+    return rename(from, to) != 0 ? -errno : 0;
+}
+
+static int
+posix_unlink(void *context, const char *path)
+{
+    (void)context;
+    return unlink(path) != 0 ? -errno : 0;
+}
+
+static int
+posix_mkdir(void *context, const char *path)
+{
+    (void)context;
+    return mkdir(path, 0700) != 0 ? -errno : 0;
+}
+
+static int
+posix_rmdir(void *context, const char *path)
+{
+    (void)context;
+    return rmdir(path) != 0 ? -errno : 0;
+}
+
+/* A file system that cannot sync directories (EINVAL) has nothing to lose. */
+static int
+posix_sync_directory(void *context, const char *path)
+{
+    (void)context;
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    int result = fsync(fd) != 0 && errno != EINVAL ? -errno : 0;
+    close(fd);
+    return result;
+}
+
+static int
+posix_list(void *context, const char *path, Buffer *names)
+{
+    (void)context;
+    DIR *directory = opendir(path);
+    if (directory == NULL)
+        return -errno;
+    errno = 0;
+    for (const struct dirent *entry; (entry = readdir(directory)) != NULL;) {
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            buffer_append(names, entry->d_name, strlen(entry->d_name) + 1);
+        errno = 0;
+    }
+    int result = -errno;
+    closedir(directory);
+    return buffer_failed(names) ? -ENOMEM : result;
+}
+
+static int
+posix_exists(void *context, const char *path)
+{
+    (void)context;
+    return access(path, F_OK) == 0;
+}
+
+/* An open-file-description lock: unlike a POSIX lock it is not lost when some
+ * other descriptor of the same file is closed. */
+static int
+posix_lock(void *context, int fd)
+{
+    (void)context;
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    if (fcntl(fd, F_OFD_SETLK, &lock) == 0)
+        return 0;
+    return errno == EACCES ? -EAGAIN : -errno;
+}
+
+static int
+posix_map(void *context, int fd, size_t size, const void **address)
+{
+    (void)context;
+    void *mapped = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+    if (mapped == MAP_FAILED)
+        return -errno;
+    *address = mapped;
+    return 0;
+}
+
+static int
+posix_unmap(void *context, const void *address, size_t size)
+{
+    (void)context;
+    return munmap((void *)(uintptr_t)address, size) != 0 ? -errno : 0;
+}
+
+static int64_t
+posix_now(void *context)
+{
+    (void)context;
+    struct timespec now;
+    if (clock_gettime(CLOCK_REALTIME, &now) != 0)
+        return 0;
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static int
+posix_random(void *context, void *data, size_t size)
+{
+    (void)context;
+    char *to = data;
+    while (size > 0) {
+        ssize_t got = getrandom(to, size, 0);
+        if (got < 0 && errno != EINTR)
+            return -errno;
+        if (got > 0) {
+            to += got;
+            size -= (size_t)got;
+        }
+    }
+    return 0;
+}
+
+const Vfs posix_vfs = {
+    .context = NULL,
+    .open = posix_open,
+    .close = posix_close,
+    .pread = posix_pread,
+    .pwrite = posix_pwrite,
+    .fdatasync = posix_fdatasync,
+    .ftruncate = posix_ftruncate,
+    .allocate = posix_allocate,
+    .size = posix_size,
+    .rename = posix_rename,
+    .unlink = posix_unlink,
+    .mkdir = posix_mkdir,
+    .rmdir = posix_rmdir,
+    .sync_directory = posix_sync_directory,
+    .list = posix_list,
+    .exists = posix_exists,
+    .lock = posix_lock,
+    .map = posix_map,
+    .unmap = posix_unmap,
+    .now = posix_now,
+    .random = posix_random,
+};
