@@ -2,13 +2,14 @@
 /*
  * index.h - one kind of index is one constant table of functions.
  *
- * An index belongs to one sealed segment and one of its fields. It is built once
- * into a section file and opened by mapping that file; nothing changes it later.
- * Rows are numbers from 0 within the segment. Deleted rows stay in the index: the
- * caller's set of allowed rows leaves them out.
+ * An index belongs to one sealed segment and one of its fields. It is built
+ * once into a section file and opened by mapping that file; nothing changes it
+ * later. Rows are numbers from 0 within the segment. Deleted rows stay in the
+ * index: the caller's set of allowed rows leaves them out.
  *
- * The planner asks the capabilities here, never names. Kinds are listed in kinds.c and
- * nowhere else; docs, option parsing, \d and completion come from the tables.
+ * The planner asks the capabilities here, never names. Kinds are listed in
+ * kinds.c and nowhere else; docs, option parsing, \d and completion come from
+ * the tables.
  */
 #ifndef INDEX_INDEX_H
 #define INDEX_INDEX_H
@@ -23,10 +24,12 @@
 #include "base/status.h"
 #include "storage/section_file.h"
 
-/* ---- metrics ---------------------------------------------------------------- */
+/* ---- metrics ----------------------------------------------------------------
+ */
 
-/* Inside, every metric is a number of which less is nearer: L2 squared; IP negated;
- * COSINE negated similarity. metric_to_score() gives Milvus' number for users. */
+/* Inside, every metric is a number of which less is nearer: L2 squared; IP
+ * negated; COSINE negated similarity. metric_to_score() gives Milvus' number
+ * for users. */
 typedef enum Metric {
     METRIC_L2,     /* sum of squared differences                           */
     METRIC_IP,     /* minus the inner product                              */
@@ -38,22 +41,26 @@ typedef enum Metric {
 const char *metric_name(Metric metric);
 /* In any case; false: no such metric. */
 bool metric_from_name(Slice name, Metric *metric);
-/* Milvus' number (L2 squared, IP and COSINE as similarities) of an inner one. */
+/* Milvus' number (L2 squared, IP and COSINE as similarities) of an inner one.
+ */
 float metric_to_score(Metric metric, float distance);
 /* Whether users see larger numbers for nearer rows. */
 bool metric_is_similarity(Metric metric);
 
-/* ---- options ------------------------------------------------------------------ */
+/* ---- options
+ * ------------------------------------------------------------------ */
 
-/* One option of CREATE INDEX ... WITH (...) or of SEARCH ... WITH (...). Values are
- * integers here; an option with `words` takes one of them and its value is the position. */
+/* One option of CREATE INDEX ... WITH (...) or of SEARCH ... WITH (...). Values
+ * are integers here; an option with `words` takes one of them and its value is
+ * the position. */
 typedef struct IndexOption {
-    const char *name;     /* as written by Milvus: "efConstruction"; any case accepted */
-    const char *synonym;  /* another spelling ("ef_construction"), or NULL             */
-    int64_t least, most;  /* inclusive range                                           */
-    int64_t usual;        /* when not given; -1: chosen by the kind                    */
-    const char *const *words; /* NULL, or the allowed words, ends with NULL             */
-    const char *help;     /* one line for the manual                                   */
+    const char
+        *name; /* as written by Milvus: "efConstruction"; any case accepted */
+    const char *synonym; /* another spelling ("ef_construction"), or NULL */
+    int64_t least, most; /* inclusive range */
+    int64_t usual;       /* when not given; -1: chosen by the kind       */
+    const char *const *words; /* NULL, or the allowed words, ends with NULL */
+    const char *help;         /* one line for the manual         */
 } IndexOption;
 
 #define INDEX_OPTIONS_MOST 8
@@ -63,11 +70,13 @@ typedef struct IndexOptions {
     int64_t values[INDEX_OPTIONS_MOST];
 } IndexOptions;
 
-/* ---- what an index is built from ------------------------------------------------ */
+/* ---- what an index is built from
+ * ------------------------------------------------ */
 
-/* The vectors of a segment's field, in place: row i at data + i * dim. A row whose
- * `valid` byte is 0 has no vector (NULL) and is never an answer; valid NULL: all have one.
- * `file` and `section` (may be NULL in tests): verify blocks of it before reading rows. */
+/* The vectors of a segment's field, in place: row i at data + i * dim. A row
+ * whose `valid` byte is 0 has no vector (NULL) and is never an answer; valid
+ * NULL: all have one. `file` and `section` (may be NULL in tests): verify
+ * blocks of it before reading rows. */
 typedef struct VectorColumn {
     const float *data;
     uint32_t count; /* rows     */
@@ -78,10 +87,12 @@ typedef struct VectorColumn {
 } VectorColumn;
 
 /* Check the bytes of `row` against their checksum (cheap when done before). */
-mql_status vector_column_verify(const VectorColumn *column, uint32_t first, uint32_t count, Error *err);
+mql_status vector_column_verify(const VectorColumn *column, uint32_t first,
+                                uint32_t count, Error *err);
 
-/* The keys of a scalar field, one entry per (row, key): a plain field has at most one
- * key a row, an array or JSON path many. NULL rows have none. Exactly one of the arrays is used. */
+/* The keys of a scalar field, one entry per (row, key): a plain field has at
+ * most one key a row, an array or JSON path many. NULL rows have none. Exactly
+ * one of the arrays is used. */
 typedef enum KeyType {
     KEY_INT,   /* BOOL and all integers, TIMESTAMPTZ: int64 */
     KEY_REAL,  /* FLOAT, DOUBLE: double; -0 equals 0        */
@@ -90,22 +101,22 @@ typedef enum KeyType {
 
 typedef struct ScalarColumn {
     KeyType type;
-    uint32_t row_count;      /* of the segment                         */
-    uint32_t entry_count;    /* (row, key) pairs                       */
-    const uint32_t *rows;    /* entry_count, ascending                 */
-    const int64_t *ints;     /* KEY_INT                                */
-    const double *reals;     /* KEY_REAL                               */
-    const Slice *bytes;      /* KEY_BYTES                              */
-    const uint8_t *valid;    /* per row: 0 is NULL; NULL: no row is    */
+    uint32_t row_count;   /* of the segment                         */
+    uint32_t entry_count; /* (row, key) pairs                       */
+    const uint32_t *rows; /* entry_count, ascending                 */
+    const int64_t *ints;  /* KEY_INT                                */
+    const double *reals;  /* KEY_REAL                               */
+    const Slice *bytes;   /* KEY_BYTES                              */
+    const uint8_t *valid; /* per row: 0 is NULL; NULL: no row is    */
 } ScalarColumn;
 
 typedef struct IndexBuild {
-    Metric metric;                 /* vector kinds */
-    const IndexOptions *options;   /* build options, all filled in */
-    const VectorColumn *vectors;   /* vector kinds, else NULL */
-    const ScalarColumn *scalars;   /* scalar kinds, else NULL */
+    Metric metric;               /* vector kinds */
+    const IndexOptions *options; /* build options, all filled in */
+    const VectorColumn *vectors; /* vector kinds, else NULL */
+    const ScalarColumn *scalars; /* scalar kinds, else NULL */
     Pool *pool;
-    const atomic_bool *cancel;     /* polled at least every 100 ms; NULL: never */
+    const atomic_bool *cancel; /* polled at least every 100 ms; NULL: never */
     /* Report; NULL: nobody listens. Called by one thread at a time. */
     void (*progress)(void *context, uint64_t done, uint64_t total);
     void *progress_context;
@@ -113,13 +124,16 @@ typedef struct IndexBuild {
 
 typedef struct IndexOpen {
     Metric metric;
-    const IndexOptions *options;  /* those of the build */
-    const VectorColumn *vectors;  /* vector kinds: must outlive the index, else NULL */
-    uint32_t row_count;           /* of the segment */
-    SectionFile *file;            /* stays the caller's; must outlive the index; NULL for kinds without a file */
+    const IndexOptions *options; /* those of the build */
+    const VectorColumn
+        *vectors;       /* vector kinds: must outlive the index, else NULL */
+    uint32_t row_count; /* of the segment */
+    SectionFile *file;  /* stays the caller's; must outlive the index; NULL for
+                           kinds without a file */
 } IndexOpen;
 
-/* ---- what is asked --------------------------------------------------------------- */
+/* ---- what is asked
+ * --------------------------------------------------------------- */
 
 typedef struct Neighbor {
     float distance; /* inner number: less is nearer */
@@ -136,13 +150,16 @@ typedef struct VectorQuery {
     const float *vector;
     uint32_t k;                  /* wanted, at least 1 */
     const IndexOptions *options; /* search options, all filled in */
-    const uint64_t *allowed;     /* bit array of rows that may be answers; NULL: all valid ones */
-    uint32_t allowed_count;      /* bits set in it; the row count when allowed is NULL */
-    const atomic_bool *cancel;   /* may be NULL */
+    const uint64_t *allowed; /* bit array of rows that may be answers; NULL: all
+                                valid ones */
+    uint32_t
+        allowed_count; /* bits set in it; the row count when allowed is NULL */
+    const atomic_bool *cancel; /* may be NULL */
     SearchCounters *counters;
 } VectorQuery;
 
-/* A condition on the key: one of a range, a set, a prefix, or a substring pattern. */
+/* A condition on the key: one of a range, a set, a prefix, or a substring
+ * pattern. */
 typedef enum PredicateKind {
     PREDICATE_RANGE,    /* low <= / < key <= / < high; either end may be open */
     PREDICATE_IN,       /* key is one of the list (sorted, no doubles)        */
@@ -158,15 +175,16 @@ typedef union Key {
 
 typedef struct ScalarPredicate {
     PredicateKind kind;
-    bool has_low, has_high;       /* RANGE */
+    bool has_low, has_high; /* RANGE */
     bool low_inclusive, high_inclusive;
     Key low, high;
-    const Key *list;              /* IN */
+    const Key *list; /* IN */
     uint32_t list_count;
-    Slice prefix;                 /* PREFIX */
+    Slice prefix; /* PREFIX */
 } ScalarPredicate;
 
-/* ---- kinds ----------------------------------------------------------------------- */
+/* ---- kinds
+ * ----------------------------------------------------------------------- */
 
 typedef struct Index Index;
 
@@ -175,32 +193,39 @@ typedef struct IndexKind {
     const char *help; /* one line for the manual                              */
 
     /* What it can do; the planner asks nothing else. */
-    bool is_vector;   /* over a vector field; else over a scalar field        */
-    bool is_exact;    /* the true nearest, not near ones                      */
-    bool has_file;    /* build() writes a file; else open() gets no file      */
+    bool is_vector; /* over a vector field; else over a scalar field        */
+    bool is_exact;  /* the true nearest, not near ones                      */
+    bool has_file;  /* build() writes a file; else open() gets no file      */
     const IndexOption *build_options;  /* ends with a NULL name; never NULL   */
     const IndexOption *search_options; /* same                                */
 
-    /* Write the index's sections. The writer stays the caller's. NULL unless has_file. */
-    mql_status (*build)(const IndexBuild *input, SectionWriter *writer, Error *err);
+    /* Write the index's sections. The writer stays the caller's. NULL unless
+     * has_file. */
+    mql_status (*build)(const IndexBuild *input, SectionWriter *writer,
+                        Error *err);
 
-    /* The index owns nothing of `input` but points into it. Reads only what it must: for large
-     * files not their bulk. Everything read from the file is checked. */
+    /* The index owns nothing of `input` but points into it. Reads only what it
+     * must: for large files not their bulk. Everything read from the file is
+     * checked. */
     mql_status (*open)(const IndexOpen *input, Index **index, Error *err);
 
-    /* Vector kinds: up to `k` allowed rows nearest to the query, nearest first, ties by row.
-     * `found` is set to their number: min(k, allowed_count) for exact kinds, maybe fewer for others. */
-    mql_status (*search)(const Index *index, const VectorQuery *query, Neighbor *nearest,
-                         uint32_t *found, Error *err);
+    /* Vector kinds: up to `k` allowed rows nearest to the query, nearest first,
+     * ties by row. `found` is set to their number: min(k, allowed_count) for
+     * exact kinds, maybe fewer for others. */
+    mql_status (*search)(const Index *index, const VectorQuery *query,
+                         Neighbor *nearest, uint32_t *found, Error *err);
 
-    /* Scalar kinds: exactly the rows with a key that satisfies the predicate, as a new bitmap. */
+    /* Scalar kinds: exactly the rows with a key that satisfies the predicate,
+     * as a new bitmap. */
     mql_status (*lookup)(const Index *index, const ScalarPredicate *predicate,
                          roaring_bitmap_t **rows, Error *err);
 
-    /* Scalar kinds: an upper bound of lookup()'s cardinality, exact where cheap. */
+    /* Scalar kinds: an upper bound of lookup()'s cardinality, exact where
+     * cheap. */
     uint64_t (*estimate)(const Index *index, const ScalarPredicate *predicate);
 
-    /* Check every invariant against the source (a column may be NULL: structure only). */
+    /* Check every invariant against the source (a column may be NULL: structure
+     * only). */
     mql_status (*check)(const Index *index, Error *err);
 
     void (*close)(Index *index);
@@ -214,26 +239,31 @@ struct Index {
 /* All kinds, ends with NULL. */
 extern const IndexKind *const index_kinds[];
 
-/* By name in any case; NULL: none. AUTOINDEX is resolved by index_kind_auto(). */
+/* By name in any case; NULL: none. AUTOINDEX is resolved by index_kind_auto().
+ */
 const IndexKind *index_kind_find(Slice name);
 
-/* What AUTOINDEX and a missing USING mean for a field, with its options filled in. */
+/* What AUTOINDEX and a missing USING mean for a field, with its options filled
+ * in. */
 const IndexKind *index_kind_auto(bool is_vector, IndexOptions *options);
 
 /* Fill `options` with the usual values of `table`. */
 void index_options_default(const IndexOption *table, IndexOptions *options);
 
-/* Set one option by name: INVALID_PARAMETER with the range when it is out of it,
- * UNDEFINED_PARAMETER-like error with candidates when there is none of that name. `value` text is
- * for options with words (NULL data: not given as text). */
-mql_status index_option_set(const IndexOption *table, IndexOptions *options, Slice name,
-                            bool is_integer, int64_t integer, Slice text, Error *err);
+/* Set one option by name: INVALID_PARAMETER with the range when it is out of
+ * it, UNDEFINED_PARAMETER-like error with candidates when there is none of that
+ * name. `value` text is for options with words (NULL data: not given as text).
+ */
+mql_status index_option_set(const IndexOption *table, IndexOptions *options,
+                            Slice name, bool is_integer, int64_t integer,
+                            Slice text, Error *err);
 
 /*
- * The exact answer by scanning the allowed rows: what FLAT does, the fallback of the others,
- * and the oracle of the tests.
+ * The exact answer by scanning the allowed rows: what FLAT does, the fallback
+ * of the others, and the oracle of the tests.
  */
-mql_status vector_scan(const VectorColumn *column, Metric metric, const VectorQuery *query,
-                       Neighbor *nearest, uint32_t *found, Error *err);
+mql_status vector_scan(const VectorColumn *column, Metric metric,
+                       const VectorQuery *query, Neighbor *nearest,
+                       uint32_t *found, Error *err);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * top_k.h - the k nearest of a stream of neighbours: a bounded max-heap, ties by row.
+ * top_k.h - the k nearest of a stream of neighbours: a bounded max-heap, ties
+ * by row.
  */
 #ifndef INDEX_TOP_K_H
 #define INDEX_TOP_K_H
@@ -26,7 +27,8 @@ top_k_of(Neighbor *memory, uint32_t k)
 static inline bool
 neighbor_before(Neighbor a, Neighbor b)
 {
-    return a.distance < b.distance || (a.distance == b.distance && a.row < b.row);
+    return a.distance < b.distance ||
+           (a.distance == b.distance && a.row < b.row);
 }
 
 /* Keep it if it is among the k nearest so far. */

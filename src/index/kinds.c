@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * kinds.c - every kind of index, and what AUTOINDEX means.
+ *
+ * Nobody else may name a kind: the planner asks what a kind can do, manuals and
+ * completion walk this table.
+ */
+#include "index/index.h"
+
+extern const IndexKind flat_kind;
+extern const IndexKind hnsw_kind;
+extern const IndexKind inverted_kind;
+
+const IndexKind *const index_kinds[] = {
+    &flat_kind,
+    &hnsw_kind,
+    &inverted_kind,
+    NULL,
+};
+
+const IndexKind *
+index_kind_find(Slice name)
+{
+    for (size_t i = 0; index_kinds[i] != NULL; i++)
+        if (slice_equal_nocase(name, slice_of(index_kinds[i]->name)))
+            return index_kinds[i];
+    return NULL;
+}
+
+const IndexKind *
+index_kind_auto(bool is_vector, IndexOptions *options)
+{
+    const IndexKind *kind = is_vector ? &hnsw_kind : &inverted_kind;
+    index_options_default(kind->build_options, options);
+    if (is_vector) { /* Milvus' values for AUTOINDEX over dense vectors */
+        Error ignored = ERROR_INIT;
+        index_option_set(kind->build_options, options, SLICE_LITERAL("M"), true,
+                         18, (Slice){NULL, 0}, &ignored);
+        index_option_set(kind->build_options, options,
+                         SLICE_LITERAL("efConstruction"), true, 240,
+                         (Slice){NULL, 0}, &ignored);
+    }
+    return kind;
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * codes.c - choosing a step width, and encoding.
+ *
+ * A wide step blurs near rows, a narrow one cuts off large elements. The step
+ * with the least squared error over a sample is taken, out of a geometric row
+ * that starts at the one which cuts nothing.
+ */
+#include "index/vector/codes.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bits.h"
+#include "base/checksum.h"
+#include "index/vector/exact.h"
+
+#define SAMPLE_ROWS 1024
+#define SAMPLE_ELEMENTS (1u << 20)
+#define STEP_TRIES 24
+#define STEP_RATIO 0.85f
+
+#define ZERO_L2 64 /* the code of an element at its center */
+#define MOST_L2 63 /* how far codes may be from it           */
+#define MOST_DOT 127
+
+static float
+code_most(CodeType type)
+{
+    return type == CODES_L2 ? (float)MOST_L2 : (float)MOST_DOT;
+}
+
+/* What a row is multiplied with before anything else. */
+static float
+row_factor(Metric metric, const float *vector, uint32_t dim)
+{
+    if (metric != METRIC_COSINE)
+        return 1.0f;
+    return (float)(1.0 / exact_query_of(METRIC_COSINE, vector, dim).norm);
+}
+
+static uint8_t
+code_l2(float x)
+{
+    x = fminf(fmaxf(x, -(float)MOST_L2), (float)MOST_L2);
+    return (uint8_t)(lrintf(x) + ZERO_L2);
+}
+
+static bool
+is_zero(const float *vector, uint32_t dim)
+{
+    for (uint32_t i = 0; i < dim; i++)
+        if (vector[i] != 0)
+            return false;
+    return true;
+}
+
+/* The code of a unit vector of equal elements with signs by chance. */
+static void
+encode_by_chance(const Coder *coder, uint64_t seed, uint8_t *code)
+{
+    float element = 1.0f / sqrtf((float)coder->dim);
+    for (uint32_t i = 0; i < coder->dim; i++) {
+        uint64_t bits = hash_u64(seed * 32768 + i / 64);
+        float x = (bits >> (i % 64) & 1) != 0 ? element : -element;
+        code[i] = code_l2((x - coder->center[i]) / coder->step);
+    }
+}
+
+void
+coder_encode(const Coder *coder, const float *vector, uint64_t seed,
+             uint8_t *code)
+{
+    float inverse = 1.0f / coder->step;
+    memset(code + coder->dim, 0, coder->stride - coder->dim);
+    if (coder->type == CODES_DOT) {
+        for (uint32_t i = 0; i < coder->dim; i++) {
+            float x = vector[i] * inverse;
+            x = fminf(fmaxf(x, -(float)MOST_DOT), (float)MOST_DOT);
+            code[i] = (uint8_t)(int8_t)lrintf(x);
+        }
+        return;
+    }
+    if (coder->metric == METRIC_COSINE && is_zero(vector, coder->dim)) {
+        encode_by_chance(coder, seed, code);
+        return;
+    }
+    float factor = row_factor(coder->metric, vector, coder->dim);
+    for (uint32_t i = 0; i < coder->dim; i++)
+        code[i] = code_l2((vector[i] * factor - coder->center[i]) * inverse);
+}
+
+/* Copy a sample of rows, already multiplied by their factor; returns their
+ * number. Rows are taken at equal distances. */
+static uint32_t
+take_sample(const VectorColumn *column, Metric metric, float *sample,
+            uint32_t most)
+{
+    uint32_t every = column->count / most + 1;
+    uint32_t count = 0;
+    for (uint64_t row = 0; row < column->count && count < most; row += every) {
+        if (column->valid != NULL && column->valid[row] == 0)
+            continue;
+        const float *vector = column->data + row * column->dim;
+        float factor = row_factor(metric, vector, column->dim);
+        float *copy = sample + (size_t)count * column->dim;
+        for (uint32_t i = 0; i < column->dim; i++)
+            copy[i] = vector[i] * factor;
+        count++;
+    }
+    return count;
+}
+
+/* Subtract the mean of each element from the sample. */
+static void
+take_center(float *sample, uint32_t count, uint32_t dim, float *center)
+{
+    for (uint32_t i = 0; i < dim; i++) {
+        double sum = 0;
+        for (uint32_t row = 0; row < count; row++)
+            sum += (double)sample[(size_t)row * dim + i];
+        center[i] = (float)(sum / count);
+        for (uint32_t row = 0; row < count; row++)
+            sample[(size_t)row * dim + i] -= center[i];
+    }
+}
+
+static double
+error_of_step(const float *sample, size_t count, float step, float most)
+{
+    float inverse = 1.0f / step;
+    double sum = 0;
+    for (size_t i = 0; i < count; i++) {
+        float code = rintf(fminf(fmaxf(sample[i] * inverse, -most), most));
+        float difference = sample[i] - code * step;
+        sum += (double)(difference * difference);
+    }
+    return sum;
+}
+
+/* 0: the numbers are too large, too small or not finite. */
+static float
+choose_step(const float *sample, size_t count, float most)
+{
+    float largest = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!isfinite(sample[i]))
+            return 0;
+        largest = fmaxf(largest, fabsf(sample[i]));
+    }
+    if (largest == 0)
+        return 1; /* all rows alike: any step will do */
+    if (largest > 1e15f || largest < 1e-15f)
+        return 0;
+
+    float step = largest / most, best = step;
+    double least = INFINITY;
+    for (int i = 0; i < STEP_TRIES; i++, step *= STEP_RATIO) {
+        double error = error_of_step(sample, count, step, most);
+        if (error < least) {
+            least = error;
+            best = step;
+        }
+    }
+    return best;
+}
+
+mql_status
+coder_train(const VectorColumn *column, Metric metric, float *center,
+            Coder *coder, Error *err)
+{
+    CodeType type = metric == METRIC_IP ? CODES_DOT : CODES_L2;
+    *coder =
+        (Coder){type, metric, column->dim, code_stride(column->dim), 1, center};
+    uint32_t most = SAMPLE_ELEMENTS / column->dim;
+    most = most > SAMPLE_ROWS ? SAMPLE_ROWS : most;
+    size_t size;
+    if (!size_multiply((size_t)most * column->dim, sizeof(float), &size))
+        return error_no_memory(err);
+    float *sample = malloc(size);
+    if (sample == NULL)
+        return error_no_memory(err);
+
+    uint32_t count = take_sample(column, metric, sample, most);
+    memset(center, 0, column->dim * sizeof *center);
+    if (count > 0 && type == CODES_L2)
+        take_center(sample, count, column->dim, center);
+    coder->step =
+        choose_step(sample, (size_t)count * column->dim, code_most(type));
+    if (!(coder->step > 0))
+        coder->type = CODES_NONE;
+    free(sample);
+    return MQL_OK;
+}

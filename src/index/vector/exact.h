@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * exact.h - the distance of a query to a row, from the floats themselves.
+ *
+ * Every answer of every kind is ranked by these numbers, so that an exact scan
+ * and a graph search of the same row give the same bits.
+ */
+#ifndef INDEX_VECTOR_EXACT_H
+#define INDEX_VECTOR_EXACT_H
+
+#include "index/index.h"
+#include "index/kernels/distance.h"
+
+typedef struct ExactQuery {
+    const DistanceTable *kernels;
+    const float *vector; /* the caller's */
+    uint32_t dim;
+    Metric metric;
+    double norm;  /* COSINE: of the vector, 1 when it is zero              */
+    bool is_wild; /* so large or small that float arithmetic would lose it */
+} ExactQuery;
+
+ExactQuery exact_query_of(Metric metric, const float *vector, uint32_t dim);
+
+/* The inner number: less is nearer. Never NaN. */
+float exact_distance(const ExactQuery *query, const float *row);
+
+/* Same, of `count` rows. */
+void exact_distances(const ExactQuery *query, const float *const *rows,
+                     uint32_t count, float *distances);
+
+/* Norms and sums of squares outside these lose digits in float. */
+#define EXACT_SQUARE_LEAST 1e-30f
+#define EXACT_SQUARE_MOST 1e30f
+
+/* A thread asked to stop: true once `cancel` (may be NULL) is set. */
+static inline bool
+is_cancelled(const atomic_bool *cancel)
+{
+    return cancel != NULL && atomic_load_explicit(cancel, memory_order_relaxed);
+}
+
+mql_status error_cancelled(Error *err);
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * flat.c - FLAT: no file and no structure, every search scans. Always right,
+ * and so the oracle of the other kinds.
+ */
+#include "index/index.h"
+
+#include <stdlib.h>
+
+extern const IndexKind flat_kind;
+
+typedef struct Flat {
+    Index base;
+    const VectorColumn *column;
+    Metric metric;
+} Flat;
+
+static const IndexOption no_options[] = {{.name = NULL}};
+
+static mql_status
+flat_open(const IndexOpen *input, Index **index, Error *err)
+{
+    Flat *flat = malloc(sizeof *flat);
+    if (flat == NULL)
+        return error_no_memory(err);
+    *flat = (Flat){{&flat_kind}, input->vectors, input->metric};
+    *index = &flat->base;
+    return MQL_OK;
+}
+
+static mql_status
+flat_search(const Index *index, const VectorQuery *query, Neighbor *nearest,
+            uint32_t *found, Error *err)
+{
+    const Flat *flat = (const Flat *)index;
+    return vector_scan(flat->column, flat->metric, query, nearest, found, err);
+}
+
+static mql_status
+flat_check(const Index *index, Error *err)
+{
+    (void)index; /* there is nothing that could be wrong */
+    (void)err;
+    return MQL_OK;
+}
+
+static void
+flat_close(Index *index)
+{
+    free(index);
+}
+
+const IndexKind flat_kind = {
+    .name = "FLAT",
+    .help = "exact search by scanning; no file, nothing to build",
+    .is_vector = true,
+    .is_exact = true,
+    .has_file = false,
+    .build_options = no_options,
+    .search_options = no_options,
+    .open = flat_open,
+    .search = flat_search,
+    .check = flat_check,
+    .close = flat_close,
+};

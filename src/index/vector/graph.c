@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * graph.c - best-first search over links.
+ *
+ * The plain walk keeps one sorted array of the `width` nearest ids, each marked
+ * once it was expanded, and always expands the first unmarked one; when all are
+ * marked the walk is over (as in Glass and DiskANN; two heaps are slower up to
+ * some thousand entries). The masked walk keeps the nearest allowed rows and a
+ * heap of what may lead to nearer ones.
+ */
+#include "index/vector/graph.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bits.h"
+
+#define EXPANDED 0x80000000u
+/* Between two looks at `cancel`. */
+#define CANCEL_HOPS 256
+
+/* ---- memory ------------------------------------------------------------- */
+
+Scratch *
+scratch_create(uint32_t ids, uint32_t links_most, uint32_t code_size)
+{
+    Scratch *scratch = calloc(1, sizeof *scratch);
+    if (scratch == NULL)
+        return NULL;
+    scratch->visited_size = ids;
+    scratch->links_most = links_most;
+    scratch->visited = calloc((size_t)ids + 1, sizeof *scratch->visited);
+    scratch->ids = calloc(links_most, sizeof *scratch->ids);
+    scratch->rows = calloc(links_most, sizeof *scratch->rows);
+    scratch->distances = calloc(links_most, sizeof *scratch->distances);
+    scratch->code = calloc((size_t)code_size + 1, 1);
+    if (scratch->visited == NULL || scratch->ids == NULL ||
+        scratch->rows == NULL || scratch->distances == NULL ||
+        scratch->code == NULL) {
+        scratch_destroy(scratch);
+        return NULL;
+    }
+    return scratch;
+}
+
+void
+scratch_destroy(Scratch *scratch)
+{
+    if (scratch == NULL)
+        return;
+    free(scratch->visited);
+    free(scratch->ids);
+    free(scratch->rows);
+    free(scratch->distances);
+    free(scratch->code);
+    free(scratch->pool);
+    free(scratch->heap);
+    free(scratch);
+}
+
+static mql_status
+reserve(Neighbor **entries, uint32_t *capacity, uint32_t wanted, Error *err)
+{
+    if (wanted <= *capacity)
+        return MQL_OK;
+    size_t size;
+    if (!size_multiply(wanted, sizeof **entries, &size))
+        return error_no_memory(err);
+    Neighbor *larger = realloc(*entries, size);
+    if (larger == NULL)
+        return error_no_memory(err);
+    *entries = larger;
+    *capacity = wanted;
+    return MQL_OK;
+}
+
+mql_status
+scratch_reserve(Scratch *scratch, uint32_t capacity, Error *err)
+{
+    return reserve(&scratch->pool, &scratch->pool_capacity, capacity, err);
+}
+
+/* Forget what was visited. */
+static void
+next_epoch(Scratch *scratch)
+{
+    if (++scratch->epoch == 0) {
+        memset(scratch->visited, 0,
+               (size_t)scratch->visited_size * sizeof *scratch->visited);
+        scratch->epoch = 1;
+    }
+}
+
+/* ---- one step ----------------------------------------------------------- */
+
+static mql_status
+damaged(const Level *level, Error *err)
+{
+    if (level->file == NULL)
+        return error_set(err, ERR_INTERNAL_ERROR, "a graph has a wrong link");
+    return error_corrupt(err, section_file_path(level->file), -1,
+                         "a graph has a wrong link");
+}
+
+mql_status
+level_links(const Level *level, uint32_t id, const uint32_t **links, Error *err)
+{
+    size_t first = (size_t)id * level->stride;
+    if (level->file != NULL)
+        TRY(section_verify(level->file, &level->section,
+                           first * sizeof *level->links,
+                           level->stride * sizeof *level->links, err));
+    *links = level->links + first;
+    return MQL_OK;
+}
+
+/* The segment's row of an id; the id is checked. */
+static mql_status
+row_of(const Walk *walk, const Level *level, uint32_t id, uint32_t *row,
+       Error *err)
+{
+    if (id >= level->count)
+        return damaged(level, err);
+    *row = id;
+    if (level->rows == NULL)
+        return MQL_OK;
+    if (level->file != NULL)
+        TRY(section_verify(level->file, &level->rows_section,
+                           id * sizeof *level->rows, sizeof *level->rows, err));
+    *row = level->rows[id];
+    return *row < walk->space->column->count ? MQL_OK : damaged(level, err);
+}
+
+/* Collect the neighbours of `id` that were not visited and their distances. */
+static mql_status
+expand(const Walk *walk, const Level *level, uint32_t id, uint32_t *count,
+       Error *err)
+{
+    Scratch *scratch = walk->scratch;
+    const uint32_t *links;
+    TRY(level_links(level, id, &links, err));
+
+    uint32_t fresh = 0;
+    for (uint32_t i = 0; i < level->stride && links[i] != id; i++) {
+        uint32_t neighbor = links[i];
+        if (neighbor >= level->count)
+            return damaged(level, err);
+        if (scratch->visited[neighbor] == scratch->epoch)
+            continue;
+        scratch->visited[neighbor] = scratch->epoch;
+        scratch->ids[fresh++] = neighbor;
+    }
+    const uint32_t *rows = scratch->ids;
+    if (level->rows != NULL) {
+        for (uint32_t i = 0; i < fresh; i++)
+            TRY(row_of(walk, level, scratch->ids[i], &scratch->rows[i], err));
+        rows = scratch->rows;
+    }
+    walk->counters->hops++;
+    walk->counters->distances += fresh;
+    *count = fresh;
+    return space_distances(walk->space, walk->query, rows, fresh,
+                           scratch->distances, err);
+}
+
+/* Mark the starting ids of the pool as visited and give them distances. */
+static mql_status
+begin(const Walk *walk, const Level *level, Error *err)
+{
+    Scratch *scratch = walk->scratch;
+    next_epoch(scratch);
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < scratch->pool_count; i++) {
+        uint32_t id = scratch->pool[i].row, row;
+        TRY(row_of(walk, level, id, &row, err));
+        if (scratch->visited[id] == scratch->epoch)
+            continue;
+        scratch->visited[id] = scratch->epoch;
+        float distance;
+        TRY(space_distances(walk->space, walk->query, &row, 1, &distance, err));
+        scratch->pool[kept++] = (Neighbor){distance, id};
+    }
+    scratch->pool_count = kept;
+    walk->counters->distances += kept;
+    return MQL_OK;
+}
+
+/* ---- the plain walk ----------------------------------------------------- */
+
+/* Insert into the sorted pool; returns the place, or `width` if it is too far.
+ */
+static uint32_t
+pool_insert(Scratch *scratch, uint32_t width, Neighbor entry)
+{
+    Neighbor *pool = scratch->pool;
+    uint32_t count = scratch->pool_count;
+    if (count == width && entry.distance >= pool[count - 1].distance)
+        return width;
+
+    uint32_t low = 0, high = count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (pool[middle].distance <= entry.distance)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (count < width)
+        scratch->pool_count = ++count;
+    memmove(pool + low + 1, pool + low, (count - 1 - low) * sizeof *pool);
+    pool[low] = entry;
+    return low;
+}
+
+static void
+sort_starts(Scratch *scratch)
+{
+    uint32_t count = scratch->pool_count;
+    scratch->pool_count = 0;
+    for (uint32_t i = 0; i < count; i++)
+        pool_insert(scratch, count, scratch->pool[i]);
+}
+
+/* The links of the id that is likely to be next. */
+static void
+prefetch_links(const Level *level, uint32_t id)
+{
+    const uint32_t *links = level->links + (size_t)id * level->stride;
+    __builtin_prefetch(links);
+    __builtin_prefetch(links + 16);
+}
+
+mql_status
+graph_walk(const Walk *walk, const Level *level, uint32_t width, Error *err)
+{
+    Scratch *scratch = walk->scratch;
+    Neighbor *pool = scratch->pool;
+    TRY(begin(walk, level, err));
+    sort_starts(scratch);
+    if (scratch->pool_count > width)
+        scratch->pool_count = width;
+
+    uint32_t next = 0, hops = 0;
+    while (next < scratch->pool_count) {
+        if ((pool[next].row & EXPANDED) != 0) {
+            next++;
+            continue;
+        }
+        if (++hops % CANCEL_HOPS == 0 && is_cancelled(walk->cancel))
+            return error_cancelled(err);
+        uint32_t id = pool[next].row, count;
+        pool[next].row |= EXPANDED;
+        if (next + 1 < scratch->pool_count)
+            prefetch_links(level, pool[next + 1].row & ~EXPANDED);
+        TRY(expand(walk, level, id, &count, err));
+        uint32_t nearest = next + 1;
+        for (uint32_t i = 0; i < count; i++) {
+            Neighbor entry = {scratch->distances[i], scratch->ids[i]};
+            uint32_t place = pool_insert(scratch, width, entry);
+            nearest = place < nearest ? place : nearest;
+        }
+        next = nearest;
+    }
+    for (uint32_t i = 0; i < scratch->pool_count; i++)
+        pool[i].row &= ~EXPANDED;
+    return MQL_OK;
+}
+
+mql_status
+graph_descend(const Walk *walk, const Level *levels, uint32_t top,
+              uint32_t bottom, uint32_t entry, Error *err)
+{
+    Scratch *scratch = walk->scratch;
+    TRY(scratch_reserve(scratch, 1, err));
+    scratch->pool[0].row = entry;
+    scratch->pool_count = 1;
+    for (uint32_t level = top; level > bottom; level--)
+        TRY(graph_walk(walk, &levels[level], 1, err));
+    if (top == 0 || bottom > 0)
+        return MQL_OK;
+    return row_of(walk, &levels[1], scratch->pool[0].row, &scratch->pool[0].row,
+                  err);
+}
+
+/* ---- the masked walk ---------------------------------------------------- */
+
+/* Add to the min-heap of what to expand. */
+static mql_status
+heap_push(Scratch *scratch, Neighbor entry, Error *err)
+{
+    if (scratch->heap_count == scratch->heap_capacity)
+        TRY(reserve(&scratch->heap, &scratch->heap_capacity,
+                    scratch->heap_capacity * 2 + 256, err));
+    Neighbor *heap = scratch->heap;
+    uint32_t place = scratch->heap_count++;
+    while (place > 0) {
+        uint32_t parent = (place - 1) / 2;
+        if (heap[parent].distance <= entry.distance)
+            break;
+        heap[place] = heap[parent];
+        place = parent;
+    }
+    heap[place] = entry;
+    return MQL_OK;
+}
+
+/* Take the nearest off the heap, which is not empty. */
+static Neighbor
+heap_pop(Scratch *scratch)
+{
+    Neighbor *heap = scratch->heap;
+    Neighbor nearest = heap[0];
+    uint32_t count = --scratch->heap_count;
+    Neighbor moving = heap[count];
+    uint32_t place = 0;
+    for (;;) {
+        uint32_t child = 2 * place + 1;
+        if (child >= count)
+            break;
+        if (child + 1 < count &&
+            heap[child + 1].distance < heap[child].distance)
+            child++;
+        if (moving.distance <= heap[child].distance)
+            break;
+        heap[place] = heap[child];
+        place = child;
+    }
+    heap[place] = moving;
+    return nearest;
+}
+
+/* A row was reached: worth going on from, and perhaps an answer. */
+static mql_status
+reach(Scratch *scratch, const WalkMask *mask, TopK *top, Neighbor entry,
+      Error *err)
+{
+    if (top->count == top->k && entry.distance >= top->heap[0].distance)
+        return MQL_OK;
+    TRY(heap_push(scratch, entry, err));
+    if (bits_get(mask->allowed, entry.row))
+        top_k_offer(top, entry);
+    return MQL_OK;
+}
+
+mql_status
+graph_walk_masked(const Walk *walk, const Level *level, WalkMask *mask,
+                  Error *err)
+{
+    Scratch *scratch = walk->scratch;
+    TRY(begin(walk, level, err));
+    mask->is_exhausted = false;
+    scratch->heap_count = 0;
+
+    /* The starts make way for the answers, which grow in the same memory. */
+    uint32_t starts = scratch->pool_count;
+    for (uint32_t i = 0; i < starts; i++)
+        TRY(heap_push(scratch, scratch->pool[i], err));
+    TopK top = top_k_of(scratch->pool, mask->width);
+    for (uint32_t i = 0; i < starts; i++)
+        if (bits_get(mask->allowed, scratch->heap[i].row))
+            top_k_offer(&top, scratch->heap[i]);
+
+    uint64_t first = walk->counters->distances;
+    uint32_t hops = 0;
+    while (scratch->heap_count > 0) {
+        Neighbor nearest = heap_pop(scratch);
+        if (top.count == top.k && nearest.distance > top.heap[0].distance)
+            break;
+        if (walk->counters->distances - first >= mask->most) {
+            mask->is_exhausted = true;
+            break;
+        }
+        if (++hops % CANCEL_HOPS == 0 && is_cancelled(walk->cancel))
+            return error_cancelled(err);
+        if (scratch->heap_count > 0)
+            prefetch_links(level, scratch->heap[0].row);
+        uint32_t count;
+        TRY(expand(walk, level, nearest.row, &count, err));
+        for (uint32_t i = 0; i < count; i++) {
+            Neighbor entry = {scratch->distances[i], scratch->ids[i]};
+            TRY(reach(scratch, mask, &top, entry, err));
+        }
+    }
+    scratch->pool_count = top_k_finish(&top);
+    return MQL_OK;
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * graph.h - walking a graph of near neighbours towards a point.
+ *
+ * A level is a table of links: row `id` has `stride` slots, the ids of its
+ * neighbours first, its own id in every slot after them. The ids of the lowest
+ * level are rows of the segment; the ids of the others are places in `rows`,
+ * which names the segment's row of each. A level may be mapped from a file or
+ * still be built in memory: the walk is the same, and in neither case does it
+ * trust an id it reads.
+ */
+#ifndef INDEX_VECTOR_GRAPH_H
+#define INDEX_VECTOR_GRAPH_H
+
+#include "index/top_k.h"
+#include "index/vector/space.h"
+
+/* Ids are below this: the top bit marks expanded entries of a pool. */
+#define GRAPH_IDS_MOST 0x7fffffffu
+
+typedef struct Level {
+    const uint32_t *links;
+    uint32_t stride;
+    uint32_t count;       /* ids                                   */
+    const uint32_t *rows; /* NULL: an id is a row                  */
+    SectionFile *file;    /* NULL: memory                          */
+    Section section;      /* of links                              */
+    Section rows_section; /* of rows                               */
+} Level;
+
+/* Memory of one walk, used again by the next. */
+typedef struct Scratch {
+    struct Scratch *next;  /* in a list of free ones               */
+    uint16_t *visited;     /* one mark for each id                 */
+    uint32_t visited_size; /*                                      */
+    uint16_t epoch;        /* the mark of this walk                */
+    uint32_t *ids;         /* neighbours not seen before ...       */
+    uint32_t *rows;        /* ... their rows ...                   */
+    float *distances;      /* ... and distances; links_most each   */
+    uint32_t links_most;
+    Neighbor *pool; /* nearest first; `row` is an id           */
+    uint32_t pool_count, pool_capacity;
+    Neighbor *heap; /* masked walk: what to expand, a min-heap */
+    uint32_t heap_count, heap_capacity;
+    uint8_t *code; /* of the query                             */
+} Scratch;
+
+/* For levels of up to `ids` ids with up to `links_most` slots. NULL: no memory.
+ */
+Scratch *scratch_create(uint32_t ids, uint32_t links_most, uint32_t code_size);
+void scratch_destroy(Scratch *scratch);
+
+/* Room for `capacity` pool entries. */
+mql_status scratch_reserve(Scratch *scratch, uint32_t capacity, Error *err);
+
+/* What a walk is about. */
+typedef struct Walk {
+    const Space *space;
+    const SpaceQuery *query;
+    const atomic_bool *cancel; /* may be NULL */
+    SearchCounters *counters;  /* never NULL  */
+    Scratch *scratch;
+} Walk;
+
+/* The links of `id` (below level->count), verified: stride slots. */
+mql_status level_links(const Level *level, uint32_t id, const uint32_t **links,
+                       Error *err);
+
+/*
+ * Put the `width` nearest ids found by walking from the ids in scratch->pool
+ * there, nearest first. `width` is at most the pool's capacity.
+ */
+mql_status graph_walk(const Walk *walk, const Level *level, uint32_t width,
+                      Error *err);
+
+/* The rows a masked walk may find, and what it may cost. */
+typedef struct WalkMask {
+    const uint64_t *allowed; /* bit array of rows                     */
+    uint32_t width;          /* nearest allowed rows to keep          */
+    uint64_t most;           /* distances at most                     */
+    bool is_exhausted;       /* out: `most` was reached before an end */
+} WalkMask;
+
+/*
+ * Same on the lowest level, keeping only allowed rows; what is not allowed is
+ * walked through. The pool holds the starting ids and then up to mask->width
+ * rows; `most` may be exceeded by one row of links.
+ */
+mql_status graph_walk_masked(const Walk *walk, const Level *level,
+                             WalkMask *mask, Error *err);
+
+/*
+ * From `entry`, an id of levels[top], step to ever nearer ids down to the level
+ * above `bottom`; the id of levels[bottom] arrived at is left alone in the
+ * pool.
+ */
+mql_status graph_descend(const Walk *walk, const Level *levels, uint32_t top,
+                         uint32_t bottom, uint32_t entry, Error *err);
+
+#endif

@@ -1,0 +1,503 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * hnsw_build.c - building an HNSW graph and writing its file.
+ *
+ * Malkov and Yashunin's graph (2016), built in batches (hnsw_build.h). The
+ * order of nodes and their levels come from the row numbers alone. Batches grow
+ * with the graph, so that a node always sees most of its neighbours.
+ */
+#include "index/vector/hnsw_build.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bits.h"
+#include "base/checksum.h"
+
+#define BATCH_SHARE 8   /* a batch is at most this part of the graph so far */
+#define BATCH_PART 40   /* ... and this part of all nodes                   */
+#define WORK_SAMPLES 64 /* searches that measure header.work                */
+
+/* ---- memory ------------------------------------------------------------- */
+
+static void
+worker_free(Worker *worker)
+{
+    scratch_destroy(worker->scratch);
+    free(worker->candidates);
+    free(worker->distances);
+    free(worker->ids);
+    free(worker->rows);
+    free(worker->chosen);
+    free(worker->passed);
+}
+
+static void
+build_free(Build *build)
+{
+    for (uint32_t i = 0; build->workers != NULL && i < build->worker_count; i++)
+        worker_free(&build->workers[i]);
+    free(build->workers);
+    for (uint32_t i = 0; i < HNSW_LEVELS_MOST; i++)
+        free(build->links[i]);
+    free(build->nodes);
+    free(build->center);
+    free(build->codes);
+}
+
+static mql_status
+worker_init(const Build *build, Worker *worker, Error *err)
+{
+    uint32_t stride = hnsw_stride(build->header.m, 0);
+    uint32_t most = 2 * stride + 64;
+    *worker = (Worker){.candidates_most = most};
+    worker->scratch = scratch_create(build->header.row_count, stride,
+                                     build->space.coder.stride);
+    worker->candidates = calloc(most, sizeof *worker->candidates);
+    worker->distances = calloc(most, sizeof *worker->distances);
+    worker->ids = calloc(most, sizeof *worker->ids);
+    worker->rows = calloc(most, sizeof *worker->rows);
+    worker->chosen = calloc(most, sizeof *worker->chosen);
+    worker->passed = calloc(most, sizeof *worker->passed);
+    if (worker->scratch == NULL || worker->candidates == NULL ||
+        worker->distances == NULL || worker->ids == NULL ||
+        worker->rows == NULL || worker->chosen == NULL ||
+        worker->passed == NULL)
+        return error_no_memory(err);
+    return scratch_reserve(worker->scratch, build->width, err);
+}
+
+static mql_status
+make_workers(Build *build, Error *err)
+{
+    build->worker_count = pool_threads(build->input->pool);
+    build->workers = calloc(build->worker_count, sizeof *build->workers);
+    if (build->workers == NULL)
+        return error_no_memory(err);
+    for (uint32_t i = 0; i < build->worker_count; i++)
+        TRY(worker_init(build, &build->workers[i], err));
+    return MQL_OK;
+}
+
+/* ---- the order of nodes ------------------------------------------------- */
+
+/* Level l or higher has one node in m^l. */
+static uint32_t
+level_of(uint32_t row, uint32_t m)
+{
+    double chance = (double)(hash_u64(row) >> 11) * 0x1p-53;
+    double level = -log(1.0 - chance) / log(m);
+    return level < HNSW_LEVELS_MOST - 1 ? (uint32_t)level
+                                        : HNSW_LEVELS_MOST - 1;
+}
+
+static bool
+has_vector(const VectorColumn *column, uint32_t row)
+{
+    return column->valid == NULL || column->valid[row] != 0;
+}
+
+/* Sort rows by level, highest first, then by chance. */
+static mql_status
+sort_nodes(Build *build, SortItem *items, SortItem *spare, Error *err)
+{
+    HnswHeader *header = &build->header;
+    uint32_t count = 0;
+    for (uint32_t row = 0; row < header->row_count; row++) {
+        if (!has_vector(build->column, row))
+            continue;
+        uint64_t level = level_of(row, header->m);
+        uint64_t chance = hash_u64(row ^ UINT64_C(0x9e3779b97f4a7c15));
+        items[count++] =
+            (SortItem){(HNSW_LEVELS_MOST - 1 - level) << 60 | chance >> 4, row};
+        for (uint64_t i = 0; i <= level; i++)
+            header->counts[i]++;
+        if (level >= header->level_count)
+            header->level_count = (uint32_t)level + 1;
+    }
+    header->node_count = count;
+    TRY(sort_items(items, spare, count, NULL, NULL, build->input->cancel, err));
+    for (uint32_t i = 0; i < count; i++)
+        build->nodes[i] = items[i].value;
+    header->entry_row = count == 0 ? 0 : build->nodes[0];
+    return MQL_OK;
+}
+
+static mql_status
+order_nodes(Build *build, Error *err)
+{
+    size_t count = (size_t)build->header.row_count + 1;
+    SortItem *items = calloc(count, sizeof *items);
+    SortItem *spare = calloc(count, sizeof *spare);
+    build->nodes = calloc(count, sizeof *build->nodes);
+    mql_status status;
+    if (items == NULL || spare == NULL || build->nodes == NULL)
+        status = error_no_memory(err);
+    else
+        status = sort_nodes(build, items, spare, err);
+    free(items);
+    free(spare);
+    return status;
+}
+
+static mql_status
+make_levels(Build *build, Error *err)
+{
+    const HnswHeader *header = &build->header;
+    for (uint32_t i = 0; i < header->level_count; i++) {
+        Level *level = &build->levels[i];
+        level->stride = hnsw_stride(header->m, i);
+        level->count = i == 0 ? header->row_count : header->counts[i];
+        level->rows = i == 0 ? NULL : build->nodes;
+        size_t slots, size;
+        if (!size_multiply(level->count, level->stride, &slots) ||
+            !size_multiply(slots, sizeof(uint32_t), &size))
+            return error_no_memory(err);
+        build->links[i] = malloc(size);
+        if (build->links[i] == NULL)
+            return error_no_memory(err);
+        level->links = build->links[i];
+        for (uint32_t id = 0; id < level->count; id++)
+            build_set_links(build, i, id, NULL, 0);
+    }
+    return MQL_OK;
+}
+
+/* ---- codes -------------------------------------------------------------- */
+
+static mql_status
+encode_rows(void *context, uint32_t thread, uint64_t first, uint64_t count,
+            Error *err)
+{
+    (void)thread;
+    Build *build = context;
+    const VectorColumn *column = build->column;
+    if (is_cancelled(build->input->cancel))
+        return error_cancelled(err);
+    for (uint64_t row = first; row < first + count; row++)
+        if (has_vector(column, (uint32_t)row))
+            coder_encode(&build->space.coder, column->data + row * column->dim,
+                         row, build->codes + row * build->space.coder.stride);
+    return MQL_OK;
+}
+
+static mql_status
+make_codes(Build *build, Error *err)
+{
+    Coder *coder = &build->space.coder;
+    HnswHeader *header = &build->header;
+    size_t size;
+    build->center = calloc(header->dim, sizeof *build->center);
+    if (build->center == NULL)
+        return error_no_memory(err);
+    TRY(coder_train(build->column, build->input->metric, build->center, coder,
+                    err));
+    if (coder->type == CODES_NONE)
+        return MQL_OK;
+
+    if (!size_multiply(header->row_count, coder->stride, &size))
+        return error_no_memory(err);
+    build->codes = aligned_alloc(64, size);
+    if (build->codes == NULL)
+        return error_no_memory(err);
+    memset(build->codes, 0, size);
+    build->space.codes = build->codes;
+    TRY(pool_run(build->input->pool, header->row_count, 256, encode_rows, build,
+                 err));
+    TRY(coder_test(coder, build->column, build->codes, build->input->pool,
+                   build->input->cancel, &header->rerank_percent, err));
+    if (header->rerank_percent == 0)
+        coder->type = CODES_NONE;
+    header->code_type = coder->type;
+    header->code_step = coder->step;
+    return MQL_OK;
+}
+
+/* ---- joining ------------------------------------------------------------ */
+
+static uint32_t
+level_of_node(const Build *build, uint32_t node)
+{
+    uint32_t level = 0;
+    while (level + 1 < build->header.level_count &&
+           node < build->header.counts[level + 1])
+        level++;
+    return level;
+}
+
+Walk
+build_walk(Build *build, Worker *worker, const SpaceQuery *query)
+{
+    return (Walk){&build->space, query, build->input->cancel, &worker->counters,
+                  worker->scratch};
+}
+
+static uint32_t
+entry_id(const Build *build)
+{
+    return build->header.level_count == 1 ? build->nodes[0] : 0;
+}
+
+/* Give one node its own links, on all its levels. */
+static mql_status
+join(Build *build, Worker *worker, uint32_t node, Error *err)
+{
+    Scratch *scratch = worker->scratch;
+    uint32_t row = build->nodes[node];
+    uint32_t level = level_of_node(build, node);
+    SpaceQuery query = space_query_row(&build->space, row);
+    Walk walk = build_walk(build, worker, &query);
+    TRY(graph_descend(&walk, build->levels, build->header.level_count - 1,
+                      level, entry_id(build), err));
+    for (;; level--) {
+        TRY(graph_walk(&walk, &build->levels[level], build->width, err));
+        uint32_t count = scratch->pool_count;
+        Neighbor *candidates = worker->candidates;
+        worker->candidates = scratch->pool; /* chosen from in place */
+        count = build_choose(build, worker, level, count, build->header.m);
+        worker->candidates = candidates;
+        build_set_links(build, level, level == 0 ? row : node, worker->chosen,
+                        count);
+        if (level == 0)
+            return MQL_OK;
+        scratch->pool_count = 1; /* go on from the nearest */
+        if (level == 1)
+            scratch->pool[0].row = build->nodes[scratch->pool[0].row];
+    }
+}
+
+/* A batch of nodes, and its links by target: key is the target, value the
+ * source. */
+typedef struct Batch {
+    Build *build;
+    uint32_t level;
+    uint64_t first_node; /* of the batch */
+    SortItem *items, *spare;
+    size_t count;
+    uint32_t *groups; /* where each target begins, and the end */
+    size_t group_count;
+} Batch;
+
+static mql_status
+join_work(void *context, uint32_t thread, uint64_t first, uint64_t count,
+          Error *err)
+{
+    Batch *batch = context;
+    Build *build = batch->build;
+    for (uint64_t i = first; i < first + count; i++) {
+        if (is_cancelled(build->input->cancel))
+            return error_cancelled(err);
+        TRY(join(build, &build->workers[thread],
+                 (uint32_t)(batch->first_node + i), err));
+    }
+    return MQL_OK;
+}
+
+static mql_status
+back_work(void *context, uint32_t thread, uint64_t first, uint64_t count,
+          Error *err)
+{
+    Batch *batch = context;
+    Build *build = batch->build;
+    if (is_cancelled(build->input->cancel))
+        return error_cancelled(err);
+    for (uint64_t i = first; i < first + count; i++) {
+        const SortItem *sources = batch->items + batch->groups[i];
+        uint32_t number = batch->groups[i + 1] - batch->groups[i];
+        TRY(build_link_back(build, &build->workers[thread], batch->level,
+                            (uint32_t)sources[0].key, sources, number, err));
+    }
+    return MQL_OK;
+}
+
+static mql_status
+link_back(Batch *batch, uint32_t first, uint32_t end, Error *err)
+{
+    Build *build = batch->build;
+    uint32_t level = batch->level;
+    batch->count = 0;
+    for (uint32_t node = first; node < end; node++) {
+        uint32_t id = level == 0 ? build->nodes[node] : node;
+        const uint32_t *links = build_links(build, level, id);
+        uint32_t degree = build_degree(build, level, id);
+        for (uint32_t i = 0; i < degree; i++)
+            batch->items[batch->count++] = (SortItem){links[i], id};
+    }
+    TRY(sort_items(batch->items, batch->spare, batch->count, NULL, NULL,
+                   build->input->cancel, err));
+    batch->group_count = 0;
+    for (size_t i = 0; i < batch->count; i++)
+        if (i == 0 || batch->items[i].key != batch->items[i - 1].key)
+            batch->groups[batch->group_count++] = (uint32_t)i;
+    batch->groups[batch->group_count] = (uint32_t)batch->count;
+    return pool_run(build->input->pool, batch->group_count, 16, back_work,
+                    batch, err);
+}
+
+static void
+report(const Build *build, uint64_t done)
+{
+    const IndexBuild *input = build->input;
+    if (input->progress != NULL)
+        input->progress(input->progress_context, done,
+                        build->header.node_count);
+}
+
+static uint32_t
+batch_most(const Build *build)
+{
+    return build->header.node_count / BATCH_PART + 1;
+}
+
+static mql_status
+join_all(Batch *batch, Error *err)
+{
+    Build *build = batch->build;
+    uint32_t count = build->header.node_count, most = batch_most(build);
+    for (uint32_t first = 1; first < count;) {
+        uint32_t size = first / BATCH_SHARE + 1;
+        size = size < most ? size : most;
+        uint32_t end = size < count - first ? first + size : count;
+        batch->first_node = first;
+        TRY(pool_run(build->input->pool, end - first, 8, join_work, batch,
+                     err));
+        for (uint32_t level = 0; level < build->header.level_count; level++) {
+            uint32_t nodes = build->header.counts[level];
+            if (first >= nodes)
+                break;
+            batch->level = level;
+            TRY(link_back(batch, first, end < nodes ? end : nodes, err));
+        }
+        report(build, end);
+        first = end;
+    }
+    return MQL_OK;
+}
+
+static mql_status
+make_links(Build *build, Error *err)
+{
+    Batch batch = {.build = build};
+    size_t most;
+    mql_status status;
+    if (!size_multiply(batch_most(build), build->header.m, &most) ||
+        most >= UINT32_MAX)
+        return error_no_memory(err);
+    batch.items = calloc(most, sizeof *batch.items);
+    batch.spare = calloc(most, sizeof *batch.spare);
+    batch.groups = calloc(most + 1, sizeof *batch.groups);
+    if (batch.items == NULL || batch.spare == NULL || batch.groups == NULL)
+        status = error_no_memory(err);
+    else
+        status = join_all(&batch, err);
+    free(batch.items);
+    free(batch.spare);
+    free(batch.groups);
+    return status;
+}
+
+/* ---- measuring and writing ---------------------------------------------- */
+
+/* What a search does. */
+static mql_status
+find_near(Build *build, Worker *worker, uint32_t row, uint32_t width,
+          Error *err)
+{
+    SpaceQuery query = space_query_row(&build->space, row);
+    Walk walk = build_walk(build, worker, &query);
+    TRY(scratch_reserve(worker->scratch, width, err));
+    TRY(graph_descend(&walk, build->levels, build->header.level_count - 1, 0,
+                      entry_id(build), err));
+    return graph_walk(&walk, &build->levels[0], width, err);
+}
+
+/* How many distances does a search take? Filters are planned with that. */
+static mql_status
+measure_work(Build *build, Error *err)
+{
+    Worker *worker = &build->workers[0];
+    worker->counters = (SearchCounters){0, 0};
+    uint64_t count = build->header.node_count;
+    uint32_t width = count < HNSW_WORK_EF ? (uint32_t)count : HNSW_WORK_EF;
+    for (uint64_t i = 0; i < WORK_SAMPLES; i++) {
+        uint32_t row = build->nodes[i * count / WORK_SAMPLES];
+        TRY(find_near(build, worker, row, width, err));
+    }
+    build->header.work = (uint32_t)(worker->counters.distances / WORK_SAMPLES);
+    return MQL_OK;
+}
+
+static mql_status
+write_file(const Build *build, SectionWriter *writer, Error *err)
+{
+    const HnswHeader *header = &build->header;
+    TRY(section_write(writer, (SectionId){HNSW_SECTION_HEADER, 0}, header,
+                      sizeof *header, err));
+    if (header->level_count > 1)
+        TRY(section_write(writer, (SectionId){HNSW_SECTION_ROWS, 0},
+                          build->nodes,
+                          header->counts[1] * sizeof *build->nodes, err));
+    for (uint32_t i = 0; i < header->level_count; i++)
+        TRY(section_write(writer, (SectionId){HNSW_SECTION_LINKS, i},
+                          build->links[i],
+                          (size_t)build->levels[i].count *
+                              build->levels[i].stride * sizeof(uint32_t),
+                          err));
+    if (header->code_type == CODES_NONE)
+        return MQL_OK;
+    if (header->code_type == CODES_L2)
+        TRY(section_write(writer, (SectionId){HNSW_SECTION_CENTER, 0},
+                          build->center, header->dim * sizeof *build->center,
+                          err));
+    return section_write(
+        writer, (SectionId){HNSW_SECTION_CODES, 0}, build->codes,
+        (size_t)header->row_count * build->space.coder.stride, err);
+}
+
+static mql_status
+build_graph(Build *build, Error *err)
+{
+    TRY(order_nodes(build, err));
+    if (build->header.node_count == 0)
+        return MQL_OK;
+    TRY(vector_column_verify(build->column, 0, build->column->count, err));
+    TRY(make_codes(build, err));
+    TRY(make_levels(build, err));
+    if (build->width > build->header.node_count)
+        build->width = build->header.node_count;
+    TRY(make_workers(build, err));
+    TRY(make_links(build, err));
+    TRY(build_repair(build, err));
+    return measure_work(build, err);
+}
+
+mql_status
+hnsw_build(const IndexBuild *input, SectionWriter *writer, Error *err)
+{
+    const VectorColumn *column = input->vectors;
+    if (column->count > GRAPH_IDS_MOST)
+        return error_set(err, ERR_LIMIT_EXCEEDED,
+                         "a segment of %u rows is too large for an HNSW index",
+                         column->count);
+    Build build = {.input = input, .column = column};
+    build.width = (uint32_t)input->options->values[HNSW_OPTION_EF_CONSTRUCTION];
+    build.header = (HnswHeader){
+        .version = HNSW_VERSION,
+        .row_count = column->count,
+        .dim = column->dim,
+        .metric = (uint32_t)input->metric,
+        .m = (uint32_t)input->options->values[HNSW_OPTION_M],
+        .ef_construction = build.width,
+    };
+    build.space = (Space){.kernels = distance_table(),
+                          .column = column,
+                          .metric = input->metric,
+                          .is_verified = true};
+
+    mql_status status = build_graph(&build, err);
+    if (status == MQL_OK)
+        status = write_file(&build, writer, err);
+    build_free(&build);
+    return status;
+}

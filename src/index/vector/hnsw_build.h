@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * hnsw_build.h - a graph while it is built; for hnsw_*.c only.
+ *
+ * Nodes join in batches. Every node of a batch looks for its neighbours in the
+ * graph as it was before the batch, so threads only read it; then the links
+ * back are added, target by target, each target by one thread. No locks, and
+ * the same file comes out whatever the number of threads (as in ParlayANN).
+ */
+#ifndef INDEX_VECTOR_HNSW_BUILD_H
+#define INDEX_VECTOR_HNSW_BUILD_H
+
+#include "index/sort.h"
+#include "index/vector/hnsw_internal.h"
+
+/* What a thread works with. */
+typedef struct Worker {
+    Scratch *scratch;
+    SearchCounters counters;
+    Neighbor *candidates; /* for the links of one node        */
+    uint32_t candidates_most;
+    float *distances;     /* candidates_most                  */
+    uint32_t *ids, *rows; /* candidates_most                  */
+    uint32_t *chosen;     /* ids, links of the node           */
+    uint32_t *passed;     /* places of candidates passed over */
+} Worker;
+
+typedef struct Build {
+    const IndexBuild *input;
+    const VectorColumn *column;
+    HnswHeader header;
+    Space space;
+    float *center;                     /* of the codes */
+    uint8_t *codes;                    /* NULL: none   */
+    uint32_t *nodes;                   /* rows in the order of nodes */
+    uint32_t *links[HNSW_LEVELS_MOST]; /* the memory of levels[] */
+    Level levels[HNSW_LEVELS_MOST];
+    uint32_t width; /* efConstruction, at most the number of nodes */
+    Worker *workers;
+    uint32_t worker_count;
+} Build;
+
+/* The slots of an id. */
+static inline uint32_t *
+build_links(const Build *build, uint32_t level, uint32_t id)
+{
+    return build->links[level] + (size_t)id * build->levels[level].stride;
+}
+
+/* Number of links in use. */
+static inline uint32_t
+build_degree(const Build *build, uint32_t level, uint32_t id)
+{
+    const uint32_t *links = build_links(build, level, id);
+    uint32_t degree = 0;
+    while (degree < build->levels[level].stride && links[degree] != id)
+        degree++;
+    return degree;
+}
+
+static inline uint32_t
+build_row(const Build *build, uint32_t level, uint32_t id)
+{
+    return level == 0 ? id : build->nodes[id];
+}
+
+/* Make `count` ids the links of `id`. */
+void build_set_links(Build *build, uint32_t level, uint32_t id,
+                     const uint32_t *links, uint32_t count);
+
+/*
+ * Choose up to `most` links among worker->candidates, nearest first: one that
+ * is nearer to a chosen one than to the node is passed over, since a walk gets
+ * there by way of that one. Leaves the ids in worker->chosen; returns how many.
+ */
+uint32_t build_choose(const Build *build, Worker *worker, uint32_t level,
+                      uint32_t count, uint32_t most);
+
+/* Add links from a target to new sources; all are ids of the level. */
+mql_status build_link_back(Build *build, Worker *worker, uint32_t level,
+                           uint32_t target, const SortItem *sources,
+                           uint32_t count, Error *err);
+
+/* Make every node of the lowest level reachable from the entry. */
+mql_status build_repair(Build *build, Error *err);
+
+/* The walk of a worker. */
+Walk build_walk(Build *build, Worker *worker, const SpaceQuery *query);
+
+#endif

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * hnsw_check.c - every invariant of an HNSW file.
+ *
+ * Links name nodes of their level, no node itself or another twice; there are
+ * at most M (2 M on the lowest level); slots after them hold the node's own id;
+ * nodes are valid rows, each named once; every node can be reached from the
+ * entry on the lowest level; codes are what encoding the rows gives.
+ */
+#include "index/vector/hnsw_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bits.h"
+
+typedef struct Check {
+    const Hnsw *hnsw;
+    uint64_t *seen;  /* bit for each row or id               */
+    uint32_t *queue; /* rows to go on from                   */
+    uint8_t *code;
+} Check;
+
+static mql_status
+wrong(const Hnsw *hnsw, const char *what, uint32_t level, uint32_t id,
+      Error *err)
+{
+    return error_corrupt(err, section_file_path(hnsw->file), -1,
+                         "an HNSW index has %s at level %u, node %u", what,
+                         level, id);
+}
+
+static bool
+is_node(const Hnsw *hnsw, uint32_t row)
+{
+    const VectorColumn *column = hnsw->column;
+    return row < column->count &&
+           (column->valid == NULL || column->valid[row] != 0);
+}
+
+static mql_status
+check_links(const Hnsw *hnsw, uint32_t number, uint32_t id, Error *err)
+{
+    const Level *level = &hnsw->levels[number];
+    uint32_t most = hnsw_links_most(hnsw->header.m, number);
+    const uint32_t *links;
+    TRY(level_links(level, id, &links, err));
+    uint32_t degree = 0;
+    while (degree < level->stride && links[degree] != id)
+        degree++;
+    if (degree > most)
+        return wrong(hnsw, "too many links", number, id, err);
+    for (uint32_t i = degree; i < level->stride; i++)
+        if (links[i] != id)
+            return wrong(hnsw, "a link to itself", number, id, err);
+    for (uint32_t i = 0; i < degree; i++) {
+        if (links[i] >= level->count ||
+            (number == 0 && !is_node(hnsw, links[i])))
+            return wrong(hnsw, "a link to no node", number, id, err);
+        for (uint32_t j = 0; j < i; j++)
+            if (links[i] == links[j])
+                return wrong(hnsw, "a link twice", number, id, err);
+    }
+    if (number == 0 && degree > 0 && !is_node(hnsw, id))
+        return wrong(hnsw, "links of a row without a vector", number, id, err);
+    return MQL_OK;
+}
+
+/* The rows of the upper levels: valid, no row twice, the entry first. */
+static mql_status
+check_rows(Check *check, Error *err)
+{
+    const Hnsw *hnsw = check->hnsw;
+    if (hnsw->header.level_count < 2)
+        return MQL_OK;
+    const Level *level = &hnsw->levels[1];
+    TRY(section_verify(hnsw->file, &level->rows_section, 0,
+                       level->rows_section.size, err));
+    for (uint32_t id = 0; id < level->count; id++) {
+        uint32_t row = level->rows[id];
+        if (!is_node(hnsw, row) || bits_get(check->seen, row))
+            return wrong(hnsw, "a wrong row", 1, id, err);
+        bits_set(check->seen, row);
+    }
+    if (level->rows[0] != hnsw->header.entry_row)
+        return wrong(hnsw, "a wrong entry", 1, 0, err);
+    return MQL_OK;
+}
+
+static mql_status
+check_reach(Check *check, Error *err)
+{
+    const Hnsw *hnsw = check->hnsw;
+    const Level *level = &hnsw->levels[0];
+    uint32_t first = 0, last = 0;
+    memset(check->seen, 0,
+           bits_words(hnsw->header.row_count) * sizeof *check->seen);
+    if (!is_node(hnsw, hnsw->header.entry_row))
+        return wrong(hnsw, "a wrong entry", 0, hnsw->header.entry_row, err);
+    check->queue[last++] = hnsw->header.entry_row;
+    bits_set(check->seen, hnsw->header.entry_row);
+    while (first < last) {
+        uint32_t id = check->queue[first++];
+        const uint32_t *links;
+        TRY(level_links(level, id, &links, err));
+        for (uint32_t i = 0; i < level->stride && links[i] != id; i++) {
+            if (bits_get(check->seen, links[i]))
+                continue;
+            bits_set(check->seen, links[i]);
+            check->queue[last++] = links[i];
+        }
+    }
+    uint32_t nodes = 0;
+    for (uint32_t row = 0; row < hnsw->header.row_count; row++) {
+        nodes += is_node(hnsw, row);
+        if (is_node(hnsw, row) && !bits_get(check->seen, row))
+            return wrong(hnsw, "no way in", 0, row, err);
+    }
+    if (nodes != hnsw->header.node_count)
+        return wrong(hnsw, "a wrong node count", 0, 0, err);
+    return MQL_OK;
+}
+
+static mql_status
+check_codes(Check *check, Error *err)
+{
+    const Hnsw *hnsw = check->hnsw;
+    const Coder *coder = &hnsw->space.coder;
+    const VectorColumn *column = hnsw->column;
+    if (coder->type == CODES_NONE)
+        return MQL_OK;
+    TRY(section_verify(hnsw->file, &hnsw->space.section, 0,
+                       hnsw->space.section.size, err));
+    for (uint32_t row = 0; row < column->count; row++) {
+        if (!is_node(hnsw, row))
+            continue;
+        TRY(vector_column_verify(column, row, 1, err));
+        coder_encode(coder, column->data + (size_t)row * column->dim, row,
+                     check->code);
+        const uint8_t *code = hnsw->space.codes + (size_t)row * coder->stride;
+        /* A neighbouring code is allowed: a norm may differ in its last bit
+         * between instruction sets. */
+        for (uint32_t i = 0; i < coder->stride; i++) {
+            int difference = (int8_t)(uint8_t)(code[i] - check->code[i]);
+            if (difference < -1 || difference > 1 ||
+                (i >= coder->dim && code[i] != 0))
+                return wrong(hnsw, "a wrong code", 0, row, err);
+        }
+    }
+    return MQL_OK;
+}
+
+static mql_status
+check_all(Check *check, Error *err)
+{
+    const Hnsw *hnsw = check->hnsw;
+    for (uint32_t i = 0; i < hnsw->header.level_count; i++)
+        for (uint32_t id = 0; id < hnsw->levels[i].count; id++)
+            TRY(check_links(hnsw, i, id, err));
+    TRY(check_rows(check, err));
+    TRY(check_reach(check, err));
+    return check_codes(check, err);
+}
+
+mql_status
+hnsw_check(const Index *index, Error *err)
+{
+    const Hnsw *hnsw = (const Hnsw *)index;
+    if (hnsw->header.node_count == 0) {
+        for (uint32_t row = 0; row < hnsw->header.row_count; row++)
+            if (is_node(hnsw, row))
+                return wrong(hnsw, "a wrong node count", 0, 0, err);
+        return MQL_OK;
+    }
+    Check check = {.hnsw = hnsw};
+    size_t rows = hnsw->header.row_count;
+    check.seen = calloc(bits_words(rows), sizeof *check.seen);
+    check.queue = calloc(rows, sizeof *check.queue);
+    check.code = calloc(hnsw->space.coder.stride + 1, 1);
+    mql_status status;
+    if (check.seen == NULL || check.queue == NULL || check.code == NULL)
+        status = error_no_memory(err);
+    else
+        status = check_all(&check, err);
+    free(check.seen);
+    free(check.queue);
+    free(check.code);
+    return status;
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * hnsw_internal.h - an HNSW graph in memory and in its file; for hnsw*.c only.
+ *
+ * Nodes are put in order by level, highest first, and by chance within a level.
+ * A node's place in that order is its id on every level but the lowest; so the
+ * ids of level l are 0 .. count_l - 1, each level's nodes are a prefix of those
+ * of the level below, and node 0 is where every search begins. On the lowest
+ * level the id is the segment's row. docs/format/index-files.md has the file.
+ */
+#ifndef INDEX_VECTOR_HNSW_INTERNAL_H
+#define INDEX_VECTOR_HNSW_INTERNAL_H
+
+#include <pthread.h>
+
+#include "index/vector/graph.h"
+
+#define HNSW_VERSION 1
+#define HNSW_LEVELS_MOST 16
+
+/* Sections; the number is the level for links, else 0. */
+enum {
+    HNSW_SECTION_HEADER = 1,
+    HNSW_SECTION_ROWS = 2,   /* u32 for each node above the lowest level */
+    HNSW_SECTION_LINKS = 3,  /* u32 slots, see graph.h                   */
+    HNSW_SECTION_CENTER = 4, /* float for each element, CODES_L2         */
+    HNSW_SECTION_CODES = 5,  /* a code for each row                      */
+};
+
+typedef struct HnswHeader {
+    uint32_t version;
+    uint32_t row_count;  /* of the segment                           */
+    uint32_t node_count; /* rows with a vector                      */
+    uint32_t dim;
+    uint32_t metric; /* Metric                                      */
+    uint32_t m;
+    uint32_t ef_construction;
+    uint32_t level_count; /* 0 when there is no node                */
+    uint32_t entry_row;   /* the row of node 0                      */
+    uint32_t code_type;   /* CodeType                               */
+    float code_step;
+    uint32_t rerank_percent; /* rows to rank by floats, of k        */
+    uint32_t work;           /* distances of a search with HNSW_WORK_EF */
+    uint32_t reserved[3];    /* 0                                   */
+    uint32_t counts[HNSW_LEVELS_MOST]; /* nodes of each level       */
+} HnswHeader;
+
+_Static_assert(sizeof(HnswHeader) == 128, "on-disk format");
+
+/* The width at which `work` was measured. */
+#define HNSW_WORK_EF 64
+
+/* Positions in the option tables. */
+enum { HNSW_OPTION_M, HNSW_OPTION_EF_CONSTRUCTION };
+enum { HNSW_OPTION_EF };
+
+typedef struct Hnsw {
+    Index base;
+    HnswHeader header;
+    const VectorColumn *column;
+    SectionFile *file;
+    Space space;
+    Level levels[HNSW_LEVELS_MOST];
+    pthread_mutex_t lock;    /* guards free_scratches */
+    Scratch *free_scratches; /* of searches that are over */
+} Hnsw;
+
+/* Slots of a row of links. */
+static inline uint32_t
+hnsw_stride(uint32_t m, uint32_t level)
+{
+    uint32_t most = level == 0 ? 2 * m : m;
+    return (most + 15) / 16 * 16;
+}
+
+/* Links at most, on a level. */
+static inline uint32_t
+hnsw_links_most(uint32_t m, uint32_t level)
+{
+    return level == 0 ? 2 * m : m;
+}
+
+/* A scratch for one search; given back with hnsw_scratch_return(). */
+mql_status hnsw_scratch_take(Hnsw *hnsw, Scratch **scratch, Error *err);
+void hnsw_scratch_return(Hnsw *hnsw, Scratch *scratch);
+
+mql_status hnsw_build(const IndexBuild *input, SectionWriter *writer,
+                      Error *err);
+mql_status hnsw_search(const Index *index, const VectorQuery *query,
+                       Neighbor *nearest, uint32_t *found, Error *err);
+mql_status hnsw_check(const Index *index, Error *err);
+
+#endif

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * hnsw_search.c - answering with an HNSW graph.
+ *
+ * Without a filter: descend to the lowest level, walk there with `ef` rows in
+ * view, rank the best by their floats. With one there are two ways, chosen by
+ * what they cost: scan the allowed rows, or walk the graph and keep the allowed
+ * ones. A walk that turns out to cost more than the scan is given up for it,
+ * and whenever an answer is short of rows the scan completes it: k rows come
+ * back whenever there are k, and no plan costs much over twice the best.
+ */
+#include "index/vector/hnsw_internal.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/bits.h"
+
+/* Allowed rows a masked walk begins at besides the entry. */
+#define SEEDS 8
+
+static uint32_t
+least(uint64_t a, uint64_t b)
+{
+    return (uint32_t)(a < b ? a : b);
+}
+
+/* The width of the walk. */
+static uint32_t
+width_of(const Hnsw *hnsw, const VectorQuery *query)
+{
+    int64_t ef = -1;
+    if (query->options != NULL)
+        ef = query->options->values[HNSW_OPTION_EF];
+    if (ef < 1)
+        ef = 16;
+    if (ef < (int64_t)query->k)
+        ef = query->k;
+    return least((uint64_t)ef, hnsw->header.node_count);
+}
+
+/* ---- ranking ------------------------------------------------------------ */
+
+/* How many of the pool are worth ranking by floats. */
+static uint32_t
+rerank_count(const Hnsw *hnsw, const VectorQuery *query, uint32_t pool_count)
+{
+    if (hnsw->space.coder.type == CODES_NONE)
+        return pool_count;
+    return least(rerank_rows(query->k, hnsw->header.rerank_percent),
+                 pool_count);
+}
+
+/* The k nearest of the pool by exact distance. */
+static mql_status
+rank(const Hnsw *hnsw, const Walk *walk, const VectorQuery *query,
+     Neighbor *nearest, uint32_t *found, Error *err)
+{
+    Scratch *scratch = walk->scratch;
+    const VectorColumn *column = hnsw->column;
+    TopK top = top_k_of(nearest, query->k);
+    uint32_t count = rerank_count(hnsw, query, scratch->pool_count);
+    bool is_ranked = hnsw->space.coder.type == CODES_NONE;
+
+    for (uint32_t i = 0; i < count && !is_ranked; i++)
+        for (uint32_t line = 0; line < 4; line++)
+            __builtin_prefetch(
+                (const char *)(column->data +
+                               (size_t)scratch->pool[i].row * column->dim) +
+                64 * line);
+    for (uint32_t i = 0; i < count; i++) {
+        Neighbor entry = scratch->pool[i];
+        if (!is_ranked) {
+            TRY(vector_column_verify(column, entry.row, 1, err));
+            entry.distance =
+                exact_distance(&walk->query->exact,
+                               column->data + (size_t)entry.row * column->dim);
+        }
+        top_k_offer(&top, entry);
+    }
+    if (!is_ranked)
+        walk->counters->distances += count;
+    *found = top_k_finish(&top);
+    return MQL_OK;
+}
+
+/* ---- without a filter --------------------------------------------------- */
+
+static uint32_t
+entry_of(const Hnsw *hnsw)
+{
+    return hnsw->header.level_count == 1 ? hnsw->header.entry_row : 0;
+}
+
+static mql_status
+descend(const Hnsw *hnsw, const Walk *walk, Error *err)
+{
+    return graph_descend(walk, hnsw->levels, hnsw->header.level_count - 1, 0,
+                         entry_of(hnsw), err);
+}
+
+static mql_status
+search_plain(const Hnsw *hnsw, const Walk *walk, const VectorQuery *query,
+             Neighbor *nearest, uint32_t *found, Error *err)
+{
+    uint32_t width = width_of(hnsw, query);
+    TRY(scratch_reserve(walk->scratch, width, err));
+    TRY(descend(hnsw, walk, err));
+    TRY(graph_walk(walk, &hnsw->levels[0], width, err));
+    return rank(hnsw, walk, query, nearest, found, err);
+}
+
+/* ---- with a filter ------------------------------------------------------ */
+
+/* What one distance costs, in nanoseconds: the row is fetched from memory at
+ * about 10 bytes each, after a part that does not depend on its size. */
+static double
+row_cost(const Hnsw *hnsw, bool is_walk)
+{
+    bool is_code = is_walk && hnsw->space.coder.type != CODES_NONE;
+    double size = is_code ? (double)hnsw->space.coder.stride
+                          : 4.0 * (double)hnsw->header.dim;
+    return (is_walk ? 40.0 : 15.0) + size / 10.0;
+}
+
+/* Width of a masked walk: fewer rows need to be in view than without a mask,
+ * as for each of them others were passed. */
+static uint32_t
+masked_width(const Hnsw *hnsw, const VectorQuery *query)
+{
+    double share = (double)query->allowed_count / hnsw->header.row_count;
+    double width = width_of(hnsw, query) * sqrt(share);
+    uint64_t needed = rerank_count(hnsw, query, UINT32_MAX);
+    uint64_t wanted = (uint64_t)width + 1;
+    return least(wanted > needed ? wanted : needed, query->allowed_count);
+}
+
+/* Rows that the walk is expected to look at until `width` allowed ones are in
+ * view. */
+static double
+expected_work(const Hnsw *hnsw, const VectorQuery *query, uint32_t width)
+{
+    double share = (double)query->allowed_count / hnsw->header.row_count;
+    double passed = width / share;
+    double work = hnsw->header.work * passed / HNSW_WORK_EF;
+    return fmin(work, hnsw->header.node_count);
+}
+
+/* Add allowed rows from all over the segment to the starts in the pool. */
+static void
+add_seeds(const Hnsw *hnsw, const VectorQuery *query, Scratch *scratch)
+{
+    uint32_t count = hnsw->header.row_count;
+    uint32_t last = scratch->pool[0].row;
+    for (uint32_t i = 0; i < SEEDS; i++) {
+        size_t from = (size_t)((uint64_t)count * i / SEEDS);
+        uint32_t row;
+        if (bits_collect(query->allowed, count, &from, &row, 1) == 0)
+            return;
+        bool is_null =
+            hnsw->column->valid != NULL && hnsw->column->valid[row] == 0;
+        if (is_null || row == last)
+            continue;
+        scratch->pool[scratch->pool_count++].row = row;
+        last = row;
+    }
+}
+
+/* Sets `is_done` when the walk gave the answer; else the scan must. */
+static mql_status
+search_masked(const Hnsw *hnsw, const Walk *walk, const VectorQuery *query,
+              Neighbor *nearest, uint32_t *found, bool *is_done, Error *err)
+{
+    uint32_t width = masked_width(hnsw, query);
+    double scan_cost = query->allowed_count * row_cost(hnsw, false);
+    double walk_cost = row_cost(hnsw, true);
+    *is_done = false;
+    if (expected_work(hnsw, query, width) * walk_cost >= scan_cost)
+        return MQL_OK;
+
+    Scratch *scratch = walk->scratch;
+    WalkMask mask = {.allowed = query->allowed, .width = width};
+    mask.most = (uint64_t)(scan_cost / walk_cost) + 1;
+    TRY(scratch_reserve(scratch, width > SEEDS ? width : SEEDS + 1, err));
+    TRY(descend(hnsw, walk, err));
+    add_seeds(hnsw, query, scratch);
+    TRY(graph_walk_masked(walk, &hnsw->levels[0], &mask, err));
+    if (mask.is_exhausted || scratch->pool_count < width)
+        return MQL_OK;
+    *is_done = true;
+    return rank(hnsw, walk, query, nearest, found, err);
+}
+
+/* ---- both --------------------------------------------------------------- */
+
+static mql_status
+search_graph(const Hnsw *hnsw, const Walk *walk, const VectorQuery *query,
+             Neighbor *nearest, uint32_t *found, Error *err)
+{
+    bool is_done = true;
+    if (query->allowed == NULL)
+        TRY(search_plain(hnsw, walk, query, nearest, found, err));
+    else
+        TRY(search_masked(hnsw, walk, query, nearest, found, &is_done, err));
+
+    uint32_t most =
+        query->allowed == NULL ? hnsw->header.node_count : query->allowed_count;
+    if (is_done && *found >= least(query->k, most))
+        return MQL_OK;
+    VectorQuery rest = *query;
+    rest.counters = walk->counters;
+    return vector_scan(hnsw->column, hnsw->space.metric, &rest, nearest, found,
+                       err);
+}
+
+mql_status
+hnsw_search(const Index *index, const VectorQuery *query, Neighbor *nearest,
+            uint32_t *found, Error *err)
+{
+    Hnsw *hnsw = (Hnsw *)(uintptr_t)index; /* only its scratches change */
+    *found = 0;
+    if (hnsw->header.node_count == 0 || query->k == 0 ||
+        (query->allowed != NULL && query->allowed_count == 0))
+        return MQL_OK;
+
+    Scratch *scratch;
+    SearchCounters counters = {0, 0};
+    TRY(hnsw_scratch_take(hnsw, &scratch, err));
+    SpaceQuery from = space_query(&hnsw->space, query->vector, scratch->code);
+    Walk walk = {&hnsw->space, &from, query->cancel, &counters, scratch};
+    mql_status status = search_graph(hnsw, &walk, query, nearest, found, err);
+    hnsw_scratch_return(hnsw, scratch);
+    if (query->counters != NULL) {
+        query->counters->distances += counters.distances;
+        query->counters->hops += counters.hops;
+    }
+    return status;
+}

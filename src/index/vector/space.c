@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * space.c - fetching rows ahead of their use is most of what matters here: a
+ * row that is not in cache costs five times its arithmetic.
+ */
+#include "index/vector/space.h"
+
+#define AHEAD 4       /* rows on their way          */
+#define LINES_MOST 16 /* cache lines fetched of each */
+
+SpaceQuery
+space_query(const Space *space, const float *vector, uint8_t *code)
+{
+    SpaceQuery query = {
+        exact_query_of(space->metric, vector, space->column->dim), NULL};
+    if (space->coder.type != CODES_NONE) {
+        coder_encode(&space->coder, vector, UINT32_MAX, code);
+        query.code = code;
+    }
+    return query;
+}
+
+static const float *
+floats_of(const Space *space, uint32_t row)
+{
+    return space->column->data + (size_t)row * space->column->dim;
+}
+
+static const uint8_t *
+code_of(const Space *space, uint32_t row)
+{
+    return space->codes + (size_t)row * space->coder.stride;
+}
+
+SpaceQuery
+space_query_row(const Space *space, uint32_t row)
+{
+    SpaceQuery query = {.code = NULL};
+    if (space->coder.type != CODES_NONE)
+        query.code = code_of(space, row);
+    else
+        query.exact = exact_query_of(space->metric, floats_of(space, row),
+                                     space->column->dim);
+    return query;
+}
+
+float
+space_distance(const Space *space, const SpaceQuery *query, uint32_t row)
+{
+    if (space->coder.type == CODES_NONE)
+        return exact_distance(&query->exact, floats_of(space, row));
+    return code_distance(&space->coder, space->kernels, query->code,
+                         code_of(space, row));
+}
+
+static void
+prefetch(const void *row, size_t size)
+{
+    size_t lines = (size + 63) / 64;
+    lines = lines > LINES_MOST ? LINES_MOST : lines;
+    for (size_t line = 0; line < lines; line++) {
+        __builtin_prefetch((const char *)row + 64 * line);
+        /* GCC 12 may drop all but the first of an unrolled row of these. */
+        __asm__ volatile("" ::: "memory");
+    }
+}
+
+static mql_status
+float_distances(const Space *space, const SpaceQuery *query,
+                const uint32_t *rows, uint32_t count, float *distances,
+                Error *err)
+{
+    size_t size = space->column->dim * sizeof(float);
+    for (uint32_t i = 0; i < AHEAD && i < count; i++)
+        prefetch(floats_of(space, rows[i]), size);
+    for (uint32_t i = 0; i < count; i++) {
+        if (i + AHEAD < count)
+            prefetch(floats_of(space, rows[i + AHEAD]), size);
+        if (!space->is_verified)
+            TRY(vector_column_verify(space->column, rows[i], 1, err));
+        distances[i] = exact_distance(&query->exact, floats_of(space, rows[i]));
+    }
+    return MQL_OK;
+}
+
+mql_status
+space_distances(const Space *space, const SpaceQuery *query,
+                const uint32_t *rows, uint32_t count, float *distances,
+                Error *err)
+{
+    if (space->coder.type == CODES_NONE)
+        return float_distances(space, query, rows, count, distances, err);
+
+    size_t stride = space->coder.stride;
+    for (uint32_t i = 0; i < AHEAD && i < count; i++)
+        prefetch(code_of(space, rows[i]), stride);
+    for (uint32_t i = 0; i < count; i++) {
+        if (i + AHEAD < count)
+            prefetch(code_of(space, rows[i + AHEAD]), stride);
+        if (space->file != NULL)
+            TRY(section_verify(space->file, &space->section, rows[i] * stride,
+                               stride, err));
+        distances[i] = code_distance(&space->coder, space->kernels, query->code,
+                                     code_of(space, rows[i]));
+    }
+    return MQL_OK;
+}

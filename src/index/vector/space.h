@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * space.h - distances on the way through a graph: over codes where there are
+ * some, else over the floats. The graph code does not know which.
+ */
+#ifndef INDEX_VECTOR_SPACE_H
+#define INDEX_VECTOR_SPACE_H
+
+#include "index/vector/codes.h"
+#include "index/vector/exact.h"
+
+typedef struct Space {
+    const DistanceTable *kernels;
+    const VectorColumn *column;
+    Metric metric;
+    Coder coder;          /* type CODES_NONE: floats                       */
+    const uint8_t *codes; /* column->count codes                           */
+    SectionFile *file;    /* where the codes are mapped from; NULL: memory */
+    Section section;
+    bool is_verified; /* the floats need no check: all were checked     */
+} Space;
+
+/* A point that distances are taken from. */
+typedef struct SpaceQuery {
+    ExactQuery exact;    /* CODES_NONE */
+    const uint8_t *code; /* else       */
+} SpaceQuery;
+
+/* For any vector; `code` is room for coder.stride bytes, unused without codes.
+ */
+SpaceQuery space_query(const Space *space, const float *vector, uint8_t *code);
+
+/* For a row, in memory that was verified. */
+SpaceQuery space_query_row(const Space *space, uint32_t row);
+
+/* The distance to one row, in memory that was verified. */
+float space_distance(const Space *space, const SpaceQuery *query, uint32_t row);
+
+/* The distances to `count` rows, each below the column's count; bytes are
+ * verified before they are used and fetched ahead. */
+mql_status space_distances(const Space *space, const SpaceQuery *query,
+                           const uint32_t *rows, uint32_t count,
+                           float *distances, Error *err);
+
+#endif
