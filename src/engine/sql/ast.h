@@ -53,8 +53,9 @@ struct Node {
     uint32_t flags;    /* NodeFlag                                          */
     uint32_t depth;    /* levels below, itself included                     */
     uint32_t count;    /* children; VECTOR: elements                        */
-    int64_t position;  /* byte offset of its first token in the text        */
-    Slice text;        /* see nodes.def; NUL follows it in memory           */
+    int64_t position;  /* byte offset in the text: of its first token; of an
+                          infix operator: of the operator (the caret's place)  */
+    Slice text;        /* see nodes.def; NUL follows it in memory, but for VECTOR */
     int64_t integer;   /* INTEGER, PARAMETER                                */
     double real;       /* REAL                                              */
     const float *floats; /* VECTOR                                          */
@@ -67,6 +68,14 @@ const Node *node_child(const Node *node, NodeKind kind);
 
 /* The i-th child, NULL past the last. */
 const Node *node_at(const Node *node, uint32_t i);
+
+/*
+ * The same elements as a LIST of INTEGER and REAL, read again from the vector's text, so
+ * that integers are exact: VECTOR keeps floats only. In arguments such as those of
+ * json_contains_any(x, [1, 2]) and in comparisons with an array field this is what counts.
+ * Lives in `arena`. Errors: OUT_OF_RANGE (an integer beyond int64), OUT_OF_MEMORY.
+ */
+mql_status node_vector_to_list(Arena *arena, const Node *vector, const Node **list, Error *err);
 
 /* Upper-case word of the kind: "CREATE_COLLECTION". */
 const char *node_kind_name(NodeKind kind);
