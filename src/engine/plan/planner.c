@@ -60,13 +60,44 @@ collection_missing(Planner *planner, const Node *name, Error *err)
     return err->status;
 }
 
+/* The plan outlives the Version it was made with, so it holds its definitions. */
+static mql_status
+retain(Planner *planner, const Collection *collection, Error *err)
+{
+    if (planner->retained_count == planner->retained_capacity) {
+        uint32_t capacity = planner->retained_capacity + 4;
+        Collection **list =
+            arena_alloc_array(planner->arena, capacity, sizeof *list);
+        if (list == NULL)
+            return error_no_memory(err);
+        for (uint32_t i = 0; i < planner->retained_count; i++)
+            list[i] = planner->retained[i];
+        planner->retained = list;
+        planner->retained_capacity = capacity;
+    }
+    planner->retained[planner->retained_count++] =
+        collection_retain(collection);
+    return MQL_OK;
+}
+
+void
+planner_release(Planner *planner)
+{
+    for (uint32_t i = 0; i < planner->retained_count; i++)
+        collection_release(planner->retained[i]);
+    planner->retained = NULL;
+    planner->retained_count = planner->retained_capacity = 0;
+}
+
 mql_status
 planner_collection(Planner *planner, const Node *name,
                    const CollectionVersion **found, Error *err)
 {
     *found = version_find_collection(planner->version, planner->database,
                                      name->text);
-    return *found != NULL ? MQL_OK : collection_missing(planner, name, err);
+    if (*found == NULL)
+        return collection_missing(planner, name, err);
+    return retain(planner, (*found)->collection, err);
 }
 
 mql_status

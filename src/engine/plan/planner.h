@@ -18,7 +18,13 @@ typedef struct Planner {
     /* A remark for the user that is no error; may be NULL. */
     void (*notice)(void *context, const char *message);
     void *notice_context;
+    /* Definitions that the plan points into: each is retained; the owner releases them. */
+    Collection **retained;
+    uint32_t retained_count, retained_capacity;
 } Planner;
+
+/* Give the retained definitions back. */
+void planner_release(Planner *planner);
 
 /* The collection a NAME node means: UNDEFINED_TABLE with a candidate. */
 mql_status planner_collection(Planner *planner, const Node *name, const CollectionVersion **found, Error *err);

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* database.c - opening, connections, errors: the first half of mql.h. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine/api/database_open.h"
+#include "engine/api/handles.h"
+
+const char *
+mql_version(void)
+{
+    return MQL_VERSION;
+}
+
+int32_t
+mql_abi_version(void)
+{
+    return MQL_ABI_VERSION;
+}
+
+void
+error_export(const Error *err, mql_error *error)
+{
+    if (error == NULL)
+        return;
+    mql_error full = {.size = error->size,
+                      .status = err->status,
+                      .position = err->position};
+    memcpy(full.sqlstate, err->sqlstate, sizeof err->sqlstate);
+    snprintf(full.message, sizeof full.message, "%s", err->text);
+    snprintf(full.detail, sizeof full.detail, "%s", err->detail);
+    snprintf(full.hint, sizeof full.hint, "%s", err->hint);
+    /* An older program's struct is shorter. */
+    size_t size = error->size < sizeof full ? error->size : sizeof full;
+    memcpy(error, &full, size);
+}
+
+/* A directory of its own under $TMPDIR. */
+static mql_status
+make_temporary(char **path, Error *err)
+{
+    const char *folder = getenv("TMPDIR");
+    if (folder == NULL || folder[0] == '\0')
+        folder = "/tmp";
+    size_t size = strlen(folder) + sizeof "/mql-XXXXXX";
+    *path = malloc(size);
+    if (*path == NULL)
+        return error_no_memory(err);
+    snprintf(*path, size, "%s/mql-XXXXXX", folder);
+    if (mkdtemp(*path) != NULL)
+        return MQL_OK;
+    free(*path);
+    *path = NULL;
+    return error_set(err, ERR_IO_ERROR,
+                     "could not create a temporary directory in \"%s\"",
+                     folder);
+}
+
+/* Remove a directory the store made: two levels, files only. */
+static void
+remove_tree(const Vfs *vfs, const char *path, int depth)
+{
+    Buffer names = BUFFER_INIT;
+    if (depth < 3 && vfs->list(vfs->context, path, &names) >= 0) {
+        size_t offset = 0;
+        while (offset < names.size) {
+            const char *name = names.data + offset;
+            offset += strlen(name) + 1;
+            char *inner = path_join(path, name);
+            if (inner == NULL)
+                continue;
+            if (vfs->unlink(vfs->context, inner) != 0)
+                remove_tree(vfs, inner, depth + 1);
+            free(inner);
+        }
+    }
+    buffer_free(&names);
+    vfs->rmdir(vfs->context, path);
+}
+
+mql_status
+database_open(const char *path, const Vfs *vfs,
+              const mql_open_options *options, mql_db **db, Error *err)
+{
+    *db = NULL;
+    mql_db *made = calloc(1, sizeof *made);
+    if (made == NULL)
+        return error_no_memory(err);
+    StoreOptions store_options = {.vfs = vfs};
+    if (options != NULL) {
+        store_options.must_exist = options->must_exist != 0;
+        store_options.must_be_new = options->must_be_new != 0;
+        store_options.threads =
+            options->threads > 0 ? (uint32_t)options->threads : 0;
+    }
+    mql_status status = MQL_OK;
+    if (path == NULL) {
+        status = make_temporary(&made->temporary, err);
+        path = made->temporary;
+    }
+    if (status == MQL_OK)
+        status = store_open(path, &store_options, &made->store, err);
+    if (status != MQL_OK) {
+        if (made->temporary != NULL)
+            remove_tree(&posix_vfs, made->temporary, 0);
+        free(made->temporary);
+        free(made);
+        return status;
+    }
+    *db = made;
+    return MQL_OK;
+}
+
+mql_status
+mql_open(const char *path, const mql_open_options *options, mql_db **db,
+         mql_error *error)
+{
+    Error err = ERROR_INIT;
+    mql_status status = database_open(path, NULL, options, db, &err);
+    error_export(&err, error);
+    return status;
+}
+
+mql_status
+mql_close(mql_db *db)
+{
+    if (db == NULL)
+        return MQL_OK;
+    if (atomic_load(&db->connections) > 0)
+        return MQL_MISUSE;
+    store_close(db->store);
+    if (db->temporary != NULL)
+        remove_tree(&posix_vfs, db->temporary, 0);
+    free(db->temporary);
+    free(db);
+    return MQL_OK;
+}
+
+mql_status
+mql_connect(mql_db *db, mql_conn **conn, mql_error *error)
+{
+    Error err = ERROR_INIT;
+    *conn = NULL;
+    mql_conn *made = calloc(1, sizeof *made);
+    mql_status status = made == NULL
+                            ? error_no_memory(&err)
+                            : session_open(db->store, &made->session, &err);
+    if (status == MQL_OK) {
+        made->db = db;
+        atomic_fetch_add(&db->connections, 1);
+        *conn = made;
+    } else {
+        free(made);
+    }
+    error_export(&err, error);
+    return status;
+}
+
+mql_status
+mql_disconnect(mql_conn *conn)
+{
+    if (conn == NULL)
+        return MQL_OK;
+    if (conn->session.statement_count > 0)
+        return MQL_MISUSE;
+    atomic_fetch_sub(&conn->db->connections, 1);
+    session_close(&conn->session);
+    free(conn);
+    return MQL_OK;
+}
+
+const char *
+mql_path(mql_conn *conn)
+{
+    return store_path(conn->db->store);
+}
+
+const char *
+mql_current_database(mql_conn *conn)
+{
+    return conn->session.database_name;
+}
+
+void
+mql_error_get(mql_conn *conn, mql_error *error)
+{
+    error_export(&conn->session.error, error);
+}
+
+void
+mql_interrupt(mql_conn *conn)
+{
+    atomic_store(&conn->session.cancel, true);
+}
+
+void
+mql_on_notice(mql_conn *conn,
+              void (*notice)(void *, const char *, const char *),
+              void *context)
+{
+    conn->session.notice = notice;
+    conn->session.notice_context = context;
+}
+
+void
+mql_on_copy_data(mql_conn *conn, int64_t (*read)(void *, char *, size_t),
+                 void *context)
+{
+    conn->session.copy_read = read;
+    conn->session.copy_context = context;
+}
+
+void
+mql_on_progress(mql_conn *conn,
+                int (*progress)(void *, const char *, uint64_t, uint64_t),
+                void *context)
+{
+    conn->session.progress = progress;
+    conn->session.progress_context = context;
+}
+
+size_t
+mql_statement_size(const char *sql, size_t size)
+{
+    return sql_statement_size(sql, size);
+}
+
+const char *
+mql_keyword(int32_t index)
+{
+    return sql_keyword(index);
+}

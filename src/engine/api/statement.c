@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* statement.c - statements, parameters and rows: the second half of mql.h. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/api/handles.h"
+
+/* ---- preparing ------------------------------------------------------------------------ */
+
+/* Each call on a connection starts with a clean slate. */
+static Error *
+fresh_error(mql_conn *conn)
+{
+    error_clear(&conn->session.error);
+    return &conn->session.error;
+}
+
+static void
+free_columns(mql_stmt *stmt)
+{
+    for (uint32_t i = 0; i < stmt->name_count; i++) {
+        buffer_free(&stmt->texts[i]);
+        free(stmt->names[i]);
+    }
+    free(stmt->texts);
+    free(stmt->names);
+    stmt->texts = NULL;
+    stmt->names = NULL;
+    stmt->name_count = 0;
+}
+
+/* Names and text buffers of the result's columns, made anew when they change. */
+static mql_status
+make_columns(mql_stmt *stmt, Error *err)
+{
+    const Prepared *prepared = stmt->prepared;
+    free_columns(stmt);
+    uint32_t count = prepared->column_count;
+    stmt->texts = calloc(count + 1, sizeof *stmt->texts);
+    stmt->names = calloc(count + 1, sizeof *stmt->names);
+    if (stmt->texts == NULL || stmt->names == NULL)
+        return error_no_memory(err);
+    for (uint32_t i = 0; i < count; i++) {
+        Slice name = prepared->columns[i].name;
+        stmt->names[i] = strndup(name.data != NULL ? name.data : "", name.size);
+        stmt->name_count++;
+        if (stmt->names[i] == NULL)
+            return error_no_memory(err);
+    }
+    return MQL_OK;
+}
+
+mql_status
+mql_prepare(mql_conn *conn, const char *sql, int64_t sql_size, mql_stmt **stmt,
+            const char **tail)
+{
+    Error *err = fresh_error(conn);
+    size_t size = sql_size < 0 ? strlen(sql) : (size_t)sql_size;
+    size_t statement_size = size;
+    *stmt = NULL;
+    Prepared *prepared;
+    mql_status status = prepared_create(&conn->session, sql, size, &prepared,
+                                        &statement_size, err);
+    if (tail != NULL)
+        *tail = sql + statement_size;
+    if (status != MQL_OK || prepared == NULL)
+        return status;
+
+    mql_stmt *made = calloc(1, sizeof *made);
+    if (made == NULL) {
+        prepared_destroy(prepared);
+        return error_no_memory(err);
+    }
+    made->conn = conn;
+    made->prepared = prepared;
+    status = make_columns(made, err);
+    if (status != MQL_OK)
+        mql_finalize(made);
+    else
+        *stmt = made;
+    return status;
+}
+
+void
+mql_finalize(mql_stmt *stmt)
+{
+    if (stmt == NULL)
+        return;
+    prepared_destroy(stmt->prepared);
+    free_columns(stmt);
+    buffer_free(&stmt->type_text);
+    buffer_free(&stmt->tag);
+    free(stmt);
+}
+
+void
+mql_reset(mql_stmt *stmt)
+{
+    prepared_stop(stmt->prepared);
+    stmt->has_row = false;
+    stmt->batch = (Batch){0};
+}
+
+/* ---- parameters -------------------------------------------------------------------------- */
+
+int32_t
+mql_parameter_count(mql_stmt *stmt)
+{
+    return (int32_t)stmt->prepared->statement.parameter_count;
+}
+
+int32_t
+mql_parameter_index(mql_stmt *stmt, const char *name)
+{
+    const Statement *statement = &stmt->prepared->statement;
+    for (uint32_t i = 0; i < statement->parameter_count; i++)
+        if (slice_equal(statement->parameter_names[i], slice_of(name)))
+            return (int32_t)i + 1;
+    return 0;
+}
+
+/* Put a value in its place; `copy` (may be NULL) is what it points into. */
+static mql_status
+bind(mql_stmt *stmt, int32_t index, Value value, char *copy)
+{
+    Prepared *prepared = stmt->prepared;
+    Error *err = fresh_error(stmt->conn);
+    uint32_t count = prepared->statement.parameter_count;
+    if (prepared->is_running || index < 1 || (uint32_t)index > count) {
+        free(copy);
+        if (prepared->is_running)
+            return error_set(err, ERR_MISUSE,
+                             "a running statement takes no parameters");
+        return error_set(err, ERR_MISUSE,
+                         "there is no parameter $%d: the statement has %u",
+                         (int)index, count);
+    }
+    free(prepared->parameter_copies[index - 1]);
+    prepared->parameter_copies[index - 1] = copy;
+    prepared->parameters[index - 1] = value;
+    return MQL_OK;
+}
+
+void
+mql_clear_bindings(mql_stmt *stmt)
+{
+    for (int32_t i = 1; i <= mql_parameter_count(stmt); i++)
+        bind(stmt, i, VALUE_NULL, NULL);
+}
+
+mql_status
+mql_bind_null(mql_stmt *stmt, int32_t index)
+{
+    return bind(stmt, index, VALUE_NULL, NULL);
+}
+
+mql_status
+mql_bind_bool(mql_stmt *stmt, int32_t index, int32_t value)
+{
+    return bind(stmt, index, value_bool(value != 0), NULL);
+}
+
+mql_status
+mql_bind_int64(mql_stmt *stmt, int32_t index, int64_t value)
+{
+    return bind(stmt, index, value_int64(value), NULL);
+}
+
+mql_status
+mql_bind_double(mql_stmt *stmt, int32_t index, double value)
+{
+    return bind(stmt, index, value_double(value), NULL);
+}
+
+/* Bytes of a value: in place, or copied. */
+static mql_status
+bind_bytes(mql_stmt *stmt, int32_t index, Value value, mql_lifetime lifetime)
+{
+    if (lifetime == MQL_STATIC)
+        return bind(stmt, index, value, NULL);
+    char *copy = malloc(value.bytes.size + 1);
+    if (copy == NULL)
+        return error_no_memory(fresh_error(stmt->conn));
+    if (value.bytes.size > 0)
+        memcpy(copy, value.bytes.data, value.bytes.size);
+    value.bytes.data = copy;
+    return bind(stmt, index, value, copy);
+}
+
+mql_status
+mql_bind_text(mql_stmt *stmt, int32_t index, const char *text, int64_t size,
+              mql_lifetime lifetime)
+{
+    if (text == NULL)
+        return mql_bind_null(stmt, index);
+    Slice slice = {text, size < 0 ? strlen(text) : (size_t)size};
+    return bind_bytes(stmt, index, value_text(slice), lifetime);
+}
+
+mql_status
+mql_bind_vector_f32(mql_stmt *stmt, int32_t index, const float *vector,
+                    uint32_t dim, mql_lifetime lifetime)
+{
+    if (vector == NULL)
+        return mql_bind_null(stmt, index);
+    return bind_bytes(stmt, index, value_vector(vector, dim), lifetime);
+}
+
+/* ---- running ------------------------------------------------------------------------------ */
+
+static mql_status
+end_run(mql_stmt *stmt, mql_status status)
+{
+    stmt->changes = stmt->prepared->changes;
+    stmt->has_row = false;
+    stmt->batch = (Batch){0};
+    prepared_stop(stmt->prepared);
+    return status;
+}
+
+static mql_status
+start_run(mql_stmt *stmt, Error *err)
+{
+    const ScopeColumn *columns = stmt->prepared->columns;
+    atomic_store(&stmt->conn->session.cancel, false);
+    stmt->batch = (Batch){0};
+    stmt->row = 0;
+    TRY(prepared_start(stmt->prepared, err));
+    if (columns != stmt->prepared->columns)
+        return make_columns(stmt, err); /* analysed again */
+    return MQL_OK;
+}
+
+mql_status
+mql_step(mql_stmt *stmt)
+{
+    Error *err = fresh_error(stmt->conn);
+    mql_status status = MQL_OK;
+    if (!stmt->prepared->is_running)
+        status = start_run(stmt, err);
+    else if (stmt->has_row)
+        stmt->row++;
+    if (status != MQL_OK)
+        return end_run(stmt, status);
+    if (stmt->row < stmt->batch.count) {
+        stmt->has_row = true;
+        return MQL_ROW;
+    }
+    status = prepared_next(stmt->prepared, &stmt->batch, err);
+    if (status != MQL_OK)
+        return end_run(stmt, status);
+    if (stmt->batch.count == 0)
+        return end_run(stmt, MQL_DONE);
+    stmt->row = 0;
+    stmt->has_row = true;
+    return MQL_ROW;
+}
+
+int32_t
+mql_has_rows(mql_stmt *stmt)
+{
+    return stmt->prepared->column_count > 0;
+}
+
+const char *
+mql_command_tag(mql_stmt *stmt)
+{
+    const StatementKind *kind = stmt->prepared->kind;
+    buffer_clear(&stmt->tag);
+    buffer_append_text(&stmt->tag, kind->tag);
+    if (kind->counts)
+        buffer_printf(&stmt->tag, " %" PRId64, stmt->changes);
+    return buffer_text(&stmt->tag);
+}
+
+int64_t
+mql_changes(mql_stmt *stmt)
+{
+    return stmt->changes;
+}
+
+mql_status
+mql_exec(mql_conn *conn, const char *sql)
+{
+    const char *rest = sql;
+    while (*rest != '\0') {
+        mql_stmt *stmt;
+        const char *before = rest;
+        TRY(mql_prepare(conn, rest, -1, &stmt, &rest));
+        if (stmt == NULL && rest == before)
+            break;
+        mql_status status = MQL_DONE;
+        if (stmt != NULL)
+            do
+                status = mql_step(stmt);
+            while (status == MQL_ROW);
+        mql_finalize(stmt);
+        if (status != MQL_DONE)
+            return status;
+    }
+    return MQL_OK;
+}
+
+/* ---- the current row ------------------------------------------------------------------------ */
+
+int32_t
+mql_column_count(mql_stmt *stmt)
+{
+    return (int32_t)stmt->prepared->column_count;
+}
+
+static bool
+is_column(const mql_stmt *stmt, int32_t column)
+{
+    return column >= 0 && (uint32_t)column < stmt->prepared->column_count;
+}
+
+const char *
+mql_column_name(mql_stmt *stmt, int32_t column)
+{
+    return is_column(stmt, column) ? stmt->names[column] : NULL;
+}
+
+int32_t
+mql_column_type(mql_stmt *stmt, int32_t column)
+{
+    return is_column(stmt, column)
+               ? (int32_t)stmt->prepared->columns[column].type.kind
+               : MQL_TYPE_NULL;
+}
+
+const char *
+mql_column_type_name(mql_stmt *stmt, int32_t column)
+{
+    if (!is_column(stmt, column))
+        return NULL;
+    buffer_clear(&stmt->type_text);
+    type_print(&stmt->type_text, stmt->prepared->columns[column].type);
+    return buffer_text(&stmt->type_text);
+}
+
+/* The value in the current row; NULL past the columns or without a row. */
+static Value
+current(const mql_stmt *stmt, int32_t column)
+{
+    if (!stmt->has_row || !is_column(stmt, column))
+        return VALUE_NULL;
+    return column_value(&stmt->batch.columns[column], stmt->row);
+}
+
+int32_t
+mql_column_is_null(mql_stmt *stmt, int32_t column)
+{
+    return current(stmt, column).is_null;
+}
+
+int32_t
+mql_column_bool(mql_stmt *stmt, int32_t column)
+{
+    Value value = current(stmt, column);
+    if (value.type.kind == TYPE_BOOL && !value.is_null)
+        return value.boolean;
+    return mql_column_double(stmt, column) != 0;
+}
+
+int64_t
+mql_column_int64(mql_stmt *stmt, int32_t column)
+{
+    Value value = current(stmt, column);
+    if (value.is_null)
+        return 0;
+    switch (type_physical(value.type.kind)) {
+    case PHYSICAL_BOOL:
+        return value.boolean;
+    case PHYSICAL_INT:
+        return value.integer;
+    case PHYSICAL_REAL:
+        if (isnan(value.real))
+            return 0;
+        if (value.real >= 9223372036854775808.0)
+            return INT64_MAX;
+        return value.real < -9223372036854775808.0 ? INT64_MIN
+                                                   : (int64_t)value.real;
+    default:
+        return 0;
+    }
+}
+
+double
+mql_column_double(mql_stmt *stmt, int32_t column)
+{
+    Value value = current(stmt, column);
+    if (!value.is_null && type_physical(value.type.kind) == PHYSICAL_REAL)
+        return value.real;
+    return (double)mql_column_int64(stmt, column);
+}
+
+const char *
+mql_column_text(mql_stmt *stmt, int32_t column, size_t *size)
+{
+    Value value = current(stmt, column);
+    if (size != NULL)
+        *size = 0;
+    if (value.is_null)
+        return NULL;
+    Buffer *text = &stmt->texts[column];
+    buffer_clear(text);
+    value_print(text, &value);
+    if (size != NULL)
+        *size = text->size;
+    return buffer_text(text);
+}
+
+const float *
+mql_column_vector_f32(mql_stmt *stmt, int32_t column, uint32_t *dim)
+{
+    Value value = current(stmt, column);
+    bool is_vector = !value.is_null && value.type.kind == TYPE_FLOAT_VECTOR;
+    if (dim != NULL)
+        *dim = is_vector ? value.type.length : 0;
+    return is_vector ? value_floats(&value) : NULL;
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * explain.c - EXPLAIN: the syntax tree (TREE), the plan, or with ANALYZE what a run did.
+ *
+ * ANALYZE runs queries only: the others would change something.
+ */
+#include "engine/session/kinds.h"
+
+typedef struct Explain {
+    const Node *statement;
+    bool is_tree;
+    bool is_analyze;
+    bool hides_times; /* TIMING off: for output that must not shake */
+    const PlanNode *plan;
+    const StatementKind *kind;
+} Explain;
+
+static const ScopeColumn plan_column[] = {
+    {{"QUERY PLAN", 10}, {.kind = TYPE_VARCHAR}},
+};
+
+static bool
+is_off(const Node *option)
+{
+    const Node *value = option->first;
+    if (value == NULL)
+        return false;
+    return value->kind == NODE_FALSE_VALUE ||
+           slice_equal_nocase(value->text, SLICE_LITERAL("off")) ||
+           slice_equal_nocase(value->text, SLICE_LITERAL("false")) ||
+           (value->kind == NODE_INTEGER && value->integer == 0);
+}
+
+static mql_status
+set_option(Explain *explain, const Node *option, Error *err)
+{
+    Slice name = option->text;
+    if (slice_equal_nocase(name, SLICE_LITERAL("analyze")))
+        explain->is_analyze = !is_off(option);
+    else if (slice_equal_nocase(name, SLICE_LITERAL("tree")))
+        explain->is_tree = !is_off(option);
+    else if (slice_equal_nocase(name, SLICE_LITERAL("timing")))
+        explain->hides_times = is_off(option);
+    else if (slice_equal_nocase(name, SLICE_LITERAL("costs")) &&
+             is_off(option))
+        return MQL_OK; /* no costs are shown */
+    else if (slice_equal_nocase(name, SLICE_LITERAL("format")) &&
+             option->first != NULL &&
+             slice_equal_nocase(option->first->text, SLICE_LITERAL("text")))
+        return MQL_OK;
+    else if (slice_equal_nocase(name, SLICE_LITERAL("recall")) ||
+             slice_equal_nocase(name, SLICE_LITERAL("verbose")) ||
+             slice_equal_nocase(name, SLICE_LITERAL("costs")) ||
+             slice_equal_nocase(name, SLICE_LITERAL("format")))
+        return error_at(err, ERR_FEATURE_NOT_SUPPORTED, option->position,
+                        "this EXPLAIN option is not supported yet");
+    else
+        return error_at(err, ERR_SYNTAX_ERROR, option->position,
+                        "unrecognized EXPLAIN option \"%.*s\"",
+                        (int)name.size, name.data);
+    return MQL_OK;
+}
+
+static const Node *
+explained(const Node *root)
+{
+    const Node *statement = root->first;
+    while (statement != NULL && statement->kind == NODE_OPTIONS)
+        statement = statement->next;
+    return statement;
+}
+
+mql_status
+explain_prepare(Prepared *prepared, Error *err)
+{
+    const Node *root = prepared->statement.root;
+    Explain *explain = arena_new(&prepared->plan_arena, Explain);
+    if (explain == NULL)
+        return error_no_memory(err);
+    prepared->detail = explain;
+    explain->statement = explained(root);
+    for (const Node *list = root->first; list != NULL; list = list->next)
+        for (const Node *option =
+                 list->kind == NODE_OPTIONS ? list->first : NULL;
+             option != NULL; option = option->next)
+            TRY(set_option(explain, option, err));
+    TRY(prepared_columns(prepared, plan_column, 1));
+    if (explain->is_tree)
+        return MQL_OK;
+
+    const Node *statement = explain->statement;
+    explain->kind = statement_kind(statement->kind);
+    if (statement->kind == NODE_SELECT || statement->kind == NODE_SEARCH)
+        return planner_query(&prepared->planner, statement, &explain->plan,
+                             err);
+    if (explain->kind == NULL)
+        return planner_unbuilt(statement, node_kind_name(statement->kind),
+                               err);
+    if (explain->is_analyze)
+        return planner_unbuilt(statement, "EXPLAIN ANALYZE of a change", err);
+    return MQL_OK;
+}
+
+/* One row for each line. */
+static mql_status
+add_lines(Prepared *prepared, Slice text, Error *err)
+{
+    while (text.size > 0) {
+        const char *end = memchr(text.data, '\n', text.size);
+        size_t size = end != NULL ? (size_t)(end - text.data) : text.size;
+        char *copy = arena_copy(&prepared->exec_arena, text.data, size);
+        if (copy == NULL)
+            return error_no_memory(err);
+        const Value row = value_text((Slice){copy, size});
+        TRY(rows_add(prepared, &row, err));
+        size_t skipped = end != NULL ? size + 1 : size;
+        text = (Slice){text.data + skipped, text.size - skipped};
+    }
+    return MQL_OK;
+}
+
+static mql_status
+run_plan(Prepared *prepared, const Explain *explain, Operator **operator,
+         Error *err)
+{
+    prepared->execution.is_timed = !explain->hides_times;
+    TRY(operator_open(explain->plan, &prepared->execution, operator, err));
+    Batch batch;
+    do {
+        TRY(operator_next(*operator, &batch, err));
+    } while (batch.count > 0);
+    return MQL_OK;
+}
+
+static mql_status
+explain_plan(Prepared *prepared, const Explain *explain, Buffer *out,
+             Error *err)
+{
+    Operator *operator = NULL;
+    const Vfs *vfs = prepared->execution.vfs;
+    int64_t start = vfs->now(vfs->context);
+    mql_status status = MQL_OK;
+    if (explain->is_analyze)
+        status = run_plan(prepared, explain, &operator, err);
+    if (status == MQL_OK)
+        operator_explain(out, explain->plan, operator, 0);
+    if (explain->is_analyze && !explain->hides_times)
+        buffer_printf(out, "Execution Time: %.3f ms\n",
+                      (double)(vfs->now(vfs->context) - start) / 1000.0);
+    operator_close(operator);
+    return status;
+}
+
+mql_status
+explain_run(Prepared *prepared, Error *err)
+{
+    const Explain *explain = prepared->detail;
+    Buffer out = BUFFER_INIT;
+    mql_status status = MQL_OK;
+    if (explain->is_tree)
+        node_print(&out, explain->statement);
+    else if (explain->plan != NULL)
+        status = explain_plan(prepared, explain, &out, err);
+    else
+        buffer_printf(&out, "%s\n", explain->kind->tag);
+    if (status == MQL_OK && buffer_failed(&out))
+        status = error_no_memory(err);
+    if (status == MQL_OK)
+        status = add_lines(prepared, buffer_slice(&out), err);
+    buffer_free(&out);
+    return status;
+}

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* index.c - CREATE INDEX and DROP INDEX. */
+#include "engine/session/kinds.h"
+
+#include <string.h>
+
+/* pgvector's operator classes name a metric. */
+static const struct {
+    const char *name;
+    Metric metric;
+} operator_classes[] = {
+    {"vector_l2_ops", METRIC_L2},
+    {"vector_ip_ops", METRIC_IP},
+    {"vector_cosine_ops", METRIC_COSINE},
+};
+
+static mql_status
+set_operator_class(const Node *name, IndexDefinition *index, Error *err)
+{
+    for (size_t i = 0; i < sizeof operator_classes / sizeof operator_classes[0];
+         i++)
+        if (slice_equal_nocase(name->text, slice_of(operator_classes[i].name))) {
+            index->metric = operator_classes[i].metric;
+            return MQL_OK;
+        }
+    return error_at(err, ERR_UNDEFINED_OBJECT, name->position,
+                    "operator class \"%.*s\" does not exist",
+                    (int)name->text.size, name->text.data);
+}
+
+static mql_status
+set_metric(Prepared *prepared, const Node *option, IndexDefinition *index,
+           Error *err)
+{
+    Slice text;
+    TRY(option_text(prepared, option, &text, err));
+    if (!index->kind->is_vector)
+        return error_at(err, ERR_INVALID_PARAMETER, option->position,
+                        "index kind %s takes no metric", index->kind->name);
+    if (metric_from_name(text, &index->metric))
+        return MQL_OK;
+    error_at(err, ERR_INVALID_PARAMETER, option->position,
+             "unknown metric \"%.*s\"", (int)text.size, text.data);
+    return error_hint(err, "Metrics are L2, IP and COSINE.");
+}
+
+static mql_status
+set_index_option(Prepared *prepared, const Node *option,
+                 IndexDefinition *index, Error *err)
+{
+    if (slice_equal_nocase(option->text, SLICE_LITERAL("metric_type")))
+        return set_metric(prepared, option, index, err);
+    if (slice_equal_nocase(option->text, SLICE_LITERAL("mmap.enabled"))) {
+        Slice text;
+        TRY(option_text(prepared, option, &text, err));
+        if (slice_equal_nocase(text, SLICE_LITERAL("true")))
+            return MQL_OK; /* every index file is mapped */
+        return planner_unbuilt(option, "\"mmap.enabled\" = false", err);
+    }
+    if (index->is_auto)
+        return error_at(err, ERR_INVALID_PARAMETER, option->position,
+                        "only metric_type can be given with AUTOINDEX");
+    const Node *value = option->first;
+    bool is_integer = value != NULL && value->kind == NODE_INTEGER;
+    Slice text = {0};
+    if (!is_integer)
+        TRY(option_text(prepared, option, &text, err));
+    mql_status status = index_option_set(
+        index->kind->build_options, &index->options, option->text, is_integer,
+        is_integer ? value->integer : 0, text, err);
+    return status == MQL_OK ? MQL_OK : error_locate(err, option->position);
+}
+
+static mql_status
+choose_kind(const Node *node, bool is_vector, IndexDefinition *index,
+            Error *err)
+{
+    const Node *using = node_child(node, NODE_USING);
+    index->is_auto =
+        using == NULL ||
+        slice_equal_nocase(using->text, SLICE_LITERAL("AUTOINDEX"));
+    if (index->is_auto) {
+        index->kind = index_kind_auto(is_vector, &index->options);
+        return MQL_OK;
+    }
+    index->kind = index_kind_find(using->text);
+    if (index->kind == NULL)
+        return error_at(err, ERR_UNDEFINED_OBJECT, using->position,
+                        "index kind \"%.*s\" does not exist",
+                        (int)using->text.size, using->text.data);
+    if (index->kind->is_vector != is_vector)
+        return error_at(err, ERR_WRONG_OBJECT_TYPE, using->position,
+                        "index kind %s is for %s fields", index->kind->name,
+                        index->kind->is_vector ? "vector" : "scalar");
+    index_options_default(index->kind->build_options, &index->options);
+    return MQL_OK;
+}
+
+static mql_status
+find_field(const Node *node, const Collection *collection, uint32_t *field,
+           Error *err)
+{
+    const Node *key = node_child(node, NODE_INDEX_KEY)->first;
+    if (key->kind != NODE_NAME && key->kind != NODE_DOUBLE_QUOTED)
+        return planner_unbuilt(key, "an index on an expression", err);
+    int32_t found = collection_find_field(collection, key->text);
+    if (found < 0) {
+        error_at(err, ERR_UNDEFINED_COLUMN, key->position,
+                 "field \"%.*s\" does not exist", (int)key->text.size,
+                 key->text.data);
+        for (uint32_t i = 0; i < collection->field_count; i++) {
+            Slice name = slice_of(collection->fields[i].name);
+            if (name_closest(key->text, &name, 1) == 0)
+                return error_hint(err, "Did you mean \"%s\"?",
+                                  collection->fields[i].name);
+        }
+        return err->status;
+    }
+    if (collection->fields[found].type.kind == TYPE_JSON)
+        return planner_unbuilt(key, "an index on a JSON field", err);
+    *field = (uint32_t)found;
+    return MQL_OK;
+}
+
+/* The given name, or the field's (Milvus' default). */
+static mql_status
+choose_name(Prepared *prepared, const Node *node, const Collection *collection,
+            const Field *field, IndexDefinition *index, Error *err)
+{
+    const Node *name = node_child(node, NODE_INDEX_NAME);
+    if (name != NULL)
+        TRY(check_name(name, NAME_OF_INDEX, "index", err));
+    Slice text = name != NULL ? name->text : slice_of(field->name);
+    index->name = arena_copy(&prepared->exec_arena, text.data, text.size);
+    if (index->name == NULL)
+        return error_no_memory(err);
+    int64_t position = name != NULL ? name->position : node->position;
+    if (collection_find_index(collection, text) >= 0)
+        return error_at(err, ERR_DUPLICATE_TABLE, position,
+                        "index \"%s\" already exists", index->name);
+    for (uint32_t i = 0; i < collection->index_count; i++)
+        if (collection->indexes[i].field == field->id) {
+            error_at(err, ERR_DUPLICATE_OBJECT, position,
+                     "field \"%s\" has an index already: \"%s\"", field->name,
+                     collection->indexes[i].name);
+            return error_hint(err, "Drop it first: DROP INDEX %s ON %s.",
+                              collection->indexes[i].name, collection->name);
+        }
+    return MQL_OK;
+}
+
+mql_status
+define_index(Prepared *prepared, const Node *node,
+             const Collection *collection, IndexDefinition *index, Error *err)
+{
+    uint32_t position;
+    *index = (IndexDefinition){.metric = METRIC_COSINE};
+    TRY(find_field(node, collection, &position, err));
+    const Field *field = &collection->fields[position];
+    index->field = field->id;
+    TRY(choose_kind(node, type_is_vector(field->type.kind), index, err));
+    TRY(choose_name(prepared, node, collection, field, index, err));
+    const Node *operator_class = node_child(node, NODE_INDEX_KEY)->first->next;
+    if (operator_class != NULL)
+        TRY(set_operator_class(operator_class, index, err));
+    const Node *options = node_child(node, NODE_OPTIONS);
+    for (const Node *option = options != NULL ? options->first : NULL;
+         option != NULL; option = option->next)
+        TRY(set_index_option(prepared, option, index, err));
+    return MQL_OK;
+}
+
+/* IF NOT EXISTS: whether an index of that name (or, unnamed, on that field) is there. */
+static bool
+is_there_already(const Node *root, const Collection *collection)
+{
+    const Node *name = node_child(root, NODE_INDEX_NAME);
+    if (node_child(root, NODE_IF_NOT_EXISTS) == NULL)
+        return false;
+    if (name != NULL)
+        return collection_find_index(collection, name->text) >= 0;
+    const Node *key = node_child(root, NODE_INDEX_KEY)->first;
+    int32_t field = collection_find_field(collection, key->text);
+    for (uint32_t i = 0; field >= 0 && i < collection->index_count; i++)
+        if (collection->indexes[i].field == collection->fields[field].id)
+            return true;
+    return false;
+}
+
+mql_status
+create_index_run(Prepared *prepared, Error *err)
+{
+    const Node *root = prepared->statement.root;
+    const Watch watch = prepared_watch(prepared);
+    Transaction *transaction;
+    TRY(prepared_begin(prepared, &transaction, err));
+    const CollectionVersion *found;
+    IndexDefinition index;
+    mql_status status = find_collection(
+        prepared, node_child(root, NODE_INDEX_ON), &found, err);
+    if (status == MQL_OK && is_there_already(root, found->collection)) {
+        session_notice(prepared->session, "index already exists, skipping");
+        return end_transaction(transaction, MQL_OK, err);
+    }
+    if (status == MQL_OK)
+        status = define_index(prepared, root, found->collection, &index, err);
+    if (status == MQL_OK) {
+        index.id = transaction_new_id(transaction);
+        status = transaction_create_index(transaction, found->collection->id,
+                                          &index, &watch, err);
+    }
+    return end_transaction(transaction, status, err);
+}
+
+/* ---- DROP INDEX ------------------------------------------------------------------------ */
+
+static mql_status
+remove_index(Collection *copy, void *context, Error *err)
+{
+    (void)err;
+    uint32_t position = *(const uint32_t *)context;
+    memmove(&copy->indexes[position], &copy->indexes[position + 1],
+            (copy->index_count - position - 1) * sizeof *copy->indexes);
+    copy->index_count--;
+    return MQL_OK;
+}
+
+/* Where the index is: in the named collection, or in the only one that has it. */
+static mql_status
+find_index(Prepared *prepared, const CollectionVersion **found,
+           int32_t *position, Error *err)
+{
+    const Node *root = prepared->statement.root;
+    const Node *name = node_child(root, NODE_INDEX_NAME);
+    const Node *on = node_child(root, NODE_INDEX_ON);
+    *found = NULL;
+    if (on != NULL) {
+        TRY(find_collection(prepared, on, found, err));
+        *position = collection_find_index((*found)->collection, name->text);
+        if (*position < 0)
+            *found = NULL;
+        return MQL_OK;
+    }
+    const Version *version = prepared->execution.version;
+    for (uint32_t i = 0; i < version->collection_count; i++) {
+        const Collection *collection = version->collections[i]->collection;
+        int32_t at = collection_find_index(collection, name->text);
+        if (collection->database != prepared->session->database || at < 0)
+            continue;
+        if (*found != NULL)
+            return error_at(err, ERR_AMBIGUOUS_COLUMN, name->position,
+                            "several collections have an index \"%.*s\"; name "
+                            "one with ON",
+                            (int)name->text.size, name->text.data);
+        *found = version->collections[i];
+        *position = at;
+    }
+    return MQL_OK;
+}
+
+mql_status
+drop_index_run(Prepared *prepared, Error *err)
+{
+    const Node *root = prepared->statement.root;
+    const Node *name = node_child(root, NODE_INDEX_NAME);
+    Transaction *transaction;
+    TRY(prepared_begin(prepared, &transaction, err));
+    const CollectionVersion *found;
+    int32_t position = -1;
+    mql_status status = find_index(prepared, &found, &position, err);
+    if (status == MQL_OK && found == NULL) {
+        if (node_child(root, NODE_IF_EXISTS) != NULL)
+            session_notice(prepared->session,
+                           "index \"%.*s\" does not exist, skipping",
+                           (int)name->text.size, name->text.data);
+        else
+            status = error_at(err, ERR_UNDEFINED_OBJECT, name->position,
+                              "index \"%.*s\" does not exist",
+                              (int)name->text.size, name->text.data);
+        return end_transaction(transaction, status, err);
+    }
+    uint32_t at = (uint32_t)position;
+    if (status == MQL_OK)
+        status = change_collection(transaction, found->collection,
+                                   remove_index, &at, err);
+    return end_transaction(transaction, status, err);
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* kinds.c - every kind of statement that runs, and what kinds share. */
+#include "engine/session/kinds.h"
+
+#include <string.h>
+
+static const StatementKind statement_kinds[] = {
+    {NODE_SELECT, "SELECT", false, query_prepare, NULL},
+    {NODE_SEARCH, "SEARCH", false, query_prepare, NULL},
+    {NODE_EXPLAIN, "EXPLAIN", false, explain_prepare, explain_run},
+    {NODE_CREATE_DATABASE, "CREATE DATABASE", false, NULL,
+     create_database_run},
+    {NODE_DROP_DATABASE, "DROP DATABASE", false, NULL, drop_database_run},
+    {NODE_USE, "USE", false, NULL, use_run},
+    {NODE_CREATE_COLLECTION, "CREATE COLLECTION", false, NULL,
+     create_collection_run},
+    {NODE_DROP_COLLECTION, "DROP COLLECTION", false, NULL,
+     drop_collection_run},
+    {NODE_TRUNCATE, "TRUNCATE COLLECTION", false, NULL, truncate_run},
+    {NODE_DESCRIBE, "DESCRIBE", false, describe_prepare, describe_run},
+    {NODE_CREATE_PARTITION, "CREATE PARTITION", false, NULL,
+     create_partition_run},
+    {NODE_DROP_PARTITION, "DROP PARTITION", false, NULL, drop_partition_run},
+    {NODE_CREATE_INDEX, "CREATE INDEX", false, NULL, create_index_run},
+    {NODE_DROP_INDEX, "DROP INDEX", false, NULL, drop_index_run},
+    {NODE_LOAD, "LOAD", false, NULL, load_run},
+    {NODE_RELEASE, "RELEASE", false, NULL, release_run},
+    {NODE_FLUSH, "FLUSH", false, NULL, flush_run},
+    {NODE_INSERT, "INSERT", true, insert_prepare, insert_run},
+    {NODE_UPSERT, "UPSERT", true, insert_prepare, insert_run},
+    {NODE_DELETE, "DELETE", true, delete_prepare, delete_run},
+    {NODE_COPY_FROM, "COPY", true, NULL, copy_from_run},
+    {NODE_SHOW, "SHOW", false, show_prepare, show_run},
+    {NODE_SET, "SET", false, NULL, set_run},
+    {NODE_RESET, "RESET", false, NULL, reset_run},
+};
+
+const StatementKind *
+statement_kind(NodeKind node)
+{
+    for (size_t i = 0; i < sizeof statement_kinds / sizeof statement_kinds[0];
+         i++)
+        if (statement_kinds[i].node == node)
+            return &statement_kinds[i];
+    return NULL;
+}
+
+mql_status
+query_prepare(Prepared *prepared, Error *err)
+{
+    TRY(planner_query(&prepared->planner, prepared->statement.root,
+                      &prepared->plan, err));
+    return prepared_columns(prepared, prepared->plan->columns,
+                            prepared->plan->column_count);
+}
+
+/* ---- shared ------------------------------------------------------------------------- */
+
+mql_status
+find_collection(Prepared *prepared, const Node *name,
+                const CollectionVersion **found, Error *err)
+{
+    Planner planner = {.arena = &prepared->exec_arena,
+                       .version = prepared->execution.version,
+                       .database = prepared->session->database};
+    mql_status status = planner_collection(&planner, name, found, err);
+    planner_release(&planner); /* the Version holds it during the run */
+    return status;
+}
+
+mql_status
+change_collection(Transaction *transaction, const Collection *collection,
+                  mql_status (*change)(Collection *copy, void *context,
+                                       Error *err),
+                  void *context, Error *err)
+{
+    Collection *copy;
+    TRY(collection_copy(collection, &copy, err));
+    mql_status status = change(copy, context, err);
+    if (status != MQL_OK) {
+        collection_release(copy);
+        return status;
+    }
+    return transaction_put_collection(transaction, copy, err);
+}
+
+static bool
+is_name_byte(char c, bool is_first, NameRule rule)
+{
+    bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                     c == '_';
+    bool is_digit = c >= '0' && c <= '9';
+    if (is_letter || (is_digit && !is_first))
+        return true;
+    if (rule == NAME_OF_PARTITION)
+        return is_digit || (c == '-' && !is_first);
+    return rule == NAME_OF_INDEX && c == '$' && !is_first;
+}
+
+mql_status
+check_name(const Node *name, NameRule rule, const char *what, Error *err)
+{
+    Slice text = name->text;
+    if (text.size > NAME_SIZE_MOST)
+        return error_at(err, ERR_NAME_TOO_LONG, name->position,
+                        "%s name is longer than %u bytes", what,
+                        NAME_SIZE_MOST);
+    bool is_good = text.size > 0;
+    for (size_t i = 0; is_good && i < text.size; i++)
+        is_good = is_name_byte(text.data[i], i == 0, rule);
+    if (is_good)
+        return MQL_OK;
+    error_at(err, ERR_INVALID_NAME, name->position,
+             "invalid %s name \"%.*s\"", what, (int)text.size, text.data);
+    return error_hint(err, "Names are letters, digits and _, and do not begin "
+                           "with a digit.");
+}
+
+mql_status
+option_text(Prepared *prepared, const Node *option, Slice *text, Error *err)
+{
+    const Node *node = option->first;
+    if (node == NULL) {
+        *text = SLICE_LITERAL("true");
+        return MQL_OK;
+    }
+    if (node->kind == NODE_NAME || node->kind == NODE_DOUBLE_QUOTED) {
+        *text = node->text;
+        return MQL_OK;
+    }
+    Scope none = {.dynamic_column = -1};
+    Arena *arena = &prepared->exec_arena;
+    Expr *expr;
+    TRY(expr_analyse(node, &none, type_of(TYPE_NULL), arena, &expr, err));
+    Value value;
+    TRY(expr_value(expr, &prepared->execution.run, arena, &value, err));
+    Buffer buffer = BUFFER_INIT;
+    if (value.type.kind == TYPE_BOOL && !value.is_null)
+        buffer_append_text(&buffer, value.boolean ? "true" : "false");
+    else
+        value_print(&buffer, &value);
+    const char *printed = buffer_text(&buffer);
+    char *copy = arena_copy(arena, printed, strlen(printed));
+    buffer_free(&buffer);
+    if (copy == NULL)
+        return error_no_memory(err);
+    *text = slice_of(copy);
+    return MQL_OK;
+}
+
+mql_status
+end_transaction(Transaction *transaction, mql_status status, Error *err)
+{
+    if (status == MQL_OK)
+        return transaction_commit(transaction, err);
+    transaction_rollback(transaction);
+    return status;
+}
+
+char *
+collection_text(Collection *collection, Slice text)
+{
+    return arena_copy(&collection->arena, text.data, text.size);
+}
+
+mql_status
+missing_value(const Field *field, Value *value, Error *err)
+{
+    *value = (Value){.type = field->type, .is_null = true};
+    if (field->has_default) {
+        *value = field->default_value;
+        return MQL_OK;
+    }
+    if (field->is_nullable || field->is_auto_id || field->is_dynamic)
+        return MQL_OK;
+    return error_set(err, ERR_NOT_NULL,
+                     "null value in field \"%s\" violates not-null constraint",
+                     field->name);
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* settings.c - SET, SHOW and RESET over the list in settings.def. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/number.h"
+#include "engine/session/session.h"
+
+const Setting settings[SETTING_COUNT] = {
+#define SETTING(id, name, kind, usual, least, most, help)                      \
+    {name, SETTING_##kind, usual, least, most, help},
+#include "engine/session/settings.def"
+#undef SETTING
+};
+
+static const char *const levels[] = {"Strong", "Bounded", "Session",
+                                     "Eventually"};
+
+/* Units a number may carry, by kind; 1 of the first is the setting's own. */
+typedef struct Unit {
+    SettingKind kind;
+    const char *name;
+    int64_t factor;
+} Unit;
+
+static const Unit units[] = {
+    {SETTING_SIZE, "B", 1},
+    {SETTING_SIZE, "kB", 1024},
+    {SETTING_SIZE, "MB", 1024 * 1024},
+    {SETTING_SIZE, "GB", 1024 * 1024 * 1024},
+    {SETTING_TIME, "ms", 1},
+    {SETTING_TIME, "s", 1000},
+    {SETTING_TIME, "min", 60 * 1000},
+};
+
+int
+setting_find(Slice name)
+{
+    for (int i = 0; i < SETTING_COUNT; i++)
+        if (slice_equal_nocase(name, slice_of(settings[i].name)))
+            return i;
+    return -1;
+}
+
+static mql_status
+setting_missing(Slice name, int64_t position, Error *err)
+{
+    error_at(err, ERR_UNDEFINED_OBJECT, position,
+             "unrecognized configuration parameter \"%.*s\"", (int)name.size,
+             name.data);
+    Slice names[SETTING_COUNT];
+    for (int i = 0; i < SETTING_COUNT; i++)
+        names[i] = slice_of(settings[i].name);
+    int32_t closest = name_closest(name, names, SETTING_COUNT);
+    if (closest >= 0)
+        error_hint(err, "Did you mean \"%s\"?", settings[closest].name);
+    return err->status;
+}
+
+/* "64MB": the number times its unit; false when it is none. */
+static bool
+read_with_unit(Slice text, SettingKind kind, int64_t *value)
+{
+    const char *end = text.data + text.size;
+    const char *rest = number_read_int64(text.data, end, value);
+    if (rest == NULL)
+        return false;
+    while (rest < end && *rest == ' ')
+        rest++;
+    Slice unit = {rest, (size_t)(end - rest)};
+    if (unit.size == 0)
+        return true;
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
+        if (units[i].kind == kind &&
+            slice_equal_nocase(unit, slice_of(units[i].name)))
+            return !__builtin_mul_overflow(*value, units[i].factor, value);
+    return false;
+}
+
+static bool
+read_level(Slice text, int64_t *value)
+{
+    for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++)
+        if (slice_equal_nocase(text, slice_of(levels[i]))) {
+            *value = (int64_t)i;
+            return true;
+        }
+    return false;
+}
+
+/* The value as the setting's number; false: not of its kind. */
+static bool
+read_value(const Setting *setting, const Value *value, int64_t *number)
+{
+    if (value->is_null)
+        return false;
+    if (setting->kind == SETTING_LEVEL || setting->kind == SETTING_ZONE) {
+        if (value->type.kind != TYPE_VARCHAR)
+            return false;
+        if (setting->kind == SETTING_LEVEL)
+            return read_level(value->bytes, number);
+        *number = 0;
+        return slice_equal_nocase(value->bytes, SLICE_LITERAL("UTC"));
+    }
+    if (type_is_integer(value->type.kind)) {
+        *number = value->integer;
+        return true;
+    }
+    return value->type.kind == TYPE_VARCHAR &&
+           read_with_unit(value->bytes, setting->kind, number);
+}
+
+mql_status
+setting_set(Session *session, Slice name, const Value *value, int64_t position,
+            Error *err)
+{
+    int found = setting_find(name);
+    if (found < 0)
+        return setting_missing(name, position, err);
+    const Setting *setting = &settings[found];
+    int64_t number;
+    if (!read_value(setting, value, &number))
+        return error_at(err, ERR_INVALID_PARAMETER, position,
+                        "invalid value for parameter \"%s\"", setting->name);
+    if (number < setting->least || number > setting->most)
+        return error_at(err, ERR_INVALID_PARAMETER, position,
+                        "%" PRId64 " is outside the valid range for parameter "
+                        "\"%s\" (%" PRId64 " .. %" PRId64 ")",
+                        number, setting->name, setting->least, setting->most);
+    session->settings[found] = number;
+    return MQL_OK;
+}
+
+void
+setting_reset(Session *session, int setting)
+{
+    session->settings[setting] = settings[setting].usual;
+}
+
+void
+setting_print(const Session *session, int setting, Buffer *out)
+{
+    int64_t value = session->settings[setting];
+    if (settings[setting].kind == SETTING_LEVEL)
+        buffer_append_text(out, levels[value]);
+    else if (settings[setting].kind == SETTING_ZONE)
+        buffer_append_text(out, "UTC");
+    else if (settings[setting].kind == SETTING_SIZE &&
+             value % (1024 * 1024) == 0)
+        buffer_printf(out, "%" PRId64 "MB", value / (1024 * 1024));
+    else
+        buffer_printf(out, "%" PRId64, value);
+}

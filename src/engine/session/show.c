@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * show.c - SHOW and DESCRIBE: the catalogue as tables.
+ *
+ * Each form of SHOW is one entry of `forms`: its columns and the function that makes the rows.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "engine/session/kinds.h"
+#include "engine/session/show.h"
+
+#define TEXT_COLUMN(name)                                                      \
+    {                                                                          \
+        {name, sizeof(name) - 1},                                              \
+        {                                                                      \
+            .kind = TYPE_VARCHAR                                               \
+        }                                                                      \
+    }
+#define NUMBER_COLUMN(name)                                                    \
+    {                                                                          \
+        {name, sizeof(name) - 1},                                              \
+        {                                                                      \
+            .kind = TYPE_INT64                                                 \
+        }                                                                      \
+    }
+#define BOOL_COLUMN(name)                                                      \
+    {                                                                          \
+        {name, sizeof(name) - 1},                                              \
+        {                                                                      \
+            .kind = TYPE_BOOL                                                  \
+        }                                                                      \
+    }
+#define COLUMNS_MOST 8
+
+/* ---- counting -------------------------------------------------------------------------- */
+
+static mql_status
+count_segment(Prepared *prepared, const Segment *segment, uint64_t *rows,
+              Error *err)
+{
+    const TablePlan everything = {0};
+    Arena arena;
+    SegmentRows found;
+    FilterCounters counters = {0};
+    arena_init(&arena, prepared->exec_arena.limit);
+    mql_status status = segment_filter(&everything, &prepared->execution,
+                                       segment, &arena, &found, &counters,
+                                       err);
+    *rows += status == MQL_OK ? found.count : 0;
+    arena_free(&arena);
+    return status;
+}
+
+/* Rows of a collection, or of one of its partitions (id; 0: all). */
+static mql_status
+count_rows(Prepared *prepared, const CollectionVersion *version,
+           uint64_t partition, uint64_t *rows, Error *err)
+{
+    *rows = 0;
+    for (uint32_t i = 0; i < version->segment_count; i++)
+        if (partition == 0 ||
+            segment_partition(version->segments[i]) == partition)
+            TRY(count_segment(prepared, version->segments[i], rows, err));
+    return MQL_OK;
+}
+
+/* ---- forms ------------------------------------------------------------------------------- */
+
+static mql_status
+show_databases(Prepared *prepared, Error *err)
+{
+    const Version *version = prepared->version;
+    for (uint32_t i = 0; i < version->database_count; i++) {
+        uint32_t collections = 0;
+        for (uint32_t c = 0; c < version->collection_count; c++)
+            collections += version->collections[c]->collection->database ==
+                           version->databases[i]->id;
+        const Value row[] = {rows_text(prepared, version->databases[i]->name),
+                             value_int64(collections)};
+        TRY(rows_add(prepared, row, err));
+    }
+    return MQL_OK;
+}
+
+static mql_status
+show_collections(Prepared *prepared, Error *err)
+{
+    const Version *version = prepared->version;
+    for (uint32_t i = 0; i < version->collection_count; i++) {
+        const CollectionVersion *shown = version->collections[i];
+        const Collection *collection = shown->collection;
+        if (collection->database != prepared->session->database)
+            continue;
+        uint64_t rows;
+        TRY(count_rows(prepared, shown, 0, &rows, err));
+        const Value row[] = {
+            rows_text(prepared, collection->name),
+            value_int64((int64_t)rows),
+            value_bool(collection->is_loaded),
+            rows_text(prepared, collection->comment),
+        };
+        TRY(rows_add(prepared, row, err));
+    }
+    return MQL_OK;
+}
+
+static mql_status
+named_collection(Prepared *prepared, const CollectionVersion **found,
+                 Error *err)
+{
+    const Node *root = prepared->statement.root;
+    const Node *name = node_child(root, NODE_NAME);
+    if (name == NULL)
+        return error_at(err, ERR_SYNTAX_ERROR, root->position,
+                        "SHOW %.*s needs FROM and a collection",
+                        (int)root->text.size, root->text.data);
+    return find_collection(prepared, name, found, err);
+}
+
+static mql_status
+show_partitions(Prepared *prepared, Error *err)
+{
+    const CollectionVersion *found;
+    TRY(named_collection(prepared, &found, err));
+    for (uint32_t i = 0; i < found->collection->partition_count; i++) {
+        const Partition *partition = &found->collection->partitions[i];
+        uint64_t rows;
+        TRY(count_rows(prepared, found, partition->id, &rows, err));
+        const Value row[] = {rows_text(prepared, partition->name),
+                             value_int64((int64_t)rows),
+                             value_bool(partition->is_loaded)};
+        TRY(rows_add(prepared, row, err));
+    }
+    return MQL_OK;
+}
+
+void
+show_index_options(Buffer *out, const IndexDefinition *index)
+{
+    const char *separator = "";
+    if (index->kind->is_vector) {
+        buffer_printf(out, "metric_type = '%s'", metric_name(index->metric));
+        separator = ", ";
+    }
+    const IndexOption *table = index->kind->build_options;
+    for (size_t i = 0; !index->is_auto && table[i].name != NULL; i++) {
+        if (table[i].words != NULL)
+            buffer_printf(out, "%s%s = '%s'", separator, table[i].name,
+                          table[i].words[index->options.values[i]]);
+        else
+            buffer_printf(out, "%s%s = %" PRId64, separator, table[i].name,
+                          index->options.values[i]);
+        separator = ", ";
+    }
+}
+
+/* Rows in the segments whose file of the index is open. */
+static uint64_t
+indexed_rows(const CollectionVersion *version, const IndexDefinition *index,
+             uint64_t sequence)
+{
+    uint64_t rows = 0;
+    for (uint32_t i = 0; i < version->segment_count; i++)
+        if (segment_index(version->segments[i], index->id) != NULL)
+            rows += segment_row_count(version->segments[i], sequence);
+    return rows;
+}
+
+static mql_status
+show_indexes_of(Prepared *prepared, const CollectionVersion *version,
+                Error *err)
+{
+    const Collection *collection = version->collection;
+    Buffer options = BUFFER_INIT;
+    mql_status status = MQL_OK;
+    for (uint32_t i = 0; i < collection->index_count && status == MQL_OK;
+         i++) {
+        const IndexDefinition *index = &collection->indexes[i];
+        int32_t field = collection_find_field_id(collection, index->field);
+        show_index_options(&options, index);
+        const Value row[] = {
+            rows_text(prepared, index->name),
+            rows_text(prepared, collection->name),
+            rows_text(prepared, collection->fields[field].name),
+            rows_text(prepared, index->kind->name),
+            rows_buffer(prepared, &options),
+            value_int64((int64_t)indexed_rows(version, index,
+                                              prepared->version->sequence)),
+        };
+        status = rows_add(prepared, row, err);
+    }
+    buffer_free(&options);
+    return status;
+}
+
+static mql_status
+show_indexes(Prepared *prepared, Error *err)
+{
+    const Node *name = node_child(prepared->statement.root, NODE_NAME);
+    const CollectionVersion *found;
+    if (name != NULL) {
+        TRY(find_collection(prepared, name, &found, err));
+        return show_indexes_of(prepared, found, err);
+    }
+    const Version *version = prepared->version;
+    for (uint32_t i = 0; i < version->collection_count; i++)
+        if (version->collections[i]->collection->database ==
+            prepared->session->database)
+            TRY(show_indexes_of(prepared, version->collections[i], err));
+    return MQL_OK;
+}
+
+static const char *
+partition_name(const Collection *collection, uint64_t id)
+{
+    int32_t found = collection_find_partition_id(collection, id);
+    return found >= 0 ? collection->partitions[found].name : "";
+}
+
+static mql_status
+show_segments(Prepared *prepared, Error *err)
+{
+    const CollectionVersion *found;
+    TRY(named_collection(prepared, &found, err));
+    for (uint32_t i = 0; i < found->segment_count; i++) {
+        const Segment *segment = found->segments[i];
+        uint64_t rows = 0;
+        TRY(count_segment(prepared, segment, &rows, err));
+        const Value row[] = {
+            value_int64((int64_t)segment_id(segment)),
+            rows_text(prepared, partition_name(found->collection,
+                                               segment_partition(segment))),
+            rows_text(prepared,
+                      segment_is_sealed(segment) ? "sealed" : "growing"),
+            value_int64((int64_t)rows),
+            value_int64((int64_t)segment_bytes(segment)),
+        };
+        TRY(rows_add(prepared, row, err));
+    }
+    return MQL_OK;
+}
+
+static mql_status
+show_load_state(Prepared *prepared, Error *err)
+{
+    const CollectionVersion *found;
+    TRY(named_collection(prepared, &found, err));
+    const Collection *collection = found->collection;
+    uint32_t loaded = 0;
+    for (uint32_t i = 0; i < collection->partition_count; i++)
+        loaded += collection->partitions[i].is_loaded;
+    const char *state = loaded == 0 ? "not loaded" : "loaded";
+    if (loaded > 0 && loaded < collection->partition_count)
+        state = "partly loaded";
+    const Value row[] = {rows_text(prepared, collection->name),
+                         rows_text(prepared, state)};
+    return rows_add(prepared, row, err);
+}
+
+static mql_status
+show_index_types(Prepared *prepared, Error *err)
+{
+    for (size_t i = 0; index_kinds[i] != NULL; i++) {
+        const IndexKind *kind = index_kinds[i];
+        const Value row[] = {
+            rows_text(prepared, kind->name),
+            rows_text(prepared, kind->is_vector ? "vector" : "scalar"),
+            rows_text(prepared, kind->help),
+        };
+        TRY(rows_add(prepared, row, err));
+    }
+    return MQL_OK;
+}
+
+static mql_status
+show_settings(Prepared *prepared, Error *err)
+{
+    Buffer text = BUFFER_INIT;
+    mql_status status = MQL_OK;
+    for (int i = 0; i < SETTING_COUNT && status == MQL_OK; i++) {
+        setting_print(prepared->session, i, &text);
+        const Value row[] = {rows_text(prepared, settings[i].name),
+                             rows_buffer(prepared, &text),
+                             rows_text(prepared, settings[i].help)};
+        status = rows_add(prepared, row, err);
+    }
+    buffer_free(&text);
+    return status;
+}
+
+static mql_status
+show_create(Prepared *prepared, Error *err)
+{
+    const CollectionVersion *found;
+    TRY(named_collection(prepared, &found, err));
+    Buffer text = BUFFER_INIT;
+    print_create_collection(&text, found->collection);
+    bool failed = buffer_failed(&text);
+    const Value row[] = {rows_buffer(prepared, &text)};
+    buffer_free(&text);
+    return failed ? error_no_memory(err) : rows_add(prepared, row, err);
+}
+
+static const struct ShowForm {
+    const char *name;
+    ScopeColumn columns[COLUMNS_MOST];
+    mql_status (*run)(Prepared *prepared, Error *err);
+} forms[] = {
+    {"databases",
+     {TEXT_COLUMN("database"), NUMBER_COLUMN("collections")},
+     show_databases},
+    {"collections",
+     {TEXT_COLUMN("collection"), NUMBER_COLUMN("rows"), BOOL_COLUMN("loaded"),
+      TEXT_COLUMN("comment")},
+     show_collections},
+    {"partitions",
+     {TEXT_COLUMN("partition"), NUMBER_COLUMN("rows"), BOOL_COLUMN("loaded")},
+     show_partitions},
+    {"indexes",
+     {TEXT_COLUMN("index"), TEXT_COLUMN("collection"), TEXT_COLUMN("field"),
+      TEXT_COLUMN("kind"), TEXT_COLUMN("options"),
+      NUMBER_COLUMN("indexed_rows")},
+     show_indexes},
+    {"segments",
+     {NUMBER_COLUMN("segment"), TEXT_COLUMN("partition"), TEXT_COLUMN("state"),
+      NUMBER_COLUMN("rows"), NUMBER_COLUMN("bytes")},
+     show_segments},
+    {"load state",
+     {TEXT_COLUMN("collection"), TEXT_COLUMN("state")},
+     show_load_state},
+    {"index types",
+     {TEXT_COLUMN("kind"), TEXT_COLUMN("fields"), TEXT_COLUMN("description")},
+     show_index_types},
+    {"settings",
+     {TEXT_COLUMN("name"), TEXT_COLUMN("setting"), TEXT_COLUMN("description")},
+     show_settings},
+    {"create collection", {TEXT_COLUMN("statement")}, show_create},
+};
+
+static mql_status
+use_columns(Prepared *prepared, const ScopeColumn *columns)
+{
+    uint32_t count = 0;
+    while (count < COLUMNS_MOST && columns[count].name.data != NULL)
+        count++;
+    return prepared_columns(prepared, columns, count);
+}
+
+/* SHOW name: the setting, under its own name. */
+static mql_status
+prepare_setting(Prepared *prepared, Error *err)
+{
+    const Node *name = node_child(prepared->statement.root, NODE_NAME);
+    int setting = setting_find(name->text);
+    if (setting < 0) {
+        const Value nothing = VALUE_NULL;
+        return setting_set(prepared->session, name->text, &nothing,
+                           name->position, err);
+    }
+    ScopeColumn *column = arena_new(&prepared->plan_arena, ScopeColumn);
+    if (column == NULL)
+        return error_no_memory(err);
+    *column = (ScopeColumn){slice_of(settings[setting].name),
+                            type_of(TYPE_VARCHAR)};
+    return prepared_columns(prepared, column, 1);
+}
+
+mql_status
+show_prepare(Prepared *prepared, Error *err)
+{
+    const Node *root = prepared->statement.root;
+    prepared->detail = NULL;
+    if (root->text.size == 0)
+        return prepare_setting(prepared, err);
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++)
+        if (slice_equal(root->text, slice_of(forms[i].name))) {
+            prepared->detail = (void *)(uintptr_t)&forms[i];
+            return use_columns(prepared, forms[i].columns);
+        }
+    return error_at(err, ERR_FEATURE_NOT_SUPPORTED, root->position,
+                    "SHOW %.*s is not supported yet", (int)root->text.size,
+                    root->text.data);
+}
+
+mql_status
+show_run(Prepared *prepared, Error *err)
+{
+    const struct ShowForm *form = prepared->detail;
+    if (form != NULL)
+        return form->run(prepared, err);
+    const Node *name = node_child(prepared->statement.root, NODE_NAME);
+    Buffer text = BUFFER_INIT;
+    setting_print(prepared->session, setting_find(name->text), &text);
+    const Value row[] = {rows_buffer(prepared, &text)};
+    buffer_free(&text);
+    return rows_add(prepared, row, err);
+}
+
+/* ---- DESCRIBE ---------------------------------------------------------------------------- */
+
+static const ScopeColumn describe_columns[COLUMNS_MOST] = {
+    TEXT_COLUMN("field"), TEXT_COLUMN("type"),    BOOL_COLUMN("nullable"),
+    TEXT_COLUMN("key"),   TEXT_COLUMN("default"), TEXT_COLUMN("comment"),
+};
+
+mql_status
+describe_prepare(Prepared *prepared, Error *err)
+{
+    TRY(planner_unbuilt(node_child(prepared->statement.root, NODE_INDEX_NAME),
+                        "DESCRIBE INDEX", err));
+    return use_columns(prepared, describe_columns);
+}
+
+static const char *
+key_text(const Field *field)
+{
+    if (field->is_primary)
+        return field->is_auto_id ? "primary key, auto_id" : "primary key";
+    return field->is_partition_key ? "partition key" : "";
+}
+
+mql_status
+describe_run(Prepared *prepared, Error *err)
+{
+    const Node *name = node_child(prepared->statement.root, NODE_NAME);
+    const CollectionVersion *found;
+    TRY(find_collection(prepared, name, &found, err));
+    Buffer text = BUFFER_INIT;
+    mql_status status = MQL_OK;
+    for (uint32_t i = 0;
+         i < found->collection->field_count && status == MQL_OK; i++) {
+        const Field *field = &found->collection->fields[i];
+        Value row[6];
+        row[0] = rows_text(prepared, field->name);
+        type_print(&text, field->type);
+        row[1] = rows_buffer(prepared, &text);
+        row[2] = value_bool(field->is_nullable);
+        row[3] = rows_text(prepared, key_text(field));
+        if (field->has_default)
+            value_print(&text, &field->default_value);
+        row[4] = field->has_default ? rows_buffer(prepared, &text)
+                                    : VALUE_NULL;
+        row[5] = rows_text(prepared, field->comment);
+        status = rows_add(prepared, row, err);
+    }
+    buffer_free(&text);
+    return status;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* show.h - definitions as text. */
+#ifndef ENGINE_SESSION_SHOW_H
+#define ENGINE_SESSION_SHOW_H
+
+#include "engine/catalog/catalog.h"
+
+/* "metric_type = 'L2', M = 16": what WITH (...) would say. */
+void show_index_options(Buffer *out, const IndexDefinition *index);
+
+/* The statements that make the collection and its indexes again. */
+void print_create_collection(Buffer *out, const Collection *collection);
+
+/* A name as the language needs it written: quoted when it is not plain. */
+void print_name(Buffer *out, const char *name);
+
+#endif

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* show_create.c - a definition as the statements that make it again. */
+#include <string.h>
+
+#include "engine/session/show.h"
+
+void
+print_name(Buffer *out, const char *name)
+{
+    bool is_plain = name[0] != '\0' && !(name[0] >= '0' && name[0] <= '9');
+    for (const char *c = name; is_plain && *c != '\0'; c++)
+        is_plain = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') ||
+                   (*c >= '0' && *c <= '9') || *c == '_';
+    if (is_plain) {
+        buffer_append_text(out, name);
+        return;
+    }
+    buffer_append_char(out, '"');
+    for (const char *c = name; *c != '\0'; c++) {
+        if (*c == '"')
+            buffer_append_char(out, '"');
+        buffer_append_char(out, *c);
+    }
+    buffer_append_char(out, '"');
+}
+
+static void
+print_string(Buffer *out, Slice text)
+{
+    buffer_append_char(out, '\'');
+    for (size_t i = 0; i < text.size; i++) {
+        if (text.data[i] == '\'')
+            buffer_append_char(out, '\'');
+        buffer_append_char(out, text.data[i]);
+    }
+    buffer_append_char(out, '\'');
+}
+
+static void
+print_default(Buffer *out, const Value *value)
+{
+    buffer_append_text(out, " DEFAULT ");
+    if (value->is_null) {
+        buffer_append_text(out, "NULL");
+        return;
+    }
+    Buffer text = BUFFER_INIT;
+    value_print(&text, value);
+    bool is_quoted = value->type.kind == TYPE_VARCHAR ||
+                     value->type.kind == TYPE_TIMESTAMPTZ;
+    if (is_quoted)
+        print_string(out, buffer_slice(&text));
+    else if (value->type.kind == TYPE_BOOL)
+        buffer_append_text(out, value->boolean ? "true" : "false");
+    else
+        buffer_append_slice(out, buffer_slice(&text));
+    buffer_free(&text);
+}
+
+static void
+print_field(Buffer *out, const Field *field)
+{
+    buffer_append_text(out, "    ");
+    print_name(out, field->name);
+    buffer_append_char(out, ' ');
+    type_print(out, field->type);
+    if (field->is_primary)
+        buffer_append_text(out, " PRIMARY KEY");
+    if (field->is_auto_id)
+        buffer_append_text(out, " AUTO_ID");
+    if (field->is_partition_key)
+        buffer_append_text(out, " PARTITION KEY");
+    bool is_key = field->is_primary || field->is_partition_key;
+    if (!is_key && !field->is_nullable && !type_is_vector(field->type.kind))
+        buffer_append_text(out, " NOT NULL");
+    if (field->is_nullable && type_is_vector(field->type.kind))
+        buffer_append_text(out, " NULL");
+    if (field->has_default)
+        print_default(out, &field->default_value);
+    if (field->comment[0] != '\0') {
+        buffer_append_text(out, " COMMENT ");
+        print_string(out, slice_of(field->comment));
+    }
+}
+
+static void
+print_index(Buffer *out, const Collection *collection,
+            const IndexDefinition *index)
+{
+    int32_t field = collection_find_field_id(collection, index->field);
+    buffer_append_text(out, "\nCREATE INDEX ");
+    print_name(out, index->name);
+    buffer_append_text(out, " ON ");
+    print_name(out, collection->name);
+    buffer_append_text(out, " (");
+    print_name(out, collection->fields[field].name);
+    buffer_printf(out, ") USING %s",
+                  index->is_auto ? "AUTOINDEX" : index->kind->name);
+    Buffer options = BUFFER_INIT;
+    show_index_options(&options, index);
+    if (options.size > 0) {
+        buffer_append_text(out, " WITH (");
+        buffer_append_slice(out, buffer_slice(&options));
+        buffer_append_char(out, ')');
+    }
+    buffer_free(&options);
+    buffer_append_char(out, ';');
+}
+
+void
+print_create_collection(Buffer *out, const Collection *collection)
+{
+    buffer_append_text(out, "CREATE COLLECTION ");
+    print_name(out, collection->name);
+    buffer_append_text(out, " (\n");
+    for (uint32_t i = 0; i < collection->field_count; i++) {
+        if (collection->fields[i].is_dynamic)
+            continue;
+        if (i > 0)
+            buffer_append_text(out, ",\n");
+        print_field(out, &collection->fields[i]);
+    }
+    buffer_append_text(out, "\n)");
+    if (collection->comment[0] != '\0') {
+        buffer_append_text(out, " COMMENT ");
+        print_string(out, slice_of(collection->comment));
+    }
+    for (uint32_t i = 0; i < collection->property_count; i++) {
+        buffer_append_text(out, i == 0 ? " WITH (" : ", ");
+        buffer_append_text(out, collection->properties[i].name);
+        buffer_append_text(out, " = ");
+        print_string(out, slice_of(collection->properties[i].value));
+    }
+    if (collection->property_count > 0)
+        buffer_append_char(out, ')');
+    buffer_append_char(out, ';');
+    for (uint32_t i = 0; i < collection->index_count; i++)
+        print_index(out, collection, &collection->indexes[i]);
+}

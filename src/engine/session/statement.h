@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * statement.h - a prepared statement and the table of all kinds of statement.
+ *
+ * A kind is one entry of statement_kinds: how it is analysed and how it runs. Queries have
+ * a plan and are run by exec/; the others do their work in run() and may leave rows.
+ */
+#ifndef ENGINE_SESSION_STATEMENT_H
+#define ENGINE_SESSION_STATEMENT_H
+
+#include "engine/collection/transaction.h"
+#include "engine/exec/exec.h"
+#include "engine/plan/planner.h"
+#include "engine/session/session.h"
+
+typedef struct Prepared Prepared;
+
+typedef struct StatementKind {
+    NodeKind node;
+    const char *tag; /* what psql would print after it: "CREATE COLLECTION" */
+    bool counts;     /* the tag ends with the number of rows: "INSERT 3"      */
+    /* Analyse prepared->root; sets plan or columns. May be NULL: all is done by run(). */
+    mql_status (*prepare)(Prepared *prepared, Error *err);
+    /* Do it. NULL: a query, run by its plan. */
+    mql_status (*run)(Prepared *prepared, Error *err);
+} StatementKind;
+
+/* The entry of a kind of node, NULL when the engine does not do it yet. */
+const StatementKind *statement_kind(NodeKind node);
+
+/* Rows that a statement leaves, in memory: SHOW, DESCRIBE, EXPLAIN. */
+typedef struct Rows {
+    Value *values; /* row after row */
+    uint64_t count, capacity;
+    uint64_t given;
+} Rows;
+
+struct Prepared {
+    Session *session;
+    Arena parse_arena; /* text and tree: as long as the statement          */
+    Arena plan_arena;  /* plan: until the schema changes                   */
+    Arena exec_arena;  /* one run                                          */
+    const char *text;
+    Statement statement;
+    const StatementKind *kind;
+    uint64_t schema; /* of the Version it was analysed with                */
+
+    Planner planner;
+    const PlanNode *plan;       /* queries                                 */
+    const ScopeColumn *columns; /* of the result                           */
+    uint32_t column_count;
+    void *detail; /* what prepare() found out, for run(): its kind's own   */
+
+    Value *parameters;
+    Type *parameter_types;
+    char **parameter_copies; /* malloc'ed, of MQL_TRANSIENT values         */
+
+    bool is_running;
+    const Version *version; /* while running                               */
+    Execution execution;
+    Operator *operator;     /* queries, while running                      */
+    Rows rows;
+    int64_t changes;
+    int64_t deadline; /* microseconds, 0: none                             */
+};
+
+/* Parse and analyse the first statement of `sql`. `*prepared` is NULL for an empty text. */
+mql_status prepared_create(Session *session, const char *sql, size_t size, Prepared **prepared,
+                           size_t *statement_size, Error *err);
+void prepared_destroy(Prepared *prepared);
+
+/* Analyse again with the newest catalogue, when it has changed. */
+mql_status prepared_refresh(Prepared *prepared, const Version *version, Error *err);
+
+/* Begin a run: queries open their operators, others do their work. */
+mql_status prepared_start(Prepared *prepared, Error *err);
+/* The next rows; count 0 at the end. */
+mql_status prepared_next(Prepared *prepared, Batch *batch, Error *err);
+/* End the run, wherever it is. */
+void prepared_stop(Prepared *prepared);
+
+/* ---- for the kinds --------------------------------------------------------------- */
+
+/* A transaction whose catalogue is the one the statement is analysed with; prepared->version and
+ * execution see it. */
+mql_status prepared_begin(Prepared *prepared, Transaction **transaction, Error *err);
+/* Who watches the statement's long work. */
+Watch prepared_watch(Prepared *prepared);
+/* The columns of a SHOW: names and kinds, in the plan's arena. */
+mql_status prepared_columns(Prepared *prepared, const ScopeColumn *columns, uint32_t count);
+/* One more row; `values` are copied, their bytes must live in exec_arena or longer. */
+mql_status rows_add(Prepared *prepared, const Value *values, Error *err);
+/* Text copied to exec_arena; NULL text: NULL. */
+Value rows_text(Prepared *prepared, const char *text);
+Value rows_buffer(Prepared *prepared, Buffer *buffer); /* its contents; empties it */
+
+#endif
