@@ -8,7 +8,8 @@
  *     if (mql_open("my.db", NULL, &db, &error) != MQL_OK)
  *         return fprintf(stderr, "%s\n", error.message);
  *     mql_connect(db, &conn, &error);
- *     mql_exec(conn, "CREATE COLLECTION c (id INT64 PRIMARY KEY, v VECTOR(2))");
+ *     mql_exec(conn, "CREATE COLLECTION c (id INT64 PRIMARY KEY, v
+ * VECTOR(2))");
  *
  *     mql_stmt *stmt;
  *     mql_prepare(conn, "SEARCH c FOR $1 LIMIT 5", -1, &stmt, NULL);
@@ -20,8 +21,8 @@
  *
  * Conventions, valid for every function here unless its comment says otherwise:
  *   - a mql_status is returned; results come back through the last parameters;
- *   - on a failure the out parameters are NULL or zero, nothing has changed, and
- *     the words are in the mql_error the caller passed, or, where a connection
+ *   - on a failure the out parameters are NULL or zero, nothing has changed,
+ * and the words are in the mql_error the caller passed, or, where a connection
  *     or a statement was passed, in that connection until its next call:
  *     mql_error_get();
  *   - strings are UTF-8; sizes are in bytes, dimensions in elements, times in
@@ -54,21 +55,21 @@ typedef struct mql_stmt mql_stmt;
 typedef int32_t mql_status;
 enum {
     MQL_OK = 0,
-    MQL_NO_MEMORY = 1,   /* an allocation failed or a memory limit was reached */
-    MQL_SYNTAX = 2,      /* the text is not a statement of MilvusQL            */
-    MQL_INVALID = 3,     /* a value, type or argument is not allowed           */
-    MQL_NOT_FOUND = 4,   /* a named object does not exist                      */
-    MQL_CONFLICT = 5,    /* exists already, duplicate key, locked, in use      */
-    MQL_CORRUPT = 6,     /* a file fails its checksum or its invariants        */
-    MQL_IO = 7,          /* the disk or the file system refused                */
-    MQL_FULL = 8,        /* the disk is full                                   */
-    MQL_INTERRUPTED = 9, /* mql_interrupt() or a timeout                       */
-    MQL_READ_ONLY = 10,  /* a change on a database that takes none             */
-    MQL_UNSUPPORTED = 11, /* known to the language, not yet to the engine      */
-    MQL_MISUSE = 12,     /* a call that this interface forbids                 */
-    MQL_INTERNAL = 13,   /* a fault of mql itself                              */
-    MQL_ROW = 100,       /* mql_step(): a row is ready                         */
-    MQL_DONE = 101       /* mql_step(): no more rows                           */
+    MQL_NO_MEMORY = 1, /* an allocation failed or a memory limit was reached */
+    MQL_SYNTAX = 2,    /* the text is not a statement of MilvusQL            */
+    MQL_INVALID = 3,   /* a value, type or argument is not allowed           */
+    MQL_NOT_FOUND = 4, /* a named object does not exist                      */
+    MQL_CONFLICT = 5,  /* exists already, duplicate key, locked, in use      */
+    MQL_CORRUPT = 6,   /* a file fails its checksum or its invariants        */
+    MQL_IO = 7,        /* the disk or the file system refused                */
+    MQL_FULL = 8,      /* the disk is full                                   */
+    MQL_INTERRUPTED = 9, /* mql_interrupt() or a timeout */
+    MQL_READ_ONLY = 10, /* a change on a database that takes none             */
+    MQL_UNSUPPORTED = 11, /* known to the language, not yet to the engine */
+    MQL_MISUSE = 12,   /* a call that this interface forbids                 */
+    MQL_INTERNAL = 13, /* a fault of mql itself                              */
+    MQL_ROW = 100,     /* mql_step(): a row is ready                         */
+    MQL_DONE = 101     /* mql_step(): no more rows                           */
 };
 
 /* Types of result columns and parameters; the numbers are Milvus' DataType. */
@@ -110,13 +111,13 @@ typedef enum mql_lifetime {
     MQL_TRANSIENT = 1 /* mql: it copies before the call returns               */
 } mql_lifetime;
 
-/* ---- the library --------------------------------------------------------- */
+/* ---- the library ---- */
 
 /* MQL_VERSION and MQL_ABI_VERSION the library was built with. */
 MQL_API const char *mql_version(void);
 MQL_API int32_t mql_abi_version(void);
 
-/* ---- databases and connections ------------------------------------------- */
+/* ---- databases and connections ---- */
 
 typedef struct mql_open_options {
     uint32_t size;       /* sizeof(mql_open_options)                          */
@@ -200,7 +201,7 @@ MQL_API void mql_on_progress(mql_conn *conn,
                                              uint64_t done, uint64_t total),
                              void *context);
 
-/* ---- statements ---------------------------------------------------------- */
+/* ---- statements ---- */
 
 /*
  * Compile the first statement of `sql`.
@@ -226,8 +227,8 @@ MQL_API void mql_reset(mql_stmt *stmt);
 /* Every parameter becomes NULL. */
 MQL_API void mql_clear_bindings(mql_stmt *stmt);
 
-/* Number of parameters; `$n` and `?` by number from 1, `:name` and `{name}` take
- * the next free number at their first use. */
+/* Number of parameters; `$n` and `?` by number from 1, `:name` and `{name}`
+ * take the next free number at their first use. */
 MQL_API int32_t mql_parameter_count(mql_stmt *stmt);
 
 /* Number of the parameter called `name` (without ':'), 0 when there is none. */
@@ -247,7 +248,8 @@ MQL_API mql_status mql_bind_text(mql_stmt *stmt, int32_t index,
                                  const char *text, int64_t size,
                                  mql_lifetime lifetime);
 
-/* A vector of `dim` floats; with MQL_STATIC it is read in place, never copied. */
+/* A vector of `dim` floats; with MQL_STATIC it is read in place, never copied.
+ */
 MQL_API mql_status mql_bind_vector_f32(mql_stmt *stmt, int32_t index,
                                        const float *vector, uint32_t dim,
                                        mql_lifetime lifetime);
@@ -259,7 +261,8 @@ MQL_API mql_status mql_bind_vector_f32(mql_stmt *stmt, int32_t index,
  */
 MQL_API MQL_MUST_CHECK mql_status mql_step(mql_stmt *stmt);
 
-/* Whether every step gives MQL_DONE only: no result table (DDL, INSERT, ...). */
+/* Whether every step gives MQL_DONE only: no result table (DDL, INSERT, ...).
+ */
 MQL_API int32_t mql_has_rows(mql_stmt *stmt);
 
 /* What psql would print after it: "INSERT 3", "CREATE COLLECTION", "SELECT".
@@ -269,7 +272,7 @@ MQL_API const char *mql_command_tag(mql_stmt *stmt);
 /* Rows inserted, replaced, deleted or copied by the last run. */
 MQL_API int64_t mql_changes(mql_stmt *stmt);
 
-/* ---- the current row ------------------------------------------------------ */
+/* ---- the current row ---- */
 
 /* Columns count from 0. Names and types are known after mql_prepare(). */
 MQL_API int32_t mql_column_count(mql_stmt *stmt);
@@ -298,7 +301,7 @@ MQL_API const char *mql_column_text(mql_stmt *stmt, int32_t column,
 MQL_API const float *mql_column_vector_f32(mql_stmt *stmt, int32_t column,
                                            uint32_t *dim);
 
-/* ---- short cuts and tools -------------------------------------------------- */
+/* ---- short cuts and tools ---- */
 
 /* Run every statement of `sql`, rows discarded; stops at the first error. */
 MQL_API mql_status mql_exec(mql_conn *conn, const char *sql);

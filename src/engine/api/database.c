@@ -25,9 +25,8 @@ error_export(const Error *err, mql_error *error)
 {
     if (error == NULL)
         return;
-    mql_error full = {.size = error->size,
-                      .status = err->status,
-                      .position = err->position};
+    mql_error full = {
+        .size = error->size, .status = err->status, .position = err->position};
     memcpy(full.sqlstate, err->sqlstate, sizeof err->sqlstate);
     snprintf(full.message, sizeof full.message, "%s", err->text);
     snprintf(full.detail, sizeof full.detail, "%s", err->detail);
@@ -81,8 +80,8 @@ remove_tree(const Vfs *vfs, const char *path, int depth)
 }
 
 mql_status
-database_open(const char *path, const Vfs *vfs,
-              const mql_open_options *options, mql_db **db, Error *err)
+database_open(const char *path, const Vfs *vfs, const mql_open_options *options,
+              mql_db **db, Error *err)
 {
     *db = NULL;
     mql_db *made = calloc(1, sizeof *made);
@@ -197,8 +196,7 @@ mql_interrupt(mql_conn *conn)
 
 void
 mql_on_notice(mql_conn *conn,
-              void (*notice)(void *, const char *, const char *),
-              void *context)
+              void (*notice)(void *, const char *, const char *), void *context)
 {
     conn->session.notice = notice;
     conn->session.notice_context = context;

@@ -7,7 +7,7 @@
 
 #include "engine/api/handles.h"
 
-/* ---- preparing ------------------------------------------------------------------------ */
+/* ---- preparing ---- */
 
 /* Each call on a connection starts with a clean slate. */
 static Error *
@@ -31,7 +31,8 @@ free_columns(mql_stmt *stmt)
     stmt->name_count = 0;
 }
 
-/* Names and text buffers of the result's columns, made anew when they change. */
+/* Names and text buffers of the result's columns, made anew when they change.
+ */
 static mql_status
 make_columns(mql_stmt *stmt, Error *err)
 {
@@ -103,7 +104,7 @@ mql_reset(mql_stmt *stmt)
     stmt->batch = (Batch){0};
 }
 
-/* ---- parameters -------------------------------------------------------------------------- */
+/* ---- parameters ---- */
 
 int32_t
 mql_parameter_count(mql_stmt *stmt)
@@ -208,7 +209,7 @@ mql_bind_vector_f32(mql_stmt *stmt, int32_t index, const float *vector,
     return bind_bytes(stmt, index, value_vector(vector, dim), lifetime);
 }
 
-/* ---- running ------------------------------------------------------------------------------ */
+/* ---- running ---- */
 
 static mql_status
 end_run(mql_stmt *stmt, mql_status status)
@@ -303,7 +304,7 @@ mql_exec(mql_conn *conn, const char *sql)
     return MQL_OK;
 }
 
-/* ---- the current row ------------------------------------------------------------------------ */
+/* ---- the current row ---- */
 
 int32_t
 mql_column_count(mql_stmt *stmt)

@@ -2,9 +2,9 @@
 /*
  * exec.h - running a plan: a tree of operators beside the tree of plan nodes.
  *
- * One operator is one file with open, next, close and explain; operators.c lists them.
- * next() gives a batch that is valid until the operator's next call; a batch of no rows is
- * the end.
+ * One operator is one file with open, next, close and explain; operators.c
+ * lists them. next() gives a batch that is valid until the operator's next
+ * call; a batch of no rows is the end.
  */
 #ifndef ENGINE_EXEC_EXEC_H
 #define ENGINE_EXEC_EXEC_H
@@ -31,48 +31,57 @@ typedef struct Operator {
     const PlanNode *plan;
     struct Operator *input; /* NULL: a leaf */
     Execution *execution;
-    Arena batch_arena; /* reset by operator_next() before each batch */
-    bool keeps_batches; /* set by the reader: every batch stays valid until close */
-    uint64_t rows;     /* given so far */
-    int64_t time;      /* microseconds in next(), input included; when timed */
+    Arena batch_arena;  /* reset by operator_next() before each batch */
+    bool keeps_batches; /* set by the reader: every batch stays valid until
+                           close */
+    uint64_t rows;      /* given so far */
+    int64_t time;       /* microseconds in next(), input included; when timed */
 } Operator;
 
 struct OperatorKind {
     const char *name; /* in EXPLAIN */
-    size_t size;      /* of the operator's struct, which starts with an Operator */
-    mql_status (*open)(Operator *operator, Error *err); /* may be NULL */
-    mql_status (*next)(Operator *operator, Batch *batch, Error *err);
-    void (*close)(Operator *operator); /* may be NULL; also after a failed open */
+    size_t size; /* of the operator's struct, which starts with an Operator */
+    mql_status (*open)(Operator *operator, Error * err); /* may be NULL */
+    mql_status (*next)(Operator *operator, Batch * batch, Error *err);
+    void (*close)(
+        Operator *operator); /* may be NULL; also after a failed open */
     /* The rest of the first line; may be NULL. */
     void (*title)(Buffer *out, const PlanNode *plan);
-    /* May be NULL. Lines about the plan, and when `operator` is not NULL about its run; each begins with `indent` blanks. */
-    void (*explain)(Buffer *out, const PlanNode *plan, const Operator *operator, int indent);
+    /* May be NULL. Lines about the plan, and when `operator` is not NULL about
+     * its run; each begins with `indent` blanks. */
+    void (*explain)(Buffer *out, const PlanNode *plan, const Operator *operator,
+                    int indent);
 };
 
 /* By PlanKind; see operators.c. */
 extern const OperatorKind *const operator_kinds[PLAN_KIND_COUNT];
 
-mql_status operator_open(const PlanNode *plan, Execution *execution, Operator **operator, Error *err);
-mql_status operator_next(Operator *operator, Batch *batch, Error *err);
+mql_status operator_open(const PlanNode *plan, Execution *execution,
+                         Operator **operator, Error * err);
+mql_status operator_next(Operator *operator, Batch * batch, Error *err);
 void operator_close(Operator *operator); /* NULL is allowed */
 
 /* The whole tree's text; `operator` NULL: the plan only. */
-void operator_explain(Buffer *out, const PlanNode *plan, const Operator *operator, int indent);
+void operator_explain(Buffer *out, const PlanNode *plan,
+                      const Operator *operator, int indent);
 
 /* QUERY_CANCELED when the run was interrupted. */
 mql_status execution_poll(const Execution *execution, Error *err);
 
-/* LIMIT's or OFFSET's value: `usual` when expr is NULL or its value is NULL. Errors: INVALID_LIMIT... */
-mql_status execution_count(Execution *execution, const Expr *expr, const char *clause, uint64_t usual, uint64_t *count, Error *err);
+/* LIMIT's or OFFSET's value: `usual` when expr is NULL or its value is NULL.
+ * Errors: INVALID_LIMIT... */
+mql_status execution_count(Execution *execution, const Expr *expr,
+                           const char *clause, uint64_t usual, uint64_t *count,
+                           Error *err);
 
-/* ---- rows of a collection ---------------------------------------------------------- */
+/* ---- rows of a collection ---- */
 
 /* The rows of one segment that the filter lets through. */
 typedef struct SegmentRows {
     const Segment *segment;
-    uint32_t row_count;  /* positions looked at                      */
-    uint64_t *bits;      /* of row_count                             */
-    uint32_t count;      /* bits set                                 */
+    uint32_t row_count; /* positions looked at                      */
+    uint64_t *bits;     /* of row_count                             */
+    uint32_t count;     /* bits set                                 */
 } SegmentRows;
 
 /* What filtering cost, for EXPLAIN ANALYZE. */
@@ -86,26 +95,36 @@ typedef struct FilterCounters {
 } FilterCounters;
 
 /*
- * Filter every segment of the table in the run's Version; `rows` OUT: an array in `arena` with the segments
- * that have any rows left.
+ * Filter every segment of the table in the run's Version; `rows` OUT: an array
+ * in `arena` with the segments that have any rows left.
  */
-mql_status table_filter(const TablePlan *table, Execution *execution, Arena *arena, SegmentRows **rows,
-                        uint32_t *segment_count, FilterCounters *counters, Error *err);
+mql_status table_filter(const TablePlan *table, Execution *execution,
+                        Arena *arena, SegmentRows **rows,
+                        uint32_t *segment_count, FilterCounters *counters,
+                        Error *err);
 
 /* Whether the segment's partition is loaded and among the table's. */
-bool table_has_segment(const TablePlan *table, const Collection *collection, const Segment *segment);
+bool table_has_segment(const TablePlan *table, const Collection *collection,
+                       const Segment *segment);
 
 /* table_filter() for one segment. */
-mql_status segment_filter(const TablePlan *table, Execution *execution, const Segment *segment, Arena *arena,
-                          SegmentRows *rows, FilterCounters *counters, Error *err);
+mql_status segment_filter(const TablePlan *table, Execution *execution,
+                          const Segment *segment, Arena *arena,
+                          SegmentRows *rows, FilterCounters *counters,
+                          Error *err);
 
-/* The table's used columns of those rows, as a batch of table->column_count columns. */
-mql_status table_read(const TablePlan *table, const Segment *segment, RowRange range, Arena *arena, Batch *batch, Error *err);
+/* The table's used columns of those rows, as a batch of table->column_count
+ * columns. */
+mql_status table_read(const TablePlan *table, const Segment *segment,
+                      RowRange range, Arena *arena, Batch *batch, Error *err);
 
 /* Lines about the filter. */
-void table_explain(Buffer *out, const TablePlan *table, const FilterCounters *counters, int indent);
+void table_explain(Buffer *out, const TablePlan *table,
+                   const FilterCounters *counters, int indent);
 
-/* The CollectionVersion that the table means in the run's Version: UNDEFINED_TABLE when it is gone. */
-mql_status table_version(const TablePlan *table, const Execution *execution, const CollectionVersion **version, Error *err);
+/* The CollectionVersion that the table means in the run's Version:
+ * UNDEFINED_TABLE when it is gone. */
+mql_status table_version(const TablePlan *table, const Execution *execution,
+                         const CollectionVersion **version, Error *err);
 
 #endif

@@ -2,9 +2,9 @@
 /*
  * filter.c - the rows of a segment that a WHERE lets through, as a bit array.
  *
- * Visible rows first; then each conjunct that indexes answer narrows the bits by a
- * Roaring set; what is left of the condition is evaluated on the columns of the rows
- * that are still in, a batch at a time.
+ * Visible rows first; then each conjunct that indexes answer narrows the bits
+ * by a Roaring set; what is left of the condition is evaluated on the columns
+ * of the rows that are still in, a batch at a time.
  */
 #include <roaring/roaring.h>
 #include <stdlib.h>
@@ -67,7 +67,8 @@ static mql_status
 list_keys(Filter *filter, const Expr *list, ScalarPredicate *predicate,
           Error *err)
 {
-    Key *keys = arena_alloc_array(filter->arena, list->list_count, sizeof *keys);
+    Key *keys =
+        arena_alloc_array(filter->arena, list->list_count, sizeof *keys);
     if (keys == NULL)
         return error_no_memory(err);
     for (uint32_t i = 0; i < list->list_count; i++)
@@ -77,7 +78,8 @@ list_keys(Filter *filter, const Expr *list, ScalarPredicate *predicate,
     return MQL_OK;
 }
 
-/* Fill in the values of this run. `is_null` OUT: compared with NULL, never true. */
+/* Fill in the values of this run. `is_null` OUT: compared with NULL, never
+ * true. */
 static mql_status
 fill_predicate(Filter *filter, const Condition *condition,
                ScalarPredicate *predicate, bool *is_null, Error *err)
@@ -126,8 +128,8 @@ complement(roaring_bitmap_t **rows, roaring_bitmap_t *whole)
 }
 
 static mql_status
-index_rows(Filter *filter, const Condition *condition,
-           roaring_bitmap_t **rows, Error *err)
+index_rows(Filter *filter, const Condition *condition, roaring_bitmap_t **rows,
+           Error *err)
 {
     const Index *index = segment_index(filter->segment, condition->index->id);
     ScalarPredicate predicate;
@@ -220,7 +222,8 @@ combined_rows(Filter *filter, const Condition *condition,
     return MQL_OK;
 }
 
-/* A new set of the rows for which the condition is TRUE; nothing on a failure. */
+/* A new set of the rows for which the condition is TRUE; nothing on a failure.
+ */
 static mql_status
 condition_rows(Filter *filter, const Condition *condition,
                roaring_bitmap_t **rows, Error *err)
@@ -301,7 +304,8 @@ read_columns(const Filter *filter, const Conjunct *conjunct, RowRange range,
     return MQL_OK;
 }
 
-/* Keep the positions for which the conjunct is TRUE; clear the bits of others. */
+/* Keep the positions for which the conjunct is TRUE; clear the bits of others.
+ */
 static mql_status
 apply_conjunct(Filter *filter, const Conjunct *conjunct, uint32_t *positions,
                uint32_t *count, Arena *arena, uint64_t *bits, Error *err)
@@ -378,12 +382,12 @@ segment_filter(const TablePlan *table, Execution *execution,
     *rows = (SegmentRows){.segment = segment, .row_count = row_count};
     rows->bits =
         arena_alloc_array(arena, bits_words(row_count) + 1, sizeof *rows->bits);
-    bool *is_done = arena_alloc_array(arena, table->conjunct_count + 1,
-                                      sizeof *is_done);
+    bool *is_done =
+        arena_alloc_array(arena, table->conjunct_count + 1, sizeof *is_done);
     if (rows->bits == NULL || is_done == NULL)
         return error_no_memory(err);
-    rows->count = segment_visible(segment, execution->sequence, row_count,
-                                  rows->bits);
+    rows->count =
+        segment_visible(segment, execution->sequence, row_count, rows->bits);
     counters->segments++;
     counters->visible_rows += rows->count;
 
@@ -443,8 +447,8 @@ table_filter(const TablePlan *table, Execution *execution, Arena *arena,
         }
         SegmentRows *filtered = &(*rows)[*segment_count];
         TRY(execution_poll(execution, err));
-        TRY(segment_filter(table, execution, segment, arena, filtered,
-                           counters, err));
+        TRY(segment_filter(table, execution, segment, arena, filtered, counters,
+                           err));
         if (filtered->count > 0)
             (*segment_count)++;
     }

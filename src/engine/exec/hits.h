@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* hits.h - the rows a search found, over all segments, and reading their fields. */
+/* hits.h - the rows a search found, over all segments, and reading their
+ * fields. */
 #ifndef ENGINE_EXEC_HITS_H
 #define ENGINE_EXEC_HITS_H
 
 #include "engine/exec/exec.h"
 
 typedef struct Hit {
-    float distance;   /* inner number                             */
+    float distance;    /* inner number                             */
     bool has_distance; /* false: the row has no vector            */
-    uint32_t segment; /* position in the operator's SegmentRows   */
+    uint32_t segment;  /* position in the operator's SegmentRows   */
     uint32_t row;
     uint32_t query;
     Value key;
@@ -23,14 +24,17 @@ void hits_free(Hits *hits);
 mql_status hits_add(Hits *hits, Hit hit, Error *err);
 
 /* Read the keys of hits [first, count). */
-mql_status hits_read_keys(Hits *hits, size_t first, const TablePlan *table, const SegmentRows *segments,
-                          Arena *arena, Error *err);
+mql_status hits_read_keys(Hits *hits, size_t first, const TablePlan *table,
+                          const SegmentRows *segments, Arena *arena,
+                          Error *err);
 
-/* Sort hits [first, count): nearest first, ties by key; rows without a vector last. */
+/* Sort hits [first, count): nearest first, ties by key; rows without a vector
+ * last. */
 void hits_sort(Hits *hits, size_t first);
 
 /* The table's columns of `count` hits in their order, at most BATCH_ROWS. */
-mql_status hits_read(const Hit *hits, uint32_t count, const TablePlan *table, const SegmentRows *segments,
-                     Arena *arena, Batch *batch, Error *err);
+mql_status hits_read(const Hit *hits, uint32_t count, const TablePlan *table,
+                     const SegmentRows *segments, Arena *arena, Batch *batch,
+                     Error *err);
 
 #endif

@@ -38,17 +38,16 @@ execution_count(Execution *execution, const Expr *expr, const char *clause,
     if (value.is_null)
         return MQL_OK;
     if (value.integer < 0)
-        return error_at(err,
-                        clause[0] == 'L' ? ERR_INVALID_LIMIT
-                                         : ERR_INVALID_OFFSET,
-                        expr->position, "%s must not be negative", clause);
+        return error_at(
+            err, clause[0] == 'L' ? ERR_INVALID_LIMIT : ERR_INVALID_OFFSET,
+            expr->position, "%s must not be negative", clause);
     *count = (uint64_t)value.integer;
     return MQL_OK;
 }
 
 mql_status
 operator_open(const PlanNode *plan, Execution *execution, Operator **operator,
-              Error *err)
+              Error * err)
 {
     const OperatorKind *kind = operator_kinds[plan->kind];
     Operator *opened = arena_alloc(execution->arena, kind->size);
@@ -62,9 +61,8 @@ operator_open(const PlanNode *plan, Execution *execution, Operator **operator,
     if (plan->input != NULL)
         TRY(operator_open(plan->input, execution, &opened->input, err));
 
-    int64_t before = execution->is_timed
-                         ? execution->vfs->now(execution->vfs->context)
-                         : 0;
+    int64_t before =
+        execution->is_timed ? execution->vfs->now(execution->vfs->context) : 0;
     mql_status status = kind->open != NULL ? kind->open(opened, err) : MQL_OK;
     if (execution->is_timed)
         opened->time += execution->vfs->now(execution->vfs->context) - before;
@@ -72,15 +70,14 @@ operator_open(const PlanNode *plan, Execution *execution, Operator **operator,
 }
 
 mql_status
-operator_next(Operator *operator, Batch *batch, Error *err)
+operator_next(Operator *operator, Batch * batch, Error *err)
 {
     Execution *execution = operator->execution;
     TRY(execution_poll(execution, err));
     if (!operator->keeps_batches)
         arena_reset(&operator->batch_arena);
-    int64_t before = execution->is_timed
-                         ? execution->vfs->now(execution->vfs->context)
-                         : 0;
+    int64_t before =
+        execution->is_timed ? execution->vfs->now(execution->vfs->context) : 0;
     *batch = (Batch){0};
     mql_status status = operator->kind->next(operator, batch, err);
     if (execution->is_timed)
@@ -92,7 +89,7 @@ operator_next(Operator *operator, Batch *batch, Error *err)
 void
 operator_close(Operator *operator)
 {
-    if (operator == NULL)
+    if (operator== NULL)
         return;
     if (operator->kind->close != NULL)
         operator->kind->close(operator);
@@ -119,10 +116,10 @@ operator_explain(Buffer *out, const PlanNode *plan, const Operator *operator,
     int inner = indent + (indent > 0 ? 6 : 2);
     if (kind->title != NULL)
         kind->title(out, plan);
-    if (operator != NULL && operator->execution->is_timed)
+    if (operator!= NULL && operator->execution->is_timed)
         buffer_printf(out, " (actual time=%.3f ms rows=%" PRIu64 ")",
                       (double)operator->time / 1000.0, operator->rows);
-    else if (operator != NULL)
+    else if (operator!= NULL)
         buffer_printf(out, " (actual rows=%" PRIu64 ")", operator->rows);
     buffer_append_char(out, '\n');
     if (kind->explain != NULL)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* scan.c - the rows of a collection that a WHERE lets through, and their number. */
+/* scan.c - the rows of a collection that a WHERE lets through, and their
+ * number. */
 #include "base/bits.h"
 #include "engine/exec/operators.h"
 
@@ -15,7 +16,7 @@ typedef struct ScanOperator {
 } ScanOperator;
 
 static mql_status
-scan_open(Operator *operator, Error *err)
+scan_open(Operator *operator, Error * err)
 {
     ScanOperator *scan = (ScanOperator *)operator;
     const ScanPlan *plan = (const ScanPlan *)operator->plan;
@@ -46,7 +47,7 @@ next_segment(ScanOperator *scan, bool *is_end, Error *err)
 }
 
 static mql_status
-scan_next(Operator *operator, Batch *batch, Error *err)
+scan_next(Operator *operator, Batch * batch, Error *err)
 {
     ScanOperator *scan = (ScanOperator *)operator;
     const ScanPlan *plan = (const ScanPlan *)operator->plan;
@@ -98,7 +99,7 @@ const OperatorKind scan_operator = {
     .explain = scan_explain,
 };
 
-/* ---- count(*) -------------------------------------------------------------------- */
+/* ---- count(*) ---- */
 
 typedef struct CountOperator {
     Operator base;
@@ -106,11 +107,11 @@ typedef struct CountOperator {
 } CountOperator;
 
 static mql_status
-count_next(Operator *operator, Batch *batch, Error *err)
+count_next(Operator *operator, Batch * batch, Error *err)
 {
     CountOperator *count = (CountOperator *)operator;
     const CountPlan *plan = (const CountPlan *)operator->plan;
-    if (operator->rows > 0)
+    if (operator->rows> 0)
         return MQL_OK;
     SegmentRows *rows;
     uint32_t segment_count;

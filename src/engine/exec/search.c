@@ -2,10 +2,12 @@
 /*
  * search.c - the k nearest rows that a WHERE lets through.
  *
- * The filter goes first, once for all targets: a bit array for each segment. Then, for each target and
- * segment: the index of the field searches among the allowed rows (it scans them itself when they are few: it
- * knows its own costs), a sealed segment without index is scanned exactly, a growing one too. The segments'
- * answers are merged, nearest first, ties by key. k rows come back whenever k rows match.
+ * The filter goes first, once for all targets: a bit array for each segment.
+ * Then, for each target and segment: the index of the field searches among the
+ * allowed rows (it scans them itself when they are few: it knows its own
+ * costs), a sealed segment without index is scanned exactly, a growing one too.
+ * The segments' answers are merged, nearest first, ties by key. k rows come
+ * back whenever k rows match.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -30,15 +32,15 @@ typedef struct SearchOperator {
     uint32_t vector_capacity;
     uint64_t limit, offset;
     IndexOptions options;
-    Hits hits;     /* of all targets, in order of output */
-    size_t given;  /* hits given so far */
-    Arena arena;   /* filter bits, keys, target vectors */
+    Hits hits;    /* of all targets, in order of output */
+    size_t given; /* hits given so far */
+    Arena arena;  /* filter bits, keys, target vectors */
     FilterCounters filter_counters;
     SearchCounters counters;
     uint32_t index_searches, exact_scans;
 } SearchOperator;
 
-/* ---- targets ---------------------------------------------------------------------- */
+/* ---- targets ---- */
 
 static mql_status
 add_vector(SearchOperator *search, const Value *value, int64_t position,
@@ -53,8 +55,8 @@ add_vector(SearchOperator *search, const Value *value, int64_t position,
     if (search->vector_count == search->vector_capacity) {
         uint32_t capacity =
             search->vector_capacity == 0 ? 16 : search->vector_capacity * 2;
-        const float **vectors = arena_alloc_array(&search->arena, capacity,
-                                                  sizeof *vectors);
+        const float **vectors =
+            arena_alloc_array(&search->arena, capacity, sizeof *vectors);
         if (vectors == NULL)
             return error_no_memory(err);
         if (search->vector_count > 0)
@@ -85,8 +87,8 @@ static mql_status
 add_query(SearchOperator *search, const SearchTarget *target, Error *err)
 {
     Operator *query = NULL;
-    mql_status status = operator_open(target->query, search->base.execution,
-                                      &query, err);
+    mql_status status =
+        operator_open(target->query, search->base.execution, &query, err);
     while (status == MQL_OK) {
         Batch batch;
         status = operator_next(query, &batch, err);
@@ -161,7 +163,7 @@ read_targets(SearchOperator *search, Error *err)
     return MQL_OK;
 }
 
-/* ---- one segment -------------------------------------------------------------------- */
+/* ---- one segment ---- */
 
 static float
 vector_distance(const DistanceTable *kernels, Metric metric, const float *query,
@@ -215,11 +217,11 @@ scan_growing(SearchOperator *search, const SegmentRows *rows,
             const float *vector =
                 (const float *)(const void *)column.bytes[i].data;
             query->counters->distances++;
-            top_k_offer(&top,
-                        (Neighbor){vector_distance(kernels, plan->metric,
-                                                   query->vector, query_norm,
-                                                   vector, dim),
-                                   positions[i]});
+            top_k_offer(
+                &top,
+                (Neighbor){vector_distance(kernels, plan->metric, query->vector,
+                                           query_norm, vector, dim),
+                           positions[i]});
         }
     }
     *found = top_k_finish(&top);
@@ -258,7 +260,7 @@ search_segment(SearchOperator *search, const SegmentRows *rows,
     return index->kind->search(index, query, nearest, found, err);
 }
 
-/* ---- one target ---------------------------------------------------------------------- */
+/* ---- one target ---- */
 
 static double
 round_score(double score, int32_t digits)
@@ -269,7 +271,8 @@ round_score(double score, int32_t digits)
     return floor(score * scale + 0.5) / scale;
 }
 
-/* radius and range_filter, in the user's numbers (milvus-facts: range search). */
+/* radius and range_filter, in the user's numbers (milvus-facts: range search).
+ */
 static bool
 is_in_range(const SearchPlan *plan, float distance)
 {
@@ -278,8 +281,8 @@ is_in_range(const SearchPlan *plan, float distance)
     if (plan->has_radius &&
         !(similar ? score > plan->radius : score < plan->radius))
         return false;
-    return !plan->has_range_filter ||
-           (similar ? score <= plan->range_filter : score >= plan->range_filter);
+    return !plan->has_range_filter || (similar ? score <= plan->range_filter
+                                               : score >= plan->range_filter);
 }
 
 /* Rows without a vector, for ORDER BY: they come last. */
@@ -300,8 +303,8 @@ add_without_vector(SearchOperator *search, uint32_t segment, uint64_t wanted,
             break;
         const RowRange range = {.rows = positions, .count = count};
         Column column;
-        TRY(segment_read(rows->segment, field, range,
-                         &search->base.batch_arena, &column, err));
+        TRY(segment_read(rows->segment, field, range, &search->base.batch_arena,
+                         &column, err));
         for (uint32_t i = 0; i < count && wanted > 0; i++) {
             if (!column_is_null(&column, i))
                 continue;
@@ -313,7 +316,8 @@ add_without_vector(SearchOperator *search, uint32_t segment, uint64_t wanted,
     return MQL_OK;
 }
 
-/* How many to ask of a segment: all, when a range with two ends has to be cut out. */
+/* How many to ask of a segment: all, when a range with two ends has to be cut
+ * out. */
 static uint32_t
 rows_wanted(const SearchPlan *plan, const SegmentRows *rows, uint64_t k)
 {
@@ -382,7 +386,7 @@ cut_hits(SearchOperator *search, size_t first)
     hits->count = first + kept;
 }
 
-/* ---- the operator ------------------------------------------------------------------------ */
+/* ---- the operator ---- */
 
 static mql_status
 read_limits(SearchOperator *search, Error *err)
@@ -406,7 +410,8 @@ read_limits(SearchOperator *search, Error *err)
     return MQL_OK;
 }
 
-/* The index's effort: what the statement says, else the session, else the kind. */
+/* The index's effort: what the statement says, else the session, else the kind.
+ */
 static void
 choose_effort(SearchOperator *search)
 {
@@ -422,7 +427,7 @@ choose_effort(SearchOperator *search)
 }
 
 static mql_status
-search_open(Operator *operator, Error *err)
+search_open(Operator *operator, Error * err)
 {
     SearchOperator *search = (SearchOperator *)operator;
     const SearchPlan *plan = (const SearchPlan *)operator->plan;
@@ -455,9 +460,9 @@ add_search_columns(const SearchPlan *plan, const Hit *hits, uint32_t count,
     if (scores == NULL || queries == NULL)
         return error_no_memory(err);
     for (uint32_t i = 0; i < count; i++) {
-        scores[i] = round_score(
-            (double)metric_to_score(plan->metric, hits[i].distance),
-            plan->round_decimal);
+        scores[i] =
+            round_score((double)metric_to_score(plan->metric, hits[i].distance),
+                        plan->round_decimal);
         queries[i] = hits[i].query;
     }
     batch->columns[plan->distance_column] =
@@ -468,7 +473,7 @@ add_search_columns(const SearchPlan *plan, const Hit *hits, uint32_t count,
 }
 
 static mql_status
-search_next(Operator *operator, Batch *batch, Error *err)
+search_next(Operator *operator, Batch * batch, Error *err)
 {
     SearchOperator *search = (SearchOperator *)operator;
     const SearchPlan *plan = (const SearchPlan *)operator->plan;
@@ -530,8 +535,7 @@ search_explain(Buffer *out, const PlanNode *node, const Operator *operator,
     if (search == NULL)
         return;
     explain_indent(out, indent);
-    buffer_printf(out,
-                  "Targets: %u, index searches: %u, exact scans: %u\n",
+    buffer_printf(out, "Targets: %u, index searches: %u, exact scans: %u\n",
                   search->vector_count, search->index_searches,
                   search->exact_scans);
     explain_indent(out, indent);

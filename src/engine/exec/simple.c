@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* simple.c - the operators that need no file of their own: one row, limit, project. */
+/* simple.c - the operators that need no file of their own: one row, limit,
+ * project. */
 #include "engine/exec/operators.h"
 
-/* ---- SELECT without FROM: one row, no columns --------------------------------- */
+/* ---- SELECT without FROM: one row, no columns ---- */
 
 static mql_status
-one_row_next(Operator *operator, Batch *batch, Error *err)
+one_row_next(Operator *operator, Batch * batch, Error *err)
 {
     (void)err;
     batch->count = operator->rows == 0 ? 1 : 0;
@@ -18,7 +19,7 @@ const OperatorKind one_row_operator = {
     .next = one_row_next,
 };
 
-/* ---- LIMIT and OFFSET ------------------------------------------------------------ */
+/* ---- LIMIT and OFFSET ---- */
 
 typedef struct LimitOperator {
     Operator base;
@@ -27,7 +28,7 @@ typedef struct LimitOperator {
 } LimitOperator;
 
 static mql_status
-limit_open(Operator *operator, Error *err)
+limit_open(Operator *operator, Error * err)
 {
     LimitOperator *limit = (LimitOperator *)operator;
     const LimitPlan *plan = (const LimitPlan *)operator->plan;
@@ -59,7 +60,7 @@ batch_skip(Batch *batch, uint32_t first, Arena *arena, Error *err)
 }
 
 static mql_status
-limit_next(Operator *operator, Batch *batch, Error *err)
+limit_next(Operator *operator, Batch * batch, Error *err)
 {
     LimitOperator *limit = (LimitOperator *)operator;
     while (limit->left > 0) {
@@ -71,8 +72,8 @@ limit_next(Operator *operator, Batch *batch, Error *err)
             continue;
         }
         if (limit->skip > 0)
-            TRY(batch_skip(batch, (uint32_t)limit->skip,
-                           &operator->batch_arena, err));
+            TRY(batch_skip(batch, (uint32_t)limit->skip, &operator->batch_arena,
+                           err));
         limit->skip = 0;
         if (batch->count > limit->left)
             batch->count = (uint32_t)limit->left;
@@ -90,10 +91,10 @@ const OperatorKind limit_operator = {
     .next = limit_next,
 };
 
-/* ---- the SELECT list ---------------------------------------------------------------- */
+/* ---- the SELECT list ---- */
 
 static mql_status
-project_next(Operator *operator, Batch *batch, Error *err)
+project_next(Operator *operator, Batch * batch, Error *err)
 {
     const ProjectPlan *plan = (const ProjectPlan *)operator->plan;
     Batch input;

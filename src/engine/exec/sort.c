@@ -2,8 +2,9 @@
 /*
  * sort.c - ORDER BY: every row is read, the keys computed, positions sorted.
  *
- * The input's batches stay valid (keeps_batches): their Slices point into the segments, so that what is
- * kept is small. With a LIMIT only so many rows are put out, but all are read.
+ * The input's batches stay valid (keeps_batches): their Slices point into the
+ * segments, so that what is kept is small. With a LIMIT only so many rows are
+ * put out, but all are read.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +29,7 @@ typedef struct SortOperator {
 } SortOperator;
 
 static mql_status
-sort_open(Operator *operator, Error *err)
+sort_open(Operator *operator, Error * err)
 {
     (void)err;
     SortOperator *sort = (SortOperator *)operator;
@@ -60,8 +61,7 @@ keep_batch(SortOperator *sort, const Batch *batch, Error *err)
     for (uint32_t i = 0; i < plan->key_count; i++)
         TRY(expr_eval(plan->keys[i].expr, &sort->base.execution->run, batch,
                       &sort->arena, &columns[count + i], err));
-    sort->batches[sort->batch_count++] =
-        (Batch){batch->count, count, columns};
+    sort->batches[sort->batch_count++] = (Batch){batch->count, count, columns};
     sort->place_count += batch->count;
     return MQL_OK;
 }
@@ -139,7 +139,7 @@ cut_rows(SortOperator *sort, Error *err)
 }
 
 static mql_status
-sort_next(Operator *operator, Batch *batch, Error *err)
+sort_next(Operator *operator, Batch * batch, Error *err)
 {
     SortOperator *sort = (SortOperator *)operator;
     if (!sort->is_sorted) {

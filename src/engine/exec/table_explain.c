@@ -57,8 +57,8 @@ table_explain(Buffer *out, const TablePlan *table,
     if (counters == NULL)
         return;
     explain_indent(out, indent);
-    buffer_printf(out, "Segments: %u searched, %u pruned\n",
-                  counters->segments, counters->pruned);
+    buffer_printf(out, "Segments: %u searched, %u pruned\n", counters->segments,
+                  counters->pruned);
     if (table->conjunct_count == 0)
         return;
     explain_indent(out, indent);

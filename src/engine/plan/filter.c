@@ -2,11 +2,12 @@
 /*
  * filter.c - which parts of a WHERE an index answers.
  *
- * The condition is taken apart at its top-level AND. A conjunct becomes a Condition
- * when every leaf of it (after NOT has been pushed down to the leaves by De Morgan's
- * laws) is a predicate on an indexed field or on the key. A leaf stands for the set of
- * rows for which it is TRUE; a negated leaf for the rows that are not NULL and do not
- * satisfy it: so uniting and intersecting is right under three-valued logic.
+ * The condition is taken apart at its top-level AND. A conjunct becomes a
+ * Condition when every leaf of it (after NOT has been pushed down to the leaves
+ * by De Morgan's laws) is a predicate on an indexed field or on the key. A leaf
+ * stands for the set of rows for which it is TRUE; a negated leaf for the rows
+ * that are not NULL and do not satisfy it: so uniting and intersecting is right
+ * under three-valued logic.
  */
 #include <string.h>
 
@@ -53,8 +54,7 @@ leaf(const Builder *builder, const Expr *column, PredicateKind predicate,
      bool negated)
 {
     const Field *field = &builder->collection->fields[column->column];
-    const IndexDefinition *index =
-        scalar_index(builder->collection, field->id);
+    const IndexDefinition *index = scalar_index(builder->collection, field->id);
     if (index == NULL || index->kind->lookup == NULL)
         return NULL;
     Condition *condition = arena_new(builder->planner->arena, Condition);
@@ -191,8 +191,8 @@ build_like(const Builder *builder, const Expr *expr, bool negated)
     if (text.size == 0 || text.data[text.size - 1] != '%')
         return NULL;
 
-    Condition *condition = leaf(builder, column, PREDICATE_PREFIX,
-                                expr->is_negated != negated);
+    Condition *condition =
+        leaf(builder, column, PREDICATE_PREFIX, expr->is_negated != negated);
     if (condition != NULL)
         condition->prefix = (Slice){text.data, text.size - 1};
     return condition;

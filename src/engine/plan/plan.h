@@ -2,10 +2,11 @@
 /*
  * plan.h - what a query will do: a tree of nodes, immutable once made.
  *
- * A plan belongs to a prepared statement and may be run many times; what changes during a
- * run lives in the operators of exec/. Every node says which columns its batches have;
- * its input is below it. A collection's batches have its fields at their positions
- * (unused ones are not read and have no data), then the search's own columns.
+ * A plan belongs to a prepared statement and may be run many times; what
+ * changes during a run lives in the operators of exec/. Every node says which
+ * columns its batches have; its input is below it. A collection's batches have
+ * its fields at their positions (unused ones are not read and have no data),
+ * then the search's own columns.
  */
 #ifndef ENGINE_PLAN_PLAN_H
 #define ENGINE_PLAN_PLAN_H
@@ -31,7 +32,7 @@ typedef struct PlanNode {
     uint32_t column_count;
 } PlanNode;
 
-/* ---- filters ------------------------------------------------------------------ */
+/* ---- filters ---- */
 
 typedef enum ConditionKind {
     CONDITION_AND,
@@ -41,8 +42,9 @@ typedef enum ConditionKind {
 } ConditionKind;
 
 /*
- * A condition that needs no column: NOT has been pushed down to the leaves, so that
- * sets of rows for which it is TRUE can be united and intersected under three-valued logic.
+ * A condition that needs no column: NOT has been pushed down to the leaves, so
+ * that sets of rows for which it is TRUE can be united and intersected under
+ * three-valued logic.
  */
 typedef struct Condition {
     ConditionKind kind;
@@ -50,20 +52,20 @@ typedef struct Condition {
     uint32_t child_count;
     const IndexDefinition *index; /* INDEX */
     KeyType key_type;
-    PredicateKind predicate;      /* INDEX */
-    bool is_negated;              /* INDEX: the not NULL rows that do not satisfy it */
-    bool wants_null;              /* INDEX: IS NULL: the rows that have no key       */
+    PredicateKind predicate; /* INDEX */
+    bool is_negated; /* INDEX: the not NULL rows that do not satisfy it */
+    bool wants_null; /* INDEX: IS NULL: the rows that have no key       */
     bool has_low, has_high, low_inclusive, high_inclusive;
-    const Expr *low, *high;       /* RANGE, KEY and INDEX with one value (low)       */
-    const Expr *list;             /* IN: the EXPR_IN node                            */
-    Slice prefix;                 /* PREFIX */
+    const Expr *low, *high; /* RANGE, KEY and INDEX with one value (low) */
+    const Expr *list; /* IN: the EXPR_IN node                            */
+    Slice prefix;     /* PREFIX */
 } Condition;
 
 /* One member of the WHERE's top-level AND. */
 typedef struct Conjunct {
     const Expr *expr;
-    const Condition *condition; /* NULL: only on columns                                   */
-    const uint32_t *columns;    /* fields expr reads, by position                          */
+    const Condition *condition; /* NULL: only on columns */
+    const uint32_t *columns;    /* fields expr reads, by position    */
     uint32_t column_count;
 } Conjunct;
 
@@ -79,7 +81,7 @@ typedef struct TablePlan {
     uint32_t column_count;
 } TablePlan;
 
-/* ---- nodes ----------------------------------------------------------------------- */
+/* ---- nodes ---- */
 
 typedef struct ScanPlan {
     PlanNode base;
@@ -92,9 +94,9 @@ typedef struct CountPlan {
 } CountPlan;
 
 typedef struct SearchTarget {
-    const Expr *vector;          /* a vector, or NULL              */
-    const Expr *key;             /* KEY: a key's value, or NULL    */
-    const PlanNode *query;       /* (SELECT v ...): one column     */
+    const Expr *vector;    /* a vector, or NULL              */
+    const Expr *key;       /* KEY: a key's value, or NULL    */
+    const PlanNode *query; /* (SELECT v ...): one column     */
     int64_t position;
 } SearchTarget;
 
@@ -108,15 +110,15 @@ typedef struct SearchPlan {
     bool ef_is_default;           /* the session's setting decides     */
     const SearchTarget *targets;
     uint32_t target_count;
-    bool numbers_queries;   /* several targets: column `query`         */
-    const Expr *limit;      /* NULL: 10                                */
-    const Expr *offset;     /* NULL: 0                                 */
-    bool is_exact;          /* exact = true                            */
+    bool numbers_queries; /* several targets: column `query`         */
+    const Expr *limit;    /* NULL: 10                                */
+    const Expr *offset;   /* NULL: 0                                 */
+    bool is_exact;        /* exact = true                            */
     bool ignores_growing;
     bool has_radius, has_range_filter;
     double radius, range_filter; /* in the user's numbers              */
     int32_t round_decimal;       /* -1: not rounded                    */
-    bool skips_nothing; /* ORDER BY: rows without a vector come last    */
+    bool skips_nothing;      /* ORDER BY: rows without a vector come last    */
     int32_t distance_column; /* position in the batch, -1: none */
     int32_t query_column;
 } SearchPlan;

@@ -60,7 +60,8 @@ collection_missing(Planner *planner, const Node *name, Error *err)
     return err->status;
 }
 
-/* The plan outlives the Version it was made with, so it holds its definitions. */
+/* The plan outlives the Version it was made with, so it holds its definitions.
+ */
 static mql_status
 retain(Planner *planner, const Collection *collection, Error *err)
 {
@@ -141,8 +142,8 @@ static mql_status
 find_partitions(Planner *planner, const Collection *collection,
                 const Node *partitions, TablePlan *table, Error *err)
 {
-    uint64_t *ids = arena_alloc_array(planner->arena, partitions->count,
-                                      sizeof *ids);
+    uint64_t *ids =
+        arena_alloc_array(planner->arena, partitions->count, sizeof *ids);
     if (ids == NULL)
         return error_no_memory(err);
     uint32_t count = 0;
@@ -164,8 +165,7 @@ find_partitions(Planner *planner, const Collection *collection,
 
 /* A released collection answers nothing until it is loaded again. */
 static mql_status
-require_loaded(const Collection *collection, const TablePlan *table,
-               Error *err)
+require_loaded(const Collection *collection, const TablePlan *table, Error *err)
 {
     bool is_loaded = collection->is_loaded;
     for (uint32_t i = 0; is_loaded && i < table->partition_count; i++) {

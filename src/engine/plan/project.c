@@ -32,7 +32,7 @@ static mql_status
 add_column(Planner *planner, const Scope *scope, uint32_t column, Items *items,
            Error *err)
 {
-    Expr *expr;
+    Expr *expr = NULL;
     TRY(column_expr(planner, scope, column, &expr, err));
     items->exprs[items->count] = expr;
     items->columns[items->count++] = scope->columns[column];
@@ -117,10 +117,10 @@ planner_project(Planner *planner, const Node *list, const Scope *scope,
     uint32_t most = leading_count + list_size(list, field_count);
     ProjectPlan *project = arena_new(planner->arena, ProjectPlan);
     Items items = {
-        .exprs = arena_alloc_array(planner->arena, most + 1,
-                                   sizeof *items.exprs),
-        .columns = arena_alloc_array(planner->arena, most + 1,
-                                     sizeof *items.columns),
+        .exprs =
+            arena_alloc_array(planner->arena, most + 1, sizeof *items.exprs),
+        .columns =
+            arena_alloc_array(planner->arena, most + 1, sizeof *items.columns),
     };
     if (project == NULL || items.exprs == NULL || items.columns == NULL)
         return error_no_memory(err);

@@ -2,8 +2,9 @@
 /*
  * search.c - the plan of a SEARCH, and the options of every vector search.
  *
- * The result is [query], key, distance, then the RETURNING items. The batches of the search
- * node have the fields at their positions, `distance` after them, and `query` last.
+ * The result is [query], key, distance, then the RETURNING items. The batches
+ * of the search node have the fields at their positions, `distance` after them,
+ * and `query` last.
  */
 #include "engine/plan/planner.h"
 
@@ -33,7 +34,7 @@ planner_choose_index(const Collection *collection, uint32_t field,
     }
 }
 
-/* ---- WITH (...) ---------------------------------------------------------------- */
+/* ---- WITH (...) ---- */
 
 /* A constant option's value; a bare word is text. */
 static mql_status
@@ -190,8 +191,8 @@ static const struct {
     {"recall", refuse_recall},
 };
 
-/* Milvus' effort options: each belongs to some kinds of index. On another kind, or
- * on an exact search, they have nothing to steer. */
+/* Milvus' effort options: each belongs to some kinds of index. On another kind,
+ * or on an exact search, they have nothing to steer. */
 static const struct {
     const char *name, *synonym;
     int64_t least, most;
@@ -249,8 +250,8 @@ set_option(Planner *planner, const Node *option, SearchPlan *plan, Error *err)
             return set_effort(planner, option, i, plan, err);
     }
     return error_at(err, ERR_INVALID_PARAMETER, option->position,
-                    "unknown search parameter \"%.*s\"",
-                    (int)option->text.size, option->text.data);
+                    "unknown search parameter \"%.*s\"", (int)option->text.size,
+                    option->text.data);
 }
 
 /* radius and range_filter must leave something between them. */
@@ -287,7 +288,7 @@ planner_search_options(Planner *planner, const Node *options, SearchPlan *plan,
     return check_range(options, plan, err);
 }
 
-/* ---- ON field, FOR targets ------------------------------------------------------- */
+/* ---- ON field, FOR targets ---- */
 
 static mql_status
 find_vector_field(const Collection *collection, const Node *search,
@@ -298,8 +299,8 @@ find_vector_field(const Collection *collection, const Node *search,
         int32_t found = collection_find_field(collection, on->text);
         if (found < 0)
             return error_at(err, ERR_UNDEFINED_COLUMN, on->position,
-                            "field \"%.*s\" does not exist",
-                            (int)on->text.size, on->text.data);
+                            "field \"%.*s\" does not exist", (int)on->text.size,
+                            on->text.data);
         if (!type_is_vector(collection->fields[found].type.kind))
             return error_at(err, ERR_WRONG_OBJECT_TYPE, on->position,
                             "field \"%s\" is not a vector",
@@ -388,8 +389,7 @@ plan_targets(Planner *planner, const Collection *collection,
     Type type = collection->fields[plan->field].type;
     Type key_type = collection->fields[collection->primary].type;
     uint32_t count = count_targets(targets);
-    SearchTarget *list =
-        arena_alloc_array(planner->arena, count, sizeof *list);
+    SearchTarget *list = arena_alloc_array(planner->arena, count, sizeof *list);
     if (list == NULL)
         return error_no_memory(err);
 
@@ -414,7 +414,7 @@ plan_targets(Planner *planner, const Collection *collection,
     return MQL_OK;
 }
 
-/* ---- SEARCH ------------------------------------------------------------------------ */
+/* ---- SEARCH ---- */
 
 static const ScopeColumn search_columns[] = {
     {{"distance", 8}, {.kind = TYPE_FLOAT}},
@@ -464,7 +464,7 @@ planner_search(Planner *planner, const Node *node, const PlanNode **plan,
     TRY(planner_unbuilt(node_child(node, NODE_GROUP_BY), "GROUP BY", err));
 
     Scope *scope;
-    SearchPlan *search;
+    SearchPlan *search = NULL;
     TRY(plan_search_node(planner, node, &scope, &search, err));
     *plan = &search->base;
 

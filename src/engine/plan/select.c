@@ -2,8 +2,9 @@
 /*
  * select.c - the plan of a SELECT.
  *
- * Project over Limit over (Sort over Scan | Search): ORDER BY v <-> $1 LIMIT k is a
- * search of the field's index when it has one of that metric, else an exact search.
+ * Project over Limit over (Sort over Scan | Search): ORDER BY v <-> $1 LIMIT k
+ * is a search of the field's index when it has one of that metric, else an
+ * exact search.
  */
 #include "engine/plan/planner.h"
 
@@ -34,10 +35,9 @@ reject_unbuilt(const Node *select, Error *err)
     TRY(planner_unbuilt(node_child(from, NODE_AS_OF), "AS OF", err));
     TRY(planner_unbuilt(node_child(select, NODE_JOIN), "JOIN", err));
     TRY(planner_unbuilt(node_child(from, NODE_JOIN), "JOIN", err));
-    TRY(planner_unbuilt(from->next != NULL && from->next->kind == NODE_FROM
-                            ? from->next
-                            : NULL,
-                        "FROM with several collections", err));
+    TRY(planner_unbuilt(
+        from->next != NULL && from->next->kind == NODE_FROM ? from->next : NULL,
+        "FROM with several collections", err));
     if (from->first->kind != NODE_NAME)
         return planner_unbuilt(from->first, "a query in FROM", err);
     return MQL_OK;
@@ -141,7 +141,8 @@ find_distance(Planner *planner, const Select *select, ExprDistance *distance,
         (key->flags & FLAG_NULLS_FIRST))
         return MQL_OK;
 
-    /* An alias may stand for the distance: SELECT v <-> $1 AS d ... ORDER BY d. */
+    /* An alias may stand for the distance: SELECT v <-> $1 AS d ... ORDER BY d.
+     */
     const Node *node = key->first;
     for (const Node *item = select->node->first; item != NULL;
          item = item->next)
@@ -186,11 +187,10 @@ plan_ordered_search(Planner *planner, Select *select,
         .query_column = -1,
     };
     Metric metric = operator_metric(distance);
-    planner_choose_index(select->version->collection, distance->column,
-                         &metric, search);
-    TRY(planner_search_options(planner,
-                               node_child(select->node, NODE_OPTIONS), search,
-                               err));
+    planner_choose_index(select->version->collection, distance->column, &metric,
+                         search);
+    TRY(planner_search_options(planner, node_child(select->node, NODE_OPTIONS),
+                               search, err));
     if (search->has_radius || search->has_range_filter)
         return error_at(err, ERR_FEATURE_NOT_SUPPORTED,
                         node_child(select->node, NODE_OPTIONS)->position,
@@ -287,8 +287,7 @@ mql_status
 planner_select(Planner *planner, const Node *node, const PlanNode **plan,
                Error *err)
 {
-    Select select = {.node = node,
-                     .order_by = node_child(node, NODE_ORDER_BY)};
+    Select select = {.node = node, .order_by = node_child(node, NODE_ORDER_BY)};
     TRY(reject_unbuilt(node, err));
     TRY(open_from(planner, &select, err));
     TRY(planner_count(planner, node_child(node, NODE_LIMIT), &select.limit,

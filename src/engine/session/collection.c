@@ -18,8 +18,7 @@ drop_one(Prepared *prepared, Transaction *transaction, const Node *name,
         return MQL_OK;
     }
     TRY(find_collection(prepared, name, &found, err));
-    return transaction_drop_collection(transaction, found->collection->id,
-                                       err);
+    return transaction_drop_collection(transaction, found->collection->id, err);
 }
 
 mql_status
@@ -59,7 +58,7 @@ truncate_run(Prepared *prepared, Error *err)
         transaction_truncate(transaction, found->collection->id, err), err);
 }
 
-/* ---- LOAD, RELEASE ----------------------------------------------------------------- */
+/* ---- LOAD, RELEASE ---- */
 
 typedef struct LoadChange {
     const Node *partitions; /* NULL: the whole collection */
@@ -136,7 +135,7 @@ flush_run(Prepared *prepared, Error *err)
         transaction, transaction_flush(transaction, id, &watch, err), err);
 }
 
-/* ---- partitions ----------------------------------------------------------------------- */
+/* ---- partitions ---- */
 
 typedef struct PartitionChange {
     const Node *name;

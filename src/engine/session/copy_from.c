@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* copy_from.c - COPY ... FROM: the whole file is one statement, all or nothing. */
+/* copy_from.c - COPY ... FROM: the whole file is one statement, all or nothing.
+ */
 #include <string.h>
 
 #include "engine/copy/copy.h"
@@ -64,8 +65,7 @@ read_options(CopyRun *copy, const Node *options, Error *err)
          option != NULL; option = option->next) {
         Slice text;
         TRY(option_text(copy->prepared, option, &text, err));
-        if (copy_option_set(&copy->options, option->text, text, err) !=
-            MQL_OK)
+        if (copy_option_set(&copy->options, option->text, text, err) != MQL_OK)
             return error_locate(err, option->position);
     }
     return MQL_OK;
@@ -137,9 +137,8 @@ copy_rows(CopyRun *copy, Transaction *transaction, Error *err)
 {
     const Watch watch = prepared_watch(copy->prepared);
     const InsertTarget target = {
-        .collection =
-            version_collection(copy->prepared->execution.version,
-                               copy->collection->id),
+        .collection = version_collection(copy->prepared->execution.version,
+                                         copy->collection->id),
         .partition = copy->collection->partitions[0].id,
         .mode = INSERT_NEW,
     };

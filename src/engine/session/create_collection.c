@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * create_collection.c - CREATE COLLECTION: from syntax to a definition, every rule of
- * fields and properties checked before anything is changed.
+ * create_collection.c - CREATE COLLECTION: from syntax to a definition, every
+ * rule of fields and properties checked before anything is changed.
  */
 #include <string.h>
 
@@ -21,13 +21,12 @@ typedef struct Maker {
     const Node *partition_count_node;
 } Maker;
 
-/* ---- fields ------------------------------------------------------------------------ */
+/* ---- fields ---- */
 
 static mql_status
 copy_value(Collection *collection, Value *value, Error *err)
 {
-    if (value->is_null ||
-        type_physical(value->type.kind) != PHYSICAL_BYTES)
+    if (value->is_null || type_physical(value->type.kind) != PHYSICAL_BYTES)
         return MQL_OK;
     char *copy = collection_text(collection, value->bytes);
     if (copy == NULL)
@@ -41,8 +40,7 @@ set_default(Maker *maker, Field *field, const Node *attribute, Error *err)
 {
     TypeKind kind = field->type.kind;
     if (kind == TYPE_JSON || kind == TYPE_ARRAY || type_is_vector(kind))
-        return error_at(err, ERR_INVALID_COLUMN_DEFINITION,
-                        attribute->position,
+        return error_at(err, ERR_INVALID_COLUMN_DEFINITION, attribute->position,
                         "field \"%s\" cannot have a default", field->name);
     Scope none = {.dynamic_column = -1};
     Arena *arena = &maker->prepared->exec_arena;
@@ -72,8 +70,7 @@ make_primary(Maker *maker, Field *field, int64_t position, Error *err)
                           field->name);
     }
     maker->has_primary = true;
-    maker->collection->primary =
-        (uint32_t)(field - maker->collection->fields);
+    maker->collection->primary = (uint32_t)(field - maker->collection->fields);
     field->is_primary = true;
     field->is_nullable = false;
     return MQL_OK;
@@ -182,8 +179,8 @@ add_field(Maker *maker, const Node *node, Error *err)
     if (field->name == NULL || field->comment == NULL)
         return error_no_memory(err);
     bool is_serial = false;
-    TRY(type_resolve(node_child(node, NODE_TYPE_NAME), &field->type,
-                     &is_serial, err));
+    TRY(type_resolve(node_child(node, NODE_TYPE_NAME), &field->type, &is_serial,
+                     err));
     field->is_auto_id = is_serial;
     bool is_vector = type_is_vector(field->type.kind);
     field->is_nullable = !is_vector && !is_serial;
@@ -219,7 +216,7 @@ add_key(Maker *maker, const Node *clause, Error *err)
     return make_partition_key(maker, field, name->position, err);
 }
 
-/* ---- properties ------------------------------------------------------------------------ */
+/* ---- properties ---- */
 
 static bool
 read_bool(Slice text, bool *value)
@@ -309,7 +306,9 @@ static const struct {
 
 /* Known to Milvus, not yet built here. */
 static const char *const unbuilt_properties[] = {
-    "collection.ttl.seconds", "partitionkey.isolation", "timezone",
+    "collection.ttl.seconds",
+    "partitionkey.isolation",
+    "timezone",
     "allow_insert_auto_id",
 };
 
@@ -317,8 +316,8 @@ static mql_status
 set_property(Maker *maker, const Node *option, Error *err)
 {
     Slice value;
-    for (size_t i = 0;
-         i < sizeof known_properties / sizeof known_properties[0]; i++)
+    for (size_t i = 0; i < sizeof known_properties / sizeof known_properties[0];
+         i++)
         if (slice_equal_nocase(option->text,
                                slice_of(known_properties[i].name))) {
             TRY(option_text(maker->prepared, option, &value, err));
@@ -340,9 +339,8 @@ static mql_status
 set_properties(Maker *maker, const Node *options, Error *err)
 {
     Collection *collection = maker->collection;
-    collection->properties =
-        arena_alloc_array(&collection->arena, options->count + 1,
-                          sizeof *collection->properties);
+    collection->properties = arena_alloc_array(
+        &collection->arena, options->count + 1, sizeof *collection->properties);
     if (collection->properties == NULL)
         return error_no_memory(err);
     for (const Node *option = options->first; option != NULL;
@@ -380,7 +378,7 @@ add_dynamic_field(Maker *maker, Error *err)
                                                          : error_no_memory(err);
 }
 
-/* ---- partitions ------------------------------------------------------------------------- */
+/* ---- partitions ---- */
 
 static mql_status
 add_partitions(Maker *maker, Transaction *transaction, Error *err)
@@ -390,11 +388,10 @@ add_partitions(Maker *maker, Transaction *transaction, Error *err)
         return error_at(err, ERR_INVALID_PARAMETER,
                         maker->partition_count_node->position,
                         "\"num_partitions\" needs a partition key");
-    uint32_t count = collection->has_partition_key
-                         ? (uint32_t)maker->partition_count
-                         : 1;
-    collection->partitions = arena_alloc_array(
-        &collection->arena, count, sizeof *collection->partitions);
+    uint32_t count =
+        collection->has_partition_key ? (uint32_t)maker->partition_count : 1;
+    collection->partitions = arena_alloc_array(&collection->arena, count,
+                                               sizeof *collection->partitions);
     if (collection->partitions == NULL)
         return error_no_memory(err);
     for (uint32_t i = 0; i < count; i++) {
@@ -415,7 +412,7 @@ add_partitions(Maker *maker, Transaction *transaction, Error *err)
     return MQL_OK;
 }
 
-/* ---- the whole ----------------------------------------------------------------------------- */
+/* ---- the whole ---- */
 
 static mql_status
 add_indexes(Maker *maker, Transaction *transaction, Error *err)
@@ -432,8 +429,7 @@ add_indexes(Maker *maker, Transaction *transaction, Error *err)
     for (const Node *node = root->first; node != NULL; node = node->next) {
         if (node->kind != NODE_FIELD_INDEX)
             continue;
-        IndexDefinition *index =
-            &collection->indexes[collection->index_count];
+        IndexDefinition *index = &collection->indexes[collection->index_count];
         TRY(define_index(maker->prepared, node, collection, index, err));
         index->id = transaction_new_id(transaction);
         index->name = collection_text(collection, slice_of(index->name));
@@ -522,8 +518,7 @@ create_collection_run(Prepared *prepared, Error *err)
         bool is_fine = node_child(root, NODE_IF_NOT_EXISTS) != NULL;
         if (is_fine)
             session_notice(prepared->session,
-                           "collection \"%s\" already exists, skipping",
-                           found);
+                           "collection \"%s\" already exists, skipping", found);
         else
             error_at(err, ERR_DUPLICATE_TABLE, name->position,
                      "collection \"%s\" already exists", found);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * explain.c - EXPLAIN: the syntax tree (TREE), the plan, or with ANALYZE what a run did.
+ * explain.c - EXPLAIN: the syntax tree (TREE), the plan, or with ANALYZE what a
+ * run did.
  *
  * ANALYZE runs queries only: the others would change something.
  */
@@ -41,8 +42,7 @@ set_option(Explain *explain, const Node *option, Error *err)
         explain->is_tree = !is_off(option);
     else if (slice_equal_nocase(name, SLICE_LITERAL("timing")))
         explain->hides_times = is_off(option);
-    else if (slice_equal_nocase(name, SLICE_LITERAL("costs")) &&
-             is_off(option))
+    else if (slice_equal_nocase(name, SLICE_LITERAL("costs")) && is_off(option))
         return MQL_OK; /* no costs are shown */
     else if (slice_equal_nocase(name, SLICE_LITERAL("format")) &&
              option->first != NULL &&
@@ -56,8 +56,8 @@ set_option(Explain *explain, const Node *option, Error *err)
                         "this EXPLAIN option is not supported yet");
     else
         return error_at(err, ERR_SYNTAX_ERROR, option->position,
-                        "unrecognized EXPLAIN option \"%.*s\"",
-                        (int)name.size, name.data);
+                        "unrecognized EXPLAIN option \"%.*s\"", (int)name.size,
+                        name.data);
     return MQL_OK;
 }
 
@@ -80,8 +80,8 @@ explain_prepare(Prepared *prepared, Error *err)
     prepared->detail = explain;
     explain->statement = explained(root);
     for (const Node *list = root->first; list != NULL; list = list->next)
-        for (const Node *option =
-                 list->kind == NODE_OPTIONS ? list->first : NULL;
+        for (const Node *option = list->kind == NODE_OPTIONS ? list->first
+                                                             : NULL;
              option != NULL; option = option->next)
             TRY(set_option(explain, option, err));
     TRY(prepared_columns(prepared, plan_column, 1));
@@ -94,8 +94,7 @@ explain_prepare(Prepared *prepared, Error *err)
         return planner_query(&prepared->planner, statement, &explain->plan,
                              err);
     if (explain->kind == NULL)
-        return planner_unbuilt(statement, node_kind_name(statement->kind),
-                               err);
+        return planner_unbuilt(statement, node_kind_name(statement->kind), err);
     if (explain->is_analyze)
         return planner_unbuilt(statement, "EXPLAIN ANALYZE of a change", err);
     return MQL_OK;
@@ -121,13 +120,13 @@ add_lines(Prepared *prepared, Slice text, Error *err)
 
 static mql_status
 run_plan(Prepared *prepared, const Explain *explain, Operator **operator,
-         Error *err)
+         Error * err)
 {
     prepared->execution.is_timed = !explain->hides_times;
     TRY(operator_open(explain->plan, &prepared->execution, operator, err));
     Batch batch;
     do {
-        TRY(operator_next(*operator, &batch, err));
+        TRY(operator_next(*operator, & batch, err));
     } while (batch.count > 0);
     return MQL_OK;
 }
@@ -136,7 +135,7 @@ static mql_status
 explain_plan(Prepared *prepared, const Explain *explain, Buffer *out,
              Error *err)
 {
-    Operator *operator = NULL;
+    Operator *operator= NULL;
     const Vfs *vfs = prepared->execution.vfs;
     int64_t start = vfs->now(vfs->context);
     mql_status status = MQL_OK;

@@ -19,7 +19,8 @@ set_operator_class(const Node *name, IndexDefinition *index, Error *err)
 {
     for (size_t i = 0; i < sizeof operator_classes / sizeof operator_classes[0];
          i++)
-        if (slice_equal_nocase(name->text, slice_of(operator_classes[i].name))) {
+        if (slice_equal_nocase(name->text,
+                               slice_of(operator_classes[i].name))) {
             index->metric = operator_classes[i].metric;
             return MQL_OK;
         }
@@ -45,8 +46,8 @@ set_metric(Prepared *prepared, const Node *option, IndexDefinition *index,
 }
 
 static mql_status
-set_index_option(Prepared *prepared, const Node *option,
-                 IndexDefinition *index, Error *err)
+set_index_option(Prepared *prepared, const Node *option, IndexDefinition *index,
+                 Error *err)
 {
     if (slice_equal_nocase(option->text, SLICE_LITERAL("metric_type")))
         return set_metric(prepared, option, index, err);
@@ -150,10 +151,10 @@ choose_name(Prepared *prepared, const Node *node, const Collection *collection,
 }
 
 mql_status
-define_index(Prepared *prepared, const Node *node,
-             const Collection *collection, IndexDefinition *index, Error *err)
+define_index(Prepared *prepared, const Node *node, const Collection *collection,
+             IndexDefinition *index, Error *err)
 {
-    uint32_t position;
+    uint32_t position = 0;
     *index = (IndexDefinition){.metric = METRIC_COSINE};
     TRY(find_field(node, collection, &position, err));
     const Field *field = &collection->fields[position];
@@ -170,7 +171,8 @@ define_index(Prepared *prepared, const Node *node,
     return MQL_OK;
 }
 
-/* IF NOT EXISTS: whether an index of that name (or, unnamed, on that field) is there. */
+/* IF NOT EXISTS: whether an index of that name (or, unnamed, on that field) is
+ * there. */
 static bool
 is_there_already(const Node *root, const Collection *collection)
 {
@@ -196,8 +198,8 @@ create_index_run(Prepared *prepared, Error *err)
     TRY(prepared_begin(prepared, &transaction, err));
     const CollectionVersion *found;
     IndexDefinition index;
-    mql_status status = find_collection(
-        prepared, node_child(root, NODE_INDEX_ON), &found, err);
+    mql_status status =
+        find_collection(prepared, node_child(root, NODE_INDEX_ON), &found, err);
     if (status == MQL_OK && is_there_already(root, found->collection)) {
         session_notice(prepared->session, "index already exists, skipping");
         return end_transaction(transaction, MQL_OK, err);
@@ -212,7 +214,7 @@ create_index_run(Prepared *prepared, Error *err)
     return end_transaction(transaction, status, err);
 }
 
-/* ---- DROP INDEX ------------------------------------------------------------------------ */
+/* ---- DROP INDEX ---- */
 
 static mql_status
 remove_index(Collection *copy, void *context, Error *err)
@@ -225,7 +227,8 @@ remove_index(Collection *copy, void *context, Error *err)
     return MQL_OK;
 }
 
-/* Where the index is: in the named collection, or in the only one that has it. */
+/* Where the index is: in the named collection, or in the only one that has it.
+ */
 static mql_status
 find_index(Prepared *prepared, const CollectionVersion **found,
            int32_t *position, Error *err)
@@ -281,7 +284,7 @@ drop_index_run(Prepared *prepared, Error *err)
     }
     uint32_t at = (uint32_t)position;
     if (status == MQL_OK)
-        status = change_collection(transaction, found->collection,
-                                   remove_index, &at, err);
+        status = change_collection(transaction, found->collection, remove_index,
+                                   &at, err);
     return end_transaction(transaction, status, err);
 }

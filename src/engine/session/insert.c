@@ -2,9 +2,9 @@
 /*
  * insert.c - INSERT and UPSERT of VALUES.
  *
- * Each value is an expression of its field's type, coerced while the statement is
- * prepared; a run evaluates them a batch at a time. Names that are no field go to the
- * dynamic field when the collection has one.
+ * Each value is an expression of its field's type, coerced while the statement
+ * is prepared; a run evaluates them a batch at a time. Names that are no field
+ * go to the dynamic field when the collection has one.
  */
 #include <string.h>
 
@@ -12,7 +12,8 @@
 #include "engine/session/kinds.h"
 #include "engine/value/json.h"
 
-/* What stands in one place of every row: a field, or a key of the dynamic one. */
+/* What stands in one place of every row: a field, or a key of the dynamic one.
+ */
 typedef struct Place {
     int32_t field; /* -1: dynamic */
     Slice key;
@@ -28,7 +29,7 @@ typedef struct Insert {
     uint32_t row_count;
 } Insert;
 
-/* ---- analysis ----------------------------------------------------------------------- */
+/* ---- analysis ---- */
 
 static mql_status
 field_missing(const Collection *collection, const Node *name, Error *err)
@@ -39,8 +40,7 @@ field_missing(const Collection *collection, const Node *name, Error *err)
     Slice names[FIELDS_MOST + 1];
     for (uint32_t i = 0; i < collection->field_count; i++)
         names[i] = slice_of(collection->fields[i].name);
-    int32_t closest =
-        name_closest(name->text, names, collection->field_count);
+    int32_t closest = name_closest(name->text, names, collection->field_count);
     if (closest >= 0)
         error_hint(err, "Did you mean \"%s\"?",
                    collection->fields[closest].name);
@@ -62,10 +62,9 @@ add_place(Insert *insert, const Node *name, Error *err)
         return field_missing(insert->collection, name, err);
     for (uint32_t i = 0; i < insert->place_count; i++) {
         const Place *other = &insert->places[i];
-        bool is_same = field >= 0
-                           ? other->field == field
-                           : other->field < 0 &&
-                                 slice_equal(other->key, name->text);
+        bool is_same = field >= 0 ? other->field == field
+                                  : other->field < 0 &&
+                                        slice_equal(other->key, name->text);
         if (is_same)
             return error_at(err, ERR_DUPLICATE_COLUMN, name->position,
                             "field \"%.*s\" specified more than once",
@@ -76,7 +75,8 @@ add_place(Insert *insert, const Node *name, Error *err)
     return MQL_OK;
 }
 
-/* Without a list: the fields in order, an AUTO_ID key only when it is given too. */
+/* Without a list: the fields in order, an AUTO_ID key only when it is given
+ * too. */
 static void
 default_places(Insert *insert, uint32_t width)
 {
@@ -95,8 +95,8 @@ static mql_status
 find_places(Prepared *prepared, Insert *insert, const Node *fields,
             const Node *first_row, Error *err)
 {
-    uint32_t most = fields != NULL ? fields->count
-                                   : insert->collection->field_count;
+    uint32_t most =
+        fields != NULL ? fields->count : insert->collection->field_count;
     insert->places = arena_alloc_array(&prepared->plan_arena, most + 1,
                                        sizeof *insert->places);
     if (insert->places == NULL)
@@ -127,8 +127,8 @@ analyse_value(Prepared *prepared, const Insert *insert, const Node *node,
     Type type = field != NULL ? field->type : type_of(TYPE_NULL);
     Expr *expr;
     TRY(expr_analyse(node, &none, type, &prepared->plan_arena, &expr, err));
-    if (field != NULL && expr_coerce(expr, type, &prepared->plan_arena, &expr,
-                                     err) != MQL_OK) {
+    if (field != NULL &&
+        expr_coerce(expr, type, &prepared->plan_arena, &expr, err) != MQL_OK) {
         char text[TYPE_TEXT_SIZE];
         type_text(text, type);
         error_detail(err, "Field \"%s\" is %s.", field->name, text);
@@ -144,8 +144,8 @@ analyse_rows(Prepared *prepared, Insert *insert, const Node *rows, Error *err)
     size_t count;
     if (!size_multiply(rows->count, insert->place_count + 1, &count))
         return error_no_memory(err);
-    insert->values = arena_alloc_array(&prepared->plan_arena, count,
-                                       sizeof *insert->values);
+    insert->values =
+        arena_alloc_array(&prepared->plan_arena, count, sizeof *insert->values);
     if (insert->values == NULL)
         return error_no_memory(err);
     const Expr **value = insert->values;
@@ -164,7 +164,8 @@ analyse_rows(Prepared *prepared, Insert *insert, const Node *rows, Error *err)
     return MQL_OK;
 }
 
-/* UPSERT replaces whole rows: a field left out would silently become its default. */
+/* UPSERT replaces whole rows: a field left out would silently become its
+ * default. */
 static mql_status
 check_upsert(const Insert *insert, const Node *root, Error *err)
 {
@@ -246,7 +247,7 @@ insert_prepare(Prepared *prepared, Error *err)
     return MQL_OK;
 }
 
-/* ---- a run ----------------------------------------------------------------------------- */
+/* ---- a run ---- */
 
 /* The columns of the batch being filled. */
 typedef struct Filler {
@@ -274,10 +275,10 @@ fill_dynamic(Filler *filler, const Expr *const *values, uint32_t row,
              Error *err)
 {
     const Insert *insert = filler->insert;
-    Slice *keys = arena_alloc_array(&filler->arena, insert->place_count,
-                                    sizeof *keys);
-    Slice *items = arena_alloc_array(&filler->arena, insert->place_count,
-                                     sizeof *items);
+    Slice *keys =
+        arena_alloc_array(&filler->arena, insert->place_count, sizeof *keys);
+    Slice *items =
+        arena_alloc_array(&filler->arena, insert->place_count, sizeof *items);
     if (keys == NULL || items == NULL)
         return error_no_memory(err);
     uint32_t count = 0;
@@ -293,8 +294,8 @@ fill_dynamic(Filler *filler, const Expr *const *values, uint32_t row,
         keys[count++] = insert->places[i].key;
     }
     Buffer object = BUFFER_INIT;
-    mql_status status = json_append_object(&object, keys, items, count,
-                                           &filler->arena, err);
+    mql_status status =
+        json_append_object(&object, keys, items, count, &filler->arena, err);
     Value value = {.type = type_of(TYPE_JSON)};
     value.bytes = arena_copy_slice(&filler->arena, buffer_slice(&object));
     bool failed = buffer_failed(&object) || value.bytes.data == NULL;
@@ -302,8 +303,8 @@ fill_dynamic(Filler *filler, const Expr *const *values, uint32_t row,
     TRY(status);
     if (failed)
         return error_no_memory(err);
-    column_builder_set(
-        &filler->builders[insert->collection->field_count - 1], row, &value);
+    column_builder_set(&filler->builders[insert->collection->field_count - 1],
+                       row, &value);
     return MQL_OK;
 }
 

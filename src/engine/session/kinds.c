@@ -8,14 +8,12 @@ static const StatementKind statement_kinds[] = {
     {NODE_SELECT, "SELECT", false, query_prepare, NULL},
     {NODE_SEARCH, "SEARCH", false, query_prepare, NULL},
     {NODE_EXPLAIN, "EXPLAIN", false, explain_prepare, explain_run},
-    {NODE_CREATE_DATABASE, "CREATE DATABASE", false, NULL,
-     create_database_run},
+    {NODE_CREATE_DATABASE, "CREATE DATABASE", false, NULL, create_database_run},
     {NODE_DROP_DATABASE, "DROP DATABASE", false, NULL, drop_database_run},
     {NODE_USE, "USE", false, NULL, use_run},
     {NODE_CREATE_COLLECTION, "CREATE COLLECTION", false, NULL,
      create_collection_run},
-    {NODE_DROP_COLLECTION, "DROP COLLECTION", false, NULL,
-     drop_collection_run},
+    {NODE_DROP_COLLECTION, "DROP COLLECTION", false, NULL, drop_collection_run},
     {NODE_TRUNCATE, "TRUNCATE COLLECTION", false, NULL, truncate_run},
     {NODE_DESCRIBE, "DESCRIBE", false, describe_prepare, describe_run},
     {NODE_CREATE_PARTITION, "CREATE PARTITION", false, NULL,
@@ -54,7 +52,7 @@ query_prepare(Prepared *prepared, Error *err)
                             prepared->plan->column_count);
 }
 
-/* ---- shared ------------------------------------------------------------------------- */
+/* ---- shared ---- */
 
 mql_status
 find_collection(Prepared *prepared, const Node *name,
@@ -87,8 +85,8 @@ change_collection(Transaction *transaction, const Collection *collection,
 static bool
 is_name_byte(char c, bool is_first, NameRule rule)
 {
-    bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                     c == '_';
+    bool is_letter =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
     bool is_digit = c >= '0' && c <= '9';
     if (is_letter || (is_digit && !is_first))
         return true;
@@ -110,8 +108,8 @@ check_name(const Node *name, NameRule rule, const char *what, Error *err)
         is_good = is_name_byte(text.data[i], i == 0, rule);
     if (is_good)
         return MQL_OK;
-    error_at(err, ERR_INVALID_NAME, name->position,
-             "invalid %s name \"%.*s\"", what, (int)text.size, text.data);
+    error_at(err, ERR_INVALID_NAME, name->position, "invalid %s name \"%.*s\"",
+             what, (int)text.size, text.data);
     return error_hint(err, "Names are letters, digits and _, and do not begin "
                            "with a digit.");
 }

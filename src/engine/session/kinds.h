@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* kinds.h - what the kinds of statement do, for the table in kinds.c; and helpers they share. */
+/* kinds.h - what the kinds of statement do, for the table in kinds.c; and
+ * helpers they share. */
 #ifndef ENGINE_SESSION_KINDS_H
 #define ENGINE_SESSION_KINDS_H
 
@@ -44,34 +45,50 @@ mql_status describe_run(Prepared *prepared, Error *err);
 mql_status set_run(Prepared *prepared, Error *err);
 mql_status reset_run(Prepared *prepared, Error *err);
 
-/* ---- shared ------------------------------------------------------------------------ */
+/* ---- shared ---- */
 
 /* The collection a NAME or INDEX_ON node means, in the run's Version. */
-mql_status find_collection(Prepared *prepared, const Node *name, const CollectionVersion **found, Error *err);
+mql_status find_collection(Prepared *prepared, const Node *name,
+                           const CollectionVersion **found, Error *err);
 
-/* A changed copy of a definition: `change` edits it; it is put into the transaction. */
-mql_status change_collection(Transaction *transaction, const Collection *collection,
-                             mql_status (*change)(Collection *copy, void *context, Error *err), void *context,
-                             Error *err);
+/* A changed copy of a definition: `change` edits it; it is put into the
+ * transaction. */
+mql_status change_collection(Transaction *transaction,
+                             const Collection *collection,
+                             mql_status (*change)(Collection *copy,
+                                                  void *context, Error *err),
+                             void *context, Error *err);
 
-/* Letters, digits, '_' (and for partitions '-'), not beginning with a digit, at most NAME_SIZE_MOST. */
-typedef enum NameRule { NAME_ORDINARY, NAME_OF_PARTITION, NAME_OF_INDEX } NameRule;
-mql_status check_name(const Node *name, NameRule rule, const char *what, Error *err);
+/* Letters, digits, '_' (and for partitions '-'), not beginning with a digit, at
+ * most NAME_SIZE_MOST. */
+typedef enum NameRule {
+    NAME_ORDINARY,
+    NAME_OF_PARTITION,
+    NAME_OF_INDEX
+} NameRule;
+mql_status check_name(const Node *name, NameRule rule, const char *what,
+                      Error *err);
 
 /* The value of an OPTION node as text, as properties keep it; in the arena. */
-mql_status option_text(Prepared *prepared, const Node *option, Slice *text, Error *err);
+mql_status option_text(Prepared *prepared, const Node *option, Slice *text,
+                       Error *err);
 
-/* Commit, or roll back when status is a failure already; the transaction is gone. */
-mql_status end_transaction(Transaction *transaction, mql_status status, Error *err);
+/* Commit, or roll back when status is a failure already; the transaction is
+ * gone. */
+mql_status end_transaction(Transaction *transaction, mql_status status,
+                           Error *err);
 
 /* A definition's text in the collection's arena. */
 char *collection_text(Collection *collection, Slice text);
 
-/* Give an index name, kind, metric and options (a CREATE_INDEX or FIELD_INDEX node). */
-mql_status define_index(Prepared *prepared, const Node *node, const Collection *collection,
-                        IndexDefinition *index, Error *err);
+/* Give an index name, kind, metric and options (a CREATE_INDEX or FIELD_INDEX
+ * node). */
+mql_status define_index(Prepared *prepared, const Node *node,
+                        const Collection *collection, IndexDefinition *index,
+                        Error *err);
 
-/* The value of a field that a row leaves out: its default, NULL, or NOT_NULL. */
+/* The value of a field that a row leaves out: its default, NULL, or NOT_NULL.
+ */
 mql_status missing_value(const Field *field, Value *value, Error *err);
 
 #endif

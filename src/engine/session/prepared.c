@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * prepared.c - the life of a prepared statement: parse once, analyse when the schema
- * has changed, run any number of times.
+ * prepared.c - the life of a prepared statement: parse once, analyse when the
+ * schema has changed, run any number of times.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -129,8 +129,7 @@ prepared_create(Session *session, const char *sql, size_t size,
     session->statement_count++;
     arena_init(&made->parse_arena, PARSE_MEMORY_MOST + size * 16);
     arena_init(&made->plan_arena, PARSE_MEMORY_MOST + size * 16);
-    arena_init(&made->exec_arena,
-               (size_t)session->settings[SETTING_WORK_MEM]);
+    arena_init(&made->exec_arena, (size_t)session->settings[SETTING_WORK_MEM]);
 
     mql_status status = parse(made, sql, size, statement_size, err);
     if (status != MQL_OK || made->statement.root == NULL)
@@ -171,7 +170,7 @@ prepared_destroy(Prepared *prepared)
     free(prepared);
 }
 
-/* ---- a run ------------------------------------------------------------------------ */
+/* ---- a run ---- */
 
 /* What the run sees; keeps the Version. */
 static void
@@ -261,7 +260,7 @@ next_rows(Prepared *prepared, Batch *batch, Error *err)
 mql_status
 prepared_next(Prepared *prepared, Batch *batch, Error *err)
 {
-    if (prepared->operator != NULL)
+    if (prepared->operator!= NULL)
         return operator_next(prepared->operator, batch, err);
     return next_rows(prepared, batch, err);
 }
@@ -270,7 +269,7 @@ void
 prepared_stop(Prepared *prepared)
 {
     operator_close(prepared->operator);
-    prepared->operator = NULL;
+    prepared->operator= NULL;
     free(prepared->rows.values);
     prepared->rows = (Rows){0};
     version_release(prepared->version);
@@ -279,7 +278,7 @@ prepared_stop(Prepared *prepared)
     prepared->is_running = false;
 }
 
-/* ---- for the kinds ------------------------------------------------------------------ */
+/* ---- for the kinds ---- */
 
 mql_status
 prepared_begin(Prepared *prepared, Transaction **transaction, Error *err)
@@ -317,8 +316,7 @@ prepared_watch(Prepared *prepared)
 }
 
 mql_status
-prepared_columns(Prepared *prepared, const ScopeColumn *columns,
-                 uint32_t count)
+prepared_columns(Prepared *prepared, const ScopeColumn *columns, uint32_t count)
 {
     prepared->columns = columns;
     prepared->column_count = count;
@@ -331,9 +329,8 @@ rows_add(Prepared *prepared, const Value *values, Error *err)
     Rows *rows = &prepared->rows;
     if (rows->count == rows->capacity) {
         uint64_t capacity = rows->capacity == 0 ? 16 : rows->capacity * 2;
-        Value *more =
-            realloc(rows->values,
-                    capacity * prepared->column_count * sizeof *more);
+        Value *more = realloc(rows->values,
+                              capacity * prepared->column_count * sizeof *more);
         if (more == NULL)
             return error_no_memory(err);
         rows->values = more;

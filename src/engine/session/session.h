@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * session.h - one connection: its current database, its settings, its last error.
+ * session.h - one connection: its current database, its settings, its last
+ * error.
  *
  * Used by one thread at a time; `cancel` alone may be set by another.
  */
@@ -22,14 +23,15 @@ typedef struct Session {
     uint64_t database;   /* id of the current one */
     char *database_name; /* malloc'ed */
     int64_t settings[SETTING_COUNT];
-    Error error;         /* of the last call */
+    Error error; /* of the last call */
     atomic_bool cancel;
     uint32_t statement_count; /* prepared and not finalized */
     void (*notice)(void *context, const char *severity, const char *message);
     void *notice_context;
     int64_t (*copy_read)(void *context, char *buffer, size_t size);
     void *copy_context;
-    int (*progress)(void *context, const char *phase, uint64_t done, uint64_t total);
+    int (*progress)(void *context, const char *phase, uint64_t done,
+                    uint64_t total);
     void *progress_context;
 } Session;
 
@@ -37,11 +39,13 @@ mql_status session_open(Store *store, Session *session, Error *err);
 void session_close(Session *session);
 
 /* Make `name` the current database: INVALID_DATABASE when there is none. */
-mql_status session_use(Session *session, Slice name, int64_t position, Error *err);
+mql_status session_use(Session *session, Slice name, int64_t position,
+                       Error *err);
 
-void session_notice(Session *session, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void session_notice(Session *session, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
-/* ---- settings: SET, SHOW, RESET ------------------------------------------------ */
+/* ---- settings: SET, SHOW, RESET ---- */
 
 typedef enum SettingKind {
     SETTING_INTEGER, /* least..most                              */
@@ -62,8 +66,10 @@ extern const Setting settings[SETTING_COUNT];
 
 /* -1: no such setting. */
 int setting_find(Slice name);
-/* UNDEFINED_OBJECT `unrecognized configuration parameter "x"` with a candidate; INVALID_PARAMETER. */
-mql_status setting_set(Session *session, Slice name, const Value *value, int64_t position, Error *err);
+/* UNDEFINED_OBJECT `unrecognized configuration parameter "x"` with a candidate;
+ * INVALID_PARAMETER. */
+mql_status setting_set(Session *session, Slice name, const Value *value,
+                       int64_t position, Error *err);
 void setting_reset(Session *session, int setting);
 void setting_print(const Session *session, int setting, Buffer *out);
 

@@ -24,8 +24,8 @@ set_run(Prepared *prepared, Error *err)
     } else {
         Scope none = {.dynamic_column = -1};
         Expr *expr;
-        TRY(expr_analyse(node, &none, type_of(TYPE_NULL),
-                         &prepared->exec_arena, &expr, err));
+        TRY(expr_analyse(node, &none, type_of(TYPE_NULL), &prepared->exec_arena,
+                         &expr, err));
         TRY(expr_value(expr, &prepared->execution.run, &prepared->exec_arena,
                        &value, err));
     }

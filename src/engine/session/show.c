@@ -2,7 +2,8 @@
 /*
  * show.c - SHOW and DESCRIBE: the catalogue as tables.
  *
- * Each form of SHOW is one entry of `forms`: its columns and the function that makes the rows.
+ * Each form of SHOW is one entry of `forms`: its columns and the function that
+ * makes the rows.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -33,7 +34,7 @@
     }
 #define COLUMNS_MOST 8
 
-/* ---- counting -------------------------------------------------------------------------- */
+/* ---- counting ---- */
 
 static mql_status
 count_segment(Prepared *prepared, const Segment *segment, uint64_t *rows,
@@ -45,8 +46,7 @@ count_segment(Prepared *prepared, const Segment *segment, uint64_t *rows,
     FilterCounters counters = {0};
     arena_init(&arena, prepared->exec_arena.limit);
     mql_status status = segment_filter(&everything, &prepared->execution,
-                                       segment, &arena, &found, &counters,
-                                       err);
+                                       segment, &arena, &found, &counters, err);
     *rows += status == MQL_OK ? found.count : 0;
     arena_free(&arena);
     return status;
@@ -65,7 +65,7 @@ count_rows(Prepared *prepared, const CollectionVersion *version,
     return MQL_OK;
 }
 
-/* ---- forms ------------------------------------------------------------------------------- */
+/* ---- forms ---- */
 
 static mql_status
 show_databases(Prepared *prepared, Error *err)
@@ -174,8 +174,7 @@ show_indexes_of(Prepared *prepared, const CollectionVersion *version,
     const Collection *collection = version->collection;
     Buffer options = BUFFER_INIT;
     mql_status status = MQL_OK;
-    for (uint32_t i = 0; i < collection->index_count && status == MQL_OK;
-         i++) {
+    for (uint32_t i = 0; i < collection->index_count && status == MQL_OK; i++) {
         const IndexDefinition *index = &collection->indexes[i];
         int32_t field = collection_find_field_id(collection, index->field);
         show_index_options(&options, index);
@@ -361,8 +360,8 @@ prepare_setting(Prepared *prepared, Error *err)
     ScopeColumn *column = arena_new(&prepared->plan_arena, ScopeColumn);
     if (column == NULL)
         return error_no_memory(err);
-    *column = (ScopeColumn){slice_of(settings[setting].name),
-                            type_of(TYPE_VARCHAR)};
+    *column =
+        (ScopeColumn){slice_of(settings[setting].name), type_of(TYPE_VARCHAR)};
     return prepared_columns(prepared, column, 1);
 }
 
@@ -397,7 +396,7 @@ show_run(Prepared *prepared, Error *err)
     return rows_add(prepared, row, err);
 }
 
-/* ---- DESCRIBE ---------------------------------------------------------------------------- */
+/* ---- DESCRIBE ---- */
 
 static const ScopeColumn describe_columns[COLUMNS_MOST] = {
     TEXT_COLUMN("field"), TEXT_COLUMN("type"),    BOOL_COLUMN("nullable"),
@@ -428,8 +427,8 @@ describe_run(Prepared *prepared, Error *err)
     TRY(find_collection(prepared, name, &found, err));
     Buffer text = BUFFER_INIT;
     mql_status status = MQL_OK;
-    for (uint32_t i = 0;
-         i < found->collection->field_count && status == MQL_OK; i++) {
+    for (uint32_t i = 0; i < found->collection->field_count && status == MQL_OK;
+         i++) {
         const Field *field = &found->collection->fields[i];
         Value row[6];
         row[0] = rows_text(prepared, field->name);
@@ -439,8 +438,7 @@ describe_run(Prepared *prepared, Error *err)
         row[3] = rows_text(prepared, key_text(field));
         if (field->has_default)
             value_print(&text, &field->default_value);
-        row[4] = field->has_default ? rows_buffer(prepared, &text)
-                                    : VALUE_NULL;
+        row[4] = field->has_default ? rows_buffer(prepared, &text) : VALUE_NULL;
         row[5] = rows_text(prepared, field->comment);
         status = rows_add(prepared, row, err);
     }

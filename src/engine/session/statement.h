@@ -2,8 +2,9 @@
 /*
  * statement.h - a prepared statement and the table of all kinds of statement.
  *
- * A kind is one entry of statement_kinds: how it is analysed and how it runs. Queries have
- * a plan and are run by exec/; the others do their work in run() and may leave rows.
+ * A kind is one entry of statement_kinds: how it is analysed and how it runs.
+ * Queries have a plan and are run by exec/; the others do their work in run()
+ * and may leave rows.
  */
 #ifndef ENGINE_SESSION_STATEMENT_H
 #define ENGINE_SESSION_STATEMENT_H
@@ -19,7 +20,8 @@ typedef struct StatementKind {
     NodeKind node;
     const char *tag; /* what psql would print after it: "CREATE COLLECTION" */
     bool counts;     /* the tag ends with the number of rows: "INSERT 3"      */
-    /* Analyse prepared->root; sets plan or columns. May be NULL: all is done by run(). */
+    /* Analyse prepared->root; sets plan or columns. May be NULL: all is done by
+     * run(). */
     mql_status (*prepare)(Prepared *prepared, Error *err);
     /* Do it. NULL: a query, run by its plan. */
     mql_status (*run)(Prepared *prepared, Error *err);
@@ -58,19 +60,22 @@ struct Prepared {
     bool is_running;
     const Version *version; /* while running                               */
     Execution execution;
-    Operator *operator;     /* queries, while running                      */
+    Operator *operator; /* queries, while running                      */
     Rows rows;
     int64_t changes;
     int64_t deadline; /* microseconds, 0: none                             */
 };
 
-/* Parse and analyse the first statement of `sql`. `*prepared` is NULL for an empty text. */
-mql_status prepared_create(Session *session, const char *sql, size_t size, Prepared **prepared,
-                           size_t *statement_size, Error *err);
+/* Parse and analyse the first statement of `sql`. `*prepared` is NULL for an
+ * empty text. */
+mql_status prepared_create(Session *session, const char *sql, size_t size,
+                           Prepared **prepared, size_t *statement_size,
+                           Error *err);
 void prepared_destroy(Prepared *prepared);
 
 /* Analyse again with the newest catalogue, when it has changed. */
-mql_status prepared_refresh(Prepared *prepared, const Version *version, Error *err);
+mql_status prepared_refresh(Prepared *prepared, const Version *version,
+                            Error *err);
 
 /* Begin a run: queries open their operators, others do their work. */
 mql_status prepared_start(Prepared *prepared, Error *err);
@@ -79,19 +84,23 @@ mql_status prepared_next(Prepared *prepared, Batch *batch, Error *err);
 /* End the run, wherever it is. */
 void prepared_stop(Prepared *prepared);
 
-/* ---- for the kinds --------------------------------------------------------------- */
+/* ---- for the kinds ---- */
 
-/* A transaction whose catalogue is the one the statement is analysed with; prepared->version and
- * execution see it. */
-mql_status prepared_begin(Prepared *prepared, Transaction **transaction, Error *err);
+/* A transaction whose catalogue is the one the statement is analysed with;
+ * prepared->version and execution see it. */
+mql_status prepared_begin(Prepared *prepared, Transaction **transaction,
+                          Error *err);
 /* Who watches the statement's long work. */
 Watch prepared_watch(Prepared *prepared);
 /* The columns of a SHOW: names and kinds, in the plan's arena. */
-mql_status prepared_columns(Prepared *prepared, const ScopeColumn *columns, uint32_t count);
-/* One more row; `values` are copied, their bytes must live in exec_arena or longer. */
+mql_status prepared_columns(Prepared *prepared, const ScopeColumn *columns,
+                            uint32_t count);
+/* One more row; `values` are copied, their bytes must live in exec_arena or
+ * longer. */
 mql_status rows_add(Prepared *prepared, const Value *values, Error *err);
 /* Text copied to exec_arena; NULL text: NULL. */
 Value rows_text(Prepared *prepared, const char *text);
-Value rows_buffer(Prepared *prepared, Buffer *buffer); /* its contents; empties it */
+Value rows_buffer(Prepared *prepared,
+                  Buffer *buffer); /* its contents; empties it */
 
 #endif
