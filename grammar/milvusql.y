@@ -484,7 +484,7 @@ query(A) ::= QUERY(T) relation(N) query_clauses(C). { A = build_query_statement(
 query_clauses(A) ::= .                   { A = NULL; }
 query_clauses(A) ::= query_clauses(L) search_clause(C). { A = build_clause(parse, L, C); }
 query(A) ::= COUNT(T) FROM(F) source(S) where_opt(W). {
-    A = node_add(parse, build_call(parse, T, NULL), node_new(parse, NODE_STAR, T));
+    A = node_add(parse, node_word(parse, NODE_CALL, T, "count"), node_new(parse, NODE_STAR, T));
     A = node_with(parse, NODE_SELECT, T, node_with(parse, NODE_ITEM, T, A));
     if (S) S->position = parse_position(parse, F);
     A = node_add(parse, node_add(parse, A, S), W);
@@ -597,7 +597,7 @@ expr(A) ::= LP expr(E) RP.               { A = build_in_parentheses(E); }
 expr(A) ::= LP query(Q) RP.              { A = Q; }
 
 /* access */
-expr(A) ::= expr(L) DOT id(N).           { A = node_add(parse, node_named(parse, NODE_DOT, N, N), L); }
+expr(A) ::= expr(L) DOT id(N).           { A = build_member(parse, L, N); }
 expr(A) ::= expr(L) LB(T) expr(R) RB.    { A = build_subscript(parse, T, L, R); }
 expr(A) ::= expr(L) VECTOR(T).           { A = build_subscript_vector(parse, L, T); }
 expr(A) ::= expr(L) TYPECAST(T) type(Y). { A = node_pair(parse, NODE_CAST, T, L, Y); }

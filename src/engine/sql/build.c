@@ -315,12 +315,36 @@ build_sign(Parse *parse, Token at, Node *operand)
 
 /* ---- subscripts, calls, literals with a type ---- */
 
+/* What a member or subscript is taken of is never a string. */
+static Node *
+as_base(Node *base)
+{
+    if (base->kind == NODE_DOUBLE_QUOTED) {
+        base->kind = NODE_NAME;
+        base->flags |= FLAG_QUOTED;
+    }
+    return base;
+}
+
+Node *
+build_member(Parse *parse, Node *base, Token member)
+{
+    if (base == NULL)
+        return NULL;
+    Node *node = node_named(parse, NODE_DOT, member, member);
+    if (node != NULL)
+        node->position = base->position;
+    return node_add(parse, node, as_base(base));
+}
+
 Node *
 build_subscript(Parse *parse, Token at, Node *base, Node *index)
 {
-    if (index != NULL && index->kind == NODE_DOUBLE_QUOTED)
+    if (base == NULL || index == NULL)
+        return NULL;
+    if (index->kind == NODE_DOUBLE_QUOTED)
         index->kind = NODE_STRING;
-    Node *node = node_pair(parse, NODE_SUBSCRIPT, at, base, index);
+    Node *node = node_pair(parse, NODE_SUBSCRIPT, at, as_base(base), index);
     if (node != NULL)
         node->position = base->position;
     return node;
@@ -342,10 +366,7 @@ only_element(Parse *parse, Token vector)
 Node *
 build_subscript_vector(Parse *parse, Node *base, Token vector)
 {
-    Node *index = only_element(parse, vector);
-    if (index == NULL || base == NULL)
-        return NULL;
-    return build_subscript(parse, vector, base, index);
+    return build_subscript(parse, vector, base, only_element(parse, vector));
 }
 
 /* Functions whose arguments may be named with `=`, as Milvus writes them. */

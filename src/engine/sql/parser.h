@@ -147,6 +147,7 @@ Node *build_logic(Parse *parse, NodeKind kind, Token at, Node *left,
 Node *build_binary(Parse *parse, Token at, Node *left, Node *right);
 Node *build_compare(Parse *parse, Token at, Node *left, Node *right);
 Node *build_sign(Parse *parse, Token at, Node *operand);
+Node *build_member(Parse *parse, Node *base, Token member);
 Node *build_subscript(Parse *parse, Token at, Node *base, Node *index);
 Node *build_subscript_vector(Parse *parse, Node *base, Token vector);
 Node *build_call(Parse *parse, Token name, Node *arguments);
