@@ -22,7 +22,7 @@ WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
            -Wwrite-strings -Wundef -Wvla -Wpointer-arith -Werror
 # Sanitized code and the parser's driver confuse GCC's flow analysis; clang does
 # not know the warning.
-UNSURE  := -Wno-unknown-warning-option -Wno-maybe-uninitialized
+UNSURE  := $(if $(findstring clang,$(shell $(CC) --version)),,-Wno-maybe-uninitialized)
 GENERATED_WARN := -Wall -Wno-unused $(UNSURE) -Werror
 SANITIZE := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all $(UNSURE))
 HARDEN  := $(if $(SAN),,-D_FORTIFY_SOURCE=2) -fstack-protector-strong
