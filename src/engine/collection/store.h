@@ -25,12 +25,33 @@
 
 typedef struct Store Store;
 
+/* When memory goes to files. Tests make them small. */
+typedef struct StoreLimits {
+    uint64_t log_partition_bytes; /* staged rows of one partition that go to the log; more are sealed at once */
+    uint64_t log_bytes;           /* staged rows of one commit that go to the log */
+    uint64_t log_deletes;         /* keys of one commit that go to the log; more go to .del files */
+    uint64_t staged_bytes;        /* rows a transaction keeps in memory; more spill to sealed segments */
+    uint64_t growing_bytes;       /* growing rows of a collection; the commit that passes this seals them */
+    uint64_t wal_bytes;           /* log that a reopening would read; the commit that passes this seals all */
+    uint64_t chunk_bytes;         /* memory of one chunk of growing rows */
+} StoreLimits;
+
+#define STORE_LIMITS_USUAL                                                     \
+    ((StoreLimits){.log_partition_bytes = UINT64_C(8) << 20,                   \
+                   .log_bytes = UINT64_C(64) << 20,                            \
+                   .log_deletes = UINT64_C(1) << 20,                           \
+                   .staged_bytes = UINT64_C(1) << 30,                          \
+                   .growing_bytes = UINT64_C(128) << 20,                       \
+                   .wal_bytes = UINT64_C(256) << 20,                           \
+                   .chunk_bytes = UINT64_C(1) << 20})
+
 typedef struct StoreOptions {
     const Vfs *vfs; /* NULL: posix_vfs */
     uint32_t threads; /* of the pool; 0: as processors */
     bool must_exist;
     bool must_be_new;
     Log log;
+    const StoreLimits *limits; /* NULL: STORE_LIMITS_USUAL */
 } StoreOptions;
 
 /* Open or create the directory; recovers. */

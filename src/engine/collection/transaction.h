@@ -23,7 +23,7 @@ const Version *transaction_version(const Transaction *transaction);
 mql_status transaction_commit(Transaction *transaction, Error *err);
 void transaction_rollback(Transaction *transaction); /* NULL is allowed */
 
-/* ---- rows -------------------------------------------------------------------- */
+/* ---- rows ---- */
 
 typedef enum InsertMode {
     INSERT_NEW,     /* an existing key is DUPLICATE_KEY */
@@ -53,7 +53,7 @@ mql_status transaction_delete(Transaction *transaction, const CollectionVersion 
 uint64_t transaction_inserted(const Transaction *transaction);
 uint64_t transaction_deleted(const Transaction *transaction);
 
-/* ---- definitions --------------------------------------------------------------- */
+/* ---- definitions ---- */
 
 /* A new id for an object. */
 uint64_t transaction_new_id(Transaction *transaction);
@@ -68,9 +68,10 @@ mql_status transaction_drop_collection(Transaction *transaction, uint64_t id, Er
 /* Every row of the collection goes. */
 mql_status transaction_truncate(Transaction *transaction, uint64_t id, Error *err);
 
-/* ---- files --------------------------------------------------------------------- */
+/* ---- files ---- */
 
-/* Who watches long work; all may be NULL. */
+/* Who watches long work; all may be NULL. The work is done by transaction_commit(): what a Watch points to
+ * must last until then; the Watch itself is copied. */
 typedef struct Watch {
     const atomic_bool *cancel;
     void (*progress)(void *context, const char *phase, uint64_t done, uint64_t total);

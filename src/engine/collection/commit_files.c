@@ -1,0 +1,544 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * commit_files.c - what a commit writes before its record: sealed segments, deletions, indexes.
+ *
+ * Every file is new and nothing refers to it yet: whatever fails here leaves the
+ * database as it was, and the files are removed with the transaction.
+ */
+#include <stdlib.h>
+
+#include "engine/collection/store_internal.h"
+
+/* ---- rows to write ---------------------------------------------------------------- */
+
+mql_status
+live_rows(const GrowingSegment *segment, const uint64_t *deleted,
+          RowSource *source, Error *err)
+{
+    uint32_t most = atomic_load(&segment->count);
+    uint32_t *rows = malloc((most + (size_t)1) * sizeof *rows);
+    if (rows == NULL)
+        return error_no_memory(err);
+    uint32_t count = 0;
+    for (uint32_t row = 0; row < most; row++)
+        if (growing_deleted(segment, row) == 0 &&
+            (deleted == NULL || !bits_get(deleted, row)))
+            rows[count++] = row;
+    *source = (RowSource){segment, rows, count};
+    return MQL_OK;
+}
+
+static mql_status
+keep_sealed(CollectionChange *change, SealedSegment *segment, Error *err)
+{
+    if (change->sealed_count == change->sealed_capacity) {
+        uint32_t capacity = change->sealed_capacity * 2 + 4;
+        SealedSegment **grown =
+            realloc(change->sealed, capacity * sizeof(SealedSegment *));
+        if (grown == NULL) {
+            segment_release(&segment->base);
+            return error_no_memory(err);
+        }
+        change->sealed = grown;
+        change->sealed_capacity = capacity;
+    }
+    change->sealed[change->sealed_count++] = segment;
+    return MQL_OK;
+}
+
+static mql_status
+build_index(Transaction *transaction, const Collection *definition,
+            SealedSegment *segment, const IndexDefinition *index,
+            SegmentEntry *entry, Error *err)
+{
+    const FileSpace *space = &transaction->store->space;
+    if (!segment_entry_has_index(entry, index->id))
+        TRY(file_name_add(
+            &transaction->written,
+            segment_index_path(space, segment->base.id, index->id), err));
+    IndexFile file = {.index = index->id};
+    TRY(segment_index_build(space, segment, definition, index,
+                            &transaction->watch, &file.size, err));
+    return segment_entry_add_index(entry, file) ? MQL_OK
+                                                : error_no_memory(err);
+}
+
+/* The indexes that a new segment lacks. */
+static mql_status
+index_new_segment(Transaction *transaction, const Collection *definition,
+                  SealedSegment *segment, Error *err)
+{
+    for (uint32_t i = 0; i < definition->index_count; i++) {
+        const IndexDefinition *index = &definition->indexes[i];
+        if (sealed_field(segment, index->field) == NULL ||
+            segment_index(&segment->base, index->id) != NULL)
+            continue;
+        if (index->kind->has_file)
+            TRY(build_index(transaction, definition, segment, index,
+                            &segment->entry, err));
+        TRY(segment_index_open(&transaction->store->space, segment, definition,
+                               index, err));
+    }
+    return MQL_OK;
+}
+
+/* Write the rows as a new segment of the change. The rows have the fields of the base. */
+static mql_status
+write_sealed(Transaction *transaction, CollectionChange *change,
+             uint64_t partition, const RowSource *sources, uint32_t count,
+             Error *err)
+{
+    const FileSpace *space = &transaction->store->space;
+    SegmentWrite input = {
+        .id = transaction_new_id(transaction),
+        .definition = change->base->version.collection,
+        .partition = partition,
+        .sources = sources,
+        .source_count = count,
+        .watch = &transaction->watch,
+    };
+    SegmentEntry entry;
+    SealedSegment *segment;
+    TRY(file_name_add(&transaction->written, segment_path(space, input.id),
+                      err));
+    TRY(segment_write(space, &input, &entry, err));
+    TRY(sealed_open(space, &entry, change_definition(change), &segment, err));
+    TRY(keep_sealed(change, segment, err));
+    return index_new_segment(transaction, change_definition(change), segment,
+                             err);
+}
+
+static void
+forget_staged(Transaction *transaction, CollectionChange *change,
+              StagedPartition *staged)
+{
+    StagedPartition **link = &change->staged;
+    while (*link != staged)
+        link = &(*link)->next;
+    *link = staged->next;
+    transaction->staged_bytes -= staged->rows->memory;
+    staged_free(staged);
+}
+
+mql_status
+change_spill(Transaction *transaction, CollectionChange *change,
+             StagedPartition *staged, Error *err)
+{
+    RowSource source;
+    TRY(live_rows(staged->rows, NULL, &source, err));
+    mql_status status = MQL_OK;
+    if (source.count > 0)
+        status = write_sealed(transaction, change, staged->partition, &source,
+                              1, err);
+    free((void *)(uintptr_t)source.rows);
+    TRY(status);
+    forget_staged(transaction, change, staged);
+    return MQL_OK;
+}
+
+/* ---- sealing ------------------------------------------------------------------------ */
+
+static StagedPartition *
+find_staged(const CollectionChange *change, uint64_t partition)
+{
+    StagedPartition *staged = change->staged;
+    while (staged != NULL && staged->partition != partition)
+        staged = staged->next;
+    return staged;
+}
+
+/* Live rows of the partition's growing segments and of what is staged for it. */
+static mql_status
+collect_sources(const CollectionChange *change, uint64_t partition,
+                const StagedPartition *staged, RowSource *sources,
+                uint32_t *count, Error *err)
+{
+    const CollectionVersion *base = &change->base->version;
+    for (uint32_t i = 0; i < base->segment_count; i++) {
+        const Segment *segment = base->segments[i];
+        if (segment->is_sealed || segment->partition != partition ||
+            !change_keeps(change, segment))
+            continue;
+        const uint64_t *deleted =
+            change->deleted != NULL ? change->deleted[i].bits : NULL;
+        TRY(live_rows(as_growing(segment), deleted, &sources[*count], err));
+        *count += sources[*count].count > 0 ? 1 : 0;
+    }
+    if (staged == NULL)
+        return MQL_OK;
+    TRY(live_rows(staged->rows, NULL, &sources[*count], err));
+    *count += sources[*count].count > 0 ? 1 : 0;
+    return MQL_OK;
+}
+
+static mql_status
+seal_partition(Transaction *transaction, CollectionChange *change,
+               uint64_t partition, Error *err)
+{
+    StagedPartition *staged = find_staged(change, partition);
+    size_t most = change->base->version.segment_count + (size_t)2;
+    RowSource *sources = calloc(most, sizeof *sources);
+    if (sources == NULL)
+        return error_no_memory(err);
+    uint32_t count = 0;
+    mql_status status = collect_sources(change, partition, staged, sources,
+                                        &count, err);
+    if (status == MQL_OK && count > 0)
+        status = write_sealed(transaction, change, partition, sources, count,
+                              err);
+    for (size_t i = 0; i < most; i++)
+        free((void *)(uintptr_t)sources[i].rows);
+    free(sources);
+    if (status == MQL_OK && staged != NULL)
+        forget_staged(transaction, change, staged);
+    return status;
+}
+
+static mql_status
+seal(Transaction *transaction, CollectionChange *change, Error *err)
+{
+    const Collection *definition = change_definition(change);
+    for (uint32_t i = 0; i < definition->partition_count; i++)
+        TRY(seal_partition(transaction, change, definition->partitions[i].id,
+                           err));
+    return MQL_OK;
+}
+
+/* Growing rows have other fields than the new definition. */
+static bool
+has_other_fields(const CollectionChange *change, const Segment *segment)
+{
+    return !segment->is_sealed &&
+           !growing_fits(as_growing(segment), change_definition(change));
+}
+
+static bool
+is_due(const Transaction *transaction, const CollectionChange *change)
+{
+    const CollectionVersion *base = &change->base->version;
+    const StoreLimits *limits = &transaction->store->limits;
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < base->segment_count; i++) {
+        const Segment *segment = base->segments[i];
+        if (!change_keeps(change, segment) || segment->is_sealed)
+            continue;
+        if (has_other_fields(change, segment))
+            return true;
+        bytes += segment_bytes(segment);
+    }
+    for (const StagedPartition *staged = change->staged; staged != NULL;
+         staged = staged->next) {
+        if (!growing_fits(staged->rows, change_definition(change)))
+            return true;
+        if (staged->rows->memory <= limits->log_partition_bytes)
+            bytes += staged->rows->memory;
+    }
+    return bytes > limits->growing_bytes;
+}
+
+/* Staged rows for partitions that are gone. */
+static void
+forget_lost_partitions(Transaction *transaction, CollectionChange *change)
+{
+    StagedPartition *next;
+    for (StagedPartition *staged = change->staged; staged != NULL;
+         staged = next) {
+        next = staged->next;
+        if (collection_find_partition_id(change_definition(change),
+                                         staged->partition) < 0)
+            forget_staged(transaction, change, staged);
+    }
+}
+
+/* Staged rows that are too many for the log. */
+static mql_status
+spill_large(Transaction *transaction, CollectionChange *change,
+            uint64_t *logged, Error *err)
+{
+    const StoreLimits *limits = &transaction->store->limits;
+    StagedPartition *next;
+    for (StagedPartition *staged = change->staged; staged != NULL;
+         staged = next) {
+        next = staged->next;
+        uint64_t bytes = staged->rows->memory;
+        if (bytes > limits->log_partition_bytes ||
+            *logged + bytes > limits->log_bytes)
+            TRY(change_spill(transaction, change, staged, err));
+        else
+            *logged += bytes;
+    }
+    return MQL_OK;
+}
+
+/* ---- entries of the base's segments ---------------------------------------------------- */
+
+static mql_status
+entry_change(CollectionChange *change, SealedSegment *segment,
+             SegmentEntry **entry, Error *err)
+{
+    EntryChange *found = change->entries;
+    while (found != NULL && found->segment != segment)
+        found = found->next;
+    if (found == NULL) {
+        found = calloc(1, sizeof *found);
+        if (found == NULL)
+            return error_no_memory(err);
+        mql_status status =
+            segment_entry_copy(&segment->entry, &found->entry, err);
+        if (status != MQL_OK) {
+            free(found);
+            return status;
+        }
+        found->segment = segment;
+        found->next = change->entries;
+        change->entries = found;
+    }
+    *entry = &found->entry;
+    return MQL_OK;
+}
+
+static mql_status
+write_deletes(Transaction *transaction, SealedSegment *segment,
+              const uint64_t *more, SegmentEntry *entry, Error *err)
+{
+    const FileSpace *space = &transaction->store->space;
+    uint64_t id = segment->base.id;
+    TRY(file_name_add(
+        &transaction->written,
+        segment_deletes_path(space, id, transaction->sequence), err));
+    if (entry->deletes != 0)
+        TRY(file_name_add(&transaction->obsolete,
+                          segment_deletes_path(space, id, entry->deletes),
+                          err));
+    TRY(deletes_write(space, segment, transaction->sequence, more,
+                      &entry->deletes_size, err));
+    entry->deletes = transaction->sequence;
+    return MQL_OK;
+}
+
+/* Deletions of the base's sealed segments that go to files instead of the log. */
+static mql_status
+persist_deletes(Transaction *transaction, CollectionChange *change,
+                Error *err)
+{
+    const CollectionVersion *base = &change->base->version;
+    bool is_large =
+        change->deleted_count > transaction->store->limits.log_deletes;
+    if (!change->is_sealing && !is_large)
+        return MQL_OK;
+    for (uint32_t i = 0; i < base->segment_count; i++) {
+        Segment *any = base->segments[i];
+        if (!any->is_sealed || !change_keeps(change, any))
+            continue;
+        SealedSegment *segment = (SealedSegment *)(void *)any;
+        RowSet *set = change->deleted != NULL ? &change->deleted[i] : NULL;
+        bool has_more = set != NULL && set->count > 0;
+        if (!has_more && !(change->is_sealing && segment->has_new_deletes))
+            continue;
+        SegmentEntry *entry;
+        TRY(entry_change(change, segment, &entry, err));
+        TRY(write_deletes(transaction, segment, has_more ? set->bits : NULL,
+                          entry, err));
+        if (has_more)
+            set->is_persisted = true;
+    }
+    return MQL_OK;
+}
+
+/* Rows of spilled segments that later rows of the same transaction replaced. */
+static mql_status
+persist_superseded(Transaction *transaction, CollectionChange *change,
+                   Error *err)
+{
+    for (uint32_t i = 0; i < change->sealed_count; i++) {
+        SealedSegment *segment = change->sealed[i];
+        if (atomic_load(&segment->deleted_count) > 0)
+            TRY(write_deletes(transaction, segment, NULL, &segment->entry,
+                              err));
+    }
+    return MQL_OK;
+}
+
+static bool
+has_index(const Collection *definition, uint64_t id)
+{
+    for (uint32_t i = 0; i < definition->index_count; i++)
+        if (definition->indexes[i].id == id)
+            return true;
+    return false;
+}
+
+/* Files of indexes that the definition does not have any more. */
+static mql_status
+drop_indexes(Transaction *transaction, CollectionChange *change,
+             SealedSegment *segment, Error *err)
+{
+    const Collection *definition = change_definition(change);
+    for (uint32_t i = 0; i < segment->entry.index_count; i++) {
+        uint64_t id = segment->entry.indexes[i].index;
+        if (has_index(definition, id))
+            continue;
+        SegmentEntry *entry;
+        TRY(entry_change(change, segment, &entry, err));
+        segment_entry_remove_index(entry, id);
+        TRY(file_name_add(&transaction->obsolete,
+                          segment_index_path(&transaction->store->space,
+                                             segment->base.id, id),
+                          err));
+    }
+    return MQL_OK;
+}
+
+/* Indexes that the segment lacks: new ones, and damaged ones. */
+static mql_status
+add_indexes(Transaction *transaction, CollectionChange *change,
+            SealedSegment *segment, Error *err)
+{
+    const Collection *definition = change_definition(change);
+    for (uint32_t i = 0; i < definition->index_count; i++) {
+        const IndexDefinition *index = &definition->indexes[i];
+        if (sealed_field(segment, index->field) == NULL ||
+            segment_index(&segment->base, index->id) != NULL)
+            continue;
+        SegmentEntry *entry;
+        if (index->kind->has_file) {
+            TRY(entry_change(change, segment, &entry, err));
+            TRY(build_index(transaction, definition, segment, index, entry,
+                            err));
+        }
+        TRY(segment_index_open(&transaction->store->space, segment, definition,
+                               index, err));
+    }
+    return MQL_OK;
+}
+
+static bool
+is_adding_indexes(const CollectionChange *change)
+{
+    const Collection *old = change->base->version.collection;
+    const Collection *definition = change_definition(change);
+    bool is_adding = change->wants_indexes;
+    for (uint32_t i = 0; i < definition->index_count; i++)
+        is_adding = is_adding || !has_index(old, definition->indexes[i].id);
+    return is_adding;
+}
+
+/* The files of a segment that goes. */
+static mql_status
+retire_segment(Transaction *transaction, const SealedSegment *segment,
+               Error *err)
+{
+    const FileSpace *space = &transaction->store->space;
+    const SegmentEntry *entry = &segment->entry;
+    TRY(file_name_add(&transaction->obsolete, segment_path(space, entry->id),
+                      err));
+    for (uint32_t i = 0; i < entry->index_count; i++)
+        TRY(file_name_add(&transaction->obsolete,
+                          segment_index_path(space, entry->id,
+                                             entry->indexes[i].index),
+                          err));
+    if (entry->deletes == 0)
+        return MQL_OK;
+    return file_name_add(
+        &transaction->obsolete,
+        segment_deletes_path(space, entry->id, entry->deletes), err);
+}
+
+static mql_status
+update_base_segments(Transaction *transaction, CollectionChange *change,
+                     Error *err)
+{
+    const CollectionVersion *base = &change->base->version;
+    bool is_adding = is_adding_indexes(change);
+    for (uint32_t i = 0; i < base->segment_count; i++) {
+        Segment *any = base->segments[i];
+        if (!any->is_sealed)
+            continue;
+        SealedSegment *segment = (SealedSegment *)(void *)any;
+        if (!change_keeps(change, any)) {
+            TRY(retire_segment(transaction, segment, err));
+            continue;
+        }
+        if (change->definition != NULL)
+            TRY(drop_indexes(transaction, change, segment, err));
+        if (is_adding)
+            TRY(add_indexes(transaction, change, segment, err));
+    }
+    return MQL_OK;
+}
+
+/* ---- all of it ----------------------------------------------------------------------------- */
+
+/* Rows or deletes that only the log will have. */
+static bool
+needs_log(const CollectionChange *change)
+{
+    if (change->staged != NULL)
+        return true;
+    const CollectionVersion *base = &change->base->version;
+    for (uint32_t i = 0; i < base->segment_count; i++) {
+        if (change->deleted == NULL || change->deleted[i].count == 0 ||
+            change->deleted[i].is_persisted)
+            continue;
+        const Segment *segment = base->segments[i];
+        bool is_sealed_away = change->is_sealing && !segment->is_sealed;
+        if (change_keeps(change, segment) && !is_sealed_away)
+            return true;
+    }
+    return false;
+}
+
+static mql_status
+change_files(Transaction *transaction, CollectionChange *change,
+             uint64_t *logged, Error *err)
+{
+    if (change->base == NULL)
+        return MQL_OK;
+    if (!change->is_dropped) {
+        forget_lost_partitions(transaction, change);
+        change->is_sealing = change->wants_seal || is_due(transaction, change);
+    }
+    if (change->is_sealing)
+        TRY(seal(transaction, change, err));
+    else
+        TRY(spill_large(transaction, change, logged, err));
+    TRY(persist_deletes(transaction, change, err));
+    TRY(persist_superseded(transaction, change, err));
+    TRY(update_base_segments(transaction, change, err));
+    for (uint32_t i = 0; i < change->sealed_count; i++)
+        TRY(index_new_segment(transaction, change_definition(change),
+                              change->sealed[i], err));
+    change->is_logging = needs_log(change);
+    return MQL_OK;
+}
+
+/* The log has become long: nothing stays in it alone. */
+static mql_status
+seal_everything(Transaction *transaction, Error *err)
+{
+    const Version *base = transaction->base;
+    for (uint32_t i = 0; i < base->collection_count; i++) {
+        const CollectionEntry *entry =
+            collection_entry_of(base->collections[i]);
+        if (entry->state->dirty_since == 0)
+            continue;
+        CollectionChange *change;
+        TRY(transaction_change(transaction, entry->version.collection->id,
+                               &change, err));
+        change->wants_seal = true;
+    }
+    return MQL_OK;
+}
+
+mql_status
+commit_files(Transaction *transaction, Error *err)
+{
+    Store *store = transaction->store;
+    uint64_t logged = 0;
+    if (wal_size(store->wal) > store->limits.wal_bytes)
+        TRY(seal_everything(transaction, err));
+    for (CollectionChange *change = transaction->collections; change != NULL;
+         change = change->next)
+        TRY(change_files(transaction, change, &logged, err));
+    return MQL_OK;
+}

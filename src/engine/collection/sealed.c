@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sealed.c - a segment file, open: header, deletions, visibility.
+ *
+ * Opening verifies the header and reads the deletions; all else is verified at first
+ * touch. The header is checked against the catalogue's entry and every section's size
+ * against the header, so that later code may index sections without asking again.
+ */
+#include "engine/collection/segment_internal.h"
+
+#include <stdlib.h>
+
+#define SEGMENT_VERSION 1u
+#define HEADER_START_SIZE 56u
+#define HEADER_FIELD_SIZE 24u
+
+/* ---- opening -------------------------------------------------------------------- */
+
+static mql_status
+damaged(const SealedSegment *segment, const char *what, Error *err)
+{
+    return error_corrupt(err, section_file_path(segment->file), -1, "%s",
+                         what);
+}
+
+/* A section of exactly `count` values of `size` bytes. */
+static bool
+find_sized(const SealedSegment *segment, SectionId id, uint64_t count,
+           uint64_t size, Section *section)
+{
+    uint64_t total;
+    return section_find(segment->file, id, section) &&
+           !__builtin_mul_overflow(count, size, &total) &&
+           section->size == total;
+}
+
+static bool
+find_field_sections(SealedSegment *segment, SealedField *field, uint64_t bytes)
+{
+    uint64_t rows = segment->row_count;
+    if (field->width > 0) {
+        if (!find_sized(segment, (SectionId){SECTION_VALUES, field->id}, rows,
+                        field->width, &field->values))
+            return false;
+    } else if (!find_sized(segment, (SectionId){SECTION_OFFSETS, field->id},
+                           rows + 1, sizeof(uint64_t), &field->offsets) ||
+               !find_sized(segment, (SectionId){SECTION_BYTES, field->id},
+                           bytes, 1, &field->values)) {
+        return false;
+    }
+    return !field->has_valid ||
+           find_sized(segment, (SectionId){SECTION_VALID, field->id}, rows, 1,
+                      &field->valid);
+}
+
+static bool
+is_document(TypeKind kind)
+{
+    return kind == TYPE_JSON || kind == TYPE_ARRAY;
+}
+
+static mql_status
+open_field(SealedSegment *segment, Reader *reader, Error *err)
+{
+    SealedField *field = &segment->fields[segment->field_count];
+    field->id = read_u32(reader);
+    field->type.kind = (TypeKind)read_u8(reader);
+    field->type.element = (TypeKind)read_u8(reader);
+    field->has_valid = read_u8(reader) != 0;
+    read_u8(reader);
+    field->type.length = read_u32(reader);
+    field->type.element_length = read_u32(reader);
+    uint64_t bytes = read_u64(reader);
+    if (!type_is_built(field->type.kind) || field->type.kind == TYPE_NULL ||
+        (type_is_vector(field->type.kind) &&
+         (field->type.length == 0 || field->type.length > VECTOR_LENGTH_MOST)))
+        return damaged(segment, "wrong type in the segment's header", err);
+    field->width = type_storage_size(field->type);
+    if (!find_field_sections(segment, field, bytes))
+        return damaged(segment, "wrong sections of a field", err);
+    if (is_document(field->type.kind)) {
+        size_t pages = segment->row_count / DOCUMENT_PAGE_ROWS + 1;
+        field->checked = calloc(pages, sizeof *field->checked);
+        if (field->checked == NULL)
+            return error_no_memory(err);
+    }
+    segment->field_count++;
+    return MQL_OK;
+}
+
+static mql_status
+open_fields(SealedSegment *segment, Reader *reader, uint32_t count,
+            Error *err)
+{
+    if (count > FIELDS_MOST || segment->key_field >= count ||
+        reader_left(reader) != (size_t)count * HEADER_FIELD_SIZE)
+        return damaged(segment, "wrong fields in the segment's header", err);
+    for (uint32_t i = 0; i < count; i++)
+        TRY(open_field(segment, reader, err));
+    TypeKind key = segment->fields[segment->key_field].type.kind;
+    if ((key != TYPE_INT64 && key != TYPE_VARCHAR) ||
+        segment->fields[segment->key_field].has_valid)
+        return damaged(segment, "wrong key in the segment's header", err);
+    return MQL_OK;
+}
+
+static mql_status
+open_header(SealedSegment *segment, Error *err)
+{
+    Section header;
+    TRY(section_require(segment->file, (SectionId){SECTION_HEADER, 0},
+                        SIZE_MAX, &header, err));
+    Reader reader = reader_of((Slice){header.data, header.size});
+    uint32_t version = read_u32(&reader);
+    segment->row_count = read_u32(&reader);
+    uint32_t field_count = read_u32(&reader);
+    segment->key_field = read_u32(&reader);
+    uint64_t collection = read_u64(&reader);
+    uint64_t partition = read_u64(&reader);
+    segment->min_inserted = read_u64(&reader);
+    segment->max_inserted = read_u64(&reader);
+    segment->bloom_blocks = read_u32(&reader);
+    read_u32(&reader);
+    if (reader.failed || version != SEGMENT_VERSION ||
+        collection != segment->entry.collection ||
+        partition != segment->entry.partition ||
+        segment->row_count != segment->entry.row_count ||
+        segment->min_inserted > segment->max_inserted)
+        return damaged(segment, "wrong header of a segment", err);
+    return open_fields(segment, &reader, field_count, err);
+}
+
+static mql_status
+open_sections(SealedSegment *segment, Error *err)
+{
+    uint64_t rows = segment->row_count;
+    bool is_right =
+        find_sized(segment, (SectionId){SECTION_KEY_ORDER, 0}, rows,
+                   sizeof(uint32_t), &segment->key_order) &&
+        segment->bloom_blocks > 0 &&
+        find_sized(segment, (SectionId){SECTION_BLOOM, 0},
+                   segment->bloom_blocks, BLOOM_BLOCK_SIZE, &segment->bloom);
+    if (segment->min_inserted != segment->max_inserted)
+        is_right = is_right &&
+                   find_sized(segment, (SectionId){SECTION_INSERTED, 0}, rows,
+                              sizeof(uint64_t), &segment->inserted);
+    if (!is_right)
+        return damaged(segment, "wrong sections of a segment", err);
+    size_t pages = segment->row_count / DELETE_PAGE_ROWS + 1;
+    segment->pages = calloc(pages, sizeof *segment->pages);
+    return segment->pages == NULL ? error_no_memory(err) : MQL_OK;
+}
+
+/* A vector field's validity is handed out whole: it is small, so it is verified here. */
+static mql_status
+verify_vector_nulls(SealedSegment *segment, Error *err)
+{
+    for (uint32_t i = 0; i < segment->field_count; i++) {
+        SealedField *field = &segment->fields[i];
+        if (!field->has_valid || !type_is_vector(field->type.kind))
+            continue;
+        TRY(section_verify(segment->file, &field->valid, 0, field->valid.size,
+                           err));
+    }
+    return MQL_OK;
+}
+
+static mql_status
+open_file(const FileSpace *space, SealedSegment *segment, Error *err)
+{
+    char *path = segment_path(space, segment->base.id);
+    if (path == NULL)
+        return error_no_memory(err);
+    SectionFileIdentity identity = segment_identity(
+        space, SECTION_FILE_SEGMENT, segment->base.id, 0);
+    mql_status status =
+        section_file_open(space->vfs, path, identity, &segment->file, err);
+    free(path);
+    TRY(status);
+    TRY(open_header(segment, err));
+    TRY(open_sections(segment, err));
+    return verify_vector_nulls(segment, err);
+}
+
+static mql_status
+open_indexes(const FileSpace *space, SealedSegment *segment,
+             const Collection *definition, Error *err)
+{
+    for (uint32_t i = 0; i < definition->index_count; i++) {
+        const IndexDefinition *index = &definition->indexes[i];
+        if (index->kind->has_file &&
+            !segment_entry_has_index(&segment->entry, index->id))
+            continue;
+        TRY(segment_index_open(space, segment, definition, index, err));
+    }
+    return MQL_OK;
+}
+
+static uint64_t
+entry_bytes(const SegmentEntry *entry)
+{
+    uint64_t bytes = entry->size + entry->deletes_size;
+    for (uint32_t i = 0; i < entry->index_count; i++)
+        bytes += entry->indexes[i].size;
+    return bytes;
+}
+
+mql_status
+sealed_open(const FileSpace *space, const SegmentEntry *entry,
+            const Collection *definition, SealedSegment **segment, Error *err)
+{
+    *segment = NULL;
+    SealedSegment *opened = calloc(1, sizeof *opened);
+    if (opened == NULL)
+        return error_no_memory(err);
+    atomic_init(&opened->base.references, 1);
+    opened->base.is_sealed = true;
+    opened->base.id = entry->id;
+    opened->base.collection = entry->collection;
+    opened->base.partition = entry->partition;
+    mql_status status = segment_entry_copy(entry, &opened->entry, err);
+    if (status == MQL_OK)
+        status = open_file(space, opened, err);
+    if (status == MQL_OK && entry->deletes != 0)
+        status = deletes_read(space, opened, err);
+    if (status == MQL_OK)
+        status = open_indexes(space, opened, definition, err);
+    if (status != MQL_OK) {
+        sealed_free(opened);
+        return status;
+    }
+    atomic_init(&opened->base.bytes, entry_bytes(entry));
+    *segment = opened;
+    return MQL_OK;
+}
+
+static void
+close_indexes(SegmentIndex *index)
+{
+    while (index != NULL) {
+        SegmentIndex *next = index->next;
+        index->index->kind->close(index->index);
+        if (index->file != NULL)
+            section_file_close(index->file);
+        free(index);
+        index = next;
+    }
+}
+
+void
+sealed_free(SealedSegment *segment)
+{
+    close_indexes(atomic_load(&segment->indexes));
+    if (segment->pages != NULL)
+        for (uint32_t i = 0; i <= segment->row_count / DELETE_PAGE_ROWS; i++)
+            free(atomic_load(&segment->pages[i]));
+    free(segment->pages);
+    for (uint32_t i = 0; i < segment->field_count; i++)
+        free(segment->fields[i].checked);
+    if (segment->file != NULL)
+        section_file_close(segment->file);
+    segment_entry_free(&segment->entry);
+    free(segment);
+}
+
+const SealedField *
+sealed_field(const SealedSegment *segment, uint32_t id)
+{
+    for (uint32_t i = 0; i < segment->field_count; i++)
+        if (segment->fields[i].id == id)
+            return &segment->fields[i];
+    return NULL;
+}
+
+/* ---- deletions ---------------------------------------------------------------------- */
+
+mql_status
+sealed_reserve_delete(SealedSegment *segment, uint32_t row, Error *err)
+{
+    _Atomic(DeletePage *) *page = &segment->pages[row / DELETE_PAGE_ROWS];
+    if (atomic_load_explicit(page, memory_order_relaxed) != NULL)
+        return MQL_OK;
+    DeletePage *created = calloc(1, sizeof *created);
+    if (created == NULL)
+        return error_no_memory(err);
+    atomic_store_explicit(page, created, memory_order_release);
+    return MQL_OK;
+}
+
+void
+sealed_delete(SealedSegment *segment, uint32_t row, uint64_t sequence)
+{
+    DeletePage *page = atomic_load_explicit(
+        &segment->pages[row / DELETE_PAGE_ROWS], memory_order_relaxed);
+    _Atomic uint64_t *number = &page->sequences[row % DELETE_PAGE_ROWS];
+    bool is_new = atomic_load_explicit(number, memory_order_relaxed) == 0;
+    atomic_store_explicit(number, sequence, memory_order_relaxed);
+    if (is_new)
+        atomic_fetch_add_explicit(&segment->deleted_count, 1,
+                                  memory_order_release);
+}
+
+uint64_t
+sealed_deleted(const SealedSegment *segment, uint32_t row)
+{
+    DeletePage *page = atomic_load_explicit(
+        &segment->pages[row / DELETE_PAGE_ROWS], memory_order_acquire);
+    if (page == NULL)
+        return 0;
+    return atomic_load_explicit(&page->sequences[row % DELETE_PAGE_ROWS],
+                                memory_order_relaxed);
+}
+
+/* ---- visibility ------------------------------------------------------------------- */
+
+static uint32_t
+hide_deleted(const SealedSegment *segment, uint64_t sequence, uint32_t rows,
+             uint64_t *bits)
+{
+    uint32_t hidden = 0;
+    for (uint32_t first = 0; first < rows; first += DELETE_PAGE_ROWS) {
+        DeletePage *page = atomic_load_explicit(
+            &segment->pages[first / DELETE_PAGE_ROWS], memory_order_acquire);
+        if (page == NULL)
+            continue;
+        uint32_t count = rows - first;
+        if (count > DELETE_PAGE_ROWS)
+            count = DELETE_PAGE_ROWS;
+        for (uint32_t i = 0; i < count; i++) {
+            uint64_t number = atomic_load_explicit(&page->sequences[i],
+                                                   memory_order_relaxed);
+            if (number == 0 || number > sequence || !bits_get(bits, first + i))
+                continue;
+            bits_clear(bits, first + i);
+            hidden++;
+        }
+    }
+    return hidden;
+}
+
+/* Rows of later commits than `sequence`: only asked for pictures of the past. The
+ * section that says so is verified; a damaged one hides the rows in question. */
+static uint32_t
+hide_later(const SealedSegment *segment, uint64_t sequence, uint32_t rows,
+           uint64_t *bits)
+{
+    Error unused = ERROR_INIT;
+    bool is_right =
+        segment->inserted.size > 0 && segment->min_inserted <= sequence &&
+        section_verify(segment->file, &segment->inserted, 0,
+                       (uint64_t)rows * sizeof(uint64_t), &unused) == MQL_OK;
+    const uint64_t *inserted = (const void *)segment->inserted.data;
+    uint32_t hidden = 0;
+    for (uint32_t row = 0; row < rows; row++) {
+        if (is_right && inserted[row] <= sequence)
+            continue;
+        bits_clear(bits, row);
+        hidden++;
+    }
+    return hidden;
+}
+
+uint32_t
+sealed_visible(const SealedSegment *segment, uint64_t sequence, uint32_t rows,
+               uint64_t *bits)
+{
+    memset(bits, 0, bits_words(rows) * sizeof *bits);
+    bits_set_range(bits, 0, rows);
+    uint32_t count = rows;
+    if (segment->max_inserted > sequence)
+        count -= hide_later(segment, sequence, rows, bits);
+    if (atomic_load_explicit(&segment->deleted_count, memory_order_acquire) >
+        0)
+        count -= hide_deleted(segment, sequence, rows, bits);
+    return count;
+}

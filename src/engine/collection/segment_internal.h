@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * segment_internal.h - the two kinds of segment from within.
+ *
+ * Growing: rows in chunks of a power of two rows, each chunk one block of memory with an
+ * array per field, reached by a directory of two levels that never moves. The writer
+ * fills rows past `count`, and publishes them with one release store after the commit is
+ * durable; readers load `count` and look at nothing beyond. Bytes of varying size lie in
+ * blocks of their own. A hash index leads from a key to the newest row that has it,
+ * and from there `previous` leads to older ones.
+ *
+ * Sealed: a section file (docs/format/segment.md), mapped. Sequence numbers of deletions
+ * are in memory, in pages made when needed, and in a .del file as of the last flush.
+ */
+#ifndef ENGINE_COLLECTION_SEGMENT_INTERNAL_H
+#define ENGINE_COLLECTION_SEGMENT_INTERNAL_H
+
+#include <pthread.h>
+
+#include "base/bits.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "engine/collection/segment.h"
+#include "engine/collection/transaction.h"
+
+struct Segment {
+    atomic_uint references;
+    bool is_sealed;
+    uint64_t id;
+    uint64_t collection; /* id */
+    uint64_t partition;  /* id */
+    _Atomic uint64_t bytes;
+};
+
+Segment *segment_retain(const Segment *segment);
+void segment_release(Segment *segment); /* NULL is allowed */
+
+#define ROW_NONE UINT32_MAX
+
+/* Where a database's files are. */
+typedef struct FileSpace {
+    const Vfs *vfs;
+    char *path;        /* of the database */
+    uint64_t database; /* its random id   */
+    Log log;
+    Pool *pool;
+} FileSpace;
+
+/* ---- keys (key.c) ---- */
+
+/* A primary key in physical form with its hash, which is the same on every machine. */
+typedef struct RowKey {
+    bool is_text;
+    int64_t integer;
+    Slice text;
+    uint64_t hash;
+} RowKey;
+
+RowKey row_key_of(const Value *value);
+RowKey row_key_of_column(const Column *column, uint32_t row);
+bool row_key_equal(const RowKey *a, const RowKey *b);
+int row_key_compare(const RowKey *a, const RowKey *b);
+
+/* A blocked Bloom filter: blocks of eight 32-bit words, one bit in each. */
+#define BLOOM_BLOCK_SIZE 32u
+uint32_t bloom_blocks(uint32_t keys);
+/* Offset in bytes of the block of a hash. */
+uint64_t bloom_offset(uint64_t hash, uint32_t blocks);
+void bloom_block_add(char *block, uint64_t hash);
+bool bloom_block_has(const char *block, uint64_t hash);
+
+/* From keys to rows: open addressing, a slot is hash << 32 | row + 1, 0 is free. */
+typedef struct KeyIndex {
+    uint64_t *slots;
+    size_t capacity; /* a power of two, or 0 */
+    size_t count;
+} KeyIndex;
+
+/* ---- values (segment_read.c) ---- */
+
+/* `count` stored values from `from` on, to physical form at out[at]. Not for varying sizes. */
+void values_to_physical(Type type, const char *from, uint32_t count, void *out,
+                        uint32_t at);
+/* One value of a column, which is not NULL, to storage form. `width` bytes at `to`. */
+void value_to_storage(const Column *column, uint32_t row, size_t width,
+                      char *to);
+/* A field that the segment does not have. */
+mql_status read_absent(const Field *field, uint32_t count, Arena *arena,
+                       Column *column, Error *err);
+/* How many of the rows from `at` on follow each other without a gap; at least 1. */
+uint32_t range_run(RowRange range, uint32_t at, uint32_t *first);
+
+/* ---- growing ---- */
+
+typedef struct GrowingField {
+    uint32_t id;
+    Type type;
+    size_t width;         /* of a value in the chunk: sizeof(Slice) when varying */
+    bool is_varying;
+    size_t values_offset; /* in the chunk */
+    size_t valid_offset;
+    atomic_bool has_nulls;
+} GrowingField;
+
+#define GROWING_DIRECTORY 256u /* entries on each of the two levels */
+
+typedef struct ByteBlock {
+    struct ByteBlock *next; /* older */
+    size_t used;
+    size_t size;
+    char data[];
+} ByteBlock;
+
+typedef struct GrowingSegment {
+    Segment base;
+    uint32_t field_count;
+    uint32_t key_field;
+    GrowingField fields[FIELDS_MOST];
+    uint32_t chunk_shift;  /* rows of a chunk: 1 << this */
+    size_t chunk_size;     /* bytes */
+    size_t deleted_offset; /* inserted numbers are at 0 */
+    size_t previous_offset;
+    char **directory[GROWING_DIRECTORY];
+    _Atomic uint32_t count; /* published */
+    pthread_rwlock_t key_lock;
+    KeyIndex keys;
+    /* The writer's. */
+    uint32_t filled; /* published or not */
+    ByteBlock *bytes;
+    ByteBlock *published_block; /* where rolling back leads to */
+    size_t published_used;
+    uint64_t memory;    /* bytes of rows, pending ones included */
+    uint64_t published_memory;
+    uint32_t chunk_count;
+} GrowingSegment;
+
+/* Fields as `definition` has them now; chunks of about `chunk_bytes`. */
+mql_status growing_create(uint64_t id, const Collection *definition,
+                          uint64_t partition, uint64_t chunk_bytes,
+                          GrowingSegment **segment, Error *err);
+void growing_free(GrowingSegment *segment);
+/* Whether rows of `definition` can be appended to it. */
+bool growing_fits(const GrowingSegment *segment, const Collection *definition);
+/* Append rows of a batch (rows NULL: all) that nobody sees yet. On failure
+ * growing_rollback() is due. */
+mql_status growing_append(GrowingSegment *segment, const Batch *batch,
+                          const uint32_t *rows, uint32_t count,
+                          uint64_t inserted, Error *err);
+/* Room for the keys of all pending rows, so that publishing cannot fail. */
+mql_status growing_reserve_keys(GrowingSegment *segment, Error *err);
+/* Make the next `count` pending rows visible to readers at their sequence number. */
+void growing_publish(GrowingSegment *segment, uint32_t count);
+/* Forget pending rows. */
+void growing_rollback(GrowingSegment *segment);
+void growing_delete(GrowingSegment *segment, uint32_t row, uint64_t sequence);
+uint64_t growing_deleted(const GrowingSegment *segment, uint32_t row);
+uint64_t growing_inserted(const GrowingSegment *segment, uint32_t row);
+/* The newest published row with the key, deleted or not; ROW_NONE. */
+uint32_t growing_newest(const GrowingSegment *segment, const RowKey *key);
+RowKey growing_key(const GrowingSegment *segment, uint32_t row);
+const char *growing_value(const GrowingSegment *segment,
+                          const GrowingField *field, uint32_t row);
+/* Values from `row` on in one piece, at most `most`. */
+uint32_t growing_run(const GrowingSegment *segment, uint32_t row,
+                     uint32_t most);
+const GrowingField *growing_field(const GrowingSegment *segment, uint32_t id);
+
+static inline char *
+growing_chunk(const GrowingSegment *segment, uint32_t row)
+{
+    uint32_t chunk = row >> segment->chunk_shift;
+    return segment
+        ->directory[chunk / GROWING_DIRECTORY][chunk % GROWING_DIRECTORY];
+}
+
+uint32_t growing_row_count(const GrowingSegment *segment, uint64_t sequence);
+uint32_t growing_visible(const GrowingSegment *segment, uint64_t sequence,
+                         uint32_t rows, uint64_t *bits);
+mql_status growing_read(const GrowingSegment *segment, const Field *field,
+                        RowRange range, Arena *arena, Column *column,
+                        Error *err);
+uint32_t growing_find_key(const GrowingSegment *segment, const RowKey *key,
+                          uint64_t sequence);
+
+/* ---- sealed ---- */
+
+/* Types of section files (SectionFileIdentity). */
+enum {
+    SECTION_FILE_SEGMENT = 1,
+    SECTION_FILE_INDEX = 2,
+    SECTION_FILE_DELETES = 3,
+};
+
+/* Kinds of sections of a segment; the number is the field's id, or 0. */
+enum {
+    SECTION_HEADER = 1,
+    SECTION_VALUES = 2,
+    SECTION_VALID = 3,
+    SECTION_OFFSETS = 4,
+    SECTION_BYTES = 5,
+    SECTION_INSERTED = 6,
+    SECTION_KEY_ORDER = 7,
+    SECTION_BLOOM = 8,
+    /* of a .del file */
+    SECTION_DELETED_ROWS = 16,
+    SECTION_DELETED_SEQUENCES = 17,
+};
+
+#define SEGMENT_INDEXES_MOST 1024u
+
+/* An index file in a segment's entry. */
+typedef struct IndexFile {
+    uint64_t index; /* id    */
+    uint64_t size;  /* bytes */
+} IndexFile;
+
+/* What the catalogue says about a sealed segment (docs/format/catalog.md). */
+typedef struct SegmentEntry {
+    uint64_t id;
+    uint64_t collection;
+    uint64_t partition;
+    uint32_t row_count;
+    uint64_t size;    /* of the .seg file */
+    uint64_t deletes; /* sequence number in the .del file's name, 0: none */
+    uint64_t deletes_size;
+    uint32_t index_count;
+    IndexFile *indexes; /* malloc'ed */
+} SegmentEntry;
+
+void segment_entry_encode(Buffer *out, const SegmentEntry *entry);
+mql_status segment_entry_decode(Slice bytes, SegmentEntry *entry, Error *err);
+mql_status segment_entry_copy(const SegmentEntry *entry, SegmentEntry *copy,
+                              Error *err);
+void segment_entry_free(SegmentEntry *entry);
+bool segment_entry_has_index(const SegmentEntry *entry, uint64_t index);
+/* Out of memory: false. */
+bool segment_entry_add_index(SegmentEntry *entry, IndexFile file);
+void segment_entry_remove_index(SegmentEntry *entry, uint64_t index);
+
+#define DELETE_PAGE_ROWS 4096u
+
+typedef struct DeletePage {
+    _Atomic uint64_t sequences[DELETE_PAGE_ROWS]; /* 0: live */
+} DeletePage;
+
+/* An index open on a segment. The list only grows while the segment lives. */
+typedef struct SegmentIndex {
+    struct SegmentIndex *next;
+    uint64_t id;
+    SectionFile *file; /* NULL for kinds without */
+    Index *index;
+    VectorColumn vectors;
+} SegmentIndex;
+
+/* Documents (JSON, ARRAY) are checked by pages of this many rows when first read. */
+#define DOCUMENT_PAGE_ROWS 1024u
+
+typedef struct SealedField {
+    uint32_t id;
+    Type type;
+    size_t width; /* 0: varying size */
+    bool has_valid;
+    Section values; /* or the bytes of varying size */
+    Section offsets;
+    Section valid;
+    atomic_uchar *checked; /* for documents: per page */
+} SealedField;
+
+typedef struct SealedSegment {
+    Segment base;
+    SectionFile *file;
+    uint32_t row_count;
+    uint32_t field_count;
+    uint32_t key_field;
+    SealedField fields[FIELDS_MOST];
+    uint64_t min_inserted;
+    uint64_t max_inserted;
+    Section inserted; /* when they differ */
+    Section key_order;
+    Section bloom;
+    uint32_t bloom_blocks;
+    _Atomic(DeletePage *) *pages;
+    _Atomic uint32_t deleted_count;
+    _Atomic(SegmentIndex *) indexes;
+    /* The writer's. */
+    SegmentEntry entry;
+    bool has_new_deletes; /* some are not in the .del file */
+} SealedSegment;
+
+static inline const SealedSegment *
+as_sealed(const Segment *segment)
+{
+    return (const SealedSegment *)(const void *)segment;
+}
+
+static inline const GrowingSegment *
+as_growing(const Segment *segment)
+{
+    return (const GrowingSegment *)(const void *)segment;
+}
+
+/* Open a segment of the catalogue, with its deletes and the indexes of `definition`.
+ * Copies `entry`. */
+mql_status sealed_open(const FileSpace *space, const SegmentEntry *entry,
+                       const Collection *definition, SealedSegment **segment,
+                       Error *err);
+void sealed_free(SealedSegment *segment);
+const SealedField *sealed_field(const SealedSegment *segment, uint32_t id);
+uint32_t sealed_visible(const SealedSegment *segment, uint64_t sequence,
+                        uint32_t rows, uint64_t *bits);
+mql_status sealed_read(const SealedSegment *segment, const Field *field,
+                       RowRange range, Arena *arena, Column *column,
+                       Error *err);
+mql_status sealed_find_key(const SealedSegment *segment, const RowKey *key,
+                           uint64_t sequence, uint32_t *row, Error *err);
+/* Key of a row, in place. */
+mql_status sealed_key(const SealedSegment *segment, uint32_t row, RowKey *key,
+                      Error *err);
+bool sealed_vectors(const SealedSegment *segment, const Field *field,
+                    VectorColumn *column);
+/* Memory for the deletion of a row, so that sealed_delete() cannot fail. */
+mql_status sealed_reserve_delete(SealedSegment *segment, uint32_t row,
+                                 Error *err);
+void sealed_delete(SealedSegment *segment, uint32_t row, uint64_t sequence);
+uint64_t sealed_deleted(const SealedSegment *segment, uint32_t row);
+
+/* ---- files ---- */
+
+/* Rows of a growing segment to be written, ascending. */
+typedef struct RowSource {
+    const GrowingSegment *segment;
+    const uint32_t *rows;
+    uint32_t count;
+} RowSource;
+
+typedef struct SegmentWrite {
+    uint64_t id;
+    const Collection *definition;
+    uint64_t partition;
+    const RowSource *sources;
+    uint32_t source_count;
+    const Watch *watch; /* may be NULL */
+} SegmentWrite;
+
+/* Write segments/ID.seg, durably. `entry` OUT: without deletes and indexes. */
+mql_status segment_write(const FileSpace *space, const SegmentWrite *input,
+                         SegmentEntry *entry, Error *err);
+
+/* Write segments/ID-SEQUENCE.del with every deletion of the segment, and of `more` (bits of
+ * rows deleted at `sequence`, may be NULL). `size` OUT: bytes of the file. */
+mql_status deletes_write(const FileSpace *space, const SealedSegment *segment,
+                         uint64_t sequence, const uint64_t *more,
+                         uint64_t *size, Error *err);
+/* Read the file of the segment's entry. */
+mql_status deletes_read(const FileSpace *space, SealedSegment *segment,
+                        Error *err);
+
+/* Write segments/ID-INDEX.idx. */
+mql_status segment_index_build(const FileSpace *space,
+                               const SealedSegment *segment,
+                               const Collection *definition,
+                               const IndexDefinition *index,
+                               const Watch *watch, uint64_t *size, Error *err);
+/* Open an index that has its file, for readers; one that does not open is bypassed with a warning. Only
+ * out of memory is an error. */
+mql_status segment_index_open(const FileSpace *space, SealedSegment *segment,
+                              const Collection *definition,
+                              const IndexDefinition *index, Error *err);
+
+/* Paths, malloc'ed; NULL: out of memory. */
+char *segment_path(const FileSpace *space, uint64_t segment);
+char *segment_index_path(const FileSpace *space, uint64_t segment,
+                         uint64_t index);
+char *segment_deletes_path(const FileSpace *space, uint64_t segment,
+                           uint64_t sequence);
+/* tmp/ID-NUMBER.EXTENSION */
+char *segment_temporary_path(const FileSpace *space, uint64_t segment,
+                             uint64_t number, const char *extension);
+/* Identities that tell the files of a segment from each other. */
+SectionFileIdentity segment_identity(const FileSpace *space, uint32_t type,
+                                     uint64_t segment, uint64_t number);
+
+/* MQL_INTERRUPTED when somebody asked to stop. */
+mql_status watch_poll(const Watch *watch, Error *err);
+void watch_report(const Watch *watch, const char *phase, uint64_t done,
+                  uint64_t total);
+
+/* Check every byte and invariant (segment_check.c). */
+mql_status segment_check(const Segment *segment, const Collection *definition,
+                         Error *err);
+
+#endif

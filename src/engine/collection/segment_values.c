@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * segment_values.c - values between their width on disk and their form in a batch.
+ *
+ * Stored values are little-endian and as wide as their type; batches hold int64_t, double,
+ * bytes of 0 or 1, or Slices (column.h).
+ */
+#include "engine/collection/segment_internal.h"
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+               "stored values are read in place");
+
+#define WIDEN(StoredType, PhysicalType)                                        \
+    do {                                                                       \
+        PhysicalType *to = (PhysicalType *)out + at;                           \
+        for (uint32_t i = 0; i < count; i++) {                                 \
+            StoredType value;                                                  \
+            memcpy(&value, from + (size_t)i * sizeof value, sizeof value);     \
+            to[i] = (PhysicalType)value;                                       \
+        }                                                                      \
+    } while (0)
+
+static void
+slices_of(Type type, const char *from, uint32_t count, Slice *to)
+{
+    size_t width = type_storage_size(type);
+    for (uint32_t i = 0; i < count; i++)
+        to[i] = (Slice){from + i * width, width};
+}
+
+void
+values_to_physical(Type type, const char *from, uint32_t count, void *out,
+                   uint32_t at)
+{
+    switch (type.kind) {
+    case TYPE_BOOL:
+        for (uint32_t i = 0; i < count; i++)
+            ((uint8_t *)out)[at + i] = from[i] != 0;
+        return;
+    case TYPE_INT8:
+        WIDEN(int8_t, int64_t);
+        return;
+    case TYPE_INT16:
+        WIDEN(int16_t, int64_t);
+        return;
+    case TYPE_INT32:
+        WIDEN(int32_t, int64_t);
+        return;
+    case TYPE_INT64:
+    case TYPE_TIMESTAMPTZ:
+        WIDEN(int64_t, int64_t);
+        return;
+    case TYPE_FLOAT:
+        WIDEN(float, double);
+        return;
+    case TYPE_DOUBLE:
+        WIDEN(double, double);
+        return;
+    default:
+        slices_of(type, from, count, (Slice *)out + at);
+        return;
+    }
+}
+
+void
+value_to_storage(const Column *column, uint32_t row, size_t width, char *to)
+{
+    switch (type_physical(column->type.kind)) {
+    case PHYSICAL_BOOL:
+        *to = column->bools[row] != 0;
+        return;
+    case PHYSICAL_INT:
+        memcpy(to, &column->ints[row], width); /* the low bytes */
+        return;
+    case PHYSICAL_REAL:
+        if (width == sizeof(float)) {
+            float narrow = (float)column->reals[row];
+            memcpy(to, &narrow, width);
+        } else {
+            memcpy(to, &column->reals[row], width);
+        }
+        return;
+    case PHYSICAL_BYTES:
+        memcpy(to, column->bytes[row].data, width);
+        return;
+    default:
+        return;
+    }
+}
+
+mql_status
+read_absent(const Field *field, uint32_t count, Arena *arena, Column *column,
+            Error *err)
+{
+    Value value = VALUE_NULL;
+    if (field->has_default)
+        value = field->default_value;
+    value.type = field->type;
+    return column_constant(column, &value, count, arena, err);
+}
+
+uint32_t
+range_run(RowRange range, uint32_t at, uint32_t *first)
+{
+    if (range.rows == NULL) {
+        *first = range.first + at;
+        return range.count - at;
+    }
+    *first = range.rows[at];
+    uint32_t run = 1;
+    while (at + run < range.count && range.rows[at + run] == *first + run)
+        run++;
+    return run;
+}

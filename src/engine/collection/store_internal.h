@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * store_internal.h - a database and its writer from within.
+ *
+ * What readers see is a Version: a sequence number over Contents, which hold the
+ * definitions and segment lists. All are immutable and counted by reference: a commit that only
+ * adds rows to growing segments publishes a new number over the same Contents.
+ *
+ * A commit goes through steps that can fail and change nothing (files are written, memory is
+ * reserved, rows are appended past what readers see), one wal_commit(), and then steps that
+ * cannot fail. The only exception is the catalogue's own transaction after the log's:
+ * when it fails, the commit is durable in the log but not in the catalogue, and the store
+ * takes no more changes until it is opened again, which applies it.
+ */
+#ifndef ENGINE_COLLECTION_STORE_INTERNAL_H
+#define ENGINE_COLLECTION_STORE_INTERNAL_H
+
+#include "engine/collection/segment_internal.h"
+#include "engine/collection/store.h"
+#include "engine/collection/transaction.h"
+#include "storage/meta.h"
+#include "storage/wal.h"
+
+/* ---- what readers see (version.c) ---- */
+
+typedef struct DatabaseEntry {
+    DatabaseDefinition definition; /* first: arrays point at it */
+    atomic_uint references;
+    Arena arena;
+} DatabaseEntry;
+
+/* Running numbers of a collection, the writer's alone. */
+typedef struct CollectionState {
+    atomic_uint references;
+    int64_t next_auto_id;
+    uint64_t dirty_since; /* first commit whose rows or deletes are only in the log; 0: none */
+    uint64_t dirty_next;  /* what it will be after the commit under way; else the same */
+} CollectionState;
+
+typedef struct CollectionEntry {
+    CollectionVersion version; /* first: arrays point at it */
+    atomic_uint references;
+    CollectionState *state;
+} CollectionEntry;
+
+typedef struct Contents {
+    atomic_uint references;
+    const DatabaseDefinition **databases;
+    uint32_t database_count;
+    const CollectionVersion **collections;
+    uint32_t collection_count;
+    uint64_t schema;
+} Contents;
+
+typedef struct VersionHolder {
+    Version version; /* first */
+    Contents *contents;
+} VersionHolder;
+
+DatabaseEntry *database_entry_create(void); /* NULL: out of memory */
+void database_entry_release(DatabaseEntry *entry);
+
+/* Retains the definition, the segments and the state. The segments are sorted here. NULL: out of memory. */
+CollectionEntry *collection_entry_create(Collection *definition,
+                                         CollectionState *state,
+                                         Segment *const *segments,
+                                         uint32_t segment_count);
+void collection_entry_release(CollectionEntry *entry);
+
+CollectionState *collection_state_create(void); /* NULL: out of memory */
+void collection_state_release(CollectionState *state);
+
+/* Room for that many entries; fill the arrays with references, then contents_sort(). */
+Contents *contents_create(uint32_t databases, uint32_t collections);
+void contents_sort(Contents *contents);
+void contents_release(Contents *contents);
+
+/* Takes the reference of `contents`, also on failure. */
+VersionHolder *version_create(Contents *contents, uint64_t sequence);
+
+static inline DatabaseEntry *
+database_entry_of(const DatabaseDefinition *definition)
+{
+    return (DatabaseEntry *)(uintptr_t)definition;
+}
+
+static inline CollectionEntry *
+collection_entry_of(const CollectionVersion *version)
+{
+    return (CollectionEntry *)(uintptr_t)version;
+}
+
+static inline Contents *
+contents_of(const Version *version)
+{
+    return ((const VersionHolder *)(const void *)version)->contents;
+}
+
+/* A file to be removed, after a failure or after the commit. */
+typedef struct FileName {
+    struct FileName *next;
+    char *path; /* malloc'ed */
+} FileName;
+
+/* ---- the store ---- */
+
+struct Store {
+    FileSpace space;
+    StoreLimits limits;
+    File lock;
+    Meta *meta;
+    Wal *wal;
+    Pool *pool;
+    /* One writer at a time, who may change threads. */
+    pthread_mutex_t writer_mutex;
+    pthread_cond_t writer_free;
+    bool is_writing;
+    /* The newest Version; the mutex covers reading it and counting the reference. */
+    pthread_mutex_t version_mutex;
+    Version *version;
+    /* The writer's. */
+    _Atomic uint64_t next_id;
+    uint64_t stored_next_id; /* in the catalogue */
+    uint64_t trimmed;        /* the log may lack commits up to this one */
+    bool is_dead;
+    /* Files of commits that the log refused: they may be in it all the same, unless it
+     * takes another one. */
+    FileName *orphans;
+};
+
+/* Publish a version; takes its reference. */
+void store_publish(Store *store, VersionHolder *holder);
+
+/* Keys of the catalogue (docs/format/catalog.md). */
+#define META_KEY_SIZE 40
+#define META_NEXT_ID "next_id"
+#define META_TRIMMED "trimmed"
+void meta_key(char key[META_KEY_SIZE], const char *kind, uint64_t id);
+void meta_put_u64(MetaChanges *changes, const char *key, uint64_t value);
+
+/* ---- the record of a commit (record.c) ---- */
+
+void record_start(Buffer *out);
+void record_meta(Buffer *out, Slice changes);
+/* Rows of `source`, which have the fields of `definition`. */
+mql_status record_rows(Buffer *out, const Collection *definition,
+                       const RowSource *source, uint64_t partition,
+                       int64_t next_auto_id, Error *err);
+typedef struct RecordDeletes {
+    Buffer keys;
+    uint32_t count;
+} RecordDeletes;
+void record_delete_key(RecordDeletes *deletes, const RowKey *key);
+void record_deletes(Buffer *out, uint64_t collection, bool is_text,
+                    const RecordDeletes *deletes);
+
+/* What a record says, item by item. */
+typedef struct RecordRows {
+    uint64_t collection;
+    uint64_t partition;
+    int64_t next_auto_id;
+    uint32_t row_count; /* at most BATCH_ROWS */
+    uint32_t field_count;
+    Reader fields;
+} RecordRows;
+
+typedef struct RecordVisitor {
+    void *context;
+    mql_status (*meta)(void *context, Slice changes, Error *err);
+    mql_status (*rows)(void *context, const RecordRows *rows, Error *err);
+    mql_status (*delete_key)(void *context, uint64_t collection,
+                             const Value *key, Error *err);
+} RecordVisitor;
+
+/* Functions of the visitor may be NULL: not interested. */
+mql_status record_visit(Slice payload, const RecordVisitor *visitor,
+                        Error *err);
+/* The rows as a batch with the fields of `definition`; it points into the record, vectors maybe
+ * unaligned: only for appending. */
+mql_status record_batch(const RecordRows *rows, const Collection *definition,
+                        Arena *arena, Batch *batch, Error *err);
+
+/* ---- the writer ---- */
+
+/* Rows of a segment that the transaction deletes. */
+typedef struct RowSet {
+    uint64_t *bits;
+    uint32_t count;    /* bits set */
+    bool is_persisted; /* in a .del file of this commit */
+} RowSet;
+
+typedef struct StagedPartition {
+    struct StagedPartition *next;
+    uint64_t partition;
+    GrowingSegment *rows;
+    uint32_t superseded;    /* rows that a later row of the transaction replaced */
+    GrowingSegment *target; /* commit: where they go when they go to the log */
+    bool is_logged;
+    RowSource source; /* commit: rows to write; source.rows is malloc'ed */
+} StagedPartition;
+
+/* A changed entry of a sealed segment of the base. */
+typedef struct EntryChange {
+    struct EntryChange *next;
+    SealedSegment *segment;
+    SegmentEntry entry;
+} EntryChange;
+
+typedef struct CollectionChange {
+    struct CollectionChange *next;
+    uint64_t id;
+    CollectionEntry *base;  /* NULL: made by this transaction */
+    Collection *definition; /* owned; NULL: the base's */
+    CollectionState *state; /* owned */
+    bool is_new_definition; /* for readers too: prepared statements look again */
+    bool is_dropped;
+    bool is_truncated;
+    bool wants_seal;    /* asked for */
+    bool wants_indexes; /* files of indexes that segments of the base lack are built */
+    bool is_sealing;    /* commit: nothing stays growing */
+    int64_t next_auto_id;
+    RowSet *deleted; /* one for each segment of the base, or NULL */
+    uint64_t deleted_count;
+    StagedPartition *staged;
+    SealedSegment **sealed; /* new ones; owned references */
+    uint32_t sealed_count;
+    uint32_t sealed_capacity;
+    EntryChange *entries;
+    GrowingSegment **grown; /* commit: new growing segments; owned references */
+    uint32_t grown_count;
+    CollectionEntry *entry; /* commit: the new one, NULL: the base's stays */
+    bool is_logging;        /* commit: rows or deletes of it are in the log */
+} CollectionChange;
+
+typedef struct DatabaseChange {
+    struct DatabaseChange *next;
+    uint64_t id;
+    DatabaseEntry *entry; /* NULL: dropped */
+} DatabaseChange;
+
+struct Transaction {
+    Store *store;
+    const Version *base;
+    uint64_t sequence; /* of the commit to come */
+    bool is_failed;
+    CollectionChange *collections;
+    DatabaseChange *databases;
+    FileName *written;  /* remove unless it commits */
+    FileName *obsolete; /* remove when it has committed */
+    Watch watch;
+    uint64_t staged_bytes;
+    uint64_t inserted;
+    uint64_t deleted;
+    Arena batch_arena; /* reset for each batch */
+};
+
+/* transaction.c */
+/* The collection's change, made when there is none. */
+mql_status transaction_change(Transaction *transaction, uint64_t id,
+                              CollectionChange **change, Error *err);
+/* The definition as this transaction leaves it. */
+const Collection *change_definition(const CollectionChange *change);
+/* A definition that may be changed. */
+mql_status change_own_definition(CollectionChange *change, Error *err);
+/* Whether a segment of the base is still there for the transaction. */
+bool change_keeps(const CollectionChange *change, const Segment *segment);
+mql_status change_delete(Transaction *transaction, CollectionChange *change,
+                         uint32_t segment, uint32_t row, Error *err);
+bool change_is_deleted(const CollectionChange *change, uint32_t segment,
+                       uint32_t row);
+void staged_free(StagedPartition *staged);
+/* Free the list, after removing the files if asked to; failures are only logged. */
+void file_names_free(const Store *store, FileName *list, bool is_removing);
+/* Takes the path; out of memory (also a NULL path) is an error. */
+mql_status file_name_add(FileName **list, char *path, Error *err);
+
+/* commit_files.c */
+/* Write staged rows as a sealed segment and forget them here. */
+mql_status change_spill(Transaction *transaction, CollectionChange *change,
+                        StagedPartition *staged, Error *err);
+/* Rows of a growing segment that are live and not in `deleted` (may be NULL). */
+mql_status live_rows(const GrowingSegment *segment, const uint64_t *deleted,
+                     RowSource *source, Error *err);
+/* Everything that goes to files before the commit. */
+mql_status commit_files(Transaction *transaction, Error *err);
+/* commit_prepare.c: memory that readers will see. */
+mql_status commit_prepare(Transaction *transaction, VersionHolder **holder,
+                          Error *err);
+/* Undo what preparing did to segments that readers have. */
+void commit_unprepare(Transaction *transaction);
+/* commit_record.c */
+mql_status commit_record(Transaction *transaction, const Version *version,
+                         Buffer *payload, MetaChanges *changes, uint64_t *trim,
+                         Error *err);
+/* commit_apply.c */
+/* What cannot fail, after the log has it. */
+void commit_apply(Transaction *transaction, VersionHolder *holder);
+
+/* ---- recovery (recovery.c) ---- */
+
+/* Catalogue and log to the first Version; removes leftover files. */
+mql_status store_recover(Store *store, Error *err);
+
+#endif
