@@ -2,10 +2,10 @@
 /*
  * test_parse.c - texts to trees.
  *
- * tests/unit/parse.golden has statements (lines that begin with "> ") and their trees as
- * EXPLAIN (TREE) prints them; MQL_ACCEPT=1 writes it anew, and the difference is what
- * there is to review. Precedence and both spellings are tables here, shown with all
- * parentheses.
+ * tests/unit/parse.golden has statements (lines that begin with "> ") and their
+ * trees as EXPLAIN (TREE) prints them; MQL_ACCEPT=1 writes it anew, and the
+ * difference is what there is to review. Precedence and both spellings are
+ * tables here, shown with all parentheses.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -331,8 +331,8 @@ test_spellings(void **state)
         for (int side = 0; side < 2; side++) {
             const Node *root;
             const char *sql = pairs[i][side];
-            mql_status status = sql_parse_expression(&arena, sql, strlen(sql),
-                                                     &root, &err);
+            mql_status status =
+                sql_parse_expression(&arena, sql, strlen(sql), &root, &err);
             assert_string_equal(err.text, "");
             assert_int_equal(status, MQL_OK);
             node_print(&trees[side], root);
@@ -484,8 +484,7 @@ test_names(void **state)
         Error err = ERROR_INIT;
         Statement statement;
         arena_init(&arena, 0);
-        mql_status status =
-            sql_parse(&arena, sql, 4 + size, &statement, &err);
+        mql_status status = sql_parse(&arena, sql, 4 + size, &statement, &err);
         assert_int_equal(status, size <= 255 ? MQL_OK : MQL_INVALID);
         assert_string_equal(err.sqlstate, size <= 255 ? "" : "42622");
         assert_int_equal(err.position, size <= 255 ? -1 : 4);
@@ -570,7 +569,8 @@ test_statement_size(void **state)
     expect_size("select -- ;", 0);
 }
 
-/* The statement's end is known for a failed one too, and a script goes on there. */
+/* The statement's end is known for a failed one too, and a script goes on
+ * there. */
 static void
 test_script(void **state)
 {
@@ -583,8 +583,8 @@ test_script(void **state)
         Error err = ERROR_INIT;
         Statement statement;
         arena_init(&arena, 0);
-        assert_int_equal(
-            sql_parse(&arena, sql, strlen(sql), &statement, &err), statuses[i]);
+        assert_int_equal(sql_parse(&arena, sql, strlen(sql), &statement, &err),
+                         statuses[i]);
         assert_int_equal(statement.size, sizes[i]);
         sql += statement.size;
         arena_free(&arena);
@@ -611,14 +611,15 @@ test_keywords_as_names(void **state)
 {
     (void)state;
     static const char *const reserved[] = {
-        "AND",    "AS",   "BETWEEN", "CASE",  "CAST",   "DISTINCT", "ELSE",
-        "EXCEPT", "EXISTS", "FALSE", "FOR",   "FROM",   "HAVING",   "ILIKE",
-        "IN",     "INTERSECT", "IS", "LIKE",  "NOT",    "NULL",     "ON",
-        "OR",     "SELECT", "THEN",  "TRUE",  "UNION",  "WHEN",     "WHERE",
-        "WITH",
+        "AND",    "AS",     "BETWEEN", "CASE",      "CAST",   "DISTINCT",
+        "ELSE",   "EXCEPT", "EXISTS",  "FALSE",     "FOR",    "FROM",
+        "HAVING", "ILIKE",  "IN",      "INTERSECT", "IS",     "LIKE",
+        "NOT",    "NULL",   "ON",      "OR",        "SELECT", "THEN",
+        "TRUE",   "UNION",  "WHEN",    "WHERE",     "WITH",
     };
     static const char *const uses[] = {
-        "select a.%s, %s + 1 as %s from c where %s = 1 and %s[1] > 2 order by %s",
+        "select a.%s, %s + 1 as %s from c where %s = 1 and %s[1] > 2 order by "
+        "%s",
         "search c on %s for $1 where %s > 1 returning %s",
         "create collection c (a int64, %s varchar(10) not null, z int8)",
         "insert into c (a, %s) values (1, 2)",

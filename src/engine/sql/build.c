@@ -33,7 +33,7 @@ Node *
 build_dotted(Parse *parse, Node *name, Token member)
 {
     Slice tail = literal_name(parse, member);
-    if (name == NULL || parse->err->status != MQL_OK)
+    if (has_failed(parse))
         return NULL;
     size_t size = name->text.size + 1 + tail.size;
     if (size > NAME_SIZE_MOST) {
@@ -43,7 +43,7 @@ build_dotted(Parse *parse, Node *name, Token member)
         return NULL;
     }
     Slice text = literal_copy(parse, NULL, size);
-    if (parse->err->status != MQL_OK)
+    if (has_failed(parse))
         return NULL;
     char *out = (char *)text.data;
     memcpy(out, name->text.data, name->text.size);
@@ -57,7 +57,7 @@ static Slice
 upper_case(Parse *parse, Token token)
 {
     Slice text = literal_copy(parse, token.text, token.size);
-    if (parse->err->status != MQL_OK)
+    if (has_failed(parse))
         return text;
     char *out = (char *)text.data;
     for (size_t i = 0; i < text.size; i++) {
@@ -203,7 +203,9 @@ build_in_parentheses(Node *expression)
 Node *
 build_logic(Parse *parse, NodeKind kind, Token at, Node *left, Node *right)
 {
-    if (left != NULL && left->kind == kind && !is_in_parentheses(left))
+    if (has_failed(parse))
+        return NULL;
+    if (left->kind == kind && !is_in_parentheses(left))
         return node_add(parse, left, right);
     return node_pair(parse, kind, at, left, right);
 }
@@ -265,10 +267,11 @@ compare_text(Token at)
 Node *
 build_compare(Parse *parse, Token at, Node *left, Node *right)
 {
+    if (has_failed(parse))
+        return NULL;
     const char *text = compare_text(at);
-    if (left != NULL && left->kind == NODE_COMPARE &&
-        !is_in_parentheses(left) && is_order(left->text) &&
-        is_order(slice_of(text))) {
+    if (left->kind == NODE_COMPARE && !is_in_parentheses(left) &&
+        is_order(left->text) && is_order(slice_of(text))) {
         const char *chain = chain_text(left->text, slice_of(text));
         if (chain != NULL) {
             left->kind = NODE_CHAIN;
@@ -292,7 +295,7 @@ build_sign(Parse *parse, Token at, Node *operand)
 {
     static const char *const signs[] = {"-", "+", "~"};
     bool is_minus = at.text[0] == '-';
-    if (operand == NULL)
+    if (has_failed(parse))
         return NULL;
 
     bool is_plain = is_minus && !is_in_parentheses(operand);
@@ -329,7 +332,7 @@ as_base(Node *base)
 Node *
 build_member(Parse *parse, Node *base, Token member)
 {
-    if (base == NULL)
+    if (has_failed(parse))
         return NULL;
     Node *node = node_named(parse, NODE_DOT, member, member);
     if (node != NULL)
@@ -340,7 +343,7 @@ build_member(Parse *parse, Node *base, Token member)
 Node *
 build_subscript(Parse *parse, Token at, Node *base, Node *index)
 {
-    if (base == NULL || index == NULL)
+    if (has_failed(parse))
         return NULL;
     if (index->kind == NODE_DOUBLE_QUOTED)
         index->kind = NODE_STRING;
@@ -366,7 +369,10 @@ only_element(Parse *parse, Token vector)
 Node *
 build_subscript_vector(Parse *parse, Node *base, Token vector)
 {
-    return build_subscript(parse, vector, base, only_element(parse, vector));
+    if (has_failed(parse))
+        return NULL;
+    Node *index = only_element(parse, vector);
+    return build_subscript(parse, vector, base, index);
 }
 
 /* Functions whose arguments may be named with `=`, as Milvus writes them. */
@@ -401,6 +407,8 @@ name_argument(Node *argument)
 Node *
 build_call(Parse *parse, Token name, Node *arguments)
 {
+    if (has_failed(parse))
+        return NULL;
     Node *call = node_named(parse, NODE_CALL, name, name);
     if (call == NULL || arguments == NULL)
         return call;
@@ -447,7 +455,7 @@ build_type(Parse *parse, Token first, Token second)
 
     Slice word = upper_case(parse, second);
     Slice text = literal_copy(parse, NULL, type->text.size + 1 + word.size);
-    if (parse->err->status != MQL_OK)
+    if (has_failed(parse))
         return NULL;
     char *out = (char *)text.data;
     memcpy(out, type->text.data, type->text.size);
@@ -466,7 +474,7 @@ build_type_argument(Parse *parse, Node *type, Token integer)
 Node *
 build_array_type(Parse *parse, Token at, Node *element, Token capacity)
 {
-    if (element == NULL)
+    if (has_failed(parse))
         return NULL;
     Node *type = node_word(parse, NODE_TYPE_NAME, at, "ARRAY");
     type = node_add(parse, type, element);
@@ -484,6 +492,8 @@ build_array_type(Parse *parse, Token at, Node *element, Token capacity)
 Node *
 build_typed_literal(Parse *parse, Token type, Token string)
 {
+    if (has_failed(parse))
+        return NULL;
     Node *name = build_type(parse, type, (Token){NULL, 0});
     if (name == NULL)
         return NULL;

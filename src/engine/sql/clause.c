@@ -56,6 +56,8 @@ duplicate_clause(Parse *parse, const Node *clause)
 static Node *
 merge_options(Parse *parse, Node *options, Node *more)
 {
+    if (has_failed(parse))
+        return NULL;
     if (options->integer & more->integer) {
         duplicate_clause(parse, more);
         return NULL;
@@ -73,6 +75,8 @@ merge_options(Parse *parse, Node *options, Node *more)
 Node *
 build_clause(Parse *parse, Node *carrier, Node *clause)
 {
+    if (has_failed(parse))
+        return NULL;
     if (clause == NULL)
         return carrier;
     if (carrier == NULL)
@@ -102,7 +106,7 @@ build_option_source(Node *options, int64_t source)
 Node *
 build_option(Parse *parse, Node *options, Node *option)
 {
-    if (option == NULL)
+    if (has_failed(parse))
         return NULL;
     if (options == NULL)
         return node_with(parse, NODE_OPTIONS, NOWHERE, option);
@@ -126,7 +130,9 @@ build_option(Parse *parse, Node *options, Node *option)
 Node *
 build_insert(Parse *parse, Node *insert, Node *query)
 {
-    if (query == NULL || query->kind != NODE_VALUES)
+    if (has_failed(parse))
+        return NULL;
+    if (query->kind != NODE_VALUES)
         return node_add(parse, insert, query);
     Node *rows = query->first;
     if (rows->next != NULL) {
@@ -144,7 +150,7 @@ build_keys(Parse *parse, Node *create, Token name, Node *keys)
     if (name.text != NULL)
         create = node_add(parse, create,
                           node_named(parse, NODE_INDEX_NAME, name, name));
-    if (create == NULL || keys == NULL)
+    if (has_failed(parse))
         return NULL;
     if (keys->count > 1) {
         error_at(parse->err, ERR_FEATURE_NOT_SUPPORTED,
@@ -160,7 +166,7 @@ build_keys(Parse *parse, Node *create, Token name, Node *keys)
 Node *
 build_star_item(Parse *parse, Token at, Node *qualifier)
 {
-    if (qualifier == NULL)
+    if (has_failed(parse))
         return NULL;
     if (qualifier->kind != NODE_NAME && qualifier->kind != NODE_DOUBLE_QUOTED) {
         parse_syntax_error(parse, at);
@@ -174,6 +180,8 @@ build_star_item(Parse *parse, Token at, Node *qualifier)
 Node *
 build_query_statement(Parse *parse, Token at, Node *relation, Node *clauses)
 {
+    if (has_failed(parse))
+        return NULL;
     Node *from = node_with(parse, NODE_FROM, NOWHERE, relation);
     Node *select = node_new(parse, NODE_SELECT, at);
     Node *rest = node_new(parse, NODE_LIST, NOWHERE);
@@ -264,7 +272,7 @@ error_at_name(Parse *parse, const Node *name)
 Node *
 build_show(Parse *parse, Token at, Node *words, Node *name)
 {
-    if (words == NULL || words->first == NULL)
+    if (has_failed(parse))
         return NULL;
     const ShowForm *form = find_form(words);
     if (form == NULL && name == NULL && words->count == 1) /* SHOW setting */
@@ -291,7 +299,7 @@ build_unbuilt(Parse *parse, Token first, Token last)
         return node;
     const char *end = last.text + last.size;
     Slice text = literal_copy(parse, NULL, (size_t)(end - first.text));
-    if (parse->err->status != MQL_OK)
+    if (has_failed(parse))
         return NULL;
 
     char *out = (char *)text.data;

@@ -139,13 +139,16 @@ static Slice
 decode_quoted(Parse *parse, Token token, size_t prefix, bool escapes)
 {
     char quote = token.text[prefix];
-    Slice text = literal_copy(parse, NULL, token.size);
-    if (parse->err->status != MQL_OK)
+    const char *body = token.text + prefix + 1;
+    size_t size = token.size - prefix - 2;
+    if (!escapes && memchr(body, quote, size) == NULL)
+        return literal_copy(parse, body, size);
+    Slice text = literal_copy(parse, NULL, size);
+    if (has_failed(parse))
         return text;
 
     char *start = (char *)text.data;
-    Decode decode = {parse, token.text + prefix + 1,
-                     token.text + token.size - 1, start, prefix > 0};
+    Decode decode = {parse, body, body + size, start, prefix > 0};
     bool has_escapes = false;
     while (decode.p < decode.end) {
         char c = *decode.p++;
@@ -218,7 +221,7 @@ literal_name(Parse *parse, Token token)
                  "identifier \"%.*s...\" is too long: %zu bytes, %u at most",
                  shown_size(token) - is_quoted, token.text + is_quoted,
                  name.size, NAME_SIZE_MOST);
-    else if (name.size == 0 && parse->err->status == MQL_OK)
+    else if (name.size == 0 && !has_failed(parse))
         error_at(parse->err, ERR_SYNTAX_ERROR, parse_position(parse, token),
                  "zero-length delimited identifier at or near \"%.*s\"",
                  (int)token.size, token.text);
@@ -235,7 +238,7 @@ literal_bytes(Parse *parse, Token token)
         return NULL;
     size_t digits = token.size - 3; /* X'' */
     node->text = literal_copy(parse, NULL, digits / 2);
-    if (parse->err->status != MQL_OK)
+    if (has_failed(parse))
         return NULL;
 
     char *out = (char *)node->text.data;
@@ -403,16 +406,21 @@ literal_sparse(Parse *parse, Token token)
     return node;
 }
 
+static bool
+ends_element(char c)
+{
+    return c == ',' || c == ']' || c == ' ' || (c >= '\t' && c <= '\r');
+}
+
 /* The next number of `[1, -2.5]`, its sign included; false behind the last. */
 static bool
 next_element(const char **p, const char *end, Token *element)
 {
     const char *start = *p;
-    while (start < end && !is_word_byte(*start) &&
-           strchr("+-.", *start) == NULL)
+    while (start < end && (*start == '[' || ends_element(*start)))
         start++;
     const char *stop = start;
-    while (stop < end && strchr(", \t\r\n\f\v]", *stop) == NULL)
+    while (stop < end && !ends_element(*stop))
         stop++;
     *element = (Token){start, (uint32_t)(stop - start)};
     *p = stop;
@@ -522,6 +530,17 @@ node_vector_to_list(Arena *arena, const Node *vector, const Node **list,
     return *list == NULL ? err->status : MQL_OK;
 }
 
+static bool
+read_float(Token element, float *value)
+{
+    char plain[NUMBER_SIZE_MOST + 3];
+    const char *end = element.text + element.size;
+    if (number_read_float(element.text, end, value) == end)
+        return true;
+    return plain_number(element, plain, &end) &&
+           number_read_float(plain, end, value) == end;
+}
+
 /* False when an element is no float, though it may be a double. */
 static bool
 read_floats(Slice text, float *floats)
@@ -530,10 +549,7 @@ read_floats(Slice text, float *floats)
     const char *end = text.data + text.size;
     Token element;
     for (uint32_t i = 0; next_element(&p, end, &element); i++) {
-        char plain[NUMBER_SIZE_MOST + 3];
-        const char *plain_end;
-        if (!plain_number(element, plain, &plain_end) ||
-            number_read_float(plain, plain_end, floats + i) != plain_end)
+        if (!read_float(element, floats + i))
             return false;
     }
     return true;

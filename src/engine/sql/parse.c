@@ -22,10 +22,11 @@
 #include "engine/value/type.h"
 #include "milvusql.h"
 
-#define NEAR_SIZE_MOST 60u    /* bytes of a token in a message         */
-#define HINT_SIZE_MOST 65536u /* texts up to this are parsed again for a hint  \
-                               */
-#define HINT_WORD_LEAST 3u    /* letters of a word that may be a misspelt one */
+#define NEAR_SIZE_MOST 60u /* bytes of a token in a message         */
+#define HINT_SIZE_MOST                                                         \
+    65536u                 /* texts up to this are parsed again for a hint     \
+                            */
+#define HINT_WORD_LEAST 3u /* letters of a word that may be a misspelt one */
 
 /* ---- failures ---- */
 

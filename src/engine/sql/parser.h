@@ -63,6 +63,14 @@ typedef struct Parse {
     Map parameter_names;       /* name -> ordinal                           */
 } Parse;
 
+/* A failure is recorded. Lemon may reduce a few more rules after it before it
+ * comes back, with children missing: what looks at children asks this first. */
+static inline bool
+has_failed(const Parse *parse)
+{
+    return parse->err->status != MQL_OK;
+}
+
 /* ---- made by lemon and re2c ---- */
 void *sql_parserAlloc(void *(*allocate)(size_t), Parse *parse);
 void sql_parserFree(void *parser, void (*release)(void *));

@@ -32,12 +32,12 @@ is_blank(char c)
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-const char *
-scan_quoted(const char *p, const char *end, char quote, bool escapes)
+static const char *
+scan_escaped(const char *p, const char *end, char quote)
 {
     while (p < end) {
         char c = *p++;
-        if (c == '\\' && escapes) {
+        if (c == '\\') {
             if (p == end)
                 return NULL;
             p++;
@@ -48,6 +48,19 @@ scan_quoted(const char *p, const char *end, char quote, bool escapes)
         }
     }
     return NULL;
+}
+
+const char *
+scan_quoted(const char *p, const char *end, char quote, bool escapes)
+{
+    if (escapes)
+        return scan_escaped(p, end, quote);
+    for (;;) {
+        p = memchr(p, quote, (size_t)(end - p));
+        if (p == NULL || ++p == end || *p != quote)
+            return p;
+        p++; /* doubled: one quote inside */
+    }
 }
 
 const char *
