@@ -25,7 +25,7 @@ typedef struct Wal Wal;
 typedef struct WalRecord {
     uint64_t sequence; /* of the commit, from 1                     */
     int64_t time;      /* microseconds since 1970, when it was made */
-    Slice payload;     /* valid during the call                     */
+    Slice payload;     /* at most 1 GiB; valid during the call      */
 } WalRecord;
 
 /*
@@ -41,8 +41,9 @@ void wal_close(Wal *wal);
 
 /*
  * Append one commit and make it durable. MQL_OK means it survives power loss. After a
- * failure the record is not in the log and, when the sync itself failed, the log is
- * dead: every later append fails too until the database is opened again.
+ * failed write the record is not in the log and the log goes on. After a failed sync
+ * nobody knows: the log is dead, every later append fails too, and the next opening
+ * finds the record whole or not at all.
  */
 mql_status wal_commit(Wal *wal, const WalRecord *record, Error *err);
 

@@ -1,0 +1,648 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * meta.c - the catalogue's values in LMDB, with checksums around them.
+ *
+ * One process has the database (storage/lock.h) and `mutex` lets one thread at
+ * a time into LMDB, so that MDB_NOLOCK is enough: no lock file that could be
+ * damaged, no reader slots that a killed process could leave behind.
+ *
+ * meta.mdb is made as meta.new and renamed when its root is in it, so that a
+ * file with that name is always a whole store. On opening, the pages are walked
+ * (meta_check.c), then every value is read once and compared with the sum in
+ * the root. All of it is small: a few values for each collection, field and
+ * segment.
+ */
+#include "storage/meta.h"
+
+#include <errno.h>
+#include <lmdb.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checksum.h"
+#include "storage/meta_format.h"
+
+#define MAP_SIZE_FIRST ((size_t)256 * 1024 * 1024)
+#define MAP_SIZE_MOST ((size_t)64 * 1024 * 1024 * 1024)
+#define ENVIRONMENT_FLAGS (MDB_NOSUBDIR | MDB_NOLOCK)
+
+enum { CHANGE_PUT = 1, CHANGE_DELETE = 2 };
+
+typedef struct Root {
+    uint64_t database;
+    uint64_t applied;
+    uint64_t count; /* keys besides the root   */
+    uint64_t sum;   /* of their checksums      */
+} Root;
+
+struct Meta {
+    char *path;
+    MDB_env *environment;
+    MDB_dbi tree;
+    pthread_mutex_t mutex; /* over all of LMDB and what follows */
+    Root root;             /* as committed                      */
+    bool is_dead;          /* a commit failed                   */
+};
+
+/* A write transaction and the root as it will be. */
+typedef struct Change {
+    Meta *meta;
+    MDB_txn *transaction;
+    Root root;
+    uint64_t sequence;
+    int failure; /* LMDB's code of the first failed call, for MDB_MAP_FULL */
+} Change;
+
+/* LMDB's failures in our words. */
+static mql_status
+lmdb_error(Error *err, const char *path, int code, const char *doing)
+{
+    if (code > 0)
+        return file_error(err, code, doing, path);
+    if (code == MDB_MAP_FULL)
+        return error_set(err, ERR_LIMIT_EXCEEDED, "the catalogue is full");
+    if (code == MDB_BAD_VALSIZE)
+        return error_set(err, ERR_LIMIT_EXCEEDED,
+                         "a key of the catalogue has at most 511 bytes");
+    return error_corrupt(err, path, -1, "could not %s: %s", doing,
+                         mdb_strerror(code));
+}
+
+static MDB_val
+root_key(void)
+{
+    return (MDB_val){META_ROOT_KEY_SIZE, (void *)(uintptr_t)META_ROOT_KEY};
+}
+
+static bool
+is_root_key(Slice key)
+{
+    return slice_equal(key, (Slice){META_ROOT_KEY, META_ROOT_KEY_SIZE});
+}
+
+static Slice
+slice_of_val(const MDB_val *value)
+{
+    return (Slice){value->mv_data, value->mv_size};
+}
+
+static MDB_val
+val_of_slice(Slice slice)
+{
+    return (MDB_val){slice.size, (void *)(uintptr_t)slice.data};
+}
+
+/* ---- frames ----------------------------------------------------------------
+ */
+
+/* Checksum of key and value together; `scratch` is overwritten. */
+static uint64_t
+frame_checksum(uint64_t database, uint64_t sequence, Slice key, Slice value,
+               Buffer *scratch)
+{
+    buffer_clear(scratch);
+    buffer_append_sized(scratch, key);
+    buffer_append_slice(scratch, value);
+    ChecksumKey place = {database, META_FILE, sequence};
+    return checksum_keyed(place, scratch->data, scratch->size);
+}
+
+/* The value inside a frame, verified. */
+static mql_status
+open_frame(const Meta *meta, Slice key, Slice frame, Slice *value,
+           uint64_t *checksum, Error *err)
+{
+    Buffer scratch = BUFFER_INIT;
+    Reader reader = reader_of(frame);
+    *checksum = read_u64(&reader);
+    uint64_t sequence = read_u64(&reader);
+    *value = read_bytes(&reader, reader_left(&reader));
+    uint64_t expected =
+        frame_checksum(meta->root.database, sequence, key, *value, &scratch);
+    bool has_failed = buffer_failed(&scratch);
+    buffer_free(&scratch);
+    if (has_failed)
+        return error_no_memory(err);
+    if (reader.failed || *checksum != expected)
+        return error_corrupt(err, meta->path, -1,
+                             "damaged value of key \"%.*s\" in the catalogue",
+                             key.size < 100 ? (int)key.size : 100, key.data);
+    return MQL_OK;
+}
+
+static void
+encode_root(const Root *root, Buffer *to)
+{
+    Buffer body = BUFFER_INIT;
+    buffer_append_u32(&body, META_VERSION);
+    buffer_append_u32(&body, 0);
+    buffer_append_u64(&body, root->database);
+    buffer_append_u64(&body, root->applied);
+    buffer_append_u64(&body, root->count);
+    buffer_append_u64(&body, root->sum);
+    buffer_append_u64(to, checksum_keyed((ChecksumKey){0, META_FILE, 0},
+                                         body.data, body.size));
+    buffer_append_slice(to, buffer_slice(&body));
+    to->failed = to->failed || buffer_failed(&body);
+    buffer_free(&body);
+}
+
+static mql_status
+decode_root(const Meta *meta, Slice bytes, Root *root, Error *err)
+{
+    Reader reader = reader_of(bytes);
+    uint64_t checksum = read_u64(&reader);
+    uint32_t version = read_u32(&reader);
+    read_u32(&reader);
+    root->database = read_u64(&reader);
+    root->applied = read_u64(&reader);
+    root->count = read_u64(&reader);
+    root->sum = read_u64(&reader);
+    if (bytes.size != META_ROOT_SIZE ||
+        checksum != checksum_keyed((ChecksumKey){0, META_FILE, 0},
+                                   bytes.data + 8, META_ROOT_SIZE - 8))
+        return error_corrupt(err, meta->path, -1,
+                             "damaged root of the catalogue");
+    if (version != META_VERSION)
+        return error_set(err, ERR_FEATURE_NOT_SUPPORTED,
+                         "catalogue \"%s\" has format version %u, this "
+                         "program reads version %u",
+                         meta->path, version, META_VERSION);
+    return MQL_OK;
+}
+
+/* ---- changing --------------------------------------------------------------
+ */
+
+static mql_status
+change_error(Change *change, int code, Error *err)
+{
+    change->failure = code;
+    return lmdb_error(err, change->meta->path, code, "change the catalogue");
+}
+
+/* Take what the key has now out of count and sum. */
+static mql_status
+forget_old(Change *change, Slice key, bool *is_known, Error *err)
+{
+    MDB_val lmdb_key = val_of_slice(key);
+    MDB_val old;
+    *is_known = false;
+    int code =
+        mdb_get(change->transaction, change->meta->tree, &lmdb_key, &old);
+    if (code == MDB_NOTFOUND)
+        return MQL_OK;
+    if (code != 0)
+        return change_error(change, code, err);
+    Slice value;
+    uint64_t checksum;
+    TRY(open_frame(change->meta, key, slice_of_val(&old), &value, &checksum,
+                   err));
+    change->root.count--;
+    change->root.sum -= checksum;
+    *is_known = true;
+    return MQL_OK;
+}
+
+static mql_status
+put_value(Change *change, Slice key, Slice value, Error *err)
+{
+    bool is_known;
+    TRY(forget_old(change, key, &is_known, err));
+    Buffer frame = BUFFER_INIT;
+    uint64_t checksum = frame_checksum(change->root.database, change->sequence,
+                                       key, value, &frame);
+    mql_status status = MQL_OK;
+    if (buffer_failed(&frame))
+        status = error_no_memory(err);
+    buffer_clear(&frame);
+    buffer_append_u64(&frame, checksum);
+    buffer_append_u64(&frame, change->sequence);
+    buffer_append_slice(&frame, value);
+    if (status == MQL_OK && buffer_failed(&frame))
+        status = error_no_memory(err);
+    MDB_val lmdb_key = val_of_slice(key);
+    MDB_val lmdb_value = val_of_slice(buffer_slice(&frame));
+    int code = 0;
+    if (status == MQL_OK)
+        code = mdb_put(change->transaction, change->meta->tree, &lmdb_key,
+                       &lmdb_value, 0);
+    if (code != 0)
+        status = change_error(change, code, err);
+    change->root.count++;
+    change->root.sum += checksum;
+    buffer_free(&frame);
+    return status;
+}
+
+static mql_status
+delete_value(Change *change, Slice key, Error *err)
+{
+    bool is_known;
+    TRY(forget_old(change, key, &is_known, err));
+    if (!is_known)
+        return MQL_OK;
+    MDB_val lmdb_key = val_of_slice(key);
+    int code =
+        mdb_del(change->transaction, change->meta->tree, &lmdb_key, NULL);
+    return code == 0 ? MQL_OK : change_error(change, code, err);
+}
+
+static mql_status
+put_root(Change *change, Error *err)
+{
+    Buffer bytes = BUFFER_INIT;
+    encode_root(&change->root, &bytes);
+    if (buffer_failed(&bytes)) {
+        buffer_free(&bytes);
+        return error_no_memory(err);
+    }
+    MDB_val key = root_key();
+    MDB_val value = val_of_slice(buffer_slice(&bytes));
+    int code =
+        mdb_put(change->transaction, change->meta->tree, &key, &value, 0);
+    buffer_free(&bytes);
+    return code == 0 ? MQL_OK : change_error(change, code, err);
+}
+
+static mql_status
+apply_list(Change *change, Slice changes, Error *err)
+{
+    Reader reader = reader_of(changes);
+    while (reader_left(&reader) > 0) {
+        uint8_t what = read_u8(&reader);
+        Slice key = read_sized(&reader);
+        Slice value = {NULL, 0};
+        if (what == CHANGE_PUT)
+            value = read_sized(&reader);
+        if (reader.failed || key.size == 0 || is_root_key(key) ||
+            (what != CHANGE_PUT && what != CHANGE_DELETE))
+            return error_corrupt(err, change->meta->path, -1,
+                                 "damaged list of catalogue changes");
+        TRY(what == CHANGE_PUT ? put_value(change, key, value, err)
+                               : delete_value(change, key, err));
+    }
+    return put_root(change, err);
+}
+
+/* A full disk leaves LMDB as it was. Any other failed commit leaves it unknown
+ * what the disk has. */
+static mql_status
+commit(Change *change, Error *err)
+{
+    int code = mdb_txn_commit(change->transaction);
+    if (code == 0)
+        return MQL_OK;
+    change->failure = code;
+    if (code != MDB_MAP_FULL && code != ENOSPC && code != EDQUOT)
+        change->meta->is_dead = true;
+    return lmdb_error(err, change->meta->path, code, "write the catalogue to");
+}
+
+/* One attempt; `failure` OUT: LMDB's code, for the caller to try again. */
+static mql_status
+apply_once(Meta *meta, Slice changes, uint64_t sequence, int *failure,
+           Error *err)
+{
+    Change change = {.meta = meta, .root = meta->root, .sequence = sequence};
+    if (change.root.applied < sequence)
+        change.root.applied = sequence;
+    int code = mdb_txn_begin(meta->environment, NULL, 0, &change.transaction);
+    if (code != 0) {
+        *failure = code;
+        return lmdb_error(err, meta->path, code, "write the catalogue to");
+    }
+    mql_status status = apply_list(&change, changes, err);
+    if (status == MQL_OK)
+        status = commit(&change, err);
+    else
+        mdb_txn_abort(change.transaction);
+    if (status == MQL_OK)
+        meta->root = change.root;
+    *failure = change.failure;
+    return status;
+}
+
+/* Twice the room, with no transaction open; false: there is no more. */
+static bool
+grow_map(Meta *meta)
+{
+    MDB_envinfo info;
+    if (mdb_env_info(meta->environment, &info) != 0 ||
+        info.me_mapsize > MAP_SIZE_MOST / 2)
+        return false;
+    return mdb_env_set_mapsize(meta->environment, info.me_mapsize * 2) == 0;
+}
+
+static mql_status
+apply_locked(Meta *meta, Slice changes, uint64_t sequence, Error *err)
+{
+    if (meta->is_dead)
+        return error_set(err, ERR_IO_ERROR,
+                         "the catalogue \"%s\" takes no more changes after an "
+                         "input/output error; open the database again",
+                         meta->path);
+    for (;;) {
+        int failure = 0;
+        Error attempt = ERROR_INIT;
+        mql_status status =
+            apply_once(meta, changes, sequence, &failure, &attempt);
+        if (status == MQL_OK)
+            return MQL_OK;
+        if (failure != MDB_MAP_FULL || !grow_map(meta)) {
+            if (err != NULL && err->status == MQL_OK)
+                *err = attempt;
+            return status;
+        }
+    }
+}
+
+mql_status
+meta_apply(Meta *meta, Slice changes, uint64_t sequence, Error *err)
+{
+    pthread_mutex_lock(&meta->mutex);
+    mql_status status = apply_locked(meta, changes, sequence, err);
+    pthread_mutex_unlock(&meta->mutex);
+    return status;
+}
+
+void
+meta_changes_free(MetaChanges *changes)
+{
+    buffer_free(&changes->bytes);
+    changes->count = 0;
+}
+
+void
+meta_change_put(MetaChanges *changes, const char *key, Slice value)
+{
+    buffer_append_u8(&changes->bytes, CHANGE_PUT);
+    buffer_append_sized(&changes->bytes, slice_of(key));
+    buffer_append_sized(&changes->bytes, value);
+    changes->count++;
+}
+
+void
+meta_change_delete(MetaChanges *changes, const char *key)
+{
+    buffer_append_u8(&changes->bytes, CHANGE_DELETE);
+    buffer_append_sized(&changes->bytes, slice_of(key));
+    changes->count++;
+}
+
+/* ---- reading ---------------------------------------------------------------
+ */
+
+typedef mql_status (*Visit)(void *context, Slice key, Slice frame, Error *err);
+
+/* Call `visit` for every key from `prefix` on that starts with it. */
+static mql_status
+visit_cursor(Meta *meta, MDB_cursor *cursor, Slice prefix, Visit visit,
+             void *context, Error *err)
+{
+    MDB_val key = val_of_slice(prefix);
+    MDB_val value;
+    int code = mdb_cursor_get(cursor, &key, &value,
+                              prefix.size == 0 ? MDB_FIRST : MDB_SET_RANGE);
+    while (code == 0) {
+        Slice name = slice_of_val(&key);
+        Slice start = {name.data,
+                       name.size < prefix.size ? name.size : prefix.size};
+        if (!slice_equal(start, prefix))
+            return MQL_OK;
+        if (!is_root_key(name))
+            TRY(visit(context, name, slice_of_val(&value), err));
+        code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+    }
+    if (code == MDB_NOTFOUND)
+        return MQL_OK;
+    return lmdb_error(err, meta->path, code, "read the catalogue");
+}
+
+static mql_status
+visit_prefix(Meta *meta, Slice prefix, Visit visit, void *context, Error *err)
+{
+    MDB_txn *transaction;
+    MDB_cursor *cursor;
+    int code = mdb_txn_begin(meta->environment, NULL, MDB_RDONLY, &transaction);
+    if (code != 0)
+        return lmdb_error(err, meta->path, code, "read the catalogue");
+    code = mdb_cursor_open(transaction, meta->tree, &cursor);
+    mql_status status;
+    if (code == 0) {
+        status = visit_cursor(meta, cursor, prefix, visit, context, err);
+        mdb_cursor_close(cursor);
+    } else {
+        status = lmdb_error(err, meta->path, code, "read the catalogue");
+    }
+    mdb_txn_abort(transaction);
+    return status;
+}
+
+typedef struct Collected {
+    const Meta *meta;
+    Buffer pairs; /* sized key, sized value, and so on */
+} Collected;
+
+static mql_status
+collect(void *context, Slice key, Slice frame, Error *err)
+{
+    Collected *collected = context;
+    Slice value;
+    uint64_t checksum;
+    TRY(open_frame(collected->meta, key, frame, &value, &checksum, err));
+    buffer_append_sized(&collected->pairs, key);
+    buffer_append_sized(&collected->pairs, value);
+    return buffer_failed(&collected->pairs) ? error_no_memory(err) : MQL_OK;
+}
+
+/* The pairs are copied first, so that `each` may come back to this store. */
+mql_status
+meta_each(Meta *meta, const char *prefix,
+          mql_status (*each)(void *context, Slice key, Slice value, Error *err),
+          void *context, Error *err)
+{
+    Collected collected = {meta, BUFFER_INIT};
+    pthread_mutex_lock(&meta->mutex);
+    mql_status status =
+        visit_prefix(meta, slice_of(prefix), collect, &collected, err);
+    pthread_mutex_unlock(&meta->mutex);
+    Reader reader = reader_of(buffer_slice(&collected.pairs));
+    while (status == MQL_OK && reader_left(&reader) > 0) {
+        Slice key = read_sized(&reader);
+        Slice value = read_sized(&reader);
+        status = each(context, key, value, err);
+    }
+    buffer_free(&collected.pairs);
+    return status;
+}
+
+/* ---- opening and closing ---------------------------------------------------
+ */
+
+static mql_status
+open_environment(const char *path, MDB_env **environment, Error *err)
+{
+    int code = mdb_env_create(environment);
+    if (code != 0) {
+        *environment = NULL;
+        return lmdb_error(err, path, code, "open the catalogue");
+    }
+    code = mdb_env_set_mapsize(*environment, MAP_SIZE_FIRST);
+    if (code == 0)
+        code = mdb_env_open(*environment, path, ENVIRONMENT_FLAGS, 0600);
+    if (code == 0)
+        return MQL_OK;
+    mdb_env_close(*environment);
+    *environment = NULL;
+    return lmdb_error(err, path, code, "open the catalogue");
+}
+
+static mql_status
+open_tree(Meta *meta, Error *err)
+{
+    MDB_txn *transaction;
+    int code = mdb_txn_begin(meta->environment, NULL, MDB_RDONLY, &transaction);
+    if (code != 0)
+        return lmdb_error(err, meta->path, code, "read the catalogue");
+    code = mdb_dbi_open(transaction, NULL, 0, &meta->tree);
+    mdb_txn_abort(transaction);
+    if (code != 0)
+        return lmdb_error(err, meta->path, code, "read the catalogue");
+    return MQL_OK;
+}
+
+/* Make an empty store at `path`, durably but for the directory. */
+static mql_status
+create_store(const Vfs *vfs, char *path, Error *err)
+{
+    Meta meta = {.path = path};
+    uint64_t database;
+    int result = vfs->random(vfs->context, &database, sizeof database);
+    if (result < 0)
+        return file_error(err, -result, "read random bytes for", path);
+    TRY(file_remove(vfs, path, err));
+    TRY(open_environment(path, &meta.environment, err));
+    mql_status status = open_tree(&meta, err);
+    if (status == MQL_OK) {
+        int failure;
+        meta.root.database = database == 0 ? 1 : database;
+        status = apply_once(&meta, (Slice){NULL, 0}, 0, &failure, err);
+    }
+    mdb_env_close(meta.environment);
+    return status;
+}
+
+static mql_status
+create_file(const Vfs *vfs, const char *directory, const char *path, Error *err)
+{
+    char *new_path = path_join(directory, "meta.new");
+    if (new_path == NULL)
+        return error_no_memory(err);
+    mql_status status = create_store(vfs, new_path, err);
+    if (status == MQL_OK)
+        status = file_rename(vfs, new_path, path, err);
+    if (status == MQL_OK)
+        status = directory_sync(vfs, directory, err);
+    free(new_path);
+    return status;
+}
+
+static mql_status
+read_root(Meta *meta, Error *err)
+{
+    MDB_txn *transaction;
+    int code = mdb_txn_begin(meta->environment, NULL, MDB_RDONLY, &transaction);
+    if (code != 0)
+        return lmdb_error(err, meta->path, code, "read the catalogue");
+    MDB_val key = root_key();
+    MDB_val value;
+    code = mdb_get(transaction, meta->tree, &key, &value);
+    mql_status status;
+    if (code == 0)
+        status = decode_root(meta, slice_of_val(&value), &meta->root, err);
+    else
+        status =
+            lmdb_error(err, meta->path, code, "read the root of the catalogue");
+    mdb_txn_abort(transaction);
+    return status;
+}
+
+typedef struct Totals {
+    const Meta *meta;
+    uint64_t count;
+    uint64_t sum;
+} Totals;
+
+static mql_status
+add_up(void *context, Slice key, Slice frame, Error *err)
+{
+    Totals *totals = context;
+    Slice value;
+    uint64_t checksum;
+    TRY(open_frame(totals->meta, key, frame, &value, &checksum, err));
+    totals->count++;
+    totals->sum += checksum;
+    return MQL_OK;
+}
+
+/* Read everything once and compare with the root. */
+static mql_status
+check_values(Meta *meta, Error *err)
+{
+    Totals totals = {.meta = meta};
+    TRY(visit_prefix(meta, (Slice){NULL, 0}, add_up, &totals, err));
+    if (totals.count != meta->root.count || totals.sum != meta->root.sum)
+        return error_corrupt(err, meta->path, -1,
+                             "the catalogue has lost or mixed values");
+    return MQL_OK;
+}
+
+static mql_status
+load(Meta *meta, const Vfs *vfs, const char *directory, Error *err)
+{
+    if (!file_exists(vfs, meta->path))
+        TRY(create_file(vfs, directory, meta->path, err));
+    TRY(meta_check_file(vfs, meta->path, err));
+    TRY(open_environment(meta->path, &meta->environment, err));
+    TRY(open_tree(meta, err));
+    TRY(read_root(meta, err));
+    return check_values(meta, err);
+}
+
+mql_status
+meta_open(const Vfs *vfs, const char *directory, Meta **result,
+          uint64_t *database_id, uint64_t *applied, Error *err)
+{
+    *result = NULL;
+    *database_id = 0;
+    *applied = 0;
+    Meta *meta = calloc(1, sizeof *meta);
+    if (meta == NULL)
+        return error_no_memory(err);
+    pthread_mutex_init(&meta->mutex, NULL);
+    meta->path = path_join(directory, "meta.mdb");
+    mql_status status = meta->path == NULL ? error_no_memory(err)
+                                           : load(meta, vfs, directory, err);
+    if (status != MQL_OK) {
+        meta_close(meta);
+        return status;
+    }
+    *database_id = meta->root.database;
+    *applied = meta->root.applied;
+    *result = meta;
+    return MQL_OK;
+}
+
+void
+meta_close(Meta *meta)
+{
+    if (meta == NULL)
+        return;
+    if (meta->environment != NULL)
+        mdb_env_close(meta->environment);
+    pthread_mutex_destroy(&meta->mutex);
+    free(meta->path);
+    free(meta);
+}

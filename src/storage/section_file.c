@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * section_file.c - opening a section file and trusting it piece by piece.
+ *
+ * Opening verifies footer, header and directory, so that every offset and size
+ * used later is known to lie within the file. A block is verified once: its bit
+ * in `verified` is set afterwards. Two threads may verify the same block at the
+ * same time; both come to the same result. The table of block checksums is
+ * verified in the same way, 64 KiB at a time, under its own bits, which follow
+ * the blocks'.
+ */
+#include "storage/section_format.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bits.h"
+#include "base/buffer.h"
+#include "base/map.h"
+
+#define CHECKSUMS_PER_BLOCK (SECTION_BLOCK_SIZE / 8)
+
+typedef struct Entry {
+    SectionId id;
+    uint64_t offset;
+    uint64_t size;
+    uint64_t first_block;
+} Entry;
+
+struct SectionFile {
+    const Vfs *vfs;
+    char *path;
+    SectionFileIdentity identity;
+    const char *data; /* the whole file, mapped */
+    uint64_t size;
+    uint64_t table_offset;  /* of the block checksums             */
+    uint64_t blocks;        /* of all sections                    */
+    uint64_t table_blocks;  /* 64 KiB pieces of the table         */
+    const char *table_sums; /* their checksums, in the directory  */
+    uint32_t sections;
+    Entry *entries;
+    Map index;             /* kind << 32 | number to entry       */
+    uint64_t opened_bytes; /* verified when opening              */
+    atomic_uint_least64_t verified_bytes;
+    atomic_uint_least64_t *verified; /* bits: blocks, then the table's */
+};
+
+typedef struct Footer {
+    uint64_t table_offset;
+    uint64_t blocks;
+    uint64_t directory_offset;
+    uint64_t sections;
+    uint64_t file_size;
+    uint64_t directory_checksum;
+} Footer;
+
+static uint64_t
+load_u64(const char *data)
+{
+    Reader reader = reader_of((Slice){data, 8});
+    return read_u64(&reader);
+}
+
+static mql_status
+check_header(const SectionFile *file, Error *err)
+{
+    Reader reader = reader_of((Slice){file->data, SECTION_HEADER_SIZE});
+    if (read_u64(&reader) != SECTION_MAGIC)
+        return error_corrupt(err, file->path, 0, "not a section file");
+    uint32_t version = read_u32(&reader);
+    uint64_t expected = section_checksum(file->identity, SECTION_BLOCK_HEADER,
+                                         file->data, SECTION_HEADER_SIZE - 8);
+    if (load_u64(file->data + SECTION_HEADER_SIZE - 8) != expected)
+        return error_corrupt(err, file->path, 0,
+                             "damaged or foreign file header");
+    if (version != SECTION_VERSION)
+        return error_set(err, ERR_FEATURE_NOT_SUPPORTED,
+                         "file \"%s\" has format version %u, this program "
+                         "reads version %u",
+                         file->path, version, SECTION_VERSION);
+    uint32_t header_size = read_u32(&reader);
+    uint64_t database = read_u64(&reader);
+    uint64_t id = read_u64(&reader);
+    uint32_t type = read_u32(&reader);
+    if (header_size != SECTION_HEADER_SIZE ||
+        database != file->identity.database || id != file->identity.file ||
+        type != file->identity.type)
+        return error_corrupt(err, file->path, 0,
+                             "wrong identity in file header");
+    return MQL_OK;
+}
+
+static mql_status
+read_footer(const SectionFile *file, Footer *footer, Error *err)
+{
+    const char *data = file->data + file->size - SECTION_FOOTER_SIZE;
+    int64_t offset = (int64_t)(file->size - SECTION_FOOTER_SIZE);
+    Reader reader = reader_of((Slice){data, SECTION_FOOTER_SIZE});
+    footer->table_offset = read_u64(&reader);
+    footer->blocks = read_u64(&reader);
+    footer->directory_offset = read_u64(&reader);
+    footer->sections = read_u64(&reader);
+    footer->file_size = read_u64(&reader);
+    footer->directory_checksum = read_u64(&reader);
+    uint64_t magic = read_u64(&reader);
+    uint64_t expected = section_checksum(file->identity, SECTION_BLOCK_FOOTER,
+                                         data, SECTION_FOOTER_SIZE - 8);
+    if (magic != SECTION_END_MAGIC || read_u64(&reader) != expected)
+        return error_corrupt(err, file->path, offset,
+                             "damaged, truncated or foreign file footer");
+    if (footer->file_size != file->size)
+        return error_corrupt(err, file->path, offset, "wrong file size");
+    return MQL_OK;
+}
+
+/* All sizes the footer gives fit the file, whatever they are. */
+static bool
+footer_fits(const SectionFile *file, const Footer *footer)
+{
+    uint64_t footer_offset = file->size - SECTION_FOOTER_SIZE;
+    if (footer->sections > SECTION_COUNT_MOST ||
+        footer->blocks > file->size / 8 ||
+        footer->table_offset < SECTION_HEADER_SIZE ||
+        footer->table_offset > footer_offset ||
+        footer->directory_offset > footer_offset)
+        return false;
+    uint64_t table_size = footer->blocks * 8;
+    uint64_t directory_size = footer->sections * SECTION_ENTRY_SIZE +
+                              section_block_count(table_size) * 8;
+    return footer->table_offset % 8 == 0 &&
+           footer->directory_offset >= footer->table_offset &&
+           footer->directory_offset - footer->table_offset >= table_size &&
+           footer_offset - footer->directory_offset == directory_size;
+}
+
+/* `blocks` and `end`: of the sections before this one. */
+static bool
+entry_fits(const SectionFile *file, const Entry *entry, uint64_t blocks,
+           uint64_t end)
+{
+    return entry->offset % SECTION_ALIGNMENT == 0 && entry->offset >= end &&
+           entry->offset <= file->table_offset &&
+           entry->size <= file->table_offset - entry->offset &&
+           entry->first_block == blocks;
+}
+
+static mql_status
+read_entries(SectionFile *file, const Footer *footer, Error *err)
+{
+    const char *data = file->data + footer->directory_offset;
+    Reader reader =
+        reader_of((Slice){data, (size_t)footer->sections * SECTION_ENTRY_SIZE});
+    uint64_t blocks = 0;
+    uint64_t end = SECTION_HEADER_SIZE;
+    file->entries = calloc((size_t)footer->sections + 1, sizeof(Entry));
+    if (file->entries == NULL)
+        return error_no_memory(err);
+    for (uint32_t i = 0; i < footer->sections; i++) {
+        Entry *entry = &file->entries[i];
+        entry->id.kind = read_u32(&reader);
+        entry->id.number = read_u32(&reader);
+        entry->offset = read_u64(&reader);
+        entry->size = read_u64(&reader);
+        entry->first_block = read_u64(&reader);
+        uint64_t key = (uint64_t)entry->id.kind << 32 | entry->id.number;
+        if (!entry_fits(file, entry, blocks, end) ||
+            map_find_u64(&file->index, key) != NULL)
+            return error_corrupt(err, file->path,
+                                 (int64_t)footer->directory_offset,
+                                 "wrong entry %u in the directory", i);
+        if (!map_put_u64(&file->index, key, i))
+            return error_no_memory(err);
+        blocks += section_block_count(entry->size);
+        end = entry->offset + entry->size;
+    }
+    file->sections = (uint32_t)footer->sections;
+    if (blocks != footer->blocks)
+        return error_corrupt(err, file->path, (int64_t)footer->directory_offset,
+                             "wrong number of blocks");
+    return MQL_OK;
+}
+
+static mql_status
+read_directory(SectionFile *file, Error *err)
+{
+    Footer footer;
+    TRY(read_footer(file, &footer, err));
+    int64_t offset = (int64_t)(file->size - SECTION_FOOTER_SIZE);
+    if (!footer_fits(file, &footer))
+        return error_corrupt(err, file->path, offset, "wrong file footer");
+    const char *directory = file->data + footer.directory_offset;
+    size_t directory_size =
+        (size_t)(file->size - SECTION_FOOTER_SIZE - footer.directory_offset);
+    if (section_checksum(file->identity, SECTION_BLOCK_DIRECTORY, directory,
+                         directory_size) != footer.directory_checksum)
+        return error_corrupt(err, file->path, (int64_t)footer.directory_offset,
+                             "damaged directory");
+    file->table_offset = footer.table_offset;
+    file->blocks = footer.blocks;
+    file->table_blocks = section_block_count(footer.blocks * 8);
+    file->table_sums = directory + footer.sections * SECTION_ENTRY_SIZE;
+    file->opened_bytes =
+        SECTION_HEADER_SIZE + directory_size + SECTION_FOOTER_SIZE;
+    TRY(read_entries(file, &footer, err));
+    size_t words = bits_words((size_t)(file->blocks + file->table_blocks));
+    file->verified = calloc(words + 1, sizeof *file->verified);
+    if (file->verified == NULL)
+        return error_no_memory(err);
+    return MQL_OK;
+}
+
+/* Map the file and read its directory. */
+static mql_status
+load(SectionFile *file, Error *err)
+{
+    File handle;
+    TRY(file_open(file->vfs, file->path, FILE_READ, &handle, err));
+    mql_status status = file_size(&handle, &file->size, err);
+    if (status == MQL_OK &&
+        file->size < SECTION_HEADER_SIZE + SECTION_FOOTER_SIZE)
+        status = error_corrupt(err, file->path, (int64_t)file->size,
+                               "unexpected end of file");
+    const void *address = NULL;
+    if (status == MQL_OK)
+        status = file_map(&handle, (size_t)file->size, &address, err);
+    file->data = address;
+    file_close(&handle);
+    if (status == MQL_OK)
+        status = check_header(file, err);
+    if (status == MQL_OK)
+        status = read_directory(file, err);
+    return status;
+}
+
+mql_status
+section_file_open(const Vfs *vfs, const char *path,
+                  SectionFileIdentity identity, SectionFile **result,
+                  Error *err)
+{
+    *result = NULL;
+    SectionFile *file = calloc(1, sizeof *file);
+    if (file == NULL)
+        return error_no_memory(err);
+    file->vfs = vfs;
+    file->identity = identity;
+    file->path = strdup(path);
+    mql_status status =
+        file->path == NULL ? error_no_memory(err) : load(file, err);
+    if (status != MQL_OK) {
+        section_file_close(file);
+        return status;
+    }
+    *result = file;
+    return MQL_OK;
+}
+
+void
+section_file_close(SectionFile *file)
+{
+    if (file == NULL)
+        return;
+    file_unmap(file->vfs, file->data, (size_t)file->size);
+    map_free(&file->index);
+    free(file->entries);
+    free((void *)file->verified);
+    free(file->path);
+    free(file);
+}
+
+uint64_t
+section_file_size(const SectionFile *file)
+{
+    return file->size;
+}
+
+const char *
+section_file_path(const SectionFile *file)
+{
+    return file->path;
+}
+
+uint64_t
+section_file_verified_bytes(const SectionFile *file)
+{
+    return file->opened_bytes + atomic_load(&file->verified_bytes);
+}
+
+bool
+section_find(const SectionFile *file, SectionId id, Section *section)
+{
+    uint64_t *at =
+        map_find_u64(&file->index, (uint64_t)id.kind << 32 | id.number);
+    *section = (Section){NULL, 0, 0};
+    if (at == NULL)
+        return false;
+    const Entry *entry = &file->entries[*at];
+    section->size = (size_t)entry->size;
+    section->index = (uint32_t)*at;
+    if (entry->size > 0)
+        section->data = file->data + entry->offset;
+    return true;
+}
+
+mql_status
+section_require(SectionFile *file, SectionId id, size_t size, Section *section,
+                Error *err)
+{
+    if (!section_find(file, id, section))
+        return error_corrupt(err, file->path, -1, "section %u.%u is missing",
+                             id.kind, id.number);
+    if (size != SIZE_MAX && section->size != size)
+        return error_corrupt(err, file->path, -1,
+                             "section %u.%u has %zu bytes, expected %zu",
+                             id.kind, id.number, section->size, size);
+    return section_verify(file, section, 0, section->size, err);
+}
+
+static bool
+is_verified(const SectionFile *file, uint64_t bit)
+{
+    uint64_t word =
+        atomic_load_explicit(&file->verified[bit / 64], memory_order_acquire);
+    return (word >> (bit % 64) & 1) != 0;
+}
+
+static void
+set_verified(SectionFile *file, uint64_t bit, uint64_t size)
+{
+    atomic_fetch_or_explicit(&file->verified[bit / 64],
+                             (uint64_t)1 << (bit % 64), memory_order_release);
+    atomic_fetch_add(&file->verified_bytes, size);
+}
+
+/* Check piece `i` of the table of block checksums. */
+static mql_status
+check_table(const SectionFile *file, uint64_t i, uint64_t *size, Error *err)
+{
+    uint64_t offset = i * SECTION_BLOCK_SIZE;
+    uint64_t left = file->blocks * 8 - offset;
+    *size = left < SECTION_BLOCK_SIZE ? left : SECTION_BLOCK_SIZE;
+    const char *data = file->data + file->table_offset + offset;
+    uint64_t checksum = section_checksum(
+        file->identity, SECTION_BLOCK_TABLE + i, data, (size_t)*size);
+    if (load_u64(file->table_sums + i * 8) != checksum)
+        return error_corrupt(err, file->path,
+                             (int64_t)(file->table_offset + offset),
+                             "damaged table of checksums");
+    return MQL_OK;
+}
+
+/* Check block `i` of the section, whose checksum is known to be right. */
+static mql_status
+check_block(const SectionFile *file, const Entry *entry, uint64_t i,
+            uint64_t *size, Error *err)
+{
+    uint64_t offset = i * SECTION_BLOCK_SIZE;
+    uint64_t left = entry->size - offset;
+    *size = left < SECTION_BLOCK_SIZE ? left : SECTION_BLOCK_SIZE;
+    uint64_t block = entry->first_block + i;
+    uint64_t checksum =
+        section_checksum(file->identity, block,
+                         file->data + entry->offset + offset, (size_t)*size);
+    if (load_u64(file->data + file->table_offset + block * 8) != checksum)
+        return error_corrupt(err, file->path, (int64_t)(entry->offset + offset),
+                             "damaged block %llu", (unsigned long long)block);
+    return MQL_OK;
+}
+
+/* Verify block `i` of the section for the first time. */
+static mql_status
+verify_block(SectionFile *file, const Entry *entry, uint64_t i, Error *err)
+{
+    uint64_t block = entry->first_block + i;
+    uint64_t piece = block / CHECKSUMS_PER_BLOCK;
+    uint64_t size;
+    if (!is_verified(file, file->blocks + piece)) {
+        TRY(check_table(file, piece, &size, err));
+        set_verified(file, file->blocks + piece, size);
+    }
+    TRY(check_block(file, entry, i, &size, err));
+    set_verified(file, block, size);
+    return MQL_OK;
+}
+
+mql_status
+section_verify(SectionFile *file, const Section *section, uint64_t offset,
+               uint64_t size, Error *err)
+{
+    const Entry *entry = &file->entries[section->index];
+    if (size == 0)
+        return MQL_OK;
+    if (offset > entry->size || size > entry->size - offset)
+        return error_corrupt(err, file->path, (int64_t)entry->offset,
+                             "range outside of section %u.%u", entry->id.kind,
+                             entry->id.number);
+    uint64_t last = (offset + size - 1) / SECTION_BLOCK_SIZE;
+    for (uint64_t i = offset / SECTION_BLOCK_SIZE; i <= last; i++) {
+        if (!is_verified(file, entry->first_block + i))
+            TRY(verify_block(file, entry, i, err));
+    }
+    return MQL_OK;
+}
+
+/* Bytes nothing owns are zero. */
+static mql_status
+check_gap(const SectionFile *file, uint64_t from, uint64_t to, Error *err)
+{
+    for (uint64_t i = from; i < to; i++) {
+        if (file->data[i] != 0)
+            return error_corrupt(err, file->path, (int64_t)i,
+                                 "padding is not zero");
+    }
+    return MQL_OK;
+}
+
+mql_status
+section_file_check(SectionFile *file, Error *err)
+{
+    uint64_t size;
+    uint64_t end = SECTION_HEADER_SIZE;
+    TRY(check_header(file, err));
+    for (uint64_t i = 0; i < file->table_blocks; i++)
+        TRY(check_table(file, i, &size, err));
+    for (uint32_t i = 0; i < file->sections; i++) {
+        const Entry *entry = &file->entries[i];
+        TRY(check_gap(file, end, entry->offset, err));
+        uint64_t blocks = section_block_count(entry->size);
+        for (uint64_t k = 0; k < blocks; k++)
+            TRY(check_block(file, entry, k, &size, err));
+        end = entry->offset + entry->size;
+    }
+    TRY(check_gap(file, end, file->table_offset, err));
+    Footer footer;
+    TRY(read_footer(file, &footer, err));
+    uint64_t table_end = file->table_offset + file->blocks * 8;
+    TRY(check_gap(file, table_end, footer.directory_offset, err));
+    size_t directory_size =
+        (size_t)(file->size - SECTION_FOOTER_SIZE - footer.directory_offset);
+    if (section_checksum(file->identity, SECTION_BLOCK_DIRECTORY,
+                         file->data + footer.directory_offset,
+                         directory_size) != footer.directory_checksum)
+        return error_corrupt(err, file->path, (int64_t)footer.directory_offset,
+                             "damaged directory");
+    return MQL_OK;
+}
