@@ -227,78 +227,79 @@ expect_shape(const char *sql, const char *expected)
 }
 
 /* Strongest first, as the manual's table; each line meets its neighbour. */
+static const char *const precedence[][2] = {
+    {"a.b::t", "(:: (. a b) T)"},
+    {"a::t[1]", "(:: a (ARRAY T 1))"},
+    {"a[1]::t", "(:: ([] a 1) T)"},
+    {"a -> b::t", "(-> a (:: b T))"},
+    {"a[0].b[1]", "([] (. ([] a 0) b) 1)"},
+    {"a -> b -> c", "(-> (-> a b) c)"},
+    {"a ** b -> c", "(** a (-> b c))"},
+    {"a ** b ** c", "(** (** a b) c)"},
+    {"a ^ b ** c", "(** (** a b) c)"},
+    {"-a ** b", "(- (** a b))"},
+    {"-2 ** 2", "(- (** 2 2))"},
+    {"a ** -b", "(** a (- b))"},
+    {"-a * b", "(* (- a) b)"},
+    {"- - a", "(- (- a))"},
+    {"~a & b", "(& (~ a) b)"},
+    {"a * -b", "(* a (- b))"},
+    {"a - -1", "(- a -1)"},
+    {"a * b / c % d", "(% (/ (* a b) c) d)"},
+    {"a + b * c", "(+ a (* b c))"},
+    {"a - b - c", "(- (- a b) c)"},
+    {"a << b + c", "(<< a (+ b c))"},
+    {"a & b << c", "(& a (<< b c))"},
+    {"a # b & c", "(# a (& b c))"},
+    {"a & b # c", "(# (& a b) c)"},
+    {"a | b # c", "(| a (# b c))"},
+    {"a # b | c", "(| (# a b) c)"},
+    {"a <-> b | c", "(<-> a (| b c))"},
+    {"a <-> b + c", "(<-> a (+ b c))"},
+    {"a in [b] <=> c", "(<=> (in a [b]) c)"},
+    {"a <-> b in [c]", "(in (<-> a b) [c])"},
+    {"a + b in [c]", "(in (+ a b) [c])"},
+    {"a + b not in [c]", "(not-in (+ a b) [c])"},
+    {"a <#> b between c and d", "(between (<#> a b) c d)"},
+    {"a between b + c and d * e", "(between a (+ b c) (* d e))"},
+    {"a between b and c and d", "(and (between a b c) d)"},
+    {"a like b + c", "(like a (+ b c))"},
+    {"a like b escape c and d", "(and (like a b c) d)"},
+    {"a is null is true", "(is (is a null) true)"},
+    {"a < b in [c]", "(< a (in b [c]))"},
+    {"a < b is null", "(< a (is b null))"},
+    {"a ~ b < c", "(< (~ a b) c)"},
+    {"a = b < c", "(= a (< b c))"},
+    {"a < b = c", "(= (< a b) c)"},
+    {"a = b not in [c]", "(= a (not-in b [c]))"},
+    {"a = b not like c", "(= a (not-like b c))"},
+    {"a = b = c", "(= (= a b) c)"},
+    {"1 < a < 5", "(< < 1 a 5)"},
+    {"1 < a + 1 <= 5", "(< <= 1 (+ a 1) 5)"},
+    {"1 < a < 5 = b", "(= (< < 1 a 5) b)"},
+    {"not a = b", "(not (= a b))"},
+    {"not a == 1", "(not (= a 1))"},
+    {"not a in [b]", "(not (in a [b]))"},
+    {"not a is null", "(not (is a null))"},
+    {"not not a", "(not (not a))"},
+    {"not a and b", "(and (not a) b)"},
+    {"not exists a and b", "(and (not (exists a)) b)"},
+    {"exists a.b[0] = c", "(= (exists ([] (. a b) 0)) c)"},
+    {"a and b and c", "(and a b c)"},
+    {"a or b and c or d", "(or a (and b c) d)"},
+    {"(a or b) and c", "(and (or a b) c)"},
+    {"(a and b) and c", "(and (and a b) c)"},
+    {"a and (b and c)", "(and a (and b c))"},
+    {"a and not b or c", "(or (and a (not b)) c)"},
+    {"a = b is distinct from c", "(= a (differs b c))"},
+};
+
 static void
 test_precedence(void **state)
 {
     (void)state;
-    static const char *const cases[][2] = {
-        {"a.b::t", "(:: (. a b) T)"},
-        {"a::t[1]", "(:: a (ARRAY T 1))"},
-        {"a[1]::t", "(:: ([] a 1) T)"},
-        {"a -> b::t", "(-> a (:: b T))"},
-        {"a[0].b[1]", "([] (. ([] a 0) b) 1)"},
-        {"a -> b -> c", "(-> (-> a b) c)"},
-        {"a ** b -> c", "(** a (-> b c))"},
-        {"a ** b ** c", "(** (** a b) c)"},
-        {"a ^ b ** c", "(** (** a b) c)"},
-        {"-a ** b", "(- (** a b))"},
-        {"-2 ** 2", "(- (** 2 2))"},
-        {"a ** -b", "(** a (- b))"},
-        {"-a * b", "(* (- a) b)"},
-        {"- - a", "(- (- a))"},
-        {"~a & b", "(& (~ a) b)"},
-        {"a * -b", "(* a (- b))"},
-        {"a - -1", "(- a -1)"},
-        {"a * b / c % d", "(% (/ (* a b) c) d)"},
-        {"a + b * c", "(+ a (* b c))"},
-        {"a - b - c", "(- (- a b) c)"},
-        {"a << b + c", "(<< a (+ b c))"},
-        {"a & b << c", "(& a (<< b c))"},
-        {"a # b & c", "(# a (& b c))"},
-        {"a & b # c", "(# (& a b) c)"},
-        {"a | b # c", "(| a (# b c))"},
-        {"a # b | c", "(| (# a b) c)"},
-        {"a <-> b | c", "(<-> a (| b c))"},
-        {"a <-> b + c", "(<-> a (+ b c))"},
-        {"a in [b] <=> c", "(<=> (in a [b]) c)"},
-        {"a <-> b in [c]", "(in (<-> a b) [c])"},
-        {"a + b in [c]", "(in (+ a b) [c])"},
-        {"a + b not in [c]", "(not-in (+ a b) [c])"},
-        {"a <#> b between c and d", "(between (<#> a b) c d)"},
-        {"a between b + c and d * e", "(between a (+ b c) (* d e))"},
-        {"a between b and c and d", "(and (between a b c) d)"},
-        {"a like b + c", "(like a (+ b c))"},
-        {"a like b escape c and d", "(and (like a b c) d)"},
-        {"a is null is true", "(is (is a null) true)"},
-        {"a < b in [c]", "(< a (in b [c]))"},
-        {"a < b is null", "(< a (is b null))"},
-        {"a ~ b < c", "(< (~ a b) c)"},
-        {"a = b < c", "(= a (< b c))"},
-        {"a < b = c", "(= (< a b) c)"},
-        {"a = b not in [c]", "(= a (not-in b [c]))"},
-        {"a = b not like c", "(= a (not-like b c))"},
-        {"a = b = c", "(= (= a b) c)"},
-        {"1 < a < 5", "(< < 1 a 5)"},
-        {"1 < a + 1 <= 5", "(< <= 1 (+ a 1) 5)"},
-        {"1 < a < 5 = b", "(= (< < 1 a 5) b)"},
-        {"not a = b", "(not (= a b))"},
-        {"not a == 1", "(not (= a 1))"},
-        {"not a in [b]", "(not (in a [b]))"},
-        {"not a is null", "(not (is a null))"},
-        {"not not a", "(not (not a))"},
-        {"not a and b", "(and (not a) b)"},
-        {"not exists a and b", "(and (not (exists a)) b)"},
-        {"exists a.b[0] = c", "(= (exists ([] (. a b) 0)) c)"},
-        {"a and b and c", "(and a b c)"},
-        {"a or b and c or d", "(or a (and b c) d)"},
-        {"(a or b) and c", "(and (or a b) c)"},
-        {"(a and b) and c", "(and (and a b) c)"},
-        {"a and (b and c)", "(and a (and b c))"},
-        {"a and not b or c", "(or (and a (not b)) c)"},
-        {"a = b is distinct from c", "(= a (differs b c))"},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        expect_shape(cases[i][0], cases[i][1]);
+    for (size_t i = 0; i < sizeof precedence / sizeof precedence[0]; i++)
+        expect_shape(precedence[i][0], precedence[i][1]);
 }
 
 /* Both spellings are one tree. */
@@ -355,114 +356,115 @@ expect_error(const char *sql, size_t size, const char *expected)
     buffer_free(&out);
 }
 
+/* text, "SQLSTATE at position: message", perhaps a hint */
+static const char *const errors[][2] = {
+    {"select", "42601 at 6: syntax error at end of input"},
+    {"  select a,", "42601 at 11: syntax error at end of input"},
+    {"select 1 limit ,", "42601 at 15: syntax error at or near \",\""},
+    {"select a, from t", "42601 at 10: syntax error at or near \"from\""},
+    {"select 1 from", "42601 at 13: syntax error at end of input"},
+    {"select (1;", "42601 at 9: syntax error at or near \";\""},
+    {"select [1;", "42601 at 9: syntax error at or near \";\""},
+    {"select 1)", "42601 at 8: syntax error at or near \")\""},
+    {"select @", "42601 at 7: syntax error at or near \"@\""},
+    {"select \xc3\xa4", "42601 at 7: syntax error at or near \"\xc3\xa4\""},
+    {"select {", "42601 at 7: syntax error at or near \"{\""},
+    {"select $ 1", "42601 at 7: syntax error at or near \"$\""},
+    {"select 'abc", "42601 at 7: unterminated quoted string at or near "
+                    "\"'abc\""},
+    {"select \"abc", "42601 at 7: unterminated quoted identifier at or "
+                     "near \"\"abc\""},
+    {"select E'a\\'", "42601 at 7: unterminated quoted string at or near "
+                      "\"E'a\\'\""},
+    {"select $a$x$b$", "42601 at 7: unterminated dollar-quoted string at "
+                       "or near \"$a$x$b$\""},
+    {"select 1 /* /* */", "42601 at 9: unterminated /* comment at or near "
+                          "\"/* /* */\""},
+    {"select 12ab", "42601 at 7: trailing junk after numeric literal at "
+                    "or near \"12ab\""},
+    {"select 0x", "42601 at 7: trailing junk after numeric literal at or "
+                  "near \"0x\""},
+    {"select $1a", "42601 at 7: trailing junk after numeric literal at or "
+                   "near \"$1a\""},
+    {"select 9223372036854775808",
+     "22003 at 7: value \"9223372036854775808\" is out of range for type "
+     "INT64"},
+    {"select -(9223372036854775808)",
+     "22003 at 9: value \"9223372036854775808\" is out of range for type "
+     "INT64"},
+    {"select 9223372036854775808, -9223372036854775808",
+     "22003 at 29: value \"9223372036854775808\" is out of range for type "
+     "INT64"},
+    {"select -9223372036854775808 ** 2",
+     "22003 at 8: value \"9223372036854775808\" is out of range for type "
+     "INT64"},
+    {"select 0x1ffffffffffffffff",
+     "22003 at 7: value \"0x1ffffffffffffffff\" is out of range for type "
+     "INT64"},
+    {"select a in [1, 9223372036854775808]",
+     "22003 at 16: value \"9223372036854775808\" is out of range for type "
+     "INT64"},
+    {"select 1e400", "22003 at 7: value \"1e400\" is out of range for "
+                     "type DOUBLE"},
+    {"select X'0'", "22P02 at 7: invalid hexadecimal data: odd number of "
+                    "digits"},
+    {"select X'0g'", "22P02 at 10: \"g\" is not a valid hexadecimal "
+                     "digit"},
+    {"select B'012'", "22P02 at 11: \"2\" is not a valid binary digit"},
+    {"select E'\\ud800'", "22025 at 9: invalid escape sequence \"\\u\"\n"
+                          "HINT Write a backslash as \"\\\\\"."},
+    {"select \"a\\d\"", "22025 at 9: invalid escape sequence \"\\d\"\n"
+                        "HINT Write a backslash as \"\\\\\"."},
+    {"select E'\\xff'", "22021 at 7: escapes make a byte sequence that is "
+                        "not valid UTF-8 text"},
+    {"select E'\\000'", "22021 at 7: escapes make a byte sequence that is "
+                        "not valid UTF-8 text"},
+    {"select 1 as \"\"", "42601 at 12: zero-length delimited identifier "
+                         "at or near \"\"\"\""},
+    {"select $0", "42P02 at 7: there is no parameter $0"},
+    {"select $65536", "54000 at 7: statement has more than 65535 "
+                      "parameters"},
+    {"select $1, ?", "42601 at 11: parameters ? and $n cannot be used "
+                     "together"},
+    {"select a[1, 2]", "42601 at 10: syntax error at or near \",\""},
+    {"search c for $1 where a where b", "42601 at 24: duplicate WHERE clause"},
+    {"search c for $1 limit 1 order by a limit 2",
+     "42601 at 35: duplicate LIMIT clause"},
+    {"search c for $1 with (a = 1) with (b = 1)",
+     "42601 at 29: duplicate WITH clause"},
+    {"select 1 from c order by a limit 1 limit 1",
+     "42601 at 35: duplicate LIMIT clause"},
+    {"select a from t u w", "42601 at 18: syntax error at or near \"w\""},
+    {"create table c (a int64 primary key primary key)",
+     "42601 at 36: duplicate PRIMARY KEY clause"},
+    {"search c for $1 with (ef = 1, EF = 2)",
+     "42601 at 30: option \"EF\" is given twice"},
+    {"select a from c limit 1 with (nprobe = 1) search params (nprobe=2)",
+     "42601 at 57: option \"nprobe\" is given twice"},
+    {"foo bar", "42601 at 0: syntax error at or near \"foo\""},
+    {"show foo bar", "42601 at 9: syntax error at or near \"bar\""},
+    {"show databases from c", "42601 at 20: syntax error at or near \"c\""},
+    {"create foo", "42601 at 7: syntax error at or near \"foo\""},
+    {"selct 1", "42601 at 0: syntax error at or near \"selct\"\n"
+                "HINT Perhaps you meant \"SELECT\"."},
+    {"select * form t", "42601 at 9: syntax error at or near \"form\"\n"
+                        "HINT Perhaps you meant \"FROM\"."},
+    {"select * from t wehre a = 1",
+     "42601 at 22: syntax error at or near \"a\"\n"
+     "HINT Perhaps you meant \"WHERE\"."},
+    {"create collecton c (a int64)",
+     "42601 at 7: syntax error at or near \"collecton\"\n"
+     "HINT Perhaps you meant \"COLLECTION\"."},
+};
+
 static void
 test_errors(void **state)
 {
     (void)state;
-    static const char *const cases[][2] = {
-        {"select", "42601 at 6: syntax error at end of input"},
-        {"  select a,", "42601 at 11: syntax error at end of input"},
-        {"select 1 limit ,", "42601 at 15: syntax error at or near \",\""},
-        {"select a, from t", "42601 at 10: syntax error at or near \"from\""},
-        {"select 1 from", "42601 at 13: syntax error at end of input"},
-        {"select (1;", "42601 at 9: syntax error at or near \";\""},
-        {"select [1;", "42601 at 9: syntax error at or near \";\""},
-        {"select 1)", "42601 at 8: syntax error at or near \")\""},
-        {"select @", "42601 at 7: syntax error at or near \"@\""},
-        {"select \xc3\xa4", "42601 at 7: syntax error at or near \"\xc3\xa4\""},
-        {"select {", "42601 at 7: syntax error at or near \"{\""},
-        {"select $ 1", "42601 at 7: syntax error at or near \"$\""},
-        {"select 'abc", "42601 at 7: unterminated quoted string at or near "
-                        "\"'abc\""},
-        {"select \"abc", "42601 at 7: unterminated quoted identifier at or "
-                         "near \"\"abc\""},
-        {"select E'a\\'", "42601 at 7: unterminated quoted string at or near "
-                          "\"E'a\\'\""},
-        {"select $a$x$b$", "42601 at 7: unterminated dollar-quoted string at "
-                           "or near \"$a$x$b$\""},
-        {"select 1 /* /* */", "42601 at 9: unterminated /* comment at or near "
-                              "\"/* /* */\""},
-        {"select 12ab", "42601 at 7: trailing junk after numeric literal at "
-                        "or near \"12ab\""},
-        {"select 0x", "42601 at 7: trailing junk after numeric literal at or "
-                      "near \"0x\""},
-        {"select $1a", "42601 at 7: trailing junk after numeric literal at or "
-                       "near \"$1a\""},
-        {"select 9223372036854775808",
-         "22003 at 7: value \"9223372036854775808\" is out of range for type "
-         "INT64"},
-        {"select -(9223372036854775808)",
-         "22003 at 9: value \"9223372036854775808\" is out of range for type "
-         "INT64"},
-        {"select 9223372036854775808, -9223372036854775808",
-         "22003 at 29: value \"9223372036854775808\" is out of range for type "
-         "INT64"},
-        {"select -9223372036854775808 ** 2",
-         "22003 at 8: value \"9223372036854775808\" is out of range for type "
-         "INT64"},
-        {"select 0x1ffffffffffffffff",
-         "22003 at 7: value \"0x1ffffffffffffffff\" is out of range for type "
-         "INT64"},
-        {"select a in [1, 9223372036854775808]",
-         "22003 at 16: value \"9223372036854775808\" is out of range for type "
-         "INT64"},
-        {"select 1e400", "22003 at 7: value \"1e400\" is out of range for "
-                         "type DOUBLE"},
-        {"select X'0'", "22P02 at 7: invalid hexadecimal data: odd number of "
-                        "digits"},
-        {"select X'0g'", "22P02 at 10: \"g\" is not a valid hexadecimal "
-                         "digit"},
-        {"select B'012'", "22P02 at 11: \"2\" is not a valid binary digit"},
-        {"select E'\\ud800'", "22025 at 9: invalid escape sequence \"\\u\"\n"
-                              "HINT Write a backslash as \"\\\\\"."},
-        {"select \"a\\d\"", "22025 at 9: invalid escape sequence \"\\d\"\n"
-                            "HINT Write a backslash as \"\\\\\"."},
-        {"select E'\\xff'", "22021 at 7: escapes make a byte sequence that is "
-                            "not valid UTF-8 text"},
-        {"select E'\\000'", "22021 at 7: escapes make a byte sequence that is "
-                            "not valid UTF-8 text"},
-        {"select 1 as \"\"", "42601 at 12: zero-length delimited identifier "
-                             "at or near \"\"\"\""},
-        {"select $0", "42P02 at 7: there is no parameter $0"},
-        {"select $65536", "54000 at 7: statement has more than 65535 "
-                          "parameters"},
-        {"select $1, ?", "42601 at 11: parameters ? and $n cannot be used "
-                         "together"},
-        {"select a[1, 2]", "42601 at 10: syntax error at or near \",\""},
-        {"search c for $1 where a where b",
-         "42601 at 24: duplicate WHERE clause"},
-        {"search c for $1 limit 1 order by a limit 2",
-         "42601 at 35: duplicate LIMIT clause"},
-        {"search c for $1 with (a = 1) with (b = 1)",
-         "42601 at 29: duplicate WITH clause"},
-        {"select 1 from c order by a limit 1 limit 1",
-         "42601 at 35: duplicate LIMIT clause"},
-        {"select a from t u w", "42601 at 18: syntax error at or near \"w\""},
-        {"create table c (a int64 primary key primary key)",
-         "42601 at 36: duplicate PRIMARY KEY clause"},
-        {"search c for $1 with (ef = 1, EF = 2)",
-         "42601 at 30: option \"EF\" is given twice"},
-        {"select a from c limit 1 with (nprobe = 1) search params (nprobe=2)",
-         "42601 at 57: option \"nprobe\" is given twice"},
-        {"foo bar", "42601 at 0: syntax error at or near \"foo\""},
-        {"show foo bar", "42601 at 9: syntax error at or near \"bar\""},
-        {"show databases from c", "42601 at 20: syntax error at or near \"c\""},
-        {"create foo", "42601 at 7: syntax error at or near \"foo\""},
-        {"selct 1", "42601 at 0: syntax error at or near \"selct\"\n"
-                    "HINT Perhaps you meant \"SELECT\"."},
-        {"select * form t", "42601 at 9: syntax error at or near \"form\"\n"
-                            "HINT Perhaps you meant \"FROM\"."},
-        {"select * from t wehre a = 1",
-         "42601 at 22: syntax error at or near \"a\"\n"
-         "HINT Perhaps you meant \"WHERE\"."},
-        {"create collecton c (a int64)",
-         "42601 at 7: syntax error at or near \"collecton\"\n"
-         "HINT Perhaps you meant \"COLLECTION\"."},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
         char expected[600];
-        snprintf(expected, sizeof expected, "ERROR %s\n", cases[i][1]);
-        expect_error(cases[i][0], strlen(cases[i][0]), expected);
+        snprintf(expected, sizeof expected, "ERROR %s\n", errors[i][1]);
+        expect_error(errors[i][0], strlen(errors[i][0]), expected);
     }
     expect_error("select '\xff'", 10,
                  "ERROR 22021 at 8: invalid byte sequence for encoding "

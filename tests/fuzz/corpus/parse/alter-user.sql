@@ -1,0 +1,1 @@
+ALTER  user u PASSWORD 'x';

@@ -1,0 +1,1 @@
+BACKUP DATABASE TO 'dir';

@@ -1,0 +1,1 @@
+BEGIN READ ONLY;

@@ -1,0 +1,2 @@
+COMPACT;
+COMPACT collection c;

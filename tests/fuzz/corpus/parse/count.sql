@@ -1,0 +1,1 @@
+COUNT FROM c WHERE a > 1;

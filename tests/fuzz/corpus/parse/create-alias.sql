@@ -1,0 +1,1 @@
+CREATE ALIAS a FOR c;

@@ -1,0 +1,1 @@
+GRANT Search ON Collection c TO ROLE r;

@@ -1,0 +1,1 @@
+IMPORT INTO c FROM 'a.parquet', 'b.json';

@@ -1,0 +1,6 @@
+INSERT INTO c VALUES (1, [0.1, -2, 3e-4], 'it''s', NULL, true, DEFAULT), (2, ?, ?, X'00ff', B'0101', {1: 0.5, 100: 0.2});
+INSERT INTO c PARTITION p (id, title, text, index) VALUES (1, E'a\tb\u00e9', $$dollar$$, $x$a $$ b$x$) RETURNING id, title AS t;
+INSERT INTO c (id) SELECT id FROM d WHERE id > 3 ORDER BY id LIMIT 2;
+INSERT INTO c DEFAULT VALUES;
+INSERT INTO c VALUES (1) ON CONFLICT DO NOTHING;
+INSERT INTO c VALUES (1, 2) ON CONFLICT (id) DO UPDATE SET a = EXCLUDED.a, b = DEFAULT WHERE c.a < 3 RETURNING *;

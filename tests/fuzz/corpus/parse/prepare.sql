@@ -1,0 +1,1 @@
+PREPARE n AS SELECT $1;

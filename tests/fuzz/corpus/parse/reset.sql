@@ -1,0 +1,2 @@
+RESET hnsw.ef_search;
+RESET ALL;

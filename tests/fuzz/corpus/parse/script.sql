@@ -1,0 +1,1 @@
+use d;;; select 1; select (1; 2) ; select ';'

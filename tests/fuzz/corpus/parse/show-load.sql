@@ -1,0 +1,1 @@
+SHOW LOAD STATE FOR c;

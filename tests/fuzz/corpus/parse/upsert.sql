@@ -1,0 +1,1 @@
+UPSERT INTO c (id, a) VALUES (1, 2);

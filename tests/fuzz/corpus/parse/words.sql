@@ -1,0 +1,1 @@
+foo; selct 1; select * form t; create tabel x
