@@ -6,7 +6,7 @@
 # make fuzz         T=parse: fuzz with clang's libFuzzer for SECONDS
 # make install      PREFIX=/usr/local DESTDIR=; make uninstall takes it away again
 # make clean        remove build/
-# Variables: CC, CFLAGS, BUILD=dir, SAN=address,undefined, T=, PREFIX, DESTDIR
+# Variables: V=1 (show commands), CC, CFLAGS, BUILD=dir, SAN=address,undefined, T=, PREFIX, DESTDIR
 VERSION := 0.1.0
 SONAME  := 0
 CC      ?= cc
@@ -28,6 +28,8 @@ SANITIZE := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-
 HARDEN  := $(if $(SAN),,-D_FORTIFY_SOURCE=2) -fstack-protector-strong
 COMMON  := -std=c11 -D_GNU_SOURCE -Iinclude -Isrc -I$(BUILD)/gen -fPIC \
            -fvisibility=hidden -pthread -MMD -MP $(HARDEN)
+Q   := $(if $(V),,@)
+SAY = $(if $(V),,@echo "  $(1)  $@")
 ALL      = $(COMMON) $(WARN) $(CFLAGS) $(SANITIZE) $(EXTRA)
 LIBS    := -llmdb -lxxhash -lzstd -lroaring -lm -pthread
 
@@ -42,12 +44,13 @@ all: $(BUILD)/mql $(BUILD)/libmql.a $(BUILD)/libmql.so $(BUILD)/mql.pc
 # ---- the grammar: both outputs land in build/, nothing generated is ever edited
 $(BUILD)/gen/milvusql.c: grammar/milvusql.y
 	@mkdir -p $(@D)
-	$(LEMON) -q -d$(@D) $<
+	$(Q)$(LEMON) -q -d$(@D) $<
 $(BUILD)/gen/milvusql.h: $(BUILD)/gen/milvusql.c ;
 $(BUILD)/gen/milvusql_scan.c: grammar/milvusql.re $(BUILD)/gen/milvusql.h
-	$(RE2C) -W -Werror --no-generation-date -o $@ $<
+	$(Q)$(RE2C) -W -Werror --no-generation-date -o $@ $<
 $(BUILD)/gen/%.o: $(BUILD)/gen/%.c
-	$(CC) $(COMMON) $(CFLAGS) $(SANITIZE) $(GENERATED_WARN) -c -o $@ $<
+	$(call SAY,CC)
+	$(Q)$(CC) $(COMMON) $(CFLAGS) $(SANITIZE) $(GENERATED_WARN) -c -o $@ $<
 $(filter $(BUILD)/src/engine/%,$(OBJECTS)): | $(BUILD)/gen/milvusql.h
 
 # ---- compiling: the flags of an instruction set go to its own files only
@@ -56,40 +59,48 @@ $(BUILD)/%_avx512.o: EXTRA = -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -
 $(BUILD)/src/index/%.o: CFLAGS := $(patsubst -O2,-O3,$(CFLAGS))
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL) -c -o $@ $<
+	$(call SAY,CC)
+	$(Q)$(CC) $(ALL) -c -o $@ $<
 
 # ---- one object whose hidden names are made local: the host program's names
 # and ours cannot meet, though inside we use short names such as arena_alloc
 $(BUILD)/libmql.a: $(OBJECTS)
-	$(LD) -r -o $(BUILD)/mql_all.o $^
-	objcopy --localize-hidden $(BUILD)/mql_all.o
-	rm -f $@ && $(AR) rcs $@ $(BUILD)/mql_all.o
+	$(call SAY,LD)
+	$(Q)$(LD) -r -o $(BUILD)/mql_all.o $^
+	$(Q)objcopy --localize-hidden $(BUILD)/mql_all.o
+	$(Q)rm -f $@ && $(AR) rcs $@ $(BUILD)/mql_all.o
 $(BUILD)/libmql.so.$(SONAME): $(OBJECTS)
-	$(CC) $(ALL) -shared -Wl,-soname,libmql.so.$(SONAME) -Wl,-z,relro,-z,now -o $@ $^ $(LIBS)
+	$(call SAY,CC)
+	$(Q)$(CC) $(ALL) -shared -Wl,-soname,libmql.so.$(SONAME) -Wl,-z,relro,-z,now -o $@ $^ $(LIBS)
 $(BUILD)/libmql.so: $(BUILD)/libmql.so.$(SONAME)
-	ln -sf $(<F) $@
+	$(Q)ln -sf $(<F) $@
 $(BUILD)/mql: $(CLI) $(BUILD)/libmql.a
-	$(CC) $(ALL) -o $@ $^ $(LIBS) -ledit
+	$(call SAY,CC)
+	$(Q)$(CC) $(ALL) -o $@ $^ $(LIBS) -ledit
 $(BUILD)/mql.pc: tools/mql.pc.in Makefile
 	@mkdir -p $(@D)
-	sed 's|@PREFIX@|$(abspath $(PREFIX))|; s|@VERSION@|$(VERSION)|' $< >$@
+	$(Q)sed 's|@PREFIX@|$(abspath $(PREFIX))|; s|@VERSION@|$(VERSION)|' $< >$@
 
 # ---- tests
 UNITS := $(sort $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*$(T)*.c tests/property/test_*$(T)*.c tests/recall/test_*$(T)*.c)))
 CRASH := $(sort $(patsubst %.c,$(BUILD)/%,$(wildcard tests/crash/test_*$(T)*.c)))
 $(BUILD)/tests/%: tests/%.c $(OBJECTS)
 	@mkdir -p $(@D)
-	$(CC) $(ALL) -Itests -o $@ $< $(OBJECTS) $(LIBS) -lcmocka
+	$(call SAY,CC)
+	$(Q)$(CC) $(ALL) -Itests -o $@ $< $(OBJECTS) $(LIBS) -lcmocka
 # LMDB's own calls to the disk pass through the crash tests' file functions.
 WRAP := $(foreach c,pwrite pwritev fdatasync fsync msync ftruncate open write,-Wl,--wrap=$(c))
 CRASH_SHARED = $(filter-out tests/crash/test_%,$(wildcard tests/crash/*.c))
 $(CRASH): $(BUILD)/tests/crash/%: tests/crash/%.c $(CRASH_SHARED) $(OBJECTS)
 	@mkdir -p $(@D)
-	$(CC) $(ALL) -Itests $(WRAP) -o $@ $< $(CRASH_SHARED) $(OBJECTS) $(patsubst -llmdb,-l:liblmdb.a,$(LIBS)) -lcmocka
+	$(call SAY,CC)
+	$(Q)$(CC) $(ALL) -Itests $(WRAP) -o $@ $< $(CRASH_SHARED) $(OBJECTS) $(patsubst -llmdb,-l:liblmdb.a,$(LIBS)) -lcmocka
 $(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c $(OBJECTS)
-	$(CC) $(ALL) -Itests -o $@ $< tests/fuzz/replay.c $(OBJECTS) $(LIBS)
+	$(call SAY,CC)
+	$(Q)$(CC) $(ALL) -Itests -o $@ $< tests/fuzz/replay.c $(OBJECTS) $(LIBS)
 $(BUILD)/embed: examples/embed.c $(BUILD)/libmql.a
-	$(CC) $(ALL) -o $@ $^ $(LIBS)
+	$(call SAY,CC)
+	$(Q)$(CC) $(ALL) -o $@ $^ $(LIBS)
 REPLAYS := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/fuzz_%,$(wildcard tests/fuzz/fuzz_*$(T)*.c))
 tests-built: $(UNITS) $(CRASH) $(REPLAYS) $(BUILD)/embed $(BUILD)/mql
 
@@ -123,7 +134,7 @@ install: all
 	install -m 644 $(BUILD)/libmql.a $(DESTDIR)$(PREFIX)/lib/
 	install -m 755 $(BUILD)/libmql.so.$(SONAME) $(DESTDIR)$(PREFIX)/lib/
 	ln -sf libmql.so.$(SONAME) $(DESTDIR)$(PREFIX)/lib/libmql.so
-	sed 's|@PREFIX@|$(abspath $(PREFIX))|; s|@VERSION@|$(VERSION)|' tools/mql.pc.in >$(BUILD)/mql.pc
+	$(Q)sed 's|@PREFIX@|$(abspath $(PREFIX))|; s|@VERSION@|$(VERSION)|' tools/mql.pc.in >$(BUILD)/mql.pc
 	install -m 644 $(BUILD)/mql.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig/
 	install -m 644 include/mql.h $(DESTDIR)$(PREFIX)/include/
 	install -m 644 docs/mql.1 $(DESTDIR)$(PREFIX)/share/man/man1/
