@@ -2,8 +2,9 @@
 /*
  * commit_apply.c - the steps after a commit is durable. None of them can fail.
  *
- * Rows and deletions are stored before the Version that shows them is published: a reader
- * that has the Version sees them all, and one with an older Version sees none.
+ * Rows and deletions are stored before the Version that shows them is
+ * published: a reader that has the Version sees them all, and one with an older
+ * Version sees none.
  */
 #include <stdlib.h>
 

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * commit_files.c - what a commit writes before its record: sealed segments, deletions, indexes.
+ * commit_files.c - what a commit writes before its record: sealed segments,
+ * deletions, indexes.
  *
- * Every file is new and nothing refers to it yet: whatever fails here leaves the
- * database as it was, and the files are removed with the transaction.
+ * Every file is new and nothing refers to it yet: whatever fails here leaves
+ * the database as it was, and the files are removed with the transaction.
  */
 #include <stdlib.h>
 
 #include "engine/collection/store_internal.h"
 
-/* ---- rows to write ---------------------------------------------------------------- */
+/* ---- rows to write
+ * ---------------------------------------------------------------- */
 
 mql_status
 live_rows(const GrowingSegment *segment, const uint64_t *deleted,
@@ -59,8 +61,7 @@ build_index(Transaction *transaction, const Collection *definition,
     IndexFile file = {.index = index->id};
     TRY(segment_index_build(space, segment, definition, index,
                             &transaction->watch, &file.size, err));
-    return segment_entry_add_index(entry, file) ? MQL_OK
-                                                : error_no_memory(err);
+    return segment_entry_add_index(entry, file) ? MQL_OK : error_no_memory(err);
 }
 
 /* The indexes that a new segment lacks. */
@@ -82,7 +83,8 @@ index_new_segment(Transaction *transaction, const Collection *definition,
     return MQL_OK;
 }
 
-/* Write the rows as a new segment of the change. The rows have the fields of the base. */
+/* Write the rows as a new segment of the change. The rows have the fields of
+ * the base. */
 static mql_status
 write_sealed(Transaction *transaction, CollectionChange *change,
              uint64_t partition, const RowSource *sources, uint32_t count,
@@ -136,7 +138,8 @@ change_spill(Transaction *transaction, CollectionChange *change,
     return MQL_OK;
 }
 
-/* ---- sealing ------------------------------------------------------------------------ */
+/* ---- sealing
+ * ------------------------------------------------------------------------ */
 
 static StagedPartition *
 find_staged(const CollectionChange *change, uint64_t partition)
@@ -147,7 +150,8 @@ find_staged(const CollectionChange *change, uint64_t partition)
     return staged;
 }
 
-/* Live rows of the partition's growing segments and of what is staged for it. */
+/* Live rows of the partition's growing segments and of what is staged for it.
+ */
 static mql_status
 collect_sources(const CollectionChange *change, uint64_t partition,
                 const StagedPartition *staged, RowSource *sources,
@@ -181,11 +185,11 @@ seal_partition(Transaction *transaction, CollectionChange *change,
     if (sources == NULL)
         return error_no_memory(err);
     uint32_t count = 0;
-    mql_status status = collect_sources(change, partition, staged, sources,
-                                        &count, err);
+    mql_status status =
+        collect_sources(change, partition, staged, sources, &count, err);
     if (status == MQL_OK && count > 0)
-        status = write_sealed(transaction, change, partition, sources, count,
-                              err);
+        status =
+            write_sealed(transaction, change, partition, sources, count, err);
     for (size_t i = 0; i < most; i++)
         free((void *)(uintptr_t)sources[i].rows);
     free(sources);
@@ -270,7 +274,8 @@ spill_large(Transaction *transaction, CollectionChange *change,
     return MQL_OK;
 }
 
-/* ---- entries of the base's segments ---------------------------------------------------- */
+/* ---- entries of the base's segments
+ * ---------------------------------------------------- */
 
 static mql_status
 entry_change(CollectionChange *change, SealedSegment *segment,
@@ -303,9 +308,9 @@ write_deletes(Transaction *transaction, SealedSegment *segment,
 {
     const FileSpace *space = &transaction->store->space;
     uint64_t id = segment->base.id;
-    TRY(file_name_add(
-        &transaction->written,
-        segment_deletes_path(space, id, transaction->sequence), err));
+    TRY(file_name_add(&transaction->written,
+                      segment_deletes_path(space, id, transaction->sequence),
+                      err));
     if (entry->deletes != 0)
         TRY(file_name_add(&transaction->obsolete,
                           segment_deletes_path(space, id, entry->deletes),
@@ -316,10 +321,10 @@ write_deletes(Transaction *transaction, SealedSegment *segment,
     return MQL_OK;
 }
 
-/* Deletions of the base's sealed segments that go to files instead of the log. */
+/* Deletions of the base's sealed segments that go to files instead of the log.
+ */
 static mql_status
-persist_deletes(Transaction *transaction, CollectionChange *change,
-                Error *err)
+persist_deletes(Transaction *transaction, CollectionChange *change, Error *err)
 {
     const CollectionVersion *base = &change->base->version;
     bool is_large =
@@ -433,15 +438,15 @@ retire_segment(Transaction *transaction, const SealedSegment *segment,
     TRY(file_name_add(&transaction->obsolete, segment_path(space, entry->id),
                       err));
     for (uint32_t i = 0; i < entry->index_count; i++)
-        TRY(file_name_add(&transaction->obsolete,
-                          segment_index_path(space, entry->id,
-                                             entry->indexes[i].index),
-                          err));
+        TRY(file_name_add(
+            &transaction->obsolete,
+            segment_index_path(space, entry->id, entry->indexes[i].index),
+            err));
     if (entry->deletes == 0)
         return MQL_OK;
-    return file_name_add(
-        &transaction->obsolete,
-        segment_deletes_path(space, entry->id, entry->deletes), err);
+    return file_name_add(&transaction->obsolete,
+                         segment_deletes_path(space, entry->id, entry->deletes),
+                         err);
 }
 
 static mql_status
@@ -467,7 +472,9 @@ update_base_segments(Transaction *transaction, CollectionChange *change,
     return MQL_OK;
 }
 
-/* ---- all of it ----------------------------------------------------------------------------- */
+/* ---- all of it
+ * -----------------------------------------------------------------------------
+ */
 
 /* Rows or deletes that only the log will have. */
 static bool

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * commit_prepare.c - memory for what readers will see: rows appended past the published count,
- * pages for deletions, new entries and the new Version. Nothing of it is seen before
- * commit_apply(), and commit_unprepare() takes it back.
+ * commit_prepare.c - memory for what readers will see: rows appended past the
+ * published count, pages for deletions, new entries and the new Version.
+ * Nothing of it is seen before commit_apply(), and commit_unprepare() takes it
+ * back.
  */
 #include <stdlib.h>
 
 #include "engine/collection/store_internal.h"
 
-/* ---- rows for growing segments ------------------------------------------------------- */
+/* ---- rows for growing segments
+ * ------------------------------------------------------- */
 
 static bool
 is_target(const CollectionChange *change, const Segment *segment,
@@ -19,7 +21,8 @@ is_target(const CollectionChange *change, const Segment *segment,
            growing_fits(as_growing(segment), change_definition(change));
 }
 
-/* The growing segment of the base that takes the partition's rows, or a new one. */
+/* The growing segment of the base that takes the partition's rows, or a new
+ * one. */
 static mql_status
 find_target(Transaction *transaction, CollectionChange *change,
             StagedPartition *staged, Error *err)
@@ -51,9 +54,9 @@ append_block(Transaction *transaction, const Collection *definition,
 {
     Arena *arena = &transaction->batch_arena;
     arena_reset(arena);
-    Batch batch = {range.count, definition->field_count,
-                   arena_alloc_array(arena, definition->field_count,
-                                     sizeof(Column))};
+    Batch batch = {
+        range.count, definition->field_count,
+        arena_alloc_array(arena, definition->field_count, sizeof(Column))};
     if (batch.columns == NULL)
         return error_no_memory(err);
     for (uint32_t i = 0; i < definition->field_count; i++)
@@ -91,8 +94,7 @@ reserve_deletes(CollectionChange *change, Error *err)
     for (uint32_t i = 0; i < base->segment_count; i++) {
         if (!base->segments[i]->is_sealed || change->deleted[i].count == 0)
             continue;
-        SealedSegment *segment =
-            (SealedSegment *)(void *)base->segments[i];
+        SealedSegment *segment = (SealedSegment *)(void *)base->segments[i];
         for (uint32_t row = 0; row < segment->row_count; row++)
             if (bits_get(change->deleted[i].bits, row))
                 TRY(sealed_reserve_delete(segment, row, err));
@@ -100,7 +102,9 @@ reserve_deletes(CollectionChange *change, Error *err)
     return MQL_OK;
 }
 
-/* ---- entries ------------------------------------------------------------------------------ */
+/* ---- entries
+ * ------------------------------------------------------------------------------
+ */
 
 static bool
 needs_entry(const CollectionChange *change)
@@ -110,7 +114,8 @@ needs_entry(const CollectionChange *change)
            change->is_sealing || change->is_truncated;
 }
 
-/* The catalogue's definition changes with the segments: it says what is in them. */
+/* The catalogue's definition changes with the segments: it says what is in
+ * them. */
 static bool
 needs_definition(const CollectionChange *change)
 {
@@ -149,9 +154,9 @@ list_segments(const CollectionChange *change, Segment **list)
             list[count++] = segment;
     }
     for (uint32_t i = 0; i < change->sealed_count; i++)
-        if (collection_find_partition_id(
-                change_definition(change),
-                change->sealed[i]->base.partition) >= 0)
+        if (collection_find_partition_id(change_definition(change),
+                                         change->sealed[i]->base.partition) >=
+            0)
             list[count++] = &change->sealed[i]->base;
     for (uint32_t i = 0; i < change->grown_count; i++)
         list[count++] = &change->grown[i]->base;
@@ -190,7 +195,9 @@ prepare_change(Transaction *transaction, CollectionChange *change, Error *err)
     return needs_entry(change) ? make_entry(change, err) : MQL_OK;
 }
 
-/* ---- the version ---------------------------------------------------------------------------- */
+/* ---- the version
+ * ----------------------------------------------------------------------------
+ */
 
 static bool
 is_changed(const Transaction *transaction, const CollectionEntry *entry)
@@ -303,9 +310,12 @@ void
 commit_unprepare(Transaction *transaction)
 {
     for (CollectionChange *change = transaction->collections; change != NULL;
-         change = change->next)
+         change = change->next) {
         for (StagedPartition *staged = change->staged; staged != NULL;
              staged = staged->next)
             if (staged->target != NULL)
                 growing_rollback(staged->target);
+        if (change->base != NULL)
+            change->base->state->dirty_next = change->base->state->dirty_since;
+    }
 }

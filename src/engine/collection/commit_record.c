@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * commit_record.c - a transaction as one record of the log: changes of the catalogue, deleted
- * keys, rows; and how much of the log is no longer needed after it.
+ * commit_record.c - a transaction as one record of the log: changes of the
+ * catalogue, deleted keys, rows; and how much of the log is no longer needed
+ * after it.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -28,7 +29,8 @@ meta_put_u64(MetaChanges *changes, const char *key, uint64_t value)
     buffer_free(&bytes);
 }
 
-/* ---- changes of the catalogue ---------------------------------------------------------- */
+/* ---- changes of the catalogue
+ * ---------------------------------------------------------- */
 
 static mql_status
 put(MetaChanges *changes, const char *kind, uint64_t id, Buffer *value,
@@ -41,8 +43,7 @@ put(MetaChanges *changes, const char *kind, uint64_t id, Buffer *value,
         status = error_no_memory(err);
     else if (value->size > META_VALUE_MOST)
         status = error_set(err, ERR_LIMIT_EXCEEDED,
-                           "definition of %zu bytes is too large",
-                           value->size);
+                           "definition of %zu bytes is too large", value->size);
     else
         meta_change_put(changes, key, buffer_slice(value));
     buffer_free(value);
@@ -114,8 +115,7 @@ put_segments(const CollectionChange *change, MetaChanges *changes, Error *err)
 }
 
 static mql_status
-meta_of_change(const CollectionChange *change, MetaChanges *changes,
-               Error *err)
+meta_of_change(const CollectionChange *change, MetaChanges *changes, Error *err)
 {
     if (change->base != NULL)
         drop_lost_segments(change, changes);
@@ -131,7 +131,8 @@ meta_of_change(const CollectionChange *change, MetaChanges *changes,
     return put_segments(change, changes, err);
 }
 
-/* ---- trimming the log ---------------------------------------------------------------------- */
+/* ---- trimming the log
+ * ---------------------------------------------------------------------- */
 
 static uint64_t
 dirty_after(const CollectionChange *change, uint64_t sequence)
@@ -157,9 +158,8 @@ find_trim(const Transaction *transaction, const Contents *contents)
             continue;
         CollectionState *state =
             change->base != NULL ? change->base->state : change->state;
-        state->dirty_next = change->is_dropped
-                                ? 0
-                                : dirty_after(change, transaction->sequence);
+        state->dirty_next =
+            change->is_dropped ? 0 : dirty_after(change, transaction->sequence);
     }
     if (!is_due)
         return 0;
@@ -173,7 +173,8 @@ find_trim(const Transaction *transaction, const Contents *contents)
     return trim > transaction->store->trimmed ? trim : 0;
 }
 
-/* ---- deletes and rows ------------------------------------------------------------------------- */
+/* ---- deletes and rows
+ * ------------------------------------------------------------------------- */
 
 static mql_status
 key_of_row(const Segment *segment, uint32_t row, RowKey *key, Error *err)
@@ -228,19 +229,19 @@ record_change_deletes(const CollectionChange *change, Buffer *payload,
 }
 
 static mql_status
-record_change_rows(const CollectionChange *change, Buffer *payload,
-                   Error *err)
+record_change_rows(const CollectionChange *change, Buffer *payload, Error *err)
 {
     for (StagedPartition *staged = change->staged; staged != NULL;
          staged = staged->next)
         if (staged->source.count > 0)
-            TRY(record_rows(payload, change_definition(change),
-                            &staged->source, staged->partition,
-                            change->next_auto_id, err));
+            TRY(record_rows(payload, change_definition(change), &staged->source,
+                            staged->partition, change->next_auto_id, err));
     return MQL_OK;
 }
 
-/* ---- all of it ---------------------------------------------------------------------------------- */
+/* ---- all of it
+ * ----------------------------------------------------------------------------------
+ */
 
 static mql_status
 collect_meta(const Transaction *transaction, MetaChanges *changes,
@@ -261,9 +262,8 @@ collect_meta(const Transaction *transaction, MetaChanges *changes,
 }
 
 mql_status
-commit_record(Transaction *transaction, const Version *version,
-              Buffer *payload, MetaChanges *changes, uint64_t *trim,
-              Error *err)
+commit_record(Transaction *transaction, const Version *version, Buffer *payload,
+              MetaChanges *changes, uint64_t *trim, Error *err)
 {
     *trim = find_trim(transaction, contents_of(version));
     TRY(collect_meta(transaction, changes, *trim, err));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * deletes.c - the deletions of a sealed segment as a file: rows ascending, and the sequence
- * number of each (docs/format/segment.md). A flush writes a new one and the old one goes.
+ * deletes.c - the deletions of a sealed segment as a file: rows ascending, and
+ * the sequence number of each (docs/format/segment.md). A flush writes a new
+ * one and the old one goes.
  */
 #include "engine/collection/segment_internal.h"
 
@@ -43,8 +44,8 @@ write_sections(const SealedSegment *segment, uint64_t sequence,
     for (uint32_t row = 0;
          next_deletion(segment, sequence, more, row, &deletion);
          row = deletion.row + 1)
-        TRY(section_append(writer, &deletion.sequence,
-                           sizeof deletion.sequence, err));
+        TRY(section_append(writer, &deletion.sequence, sizeof deletion.sequence,
+                           err));
     return MQL_OK;
 }
 
@@ -118,8 +119,7 @@ deletes_read(const FileSpace *space, SealedSegment *segment, Error *err)
     SectionFile *file;
     mql_status status = section_file_open(
         space->vfs, path,
-        segment_identity(space, SECTION_FILE_DELETES, segment->base.id,
-                         number),
+        segment_identity(space, SECTION_FILE_DELETES, segment->base.id, number),
         &file, err);
     free(path);
     TRY(status);

@@ -2,9 +2,10 @@
 /*
  * growing.c - the writer's side of a segment in memory.
  *
- * Appending fills rows past the published count, in chunks that no reader looks at yet;
- * publishing is one release store and the entries of the hash index, for which room was
- * made before: after a commit is durable nothing here can fail.
+ * Appending fills rows past the published count, in chunks that no reader looks
+ * at yet; publishing is one release store and the entries of the hash index,
+ * for which room was made before: after a commit is durable nothing here can
+ * fail.
  */
 #include "engine/collection/segment_internal.h"
 
@@ -21,7 +22,8 @@ align_up(size_t size)
     return (size + 63) & ~(size_t)63;
 }
 
-/* ---- making one ------------------------------------------------------------- */
+/* ---- making one -------------------------------------------------------------
+ */
 
 static void
 describe_fields(GrowingSegment *segment, const Collection *definition)
@@ -130,7 +132,8 @@ growing_fits(const GrowingSegment *segment, const Collection *definition)
     return true;
 }
 
-/* ---- room --------------------------------------------------------------------- */
+/* ---- room
+ * --------------------------------------------------------------------- */
 
 static mql_status
 add_chunk(GrowingSegment *segment, Error *err)
@@ -170,8 +173,8 @@ keep_bytes(GrowingSegment *segment, Slice bytes)
 {
     ByteBlock *block = segment->bytes;
     if (block == NULL || bytes.size > block->size - block->used) {
-        size_t size = bytes.size > BYTE_BLOCK_SIZE / 4 ? bytes.size
-                                                       : BYTE_BLOCK_SIZE;
+        size_t size =
+            bytes.size > BYTE_BLOCK_SIZE / 4 ? bytes.size : BYTE_BLOCK_SIZE;
         size_t total;
         if (!size_add(size, sizeof *block, &total))
             return NULL;
@@ -189,7 +192,8 @@ keep_bytes(GrowingSegment *segment, Slice bytes)
     return copy;
 }
 
-/* ---- appending ------------------------------------------------------------------ */
+/* ---- appending
+ * ------------------------------------------------------------------ */
 
 static mql_status
 append_varying(GrowingSegment *segment, const Column *column, uint32_t row,
@@ -206,8 +210,8 @@ append_varying(GrowingSegment *segment, const Column *column, uint32_t row,
 }
 
 static mql_status
-append_value(GrowingSegment *segment, GrowingField *field,
-             const Column *column, uint32_t row, uint32_t at, Error *err)
+append_value(GrowingSegment *segment, GrowingField *field, const Column *column,
+             uint32_t row, uint32_t at, Error *err)
 {
     char *chunk = growing_chunk(segment, at);
     uint32_t place = at & ((1u << segment->chunk_shift) - 1);
@@ -288,7 +292,8 @@ growing_rollback(GrowingSegment *segment)
         segment->bytes->used = segment->published_used;
 }
 
-/* ---- keys ---------------------------------------------------------------------- */
+/* ---- keys
+ * ---------------------------------------------------------------------- */
 
 static void
 put_slot(KeyIndex *keys, uint64_t slot)
@@ -370,12 +375,10 @@ growing_publish(GrowingSegment *segment, uint32_t count)
         publish_key(segment, first + i);
     pthread_rwlock_unlock(&segment->key_lock);
     segment->published_block = segment->bytes;
-    segment->published_used =
-        segment->bytes != NULL ? segment->bytes->used : 0;
+    segment->published_used = segment->bytes != NULL ? segment->bytes->used : 0;
     segment->published_memory = segment->memory;
     atomic_store(&segment->base.bytes, segment->memory);
-    atomic_store_explicit(&segment->count, first + count,
-                          memory_order_release);
+    atomic_store_explicit(&segment->count, first + count, memory_order_release);
 }
 
 uint32_t

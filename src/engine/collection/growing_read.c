@@ -2,9 +2,10 @@
 /*
  * growing_read.c - the readers' side of a segment in memory.
  *
- * Rows below the published count do not change but for their deletion numbers, which are
- * atomic. A number stored by a commit that the reader's Version contains was stored before
- * the Version was published, so relaxed loads see all that matter.
+ * Rows below the published count do not change but for their deletion numbers,
+ * which are atomic. A number stored by a commit that the reader's Version
+ * contains was stored before the Version was published, so relaxed loads see
+ * all that matter.
  */
 #include "engine/collection/segment_internal.h"
 
@@ -17,8 +18,7 @@ place_of(const GrowingSegment *segment, uint32_t row)
 uint64_t
 growing_inserted(const GrowingSegment *segment, uint32_t row)
 {
-    const uint64_t *inserted =
-        (const void *)growing_chunk(segment, row);
+    const uint64_t *inserted = (const void *)growing_chunk(segment, row);
     return inserted[place_of(segment, row)];
 }
 
@@ -85,8 +85,7 @@ growing_row_count(const GrowingSegment *segment, uint64_t sequence)
 {
     /* Numbers of insertion ascend: the first row beyond `sequence`. */
     uint32_t low = 0;
-    uint32_t high =
-        atomic_load_explicit(&segment->count, memory_order_acquire);
+    uint32_t high = atomic_load_explicit(&segment->count, memory_order_acquire);
     if (high > 0 && growing_inserted(segment, high - 1) <= sequence)
         return high;
     while (low < high) {
@@ -109,8 +108,8 @@ is_visible(const GrowingSegment *segment, uint32_t row, uint64_t sequence)
 }
 
 uint32_t
-growing_visible(const GrowingSegment *segment, uint64_t sequence,
-                uint32_t rows, uint64_t *bits)
+growing_visible(const GrowingSegment *segment, uint64_t sequence, uint32_t rows,
+                uint64_t *bits)
 {
     uint32_t count = 0;
     memset(bits, 0, bits_words(rows) * sizeof *bits);
@@ -126,7 +125,8 @@ growing_visible(const GrowingSegment *segment, uint64_t sequence,
     return count;
 }
 
-/* ---- values -------------------------------------------------------------------- */
+/* ---- values
+ * -------------------------------------------------------------------- */
 
 /* Values that are in a batch as they are in the chunk. */
 static bool
@@ -138,16 +138,15 @@ is_same_form(const GrowingField *field)
 }
 
 static const uint8_t *
-valid_of(const GrowingSegment *segment, const GrowingField *field,
-         uint32_t row)
+valid_of(const GrowingSegment *segment, const GrowingField *field, uint32_t row)
 {
     return (const uint8_t *)growing_chunk(segment, row) + field->valid_offset +
            place_of(segment, row);
 }
 
 static void
-read_run(const GrowingSegment *segment, const GrowingField *field,
-         uint32_t row, uint32_t run, ColumnBuilder *out, uint32_t at)
+read_run(const GrowingSegment *segment, const GrowingField *field, uint32_t row,
+         uint32_t run, ColumnBuilder *out, uint32_t at)
 {
     const char *from = growing_value(segment, field, row);
     if (field->is_varying)
@@ -166,20 +165,20 @@ read_in_place(const GrowingSegment *segment, const GrowingField *field,
         growing_run(segment, range.first, range.count) < range.count)
         return false;
     column->data = growing_value(segment, field, range.first);
-    column->valid =
-        has_nulls ? valid_of(segment, field, range.first) : NULL;
+    column->valid = has_nulls ? valid_of(segment, field, range.first) : NULL;
     return true;
 }
 
 mql_status
-growing_read(const GrowingSegment *segment, const Field *field,
-             RowRange range, Arena *arena, Column *column, Error *err)
+growing_read(const GrowingSegment *segment, const Field *field, RowRange range,
+             Arena *arena, Column *column, Error *err)
 {
     const GrowingField *stored = growing_field(segment, field->id);
     if (stored == NULL)
         return read_absent(field, range.count, arena, column, err);
     if (stored->type.kind != field->type.kind ||
-        (!stored->is_varying && stored->width != type_storage_size(field->type)))
+        (!stored->is_varying &&
+         stored->width != type_storage_size(field->type)))
         return error_set(err, ERR_INTERNAL_ERROR, "field of a wrong type");
     column->type = field->type;
     bool has_nulls =
@@ -209,9 +208,8 @@ growing_find_key(const GrowingSegment *segment, const RowKey *key,
     pthread_rwlock_rdlock(lock);
     uint32_t row = growing_newest(segment, key);
     while (row != ROW_NONE && !is_visible(segment, row, sequence)) {
-        const uint32_t *previous =
-            (const void *)(growing_chunk(segment, row) +
-                           segment->previous_offset);
+        const uint32_t *previous = (const void *)(growing_chunk(segment, row) +
+                                                  segment->previous_offset);
         row = previous[place_of(segment, row)];
     }
     pthread_rwlock_unlock(lock);

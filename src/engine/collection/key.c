@@ -2,10 +2,10 @@
 /*
  * key.c - primary keys: hash, order and the filter that says "surely not here".
  *
- * The hash is part of the file format: it decides about bits of the filter and, with a
- * partition key, about a row's partition. The filter is Putze's blocked Bloom filter as in
- * Parquet: one block of eight words for each key, one bit in each word; 12 bits a key let
- * about one absent key of 200 through.
+ * The hash is part of the file format: it decides about bits of the filter and,
+ * with a partition key, about a row's partition. The filter is Putze's blocked
+ * Bloom filter as in Parquet: one block of eight words for each key, one bit in
+ * each word; 12 bits a key let about one absent key of 200 through.
  */
 #include "base/checksum.h"
 #include "engine/collection/segment_internal.h"
@@ -34,8 +34,8 @@ row_key_of_text(Slice text)
 {
     return (RowKey){.is_text = true,
                     .text = text,
-                    .hash = stable_hash(text.size > 0 ? text.data : "",
-                                        text.size)};
+                    .hash =
+                        stable_hash(text.size > 0 ? text.data : "", text.size)};
 }
 
 RowKey
@@ -71,7 +71,8 @@ row_key_compare(const RowKey *a, const RowKey *b)
     return (a->integer > b->integer) - (a->integer < b->integer);
 }
 
-/* ---- the filter --------------------------------------------------------------- */
+/* ---- the filter
+ * --------------------------------------------------------------- */
 
 uint32_t
 bloom_blocks(uint32_t keys)

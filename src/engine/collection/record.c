@@ -2,9 +2,10 @@
 /*
  * record.c - the payload of a commit in the log (docs/format/commit.md).
  *
- * A sequence of items up to the end: changes of the catalogue, deleted keys, rows in blocks
- * of at most BATCH_ROWS, column after column in storage width. Fields go by their ids, so
- * that rows replayed after a change of the definition find their places.
+ * A sequence of items up to the end: changes of the catalogue, deleted keys,
+ * rows in blocks of at most BATCH_ROWS, column after column in storage width.
+ * Fields go by their ids, so that rows replayed after a change of the
+ * definition find their places.
  */
 #include <stdlib.h>
 
@@ -19,7 +20,8 @@ enum {
     ITEM_ROWS = 3,
 };
 
-/* ---- writing ---------------------------------------------------------------------- */
+/* ---- writing
+ * ---------------------------------------------------------------------- */
 
 void
 record_start(Buffer *out)
@@ -145,7 +147,8 @@ record_deletes(Buffer *out, uint64_t collection, bool is_text,
     buffer_append_slice(out, buffer_slice(&deletes->keys));
 }
 
-/* ---- reading ------------------------------------------------------------------------ */
+/* ---- reading
+ * ------------------------------------------------------------------------ */
 
 static mql_status
 damaged(Error *err)
@@ -187,9 +190,8 @@ visit_rows(Reader *reader, const RecordVisitor *visitor, Error *err)
         rows.field_count == 0 || rows.field_count > FIELDS_MOST)
         return damaged(err);
     TRY(skip_columns(reader, &rows, err));
-    return visitor->rows == NULL
-               ? MQL_OK
-               : visitor->rows(visitor->context, &rows, err);
+    return visitor->rows == NULL ? MQL_OK
+                                 : visitor->rows(visitor->context, &rows, err);
 }
 
 static mql_status
@@ -241,7 +243,8 @@ record_visit(Slice payload, const RecordVisitor *visitor, Error *err)
     return MQL_OK;
 }
 
-/* ---- rows as a batch -------------------------------------------------------------------- */
+/* ---- rows as a batch
+ * -------------------------------------------------------------------- */
 
 /* A column of a block in place; skip_columns() has checked the sizes. */
 typedef struct StoredColumn {
@@ -263,8 +266,7 @@ next_column(Reader *reader, uint32_t rows)
     if (read_u8(reader) != 0)
         column.valid = (const uint8_t *)read_bytes(reader, rows).data;
     if (column.width > 0) {
-        column.values =
-            read_bytes(reader, (size_t)column.width * rows).data;
+        column.values = read_bytes(reader, (size_t)column.width * rows).data;
         return column;
     }
     column.values = reader->data + reader->offset;
@@ -280,8 +282,8 @@ varying_values(const StoredColumn *stored, Type type, uint32_t rows,
                Slice *slices, Error *err)
 {
     bool is_document = type.kind == TYPE_JSON || type.kind == TYPE_ARRAY;
-    Reader sizes = reader_of(
-        (Slice){stored->values, (size_t)rows * sizeof(uint32_t)});
+    Reader sizes =
+        reader_of((Slice){stored->values, (size_t)rows * sizeof(uint32_t)});
     const char *bytes = stored->bytes;
     for (uint32_t row = 0; row < rows; row++) {
         slices[row] = (Slice){bytes, read_u32(&sizes)};
@@ -307,15 +309,14 @@ column_of(const StoredColumn *stored, const Field *field, uint32_t rows,
     } else {
         values_to_physical(field->type, stored->values, rows, builder.data, 0);
     }
-    *column = (Column){.type = field->type,
-                       .valid = stored->valid,
-                       .data = builder.data};
+    *column = (Column){
+        .type = field->type, .valid = stored->valid, .data = builder.data};
     return MQL_OK;
 }
 
 mql_status
-record_batch(const RecordRows *rows, const Collection *definition,
-             Arena *arena, Batch *batch, Error *err)
+record_batch(const RecordRows *rows, const Collection *definition, Arena *arena,
+             Batch *batch, Error *err)
 {
     batch->count = rows->row_count;
     batch->column_count = definition->field_count;

@@ -192,8 +192,8 @@ scalar_keys_read(ScalarKeys *keys, const Segment *segment, const Field *field,
                  const Watch *watch, Error *err)
 {
     *keys = (ScalarKeys){0};
-    TypeKind kind = field->type.kind == TYPE_ARRAY ? field->type.element
-                                                   : field->type.kind;
+    TypeKind kind =
+        field->type.kind == TYPE_ARRAY ? field->type.element : field->type.kind;
     if (!key_type_of(kind, &keys->column.type))
         return error_set(err, ERR_FEATURE_NOT_SUPPORTED,
                          "an index on field \"%s\" of type %s is not supported",

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * scalar_keys.h - a scalar field of a segment as (row, key) pairs, for building an index.
+ * scalar_keys.h - a scalar field of a segment as (row, key) pairs, for building
+ * an index.
  */
 #ifndef ENGINE_COLLECTION_SCALAR_KEYS_H
 #define ENGINE_COLLECTION_SCALAR_KEYS_H
@@ -15,11 +16,11 @@ typedef struct ScalarKeys {
     size_t capacity; /* of rows and keys */
 } ScalarKeys;
 
-/* Read the whole field. BOOL, integers, TIMESTAMPTZ, FLOAT, DOUBLE, VARCHAR and ARRAYs of those (one
- * entry for each distinct element of a row); else FEATURE_NOT_SUPPORTED. */
+/* Read the whole field. BOOL, integers, TIMESTAMPTZ, FLOAT, DOUBLE, VARCHAR and
+ * ARRAYs of those (one entry for each distinct element of a row); else
+ * FEATURE_NOT_SUPPORTED. */
 mql_status scalar_keys_read(ScalarKeys *keys, const Segment *segment,
-                            const Field *field, const Watch *watch,
-                            Error *err);
+                            const Field *field, const Watch *watch, Error *err);
 void scalar_keys_free(ScalarKeys *keys);
 
 #endif

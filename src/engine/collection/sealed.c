@@ -2,9 +2,10 @@
 /*
  * sealed.c - a segment file, open: header, deletions, visibility.
  *
- * Opening verifies the header and reads the deletions; all else is verified at first
- * touch. The header is checked against the catalogue's entry and every section's size
- * against the header, so that later code may index sections without asking again.
+ * Opening verifies the header and reads the deletions; all else is verified at
+ * first touch. The header is checked against the catalogue's entry and every
+ * section's size against the header, so that later code may index sections
+ * without asking again.
  */
 #include "engine/collection/segment_internal.h"
 
@@ -14,13 +15,13 @@
 #define HEADER_START_SIZE 56u
 #define HEADER_FIELD_SIZE 24u
 
-/* ---- opening -------------------------------------------------------------------- */
+/* ---- opening
+ * -------------------------------------------------------------------- */
 
 static mql_status
 damaged(const SealedSegment *segment, const char *what, Error *err)
 {
-    return error_corrupt(err, section_file_path(segment->file), -1, "%s",
-                         what);
+    return error_corrupt(err, section_file_path(segment->file), -1, "%s", what);
 }
 
 /* A section of exactly `count` values of `size` bytes. */
@@ -89,8 +90,7 @@ open_field(SealedSegment *segment, Reader *reader, Error *err)
 }
 
 static mql_status
-open_fields(SealedSegment *segment, Reader *reader, uint32_t count,
-            Error *err)
+open_fields(SealedSegment *segment, Reader *reader, uint32_t count, Error *err)
 {
     if (count > FIELDS_MOST || segment->key_field >= count ||
         reader_left(reader) != (size_t)count * HEADER_FIELD_SIZE)
@@ -108,8 +108,8 @@ static mql_status
 open_header(SealedSegment *segment, Error *err)
 {
     Section header;
-    TRY(section_require(segment->file, (SectionId){SECTION_HEADER, 0},
-                        SIZE_MAX, &header, err));
+    TRY(section_require(segment->file, (SectionId){SECTION_HEADER, 0}, SIZE_MAX,
+                        &header, err));
     Reader reader = reader_of((Slice){header.data, header.size});
     uint32_t version = read_u32(&reader);
     segment->row_count = read_u32(&reader);
@@ -141,9 +141,9 @@ open_sections(SealedSegment *segment, Error *err)
         find_sized(segment, (SectionId){SECTION_BLOOM, 0},
                    segment->bloom_blocks, BLOOM_BLOCK_SIZE, &segment->bloom);
     if (segment->min_inserted != segment->max_inserted)
-        is_right = is_right &&
-                   find_sized(segment, (SectionId){SECTION_INSERTED, 0}, rows,
-                              sizeof(uint64_t), &segment->inserted);
+        is_right =
+            is_right && find_sized(segment, (SectionId){SECTION_INSERTED, 0},
+                                   rows, sizeof(uint64_t), &segment->inserted);
     if (!is_right)
         return damaged(segment, "wrong sections of a segment", err);
     size_t pages = segment->row_count / DELETE_PAGE_ROWS + 1;
@@ -151,7 +151,8 @@ open_sections(SealedSegment *segment, Error *err)
     return segment->pages == NULL ? error_no_memory(err) : MQL_OK;
 }
 
-/* A vector field's validity is handed out whole: it is small, so it is verified here. */
+/* A vector field's validity is handed out whole: it is small, so it is verified
+ * here. */
 static mql_status
 verify_vector_nulls(SealedSegment *segment, Error *err)
 {
@@ -171,8 +172,8 @@ open_file(const FileSpace *space, SealedSegment *segment, Error *err)
     char *path = segment_path(space, segment->base.id);
     if (path == NULL)
         return error_no_memory(err);
-    SectionFileIdentity identity = segment_identity(
-        space, SECTION_FILE_SEGMENT, segment->base.id, 0);
+    SectionFileIdentity identity =
+        segment_identity(space, SECTION_FILE_SEGMENT, segment->base.id, 0);
     mql_status status =
         section_file_open(space->vfs, path, identity, &segment->file, err);
     free(path);
@@ -272,7 +273,8 @@ sealed_field(const SealedSegment *segment, uint32_t id)
     return NULL;
 }
 
-/* ---- deletions ---------------------------------------------------------------------- */
+/* ---- deletions
+ * ---------------------------------------------------------------------- */
 
 mql_status
 sealed_reserve_delete(SealedSegment *segment, uint32_t row, Error *err)
@@ -311,7 +313,8 @@ sealed_deleted(const SealedSegment *segment, uint32_t row)
                                 memory_order_relaxed);
 }
 
-/* ---- visibility ------------------------------------------------------------------- */
+/* ---- visibility
+ * ------------------------------------------------------------------- */
 
 static uint32_t
 hide_deleted(const SealedSegment *segment, uint64_t sequence, uint32_t rows,
@@ -327,8 +330,8 @@ hide_deleted(const SealedSegment *segment, uint64_t sequence, uint32_t rows,
         if (count > DELETE_PAGE_ROWS)
             count = DELETE_PAGE_ROWS;
         for (uint32_t i = 0; i < count; i++) {
-            uint64_t number = atomic_load_explicit(&page->sequences[i],
-                                                   memory_order_relaxed);
+            uint64_t number =
+                atomic_load_explicit(&page->sequences[i], memory_order_relaxed);
             if (number == 0 || number > sequence || !bits_get(bits, first + i))
                 continue;
             bits_clear(bits, first + i);
@@ -338,8 +341,9 @@ hide_deleted(const SealedSegment *segment, uint64_t sequence, uint32_t rows,
     return hidden;
 }
 
-/* Rows of later commits than `sequence`: only asked for pictures of the past. The
- * section that says so is verified; a damaged one hides the rows in question. */
+/* Rows of later commits than `sequence`: only asked for pictures of the past.
+ * The section that says so is verified; a damaged one hides the rows in
+ * question. */
 static uint32_t
 hide_later(const SealedSegment *segment, uint64_t sequence, uint32_t rows,
            uint64_t *bits)
@@ -369,8 +373,7 @@ sealed_visible(const SealedSegment *segment, uint64_t sequence, uint32_t rows,
     uint32_t count = rows;
     if (segment->max_inserted > sequence)
         count -= hide_later(segment, sequence, rows, bits);
-    if (atomic_load_explicit(&segment->deleted_count, memory_order_acquire) >
-        0)
+    if (atomic_load_explicit(&segment->deleted_count, memory_order_acquire) > 0)
         count -= hide_deleted(segment, sequence, rows, bits);
     return count;
 }

@@ -2,8 +2,9 @@
 /*
  * sealed_read.c - values and keys out of a segment file.
  *
- * Whatever is read is verified first, block by block at first touch; offsets of bytes and
- * documents are checked as well, so that no file, however made, leads outside itself.
+ * Whatever is read is verified first, block by block at first touch; offsets of
+ * bytes and documents are checked as well, so that no file, however made, leads
+ * outside itself.
  */
 #include "engine/collection/segment_internal.h"
 #include "engine/value/json.h"
@@ -11,8 +12,7 @@
 static mql_status
 damaged(const SealedSegment *segment, const char *what, Error *err)
 {
-    return error_corrupt(err, section_file_path(segment->file), -1, "%s",
-                         what);
+    return error_corrupt(err, section_file_path(segment->file), -1, "%s", what);
 }
 
 static mql_status
@@ -75,8 +75,8 @@ check_documents(const SealedSegment *segment, const SealedField *field,
 {
     uint32_t last = (row + count - 1) / DOCUMENT_PAGE_ROWS;
     for (uint32_t page = row / DOCUMENT_PAGE_ROWS; page <= last; page++)
-        if (atomic_load_explicit(&field->checked[page],
-                                 memory_order_acquire) == 0)
+        if (atomic_load_explicit(&field->checked[page], memory_order_acquire) ==
+            0)
             TRY(check_document_page(segment, field, page, err));
     return MQL_OK;
 }
@@ -92,9 +92,8 @@ read_run(const SealedSegment *segment, const SealedField *field, uint32_t row,
                            err));
     } else {
         TRY(verify(segment, &field->values, row, count, field->width, err));
-        values_to_physical(field->type,
-                           field->values.data + row * field->width, count,
-                           out->data, at);
+        values_to_physical(field->type, field->values.data + row * field->width,
+                           count, out->data, at);
     }
     if (field->has_valid) {
         TRY(verify(segment, &field->valid, row, count, 1, err));
@@ -109,13 +108,13 @@ read_in_place(const SealedSegment *segment, const SealedField *field,
               RowRange range, Column *column, bool *done, Error *err)
 {
     TypeKind kind = field->type.kind;
-    *done = range.rows == NULL && range.count > 0 &&
-            (kind == TYPE_INT64 || kind == TYPE_TIMESTAMPTZ ||
-             kind == TYPE_DOUBLE);
+    *done =
+        range.rows == NULL && range.count > 0 &&
+        (kind == TYPE_INT64 || kind == TYPE_TIMESTAMPTZ || kind == TYPE_DOUBLE);
     if (!*done)
         return MQL_OK;
-    TRY(verify(segment, &field->values, range.first, range.count,
-               field->width, err));
+    TRY(verify(segment, &field->values, range.first, range.count, field->width,
+               err));
     if (field->has_valid)
         TRY(verify(segment, &field->valid, range.first, range.count, 1, err));
     column->data = field->values.data + range.first * field->width;
@@ -174,19 +173,19 @@ sealed_vectors(const SealedSegment *segment, const Field *field,
         .data = (const float *)(const void *)stored->values.data,
         .count = segment->row_count,
         .dim = stored->type.length,
-        .valid = stored->has_valid ? (const uint8_t *)stored->valid.data
-                                   : NULL,
+        .valid = stored->has_valid ? (const uint8_t *)stored->valid.data : NULL,
         .file = segment->file,
         .section = stored->values,
     };
     return true;
 }
 
-/* ---- keys --------------------------------------------------------------------------- */
+/* ---- keys
+ * ---------------------------------------------------------------------------
+ */
 
 mql_status
-sealed_key(const SealedSegment *segment, uint32_t row, RowKey *key,
-           Error *err)
+sealed_key(const SealedSegment *segment, uint32_t row, RowKey *key, Error *err)
 {
     const SealedField *field = &segment->fields[segment->key_field];
     Value value = {.type = field->type};
@@ -205,8 +204,8 @@ static mql_status
 filter_has(const SealedSegment *segment, uint64_t hash, bool *has, Error *err)
 {
     uint64_t offset = bloom_offset(hash, segment->bloom_blocks);
-    TRY(section_verify(segment->file, &segment->bloom, offset,
-                       BLOOM_BLOCK_SIZE, err));
+    TRY(section_verify(segment->file, &segment->bloom, offset, BLOOM_BLOCK_SIZE,
+                       err));
     *has = bloom_block_has(segment->bloom.data + offset, hash);
     return MQL_OK;
 }
@@ -240,8 +239,8 @@ is_visible(const SealedSegment *segment, uint32_t row, uint64_t sequence,
 
 /* First position whose key is not below `key`. */
 static mql_status
-lower_bound(const SealedSegment *segment, const RowKey *key,
-            uint32_t *position, Error *err)
+lower_bound(const SealedSegment *segment, const RowKey *key, uint32_t *position,
+            Error *err)
 {
     uint32_t low = 0;
     uint32_t high = segment->row_count;

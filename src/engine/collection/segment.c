@@ -16,9 +16,8 @@ segment_retain(const Segment *segment)
 void
 segment_release(Segment *segment)
 {
-    if (segment == NULL ||
-        atomic_fetch_sub_explicit(&segment->references, 1,
-                                  memory_order_acq_rel) != 1)
+    if (segment == NULL || atomic_fetch_sub_explicit(&segment->references, 1,
+                                                     memory_order_acq_rel) != 1)
         return;
     if (segment->is_sealed)
         sealed_free((SealedSegment *)(void *)segment);
@@ -75,8 +74,7 @@ segment_read(const Segment *segment, const Field *field, RowRange range,
     if (segment->is_sealed)
         return sealed_read(as_sealed(segment), field, range, arena, column,
                            err);
-    return growing_read(as_growing(segment), field, range, arena, column,
-                        err);
+    return growing_read(as_growing(segment), field, range, arena, column, err);
 }
 
 bool

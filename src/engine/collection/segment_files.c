@@ -12,7 +12,8 @@
 #define NAME_TEXT_SIZE 64
 #define ENTRY_VERSION 1u
 
-/* ---- names ------------------------------------------------------------------- */
+/* ---- names
+ * ------------------------------------------------------------------- */
 
 /* directory/name under the database's path. */
 static char *
@@ -66,12 +67,14 @@ SectionFileIdentity
 segment_identity(const FileSpace *space, uint32_t type, uint64_t segment,
                  uint64_t number)
 {
-    /* Two ids in one number: only files with both right have the right checksums. */
+    /* Two ids in one number: only files with both right have the right
+     * checksums. */
     uint64_t file = segment ^ number * 0x9E3779B97F4A7C15u;
     return (SectionFileIdentity){space->database, file, type};
 }
 
-/* ---- the entry ---------------------------------------------------------------- */
+/* ---- the entry
+ * ---------------------------------------------------------------- */
 
 void
 segment_entry_encode(Buffer *out, const SegmentEntry *entry)
@@ -190,7 +193,8 @@ segment_entry_remove_index(SegmentEntry *entry, uint64_t index)
     }
 }
 
-/* ---- the watch ------------------------------------------------------------------ */
+/* ---- the watch
+ * ------------------------------------------------------------------ */
 
 mql_status
 watch_poll(const Watch *watch, Error *err)

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * segment_index.c - building an index file for a sealed segment, and opening it.
+ * segment_index.c - building an index file for a sealed segment, and opening
+ * it.
  *
- * An index is derived: what does not open is bypassed with a warning and the planner
- * scans instead. A field that the segment was written without has no index.
+ * An index is derived: what does not open is bypassed with a warning and the
+ * planner scans instead. A field that the segment was written without has no
+ * index.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -18,7 +20,8 @@ indexed_field(const Collection *definition, const IndexDefinition *index)
     return position < 0 ? NULL : &definition->fields[position];
 }
 
-/* ---- building --------------------------------------------------------------------- */
+/* ---- building
+ * --------------------------------------------------------------------- */
 
 static void
 report_build(void *context, uint64_t done, uint64_t total)
@@ -38,8 +41,8 @@ run_build(const FileSpace *space, const IndexDefinition *index,
         .scalars = scalars,
         .pool = space->pool,
         .cancel = watch != NULL ? watch->cancel : NULL,
-        .progress = watch != NULL && watch->progress != NULL ? report_build
-                                                             : NULL,
+        .progress =
+            watch != NULL && watch->progress != NULL ? report_build : NULL,
         .progress_context = (void *)(uintptr_t)watch,
     };
     return index->kind->build(&build, writer, err);
@@ -67,8 +70,8 @@ build_sections(const FileSpace *space, const SealedSegment *segment,
 
 static mql_status
 build_file(const FileSpace *space, const SealedSegment *segment,
-           const Field *field, const IndexDefinition *index,
-           const Watch *watch, SectionWriter *writer, Error *err)
+           const Field *field, const IndexDefinition *index, const Watch *watch,
+           SectionWriter *writer, Error *err)
 {
     mql_status status =
         build_sections(space, segment, field, index, watch, writer, err);
@@ -80,9 +83,8 @@ build_file(const FileSpace *space, const SealedSegment *segment,
 
 mql_status
 segment_index_build(const FileSpace *space, const SealedSegment *segment,
-                    const Collection *definition,
-                    const IndexDefinition *index, const Watch *watch,
-                    uint64_t *size, Error *err)
+                    const Collection *definition, const IndexDefinition *index,
+                    const Watch *watch, uint64_t *size, Error *err)
 {
     const Field *field = indexed_field(definition, index);
     uint64_t id = segment->base.id;
@@ -97,8 +99,8 @@ segment_index_build(const FileSpace *space, const SealedSegment *segment,
     else
         status = section_writer_create(
             space->vfs, temporary,
-            segment_identity(space, SECTION_FILE_INDEX, id, index->id),
-            &writer, err);
+            segment_identity(space, SECTION_FILE_INDEX, id, index->id), &writer,
+            err);
     if (status == MQL_OK)
         status = build_file(space, segment, field, index, watch, writer, err);
     else
@@ -111,7 +113,8 @@ done:
     return status;
 }
 
-/* ---- opening ---------------------------------------------------------------------- */
+/* ---- opening
+ * ---------------------------------------------------------------------- */
 
 static mql_status
 open_index_file(const FileSpace *space, uint64_t segment, uint64_t index,
@@ -122,8 +125,7 @@ open_index_file(const FileSpace *space, uint64_t segment, uint64_t index,
         return error_no_memory(err);
     mql_status status = section_file_open(
         space->vfs, path,
-        segment_identity(space, SECTION_FILE_INDEX, segment, index), file,
-        err);
+        segment_identity(space, SECTION_FILE_INDEX, segment, index), file, err);
     free(path);
     return status;
 }
@@ -152,8 +154,8 @@ open_parts(const FileSpace *space, const SealedSegment *segment,
 static void
 link_index(SealedSegment *segment, SegmentIndex *opened)
 {
-    opened->next = atomic_load_explicit(&segment->indexes,
-                                        memory_order_relaxed);
+    opened->next =
+        atomic_load_explicit(&segment->indexes, memory_order_relaxed);
     atomic_store_explicit(&segment->indexes, opened, memory_order_release);
 }
 

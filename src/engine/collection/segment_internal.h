@@ -2,15 +2,17 @@
 /*
  * segment_internal.h - the two kinds of segment from within.
  *
- * Growing: rows in chunks of a power of two rows, each chunk one block of memory with an
- * array per field, reached by a directory of two levels that never moves. The writer
- * fills rows past `count`, and publishes them with one release store after the commit is
- * durable; readers load `count` and look at nothing beyond. Bytes of varying size lie in
- * blocks of their own. A hash index leads from a key to the newest row that has it,
- * and from there `previous` leads to older ones.
+ * Growing: rows in chunks of a power of two rows, each chunk one block of
+ * memory with an array per field, reached by a directory of two levels that
+ * never moves. The writer fills rows past `count`, and publishes them with one
+ * release store after the commit is durable; readers load `count` and look at
+ * nothing beyond. Bytes of varying size lie in blocks of their own. A hash
+ * index leads from a key to the newest row that has it, and from there
+ * `previous` leads to older ones.
  *
- * Sealed: a section file (docs/format/segment.md), mapped. Sequence numbers of deletions
- * are in memory, in pages made when needed, and in a .del file as of the last flush.
+ * Sealed: a section file (docs/format/segment.md), mapped. Sequence numbers of
+ * deletions are in memory, in pages made when needed, and in a .del file as of
+ * the last flush.
  */
 #ifndef ENGINE_COLLECTION_SEGMENT_INTERNAL_H
 #define ENGINE_COLLECTION_SEGMENT_INTERNAL_H
@@ -48,7 +50,8 @@ typedef struct FileSpace {
 
 /* ---- keys (key.c) ---- */
 
-/* A primary key in physical form with its hash, which is the same on every machine. */
+/* A primary key in physical form with its hash, which is the same on every
+ * machine. */
 typedef struct RowKey {
     bool is_text;
     int64_t integer;
@@ -69,7 +72,8 @@ uint64_t bloom_offset(uint64_t hash, uint32_t blocks);
 void bloom_block_add(char *block, uint64_t hash);
 bool bloom_block_has(const char *block, uint64_t hash);
 
-/* From keys to rows: open addressing, a slot is hash << 32 | row + 1, 0 is free. */
+/* From keys to rows: open addressing, a slot is hash << 32 | row + 1, 0 is
+ * free. */
 typedef struct KeyIndex {
     uint64_t *slots;
     size_t capacity; /* a power of two, or 0 */
@@ -78,16 +82,19 @@ typedef struct KeyIndex {
 
 /* ---- values (segment_read.c) ---- */
 
-/* `count` stored values from `from` on, to physical form at out[at]. Not for varying sizes. */
+/* `count` stored values from `from` on, to physical form at out[at]. Not for
+ * varying sizes. */
 void values_to_physical(Type type, const char *from, uint32_t count, void *out,
                         uint32_t at);
-/* One value of a column, which is not NULL, to storage form. `width` bytes at `to`. */
+/* One value of a column, which is not NULL, to storage form. `width` bytes at
+ * `to`. */
 void value_to_storage(const Column *column, uint32_t row, size_t width,
                       char *to);
 /* A field that the segment does not have. */
 mql_status read_absent(const Field *field, uint32_t count, Arena *arena,
                        Column *column, Error *err);
-/* How many of the rows from `at` on follow each other without a gap; at least 1. */
+/* How many of the rows from `at` on follow each other without a gap; at
+ * least 1. */
 uint32_t range_run(RowRange range, uint32_t at, uint32_t *first);
 
 /* ---- growing ---- */
@@ -95,7 +102,7 @@ uint32_t range_run(RowRange range, uint32_t at, uint32_t *first);
 typedef struct GrowingField {
     uint32_t id;
     Type type;
-    size_t width;         /* of a value in the chunk: sizeof(Slice) when varying */
+    size_t width; /* of a value in the chunk: sizeof(Slice) when varying */
     bool is_varying;
     size_t values_offset; /* in the chunk */
     size_t valid_offset;
@@ -129,7 +136,7 @@ typedef struct GrowingSegment {
     ByteBlock *bytes;
     ByteBlock *published_block; /* where rolling back leads to */
     size_t published_used;
-    uint64_t memory;    /* bytes of rows, pending ones included */
+    uint64_t memory; /* bytes of rows, pending ones included */
     uint64_t published_memory;
     uint32_t chunk_count;
 } GrowingSegment;
@@ -148,7 +155,8 @@ mql_status growing_append(GrowingSegment *segment, const Batch *batch,
                           uint64_t inserted, Error *err);
 /* Room for the keys of all pending rows, so that publishing cannot fail. */
 mql_status growing_reserve_keys(GrowingSegment *segment, Error *err);
-/* Make the next `count` pending rows visible to readers at their sequence number. */
+/* Make the next `count` pending rows visible to readers at their sequence
+ * number. */
 void growing_publish(GrowingSegment *segment, uint32_t count);
 /* Forget pending rows. */
 void growing_rollback(GrowingSegment *segment);
@@ -252,7 +260,8 @@ typedef struct SegmentIndex {
     VectorColumn vectors;
 } SegmentIndex;
 
-/* Documents (JSON, ARRAY) are checked by pages of this many rows when first read. */
+/* Documents (JSON, ARRAY) are checked by pages of this many rows when first
+ * read. */
 #define DOCUMENT_PAGE_ROWS 1024u
 
 typedef struct SealedField {
@@ -299,8 +308,8 @@ as_growing(const Segment *segment)
     return (const GrowingSegment *)(const void *)segment;
 }
 
-/* Open a segment of the catalogue, with its deletes and the indexes of `definition`.
- * Copies `entry`. */
+/* Open a segment of the catalogue, with its deletes and the indexes of
+ * `definition`. Copies `entry`. */
 mql_status sealed_open(const FileSpace *space, const SegmentEntry *entry,
                        const Collection *definition, SealedSegment **segment,
                        Error *err);
@@ -346,8 +355,9 @@ typedef struct SegmentWrite {
 mql_status segment_write(const FileSpace *space, const SegmentWrite *input,
                          SegmentEntry *entry, Error *err);
 
-/* Write segments/ID-SEQUENCE.del with every deletion of the segment, and of `more` (bits of
- * rows deleted at `sequence`, may be NULL). `size` OUT: bytes of the file. */
+/* Write segments/ID-SEQUENCE.del with every deletion of the segment, and of
+ * `more` (bits of rows deleted at `sequence`, may be NULL). `size` OUT: bytes
+ * of the file. */
 mql_status deletes_write(const FileSpace *space, const SealedSegment *segment,
                          uint64_t sequence, const uint64_t *more,
                          uint64_t *size, Error *err);
@@ -359,10 +369,10 @@ mql_status deletes_read(const FileSpace *space, SealedSegment *segment,
 mql_status segment_index_build(const FileSpace *space,
                                const SealedSegment *segment,
                                const Collection *definition,
-                               const IndexDefinition *index,
-                               const Watch *watch, uint64_t *size, Error *err);
-/* Open an index that has its file, for readers; one that does not open is bypassed with a warning. Only
- * out of memory is an error. */
+                               const IndexDefinition *index, const Watch *watch,
+                               uint64_t *size, Error *err);
+/* Open an index that has its file, for readers; one that does not open is
+ * bypassed with a warning. Only out of memory is an error. */
 mql_status segment_index_open(const FileSpace *space, SealedSegment *segment,
                               const Collection *definition,
                               const IndexDefinition *index, Error *err);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * segment_values.c - values between their width on disk and their form in a batch.
+ * segment_values.c - values between their width on disk and their form in a
+ * batch.
  *
- * Stored values are little-endian and as wide as their type; batches hold int64_t, double,
- * bytes of 0 or 1, or Slices (column.h).
+ * Stored values are little-endian and as wide as their type; batches hold
+ * int64_t, double, bytes of 0 or 1, or Slices (column.h).
  */
 #include "engine/collection/segment_internal.h"
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * segment_write.c - rows of growing segments to a segment file (docs/format/segment.md).
+ * segment_write.c - rows of growing segments to a segment file
+ * (docs/format/segment.md).
  *
- * One pass over the rows for each section: VALUES (or OFFSETS and BYTES) and VALID of every
- * field, INSERTED when the rows are of different commits, KEY_ORDER, BLOOM, and the header
- * last, when everything in it is known.
+ * One pass over the rows for each section: VALUES (or OFFSETS and BYTES) and
+ * VALID of every field, INSERTED when the rows are of different commits,
+ * KEY_ORDER, BLOOM, and the header last, when everything in it is known.
  */
 #include "engine/collection/segment_internal.h"
 
@@ -27,7 +28,8 @@ typedef mql_status (*RunWork)(Writing *writing, const GrowingSegment *segment,
                               uint32_t position, uint32_t row, uint32_t run,
                               void *context, Error *err);
 
-/* Call `work` for all rows in order; `position` is handed through: the field's. */
+/* Call `work` for all rows in order; `position` is handed through: the field's.
+ */
 static mql_status
 each_run(Writing *writing, uint32_t position, RunWork work, void *context,
          Error *err)
@@ -48,7 +50,8 @@ each_run(Writing *writing, uint32_t position, RunWork work, void *context,
     return MQL_OK;
 }
 
-/* ---- fields -------------------------------------------------------------------- */
+/* ---- fields
+ * -------------------------------------------------------------------- */
 
 static mql_status
 append_values(Writing *writing, const GrowingSegment *segment,
@@ -65,8 +68,7 @@ static Slice
 slice_at(const GrowingSegment *segment, uint32_t position, uint32_t row)
 {
     Slice slice;
-    memcpy(&slice,
-           growing_value(segment, &segment->fields[position], row),
+    memcpy(&slice, growing_value(segment, &segment->fields[position], row),
            sizeof slice);
     return slice;
 }
@@ -85,9 +87,8 @@ append_offsets(Writing *writing, const GrowingSegment *segment,
 }
 
 static mql_status
-append_bytes(Writing *writing, const GrowingSegment *segment,
-             uint32_t position, uint32_t row, uint32_t run, void *context,
-             Error *err)
+append_bytes(Writing *writing, const GrowingSegment *segment, uint32_t position,
+             uint32_t row, uint32_t run, void *context, Error *err)
 {
     (void)context;
     for (uint32_t i = 0; i < run; i++) {
@@ -107,9 +108,8 @@ valid_at(const GrowingSegment *segment, uint32_t position, uint32_t row)
 }
 
 static mql_status
-append_valid(Writing *writing, const GrowingSegment *segment,
-             uint32_t position, uint32_t row, uint32_t run, void *context,
-             Error *err)
+append_valid(Writing *writing, const GrowingSegment *segment, uint32_t position,
+             uint32_t row, uint32_t run, void *context, Error *err)
 {
     (void)context;
     return section_append(writing->writer, valid_at(segment, position, row),
@@ -131,8 +131,8 @@ look_for_nulls(Writing *writing, const GrowingSegment *segment,
 }
 
 static mql_status
-write_varying(Writing *writing, uint32_t position, uint32_t id,
-              uint64_t *size, Error *err)
+write_varying(Writing *writing, uint32_t position, uint32_t id, uint64_t *size,
+              Error *err)
 {
     uint64_t offset = 0;
     TRY(section_begin(writing->writer, (SectionId){SECTION_OFFSETS, id}, err));
@@ -174,7 +174,8 @@ write_field(Writing *writing, uint32_t position, Error *err)
     return MQL_OK;
 }
 
-/* ---- numbers of insertion --------------------------------------------------------- */
+/* ---- numbers of insertion
+ * --------------------------------------------------------- */
 
 static void
 find_inserted_range(Writing *writing)
@@ -217,7 +218,8 @@ write_inserted(Writing *writing, Error *err)
     return each_run(writing, 0, append_inserted, NULL, err);
 }
 
-/* ---- keys -------------------------------------------------------------------------- */
+/* ---- keys
+ * -------------------------------------------------------------------------- */
 
 typedef struct KeyedRow {
     RowKey key;
@@ -242,7 +244,8 @@ collect_keys(const Writing *writing, KeyedRow *rows)
             uint32_t row = source->rows != NULL ? source->rows[i] : i;
             rows[count].key = growing_key(source->segment, row);
             rows[count].row = count;
-            if (count > 0 && compare_keyed_rows(&rows[count - 1], &rows[count]) > 0)
+            if (count > 0 &&
+                compare_keyed_rows(&rows[count - 1], &rows[count]) > 0)
                 is_sorted = false;
             count++;
         }
@@ -254,8 +257,7 @@ collect_keys(const Writing *writing, KeyedRow *rows)
 static mql_status
 write_key_order(Writing *writing, const KeyedRow *rows, Error *err)
 {
-    TRY(section_begin(writing->writer, (SectionId){SECTION_KEY_ORDER, 0},
-                      err));
+    TRY(section_begin(writing->writer, (SectionId){SECTION_KEY_ORDER, 0}, err));
     for (uint32_t i = 0; i < writing->row_count; i++)
         TRY(section_append(writing->writer, &rows[i].row, sizeof rows[i].row,
                            err));
@@ -293,7 +295,8 @@ write_keys(Writing *writing, Error *err)
     return status;
 }
 
-/* ---- the file ----------------------------------------------------------------------- */
+/* ---- the file
+ * ----------------------------------------------------------------------- */
 
 static mql_status
 write_header(Writing *writing, Error *err)
@@ -314,9 +317,8 @@ write_header(Writing *writing, Error *err)
     if (buffer_failed(&start) || buffer_failed(&writing->header))
         status = error_no_memory(err);
     else
-        status = section_write(writing->writer,
-                               (SectionId){SECTION_HEADER, 0}, start.data,
-                               start.size, err);
+        status = section_write(writing->writer, (SectionId){SECTION_HEADER, 0},
+                               start.data, start.size, err);
     buffer_free(&start);
     return status;
 }
@@ -339,10 +341,10 @@ static mql_status
 write_file(const FileSpace *space, Writing *writing, const char *temporary,
            const char *final, uint64_t *size, Error *err)
 {
-    SectionFileIdentity identity = segment_identity(
-        space, SECTION_FILE_SEGMENT, writing->input->id, 0);
-    TRY(section_writer_create(space->vfs, temporary, identity,
-                              &writing->writer, err));
+    SectionFileIdentity identity =
+        segment_identity(space, SECTION_FILE_SEGMENT, writing->input->id, 0);
+    TRY(section_writer_create(space->vfs, temporary, identity, &writing->writer,
+                              err));
     mql_status status = write_sections(writing, err);
     if (status != MQL_OK) {
         section_writer_abort(writing->writer);
@@ -386,8 +388,8 @@ segment_write(const FileSpace *space, const SegmentWrite *input,
     if (temporary == NULL || final == NULL)
         status = error_no_memory(err);
     else
-        status = write_file(space, &writing, temporary, final, &entry->size,
-                            err);
+        status =
+            write_file(space, &writing, temporary, final, &entry->size, err);
     free(temporary);
     free(final);
     buffer_free(&writing.header);

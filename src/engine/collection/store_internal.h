@@ -2,15 +2,16 @@
 /*
  * store_internal.h - a database and its writer from within.
  *
- * What readers see is a Version: a sequence number over Contents, which hold the
- * definitions and segment lists. All are immutable and counted by reference: a commit that only
- * adds rows to growing segments publishes a new number over the same Contents.
+ * What readers see is a Version: a sequence number over Contents, which hold
+ * the definitions and segment lists. All are immutable and counted by
+ * reference: a commit that only adds rows to growing segments publishes a new
+ * number over the same Contents.
  *
- * A commit goes through steps that can fail and change nothing (files are written, memory is
- * reserved, rows are appended past what readers see), one wal_commit(), and then steps that
- * cannot fail. The only exception is the catalogue's own transaction after the log's:
- * when it fails, the commit is durable in the log but not in the catalogue, and the store
- * takes no more changes until it is opened again, which applies it.
+ * A commit goes through steps that can fail and change nothing (files are
+ * written, memory is reserved, rows are appended past what readers see), one
+ * wal_commit(), and then steps that cannot fail. The catalogue follows the log:
+ * when it cannot be written the commit is durable all the same, and opening the
+ * database again applies what is missing (transaction.c).
  */
 #ifndef ENGINE_COLLECTION_STORE_INTERNAL_H
 #define ENGINE_COLLECTION_STORE_INTERNAL_H
@@ -33,8 +34,10 @@ typedef struct DatabaseEntry {
 typedef struct CollectionState {
     atomic_uint references;
     int64_t next_auto_id;
-    uint64_t dirty_since; /* first commit whose rows or deletes are only in the log; 0: none */
-    uint64_t dirty_next;  /* what it will be after the commit under way; else the same */
+    uint64_t dirty_since; /* first commit whose rows or deletes are only in the
+                             log; 0: none */
+    uint64_t dirty_next; /* what it will be after the commit under way; else the
+                            same */
 } CollectionState;
 
 typedef struct CollectionEntry {
@@ -60,7 +63,8 @@ typedef struct VersionHolder {
 DatabaseEntry *database_entry_create(void); /* NULL: out of memory */
 void database_entry_release(DatabaseEntry *entry);
 
-/* Retains the definition, the segments and the state. The segments are sorted here. NULL: out of memory. */
+/* Retains the definition, the segments and the state. The segments are sorted
+ * here. NULL: out of memory. */
 CollectionEntry *collection_entry_create(Collection *definition,
                                          CollectionState *state,
                                          Segment *const *segments,
@@ -70,7 +74,8 @@ void collection_entry_release(CollectionEntry *entry);
 CollectionState *collection_state_create(void); /* NULL: out of memory */
 void collection_state_release(CollectionState *state);
 
-/* Room for that many entries; fill the arrays with references, then contents_sort(). */
+/* Room for that many entries; fill the arrays with references, then
+ * contents_sort(). */
 Contents *contents_create(uint32_t databases, uint32_t collections);
 void contents_sort(Contents *contents);
 void contents_release(Contents *contents);
@@ -115,7 +120,8 @@ struct Store {
     pthread_mutex_t writer_mutex;
     pthread_cond_t writer_free;
     bool is_writing;
-    /* The newest Version; the mutex covers reading it and counting the reference. */
+    /* The newest Version; the mutex covers reading it and counting the
+     * reference. */
     pthread_mutex_t version_mutex;
     Version *version;
     /* The writer's. */
@@ -123,8 +129,10 @@ struct Store {
     uint64_t stored_next_id; /* in the catalogue */
     uint64_t trimmed;        /* the log may lack commits up to this one */
     bool is_dead;
-    /* Files of commits that the log refused: they may be in it all the same, unless it
-     * takes another one. */
+    /* Changes of commits in the log that the catalogue had no room for. */
+    Buffer unapplied;
+    /* Files of commits that the log refused: they may be in it all the same,
+     * unless it takes another one. */
     FileName *orphans;
 };
 
@@ -175,8 +183,8 @@ typedef struct RecordVisitor {
 /* Functions of the visitor may be NULL: not interested. */
 mql_status record_visit(Slice payload, const RecordVisitor *visitor,
                         Error *err);
-/* The rows as a batch with the fields of `definition`; it points into the record, vectors maybe
- * unaligned: only for appending. */
+/* The rows as a batch with the fields of `definition`; it points into the
+ * record, vectors maybe unaligned: only for appending. */
 mql_status record_batch(const RecordRows *rows, const Collection *definition,
                         Arena *arena, Batch *batch, Error *err);
 
@@ -193,7 +201,7 @@ typedef struct StagedPartition {
     struct StagedPartition *next;
     uint64_t partition;
     GrowingSegment *rows;
-    uint32_t superseded;    /* rows that a later row of the transaction replaced */
+    uint32_t superseded; /* rows that a later row of the transaction replaced */
     GrowingSegment *target; /* commit: where they go when they go to the log */
     bool is_logged;
     RowSource source; /* commit: rows to write; source.rows is malloc'ed */
@@ -212,11 +220,13 @@ typedef struct CollectionChange {
     CollectionEntry *base;  /* NULL: made by this transaction */
     Collection *definition; /* owned; NULL: the base's */
     CollectionState *state; /* owned */
-    bool is_new_definition; /* for readers too: prepared statements look again */
+    bool
+        is_new_definition; /* for readers too: prepared statements look again */
     bool is_dropped;
     bool is_truncated;
     bool wants_seal;    /* asked for */
-    bool wants_indexes; /* files of indexes that segments of the base lack are built */
+    bool wants_indexes; /* files of indexes that segments of the base lack are
+                           built */
     bool is_sealing;    /* commit: nothing stays growing */
     int64_t next_auto_id;
     RowSet *deleted; /* one for each segment of the base, or NULL */
@@ -269,7 +279,8 @@ mql_status change_delete(Transaction *transaction, CollectionChange *change,
 bool change_is_deleted(const CollectionChange *change, uint32_t segment,
                        uint32_t row);
 void staged_free(StagedPartition *staged);
-/* Free the list, after removing the files if asked to; failures are only logged. */
+/* Free the list, after removing the files if asked to; failures are only
+ * logged. */
 void file_names_free(const Store *store, FileName *list, bool is_removing);
 /* Takes the path; out of memory (also a NULL path) is an error. */
 mql_status file_name_add(FileName **list, char *path, Error *err);
@@ -278,7 +289,8 @@ mql_status file_name_add(FileName **list, char *path, Error *err);
 /* Write staged rows as a sealed segment and forget them here. */
 mql_status change_spill(Transaction *transaction, CollectionChange *change,
                         StagedPartition *staged, Error *err);
-/* Rows of a growing segment that are live and not in `deleted` (may be NULL). */
+/* Rows of a growing segment that are live and not in `deleted` (may be NULL).
+ */
 mql_status live_rows(const GrowingSegment *segment, const uint64_t *deleted,
                      RowSource *source, Error *err);
 /* Everything that goes to files before the commit. */

@@ -2,15 +2,16 @@
 /*
  * transaction.c - beginning and ending a transaction, and changing definitions.
  *
- * Everything is only written down here, in one CollectionChange for each collection
- * touched; transaction_commit() does the work.
+ * Everything is only written down here, in one CollectionChange for each
+ * collection touched; transaction_commit() does the work.
  */
 #include <inttypes.h>
 #include <stdlib.h>
 
 #include "engine/collection/store_internal.h"
 
-/* ---- beginning and ending ------------------------------------------------------------ */
+/* ---- beginning and ending
+ * ------------------------------------------------------------ */
 
 static void
 wait_for_writer(Store *store)
@@ -200,27 +201,37 @@ file_name_add(FileName **list, char *path, Error *err)
     return MQL_OK;
 }
 
-/* ---- committing ------------------------------------------------------------------------- */
+/* ---- committing
+ * ------------------------------------------------------------------------- */
 
-/* The record is in the log; the catalogue follows. */
-static mql_status
-apply_meta(Transaction *transaction, const MetaChanges *changes, Error *err)
+/*
+ * The record is in the log; the catalogue follows. The commit is durable
+ * whatever happens here, because opening the database applies what the
+ * catalogue lacks. With a full disk the changes wait for the next commit's;
+ * after any other failure the store takes no more.
+ */
+static bool
+apply_meta(Transaction *transaction, const MetaChanges *changes)
 {
     Store *store = transaction->store;
+    Buffer *unapplied = &store->unapplied;
     if (changes->count == 0)
-        return MQL_OK;
+        return unapplied->size == 0;
+    buffer_append_slice(unapplied, buffer_slice(&changes->bytes));
     Error failure = ERROR_INIT;
-    if (meta_apply(store->meta, buffer_slice(&changes->bytes),
-                   transaction->sequence, &failure) == MQL_OK)
-        return MQL_OK;
-    store->is_dead = true;
-    error_set(err, ERR_IO_ERROR,
-              "the change is in the log, but the catalogue could not be "
-              "written; database \"%s\" must be opened again",
-              store->space.path);
-    error_detail(err, "%s.", failure.text);
-    return error_hint(err,
-                      "The change takes effect when the database is opened.");
+    mql_status status = meta_apply(store->meta, buffer_slice(unapplied),
+                                   transaction->sequence, &failure);
+    if (status == MQL_OK) {
+        buffer_clear(unapplied);
+        store->stored_next_id = atomic_load(&store->next_id);
+        return true;
+    }
+    log_write(&store->space.log, "WARNING",
+              "the catalogue could not be written, its changes are only in "
+              "the log: %s",
+              failure.text);
+    store->is_dead = status != MQL_FULL;
+    return false;
 }
 
 static void
@@ -235,9 +246,10 @@ trim_log(Store *store, uint64_t trim)
 }
 
 /*
- * A record that the log refused may be in it all the same when the database is opened again,
- * if it was the sync that failed: its files must not be missing then. They go when the log
- * takes another commit, which it does not after a failed sync, or at the next opening.
+ * A record that the log refused may be in it all the same when the database is
+ * opened again, if it was the sync that failed: its files must not be missing
+ * then. They go when the log takes another commit, which it does not after a
+ * failed sync, or at the next opening.
  */
 static void
 keep_orphans(Transaction *transaction)
@@ -249,11 +261,9 @@ keep_orphans(Transaction *transaction)
     transaction->written = NULL;
 }
 
-/* Past the last step that can fail without a trace. */
 static mql_status
-commit_durably(Transaction *transaction, const Buffer *payload,
-               const MetaChanges *changes, uint64_t trim,
-               VersionHolder *holder, Error *err)
+log_commit(Transaction *transaction, const Buffer *payload,
+           const MetaChanges *changes, Error *err)
 {
     Store *store = transaction->store;
     WalRecord record = {
@@ -261,28 +271,32 @@ commit_durably(Transaction *transaction, const Buffer *payload,
         .time = store->space.vfs->now(store->space.vfs->context),
         .payload = buffer_slice(payload),
     };
-    mql_status status = wal_commit(store->wal, &record, err);
-    bool is_logged = status == MQL_OK;
-    if (is_logged)
-        status = apply_meta(transaction, changes, err);
-    if (status != MQL_OK) {
-        commit_unprepare(transaction);
-        version_release(&holder->version);
-        if (!is_logged)
-            keep_orphans(transaction);
-        transaction_end(transaction, true);
-        return status;
+    if (buffer_reserve(&store->unapplied, changes->bytes.size + 1) == NULL) {
+        store->unapplied.failed = false;
+        return error_no_memory(err);
     }
+    mql_status status = wal_commit(store->wal, &record, err);
+    if (status != MQL_OK)
+        keep_orphans(transaction);
+    return status;
+}
+
+/* From here on the commit is durable and nothing can fail. */
+static void
+finish_commit(Transaction *transaction, const MetaChanges *changes,
+              uint64_t trim, VersionHolder *holder)
+{
+    Store *store = transaction->store;
     file_names_free(store, store->orphans, true);
     store->orphans = NULL;
+    bool is_applied = apply_meta(transaction, changes);
     commit_apply(transaction, holder);
-    if (changes->count > 0)
-        store->stored_next_id = atomic_load(&store->next_id);
-    trim_log(store, trim);
-    file_names_free(store, transaction->obsolete, true);
-    transaction->obsolete = NULL;
+    if (is_applied) {
+        trim_log(store, trim);
+        file_names_free(store, transaction->obsolete, true);
+        transaction->obsolete = NULL;
+    }
     transaction_end(transaction, true);
-    return MQL_OK;
 }
 
 static mql_status
@@ -298,9 +312,10 @@ commit_changes(Transaction *transaction, Error *err)
     if (status == MQL_OK)
         status = commit_record(transaction, &holder->version, &payload,
                                &changes, &trim, err);
+    if (status == MQL_OK)
+        status = log_commit(transaction, &payload, &changes, err);
     if (status == MQL_OK) {
-        status = commit_durably(transaction, &payload, &changes, trim, holder,
-                                err);
+        finish_commit(transaction, &changes, trim, holder);
     } else {
         commit_unprepare(transaction);
         version_release(holder == NULL ? NULL : &holder->version);
@@ -339,7 +354,8 @@ transaction_commit(Transaction *transaction, Error *err)
     return commit_changes(transaction, err);
 }
 
-/* ---- changes of a collection -------------------------------------------------------------- */
+/* ---- changes of a collection
+ * -------------------------------------------------------------- */
 
 static CollectionChange *
 find_change(const Transaction *transaction, uint64_t id)
@@ -456,8 +472,7 @@ delete_rows(Transaction *transaction, const CollectionVersion *collection,
         &change->base->version != collection)
         return error_set(err, ERR_INTERNAL_ERROR,
                          "segment is not of the transaction's version");
-    uint32_t most =
-        segment_row_count(segment, transaction->base->sequence);
+    uint32_t most = segment_row_count(segment, transaction->base->sequence);
     for (uint32_t i = 0; i < count; i++) {
         if (rows[i] >= most)
             return error_set(err, ERR_INTERNAL_ERROR, "no such row");
@@ -480,7 +495,9 @@ transaction_delete(Transaction *transaction,
     return status;
 }
 
-/* ---- definitions ------------------------------------------------------------------------------ */
+/* ---- definitions
+ * ------------------------------------------------------------------------------
+ */
 
 static mql_status
 fill_database(DatabaseEntry *entry, Slice name, const Property *properties,
@@ -488,17 +505,17 @@ fill_database(DatabaseEntry *entry, Slice name, const Property *properties,
 {
     DatabaseDefinition *definition = &entry->definition;
     definition->name = catalog_copy_text(&entry->arena, name);
-    definition->properties = arena_alloc_array(
-        &entry->arena, count + (size_t)1, sizeof *properties);
+    definition->properties =
+        arena_alloc_array(&entry->arena, count + (size_t)1, sizeof *properties);
     if (definition->name == NULL || definition->properties == NULL)
         return error_no_memory(err);
     definition->property_count = count;
     for (uint32_t i = 0; i < count; i++) {
         Property *copy = &definition->properties[i];
-        copy->name = catalog_copy_text(&entry->arena,
-                                       slice_of(properties[i].name));
-        copy->value = catalog_copy_text(&entry->arena,
-                                        slice_of(properties[i].value));
+        copy->name =
+            catalog_copy_text(&entry->arena, slice_of(properties[i].name));
+        copy->value =
+            catalog_copy_text(&entry->arena, slice_of(properties[i].value));
         if (copy->name == NULL || copy->value == NULL)
             return error_no_memory(err);
     }
@@ -506,8 +523,8 @@ fill_database(DatabaseEntry *entry, Slice name, const Property *properties,
 }
 
 static mql_status
-add_database_change(Transaction *transaction, uint64_t id,
-                    DatabaseEntry *entry, Error *err)
+add_database_change(Transaction *transaction, uint64_t id, DatabaseEntry *entry,
+                    Error *err)
 {
     DatabaseChange *change = calloc(1, sizeof *change);
     if (change == NULL) {
@@ -522,14 +539,13 @@ add_database_change(Transaction *transaction, uint64_t id,
 
 mql_status
 transaction_create_database(Transaction *transaction, Slice name,
-                            const Property *properties,
-                            uint32_t property_count, Error *err)
+                            const Property *properties, uint32_t property_count,
+                            Error *err)
 {
     DatabaseEntry *entry = database_entry_create();
-    mql_status status =
-        entry == NULL ? error_no_memory(err)
-                      : fill_database(entry, name, properties, property_count,
-                                      err);
+    mql_status status = entry == NULL ? error_no_memory(err)
+                                      : fill_database(entry, name, properties,
+                                                      property_count, err);
     if (status != MQL_OK) {
         database_entry_release(entry);
         transaction->is_failed = true;
@@ -554,10 +570,10 @@ transaction_put_collection(Transaction *transaction, Collection *collection,
     if (change == NULL) {
         const CollectionVersion *version =
             version_collection(transaction->base, collection->id);
-        status = add_change(
-            transaction, collection->id,
-            version != NULL ? collection_entry_of(version) : NULL, &change,
-            err);
+        status =
+            add_change(transaction, collection->id,
+                       version != NULL ? collection_entry_of(version) : NULL,
+                       &change, err);
     }
     if (status != MQL_OK) {
         collection_release(collection);
@@ -613,7 +629,9 @@ transaction_truncate(Transaction *transaction, uint64_t id, Error *err)
     return MQL_OK;
 }
 
-/* ---- files ------------------------------------------------------------------------------------- */
+/* ---- files
+ * -------------------------------------------------------------------------------------
+ */
 
 static void
 remember_watch(Transaction *transaction, const Watch *watch)
@@ -654,9 +672,8 @@ static mql_status
 append_index(Collection *definition, const IndexDefinition *index, Error *err)
 {
     uint32_t count = definition->index_count;
-    IndexDefinition *indexes =
-        arena_alloc_array(&definition->arena, count + (size_t)1,
-                          sizeof *indexes);
+    IndexDefinition *indexes = arena_alloc_array(
+        &definition->arena, count + (size_t)1, sizeof *indexes);
     if (indexes == NULL)
         return error_no_memory(err);
     for (uint32_t i = 0; i < count; i++)

@@ -13,7 +13,8 @@
 
 typedef struct Transaction Transaction;
 
-/* Waits for the writer lock. Errors: IO_ERROR "... must be opened again" after a failed sync. */
+/* Waits for the writer lock. Errors: IO_ERROR "... must be opened again" after the catalogue could not be
+ * written; after a failed sync of the log it is transaction_commit() that says so. */
 mql_status transaction_begin(Store *store, Transaction **transaction, Error *err);
 
 /* The state it began with; stays until it ends. Its own changes are not in it. */

@@ -18,7 +18,8 @@ add_reference(atomic_uint *references)
     atomic_fetch_add_explicit(references, 1, memory_order_relaxed);
 }
 
-/* ---- databases ------------------------------------------------------------------- */
+/* ---- databases
+ * ------------------------------------------------------------------- */
 
 DatabaseEntry *
 database_entry_create(void)
@@ -40,7 +41,8 @@ database_entry_release(DatabaseEntry *entry)
     free(entry);
 }
 
-/* ---- collections ------------------------------------------------------------------ */
+/* ---- collections
+ * ------------------------------------------------------------------ */
 
 CollectionState *
 collection_state_create(void)
@@ -88,8 +90,8 @@ collection_entry_create(Collection *definition, CollectionState *state,
     atomic_init(&entry->references, 1);
     add_reference(&state->references);
     entry->state = state;
-    entry->version = (CollectionVersion){collection_retain(definition), list,
-                                         segment_count};
+    entry->version =
+        (CollectionVersion){collection_retain(definition), list, segment_count};
     return entry;
 }
 
@@ -107,7 +109,8 @@ collection_entry_release(CollectionEntry *entry)
     free(entry);
 }
 
-/* ---- contents ---------------------------------------------------------------------- */
+/* ---- contents
+ * ---------------------------------------------------------------------- */
 
 Contents *
 contents_create(uint32_t databases, uint32_t collections)
@@ -162,14 +165,14 @@ contents_release(Contents *contents)
     for (uint32_t i = 0; i < contents->database_count; i++)
         database_entry_release(database_entry_of(contents->databases[i]));
     for (uint32_t i = 0; i < contents->collection_count; i++)
-        collection_entry_release(
-            collection_entry_of(contents->collections[i]));
+        collection_entry_release(collection_entry_of(contents->collections[i]));
     free(contents->databases);
     free(contents->collections);
     free(contents);
 }
 
-/* ---- versions ------------------------------------------------------------------------ */
+/* ---- versions
+ * ------------------------------------------------------------------------ */
 
 VersionHolder *
 version_create(Contents *contents, uint64_t sequence)
@@ -220,7 +223,8 @@ store_publish(Store *store, VersionHolder *holder)
     version_release(old);
 }
 
-/* ---- finding -------------------------------------------------------------------------- */
+/* ---- finding
+ * -------------------------------------------------------------------------- */
 
 const DatabaseDefinition *
 version_find_database(const Version *version, Slice name)

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * store.c - opening and closing a database directory.
+ */
+#include "engine/collection/store.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/collection/store_internal.h"
+#include "storage/lock.h"
+
+/* ---- the directory
+ * -------------------------------------------------------------- */
+
+static const char *const own_names[] = {"meta.mdb", "meta.new", "wal",
+                                        "segments", "tmp",      "LOCK"};
+
+static bool
+is_own_name(const char *name)
+{
+    for (size_t i = 0; i < sizeof own_names / sizeof *own_names; i++)
+        if (strcmp(name, own_names[i]) == 0)
+            return true;
+    return false;
+}
+
+/* A directory without a catalogue may hold what a crash left of making one, but
+ * nothing of anybody else's. */
+static mql_status
+check_unused(const Vfs *vfs, const char *path, Error *err)
+{
+    Buffer names = BUFFER_INIT;
+    int result = vfs->list(vfs->context, path, &names);
+    mql_status status = MQL_OK;
+    if (result < 0)
+        status = file_error(err, -result, "read directory", path);
+    for (size_t at = 0; status == MQL_OK && at < names.size;
+         at += strlen(names.data + at) + 1) {
+        if (is_own_name(names.data + at))
+            continue;
+        status = error_set(err, ERR_DUPLICATE_FILE,
+                           "\"%s\" is not a database and not empty", path);
+        error_detail(err, "It has a file \"%s\".", names.data + at);
+    }
+    buffer_free(&names);
+    return status;
+}
+
+static mql_status
+check_presence(const Vfs *vfs, const char *path, const StoreOptions *options,
+               Error *err)
+{
+    char *meta = path_join(path, "meta.mdb");
+    if (meta == NULL)
+        return error_no_memory(err);
+    bool is_there = file_exists(vfs, meta);
+    free(meta);
+    if (is_there)
+        return options->must_be_new
+                   ? error_set(err, ERR_DUPLICATE_FILE,
+                               "database \"%s\" already exists", path)
+                   : MQL_OK;
+    if (options->must_exist)
+        return error_set(err, ERR_UNDEFINED_FILE,
+                         "database \"%s\" does not exist", path);
+    return file_exists(vfs, path) ? check_unused(vfs, path, err) : MQL_OK;
+}
+
+/* "a/b/" -> "a"; malloc'ed, NULL: out of memory. */
+static char *
+parent_of(const char *path)
+{
+    char *parent = strdup(path);
+    if (parent == NULL)
+        return NULL;
+    size_t size = strlen(parent);
+    while (size > 1 && parent[size - 1] == '/')
+        size--;
+    while (size > 0 && parent[size - 1] != '/')
+        size--;
+    while (size > 1 && parent[size - 1] == '/')
+        size--;
+    parent[size] = '\0';
+    if (size == 0) {
+        free(parent);
+        return strdup(".");
+    }
+    return parent;
+}
+
+static mql_status
+make_directory(const Vfs *vfs, const char *path, Error *err)
+{
+    if (file_exists(vfs, path))
+        return MQL_OK;
+    char *parent = parent_of(path);
+    if (parent == NULL)
+        return error_no_memory(err);
+    mql_status status = directory_create(vfs, path, err);
+    if (status == MQL_OK)
+        status = directory_sync(vfs, parent, err);
+    free(parent);
+    return status;
+}
+
+static mql_status
+make_folder(const FileSpace *space, const char *name, Error *err)
+{
+    char *path = path_join(space->path, name);
+    if (path == NULL)
+        return error_no_memory(err);
+    mql_status status = MQL_OK;
+    if (!file_exists(space->vfs, path))
+        status = directory_create(space->vfs, path, err);
+    free(path);
+    return status;
+}
+
+/* Directories made by a crashed process may not be durable: they are synced
+ * whenever the catalogue is not there yet. */
+static mql_status
+make_folders(const FileSpace *space, Error *err)
+{
+    char *meta = path_join(space->path, "meta.mdb");
+    if (meta == NULL)
+        return error_no_memory(err);
+    bool is_there = file_exists(space->vfs, meta);
+    free(meta);
+    TRY(make_folder(space, "wal", err));
+    TRY(make_folder(space, "segments", err));
+    TRY(make_folder(space, "tmp", err));
+    if (is_there)
+        return MQL_OK;
+    char *parent = parent_of(space->path);
+    if (parent == NULL)
+        return error_no_memory(err);
+    mql_status status = directory_sync(space->vfs, parent, err);
+    free(parent);
+    TRY(status);
+    return directory_sync(space->vfs, space->path, err);
+}
+
+/* ---- opening and closing
+ * ------------------------------------------------------------ */
+
+static mql_status
+store_create(const char *path, const StoreOptions *options, Store **store,
+             Error *err)
+{
+    Store *created = calloc(1, sizeof *created);
+    if (created == NULL)
+        return error_no_memory(err);
+    created->space.vfs = options->vfs != NULL ? options->vfs : &posix_vfs;
+    created->space.log = options->log;
+    created->limits =
+        options->limits != NULL ? *options->limits : STORE_LIMITS_USUAL;
+    created->lock = (File)FILE_CLOSED;
+    atomic_init(&created->next_id, 1);
+    pthread_mutex_init(&created->writer_mutex, NULL);
+    pthread_cond_init(&created->writer_free, NULL);
+    pthread_mutex_init(&created->version_mutex, NULL);
+    created->space.path = strdup(path);
+    if (created->space.path == NULL) {
+        store_close(created);
+        return error_no_memory(err);
+    }
+    *store = created;
+    return MQL_OK;
+}
+
+static mql_status
+open_parts(Store *store, const StoreOptions *options, Error *err)
+{
+    FileSpace *space = &store->space;
+    TRY(check_presence(space->vfs, space->path, options, err));
+    TRY(make_directory(space->vfs, space->path, err));
+    TRY(lock_acquire(space->vfs, space->path, &store->lock, err));
+    TRY(pool_create(options->threads, &store->pool, err));
+    space->pool = store->pool;
+    TRY(make_folders(space, err));
+    return store_recover(store, err);
+}
+
+mql_status
+store_open(const char *path, const StoreOptions *options, Store **store,
+           Error *err)
+{
+    Store *opened = NULL;
+    *store = NULL;
+    TRY(store_create(path, options, &opened, err));
+    mql_status status = open_parts(opened, options, err);
+    if (status != MQL_OK) {
+        store_close(opened);
+        return status;
+    }
+    *store = opened;
+    return MQL_OK;
+}
+
+void
+store_close(Store *store)
+{
+    if (store == NULL)
+        return;
+    version_release(store->version);
+    wal_close(store->wal);
+    meta_close(store->meta);
+    pool_destroy(store->pool);
+    file_close(&store->lock);
+    file_names_free(store, store->orphans, false);
+    buffer_free(&store->unapplied);
+    pthread_mutex_destroy(&store->version_mutex);
+    pthread_cond_destroy(&store->writer_free);
+    pthread_mutex_destroy(&store->writer_mutex);
+    free(store->space.path);
+    free(store);
+}
+
+const char *
+store_path(const Store *store)
+{
+    return store->space.path;
+}
+
+Pool *
+store_pool(const Store *store)
+{
+    return store->pool;
+}
+
+const Vfs *
+store_vfs(const Store *store)
+{
+    return store->space.vfs;
+}
