@@ -46,14 +46,15 @@ typedef struct Bytes {
     size_t size;
 } Bytes;
 
-/* A new empty directory in $TMPDIR or /tmp; malloc'ed. */
+/* A new empty directory in $TMPDIR, or in memory, or in /tmp; malloc'ed. */
 static inline char *
 temporary_directory(void)
 {
     const char *base = getenv("TMPDIR");
     char path[512];
-    snprintf(path, sizeof path, "%s/mql-test-XXXXXX",
-             base == NULL ? "/tmp" : base);
+    if (base == NULL)
+        base = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+    snprintf(path, sizeof path, "%s/mql-test-XXXXXX", base);
     assert_non_null(mkdtemp(path));
     return strdup(path);
 }

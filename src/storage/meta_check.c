@@ -174,7 +174,8 @@ use_page(Walk *walk, uint64_t number, uint16_t flags, Reader *header)
     return is_right ? page : NULL;
 }
 
-/* A value of its own pages; its first page's number stands in the node. */
+/* A value of its own pages; its first page's number stands in the node. A value
+ * that became smaller keeps its pages. */
 static bool
 read_big(Walk *walk, Slice number, size_t size, Slice *data)
 {
@@ -186,7 +187,7 @@ read_big(Walk *walk, Slice number, size_t size, Slice *data)
         return false;
     uint64_t count = read_u32(&header);
     uint64_t needed = (PAGE_HEADER - 1 + (uint64_t)size) / walk->page_size + 1;
-    if (count != needed || count > walk->pages - first)
+    if (count < needed || count > walk->pages - first)
         return false;
     for (uint64_t i = 1; i < count; i++) {
         if (!take_page(walk, first + i))
