@@ -119,7 +119,7 @@ cascade(A) ::= CASCADE(T).               { A = node_new(parse, NODE_CASCADE, T);
 /* ==== options: name = value, name value, name ==== */
 options_opt(A) ::= .                     { A = NULL; }
 options_opt(A) ::= with_options(O).      { A = O; }
-with_options(A) ::= WITH(T) LP option_list(L) RP. { A = node_take(parse, node_new(parse, NODE_OPTIONS, T), L); }
+with_options(A) ::= WITH(T) LP option_list(L) RP. { A = node_turn(parse, L, NODE_OPTIONS, T); }
 option_list(A) ::= option(O).            { A = build_option(parse, NULL, O); }
 option_list(A) ::= option_list(L) COMMA option(O). { A = build_option(parse, L, O); }
 option(A) ::= option_name(N).            { A = N; }
@@ -161,10 +161,10 @@ elements(A) ::= elements(L) COMMA element(E). { A = node_add(parse, L, E); }
 element(A) ::= id(N) type(Y) attributes(L). {
     A = node_take(parse, node_add(parse, node_named(parse, NODE_FIELD, N, N), Y), L);
 }
-element(A) ::= PRIMARY(T) KEY LP names(L) RP.   { A = node_take(parse, node_new(parse, NODE_PRIMARY_KEY, T), L); }
-element(A) ::= PARTITION(T) KEY LP names(L) RP. { A = node_take(parse, node_new(parse, NODE_PARTITION_KEY, T), L); }
-element(A) ::= CLUSTERING(T) KEY LP names(L) RP. { A = node_take(parse, node_new(parse, NODE_CLUSTERING_KEY, T), L); }
-element(A) ::= UNIQUE(T) LP names(L) RP. { A = node_take(parse, node_new(parse, NODE_UNIQUE, T), L); }
+element(A) ::= PRIMARY(T) KEY LP names(L) RP.   { A = node_turn(parse, L, NODE_PRIMARY_KEY, T); }
+element(A) ::= PARTITION(T) KEY LP names(L) RP. { A = node_turn(parse, L, NODE_PARTITION_KEY, T); }
+element(A) ::= CLUSTERING(T) KEY LP names(L) RP. { A = node_turn(parse, L, NODE_CLUSTERING_KEY, T); }
+element(A) ::= UNIQUE(T) LP names(L) RP. { A = node_turn(parse, L, NODE_UNIQUE, T); }
 element(A) ::= INDEX(T) LP index_keys(K) RP index_tail(L). {
     A = node_take(parse, build_keys(parse, node_new(parse, NODE_FIELD_INDEX, T), NONE, K), L);
 }
@@ -255,15 +255,16 @@ statement(A) ::= COMPACT(T) collection relation(N). { A = node_with(parse, NODE_
 partitions_opt(A) ::= .                  { A = NULL; }
 partitions_opt(A) ::= partitions(P).     { A = P; }
 partitions(A) ::= PARTITION(T) name(N).  { A = node_with(parse, NODE_PARTITIONS, T, N); }
-partitions(A) ::= PARTITION(T) LP names(L) RP. { A = node_take(parse, node_new(parse, NODE_PARTITIONS, T), L); }
+partitions(A) ::= PARTITION(T) LP names(L) RP. { A = node_turn(parse, L, NODE_PARTITIONS, T); }
 
 /* ==== INSERT, UPSERT, UPDATE, DELETE ==== */
 statement(A) ::= insert(I) body(B) query_tail(L) conflict_opt(C) returning_opt(R). {
     A = build_insert(parse, I, node_take(parse, B, L));
-    A = node_add(parse, node_add(parse, A, C), R);
+    A = node_add(parse, build_conflict(parse, A, C), R);
 }
 statement(A) ::= insert(I) DEFAULT(D) VALUES conflict_opt(C) returning_opt(R). {
-    A = node_add(parse, node_add(parse, node_add(parse, I, node_new(parse, NODE_DEFAULT_VALUES, D)), C), R);
+    A = node_add(parse, I, node_new(parse, NODE_DEFAULT_VALUES, D));
+    A = node_add(parse, build_conflict(parse, A, C), R);
 }
 insert(A) ::= insert_word(I) INTO relation(N) partitions_opt(P) fields_opt(F). {
     A = node_add(parse, node_add(parse, node_add(parse, I, N), P), F);
@@ -271,21 +272,21 @@ insert(A) ::= insert_word(I) INTO relation(N) partitions_opt(P) fields_opt(F). {
 insert_word(A) ::= INSERT(T).            { A = node_new(parse, NODE_INSERT, T); }
 insert_word(A) ::= UPSERT(T).            { A = node_new(parse, NODE_UPSERT, T); }
 fields_opt(A) ::= .                      { A = NULL; }
-fields_opt(A) ::= LP(T) names(L) RP.     { A = node_take(parse, node_new(parse, NODE_FIELDS, T), L); }
+fields_opt(A) ::= LP(T) names(L) RP.     { A = node_turn(parse, L, NODE_FIELDS, T); }
 rows(A) ::= row(R).                      { A = node_with(parse, NODE_ROWS, NONE, R); }
 rows(A) ::= rows(L) COMMA row(R).        { A = node_add(parse, L, R); }
-row(A) ::= LP(T) row_items(L) RP.        { A = node_take(parse, node_new(parse, NODE_ROW, T), L); }
+row(A) ::= LP(T) row_items(L) RP.        { A = node_turn(parse, L, NODE_ROW, T); }
 row_items(A) ::= row_item(E).            { A = node_with(parse, NODE_LIST, NONE, E); }
 row_items(A) ::= row_items(L) COMMA row_item(E). { A = node_add(parse, L, E); }
 row_item(A) ::= expr(E).                 { A = E; }
 row_item(A) ::= DEFAULT(T).              { A = node_new(parse, NODE_DEFAULT, T); }
 conflict_opt(A) ::= .                    { A = NULL; }
 conflict_opt(A) ::= ON(T) CONFLICT conflict_key(K) DO(D) NOTHING. {
-    A = node_add(parse, node_take(parse, node_new(parse, NODE_ON_CONFLICT, T), K), node_new(parse, NODE_DO_NOTHING, D));
+    A = node_add(parse, node_turn(parse, K, NODE_ON_CONFLICT, T), node_new(parse, NODE_DO_NOTHING, D));
 }
 conflict_opt(A) ::= ON(T) CONFLICT conflict_key(K) DO(D) UPDATE SET assigns(L) where_opt(W). {
-    A = node_add(parse, node_take(parse, node_new(parse, NODE_ON_CONFLICT, T), K),
-                 node_add(parse, node_take(parse, node_new(parse, NODE_DO_UPDATE, D), L), W));
+    A = node_add(parse, node_turn(parse, K, NODE_ON_CONFLICT, T),
+                 node_add(parse, node_turn(parse, L, NODE_DO_UPDATE, D), W));
 }
 conflict_key(A) ::= .                    { A = NULL; }
 conflict_key(A) ::= LP names(L) RP.      { A = L; }
@@ -303,7 +304,7 @@ where_opt(A) ::= where(W).               { A = W; }
 where(A) ::= WHERE(T) expr(E).           { A = node_with(parse, NODE_WHERE, T, E); }
 returning_opt(A) ::= .                   { A = NULL; }
 returning_opt(A) ::= returning(R).       { A = R; }
-returning(A) ::= RETURNING|OUTPUT(T) items(L). { A = node_take(parse, node_new(parse, NODE_RETURNING, T), L); }
+returning(A) ::= RETURNING|OUTPUT(T) items(L). { A = node_turn(parse, L, NODE_RETURNING, T); }
 
 /* ==== COPY ==== */
 statement(A) ::= COPY(T) relation(N) fields_opt(F) FROM files(L) copy_options(O). {
@@ -324,15 +325,14 @@ file(A) ::= STRING(S).                   { A = literal_string(parse, S, NODE_FIL
 copy_target(A) ::= file(F).              { A = F; }
 copy_target(A) ::= STDOUT(T).            { A = node_new(parse, NODE_STDOUT, T); }
 copy_options(A) ::= options_opt(O).      { A = O; }
-copy_options(A) ::= LP(T) option_list(L) RP. { A = node_take(parse, node_new(parse, NODE_OPTIONS, T), L); }
+copy_options(A) ::= LP(T) option_list(L) RP. { A = node_turn(parse, L, NODE_OPTIONS, T); }
 
 /* ==== SEARCH, HYBRID SEARCH ==== */
 statement(A) ::= query(Q).               { A = Q; }
 query(A) ::= search(S).                  { A = S; }
 search(A) ::= SEARCH(T) relation(N) search_heads(H) FOR(F) targets(L) search_clauses(C). {
     A = node_take(parse, node_with(parse, NODE_SEARCH, T, N), H);
-    A = node_add(parse, A, node_take(parse, node_new(parse, NODE_TARGETS, F), L));
-    A = node_take(parse, A, C);
+    A = build_search(parse, A, node_turn(parse, L, NODE_TARGETS, F), C);
 }
 search_heads(A) ::= .                    { A = NULL; }
 search_heads(A) ::= search_heads(L) search_head(C). { A = build_clause(parse, L, C); }
@@ -344,7 +344,7 @@ targets(A) ::= target(E).                { A = node_with(parse, NODE_LIST, NONE,
 targets(A) ::= targets(L) COMMA target(E). { A = node_add(parse, L, E); }
 target(A) ::= expr(E).                   { A = E; }
 target(A) ::= KEY(T) expr(E).            { A = node_with(parse, NODE_TARGET_KEYS, T, E); }
-target(A) ::= KEYS(T) LP exprs(L) RP.    { A = node_take(parse, node_new(parse, NODE_TARGET_KEYS, T), L); }
+target(A) ::= KEYS(T) LP exprs(L) RP.    { A = node_turn(parse, L, NODE_TARGET_KEYS, T); }
 search_clauses(A) ::= .                  { A = NULL; }
 search_clauses(A) ::= search_clauses(L) search_clause(C). { A = build_clause(parse, L, C); }
 search_clause(A) ::= where(W).           { A = W; }
@@ -354,7 +354,7 @@ search_clause(A) ::= returning(R).       { A = R; }
 search_clause(A) ::= partitions(P).      { A = P; }
 search_clause(A) ::= tail_clause(C).     { A = C; }
 group_by(A) ::= GROUP(T) BY exprs(L) group_size(S). {
-    A = node_add(parse, node_take(parse, node_new(parse, NODE_GROUP_BY, T), L), S);
+    A = node_add(parse, node_turn(parse, L, NODE_GROUP_BY, T), S);
 }
 group_size(A) ::= .                      { A = NULL; }
 group_size(A) ::= SIZE(T) expr(E).       { A = build_option(parse, NULL, node_add(parse, node_word(parse, NODE_OPTION, T, "size"), E)); }
@@ -370,8 +370,7 @@ hybrid_parts(A) ::= hybrid_part(P).      { A = node_with(parse, NODE_LIST, NONE,
 hybrid_parts(A) ::= hybrid_parts(L) COMMA hybrid_part(P). { A = node_add(parse, L, P); }
 hybrid_part(A) ::= LP(T) search_heads(H) FOR(F) targets(L) search_clauses(C) RP. {
     A = node_take(parse, node_new(parse, NODE_SEARCH, T), H);
-    A = node_add(parse, A, node_take(parse, node_new(parse, NODE_TARGETS, F), L));
-    A = node_take(parse, A, C);
+    A = build_search(parse, A, node_turn(parse, L, NODE_TARGETS, F), C);
 }
 hybrid_clauses(A) ::= .                  { A = NULL; }
 hybrid_clauses(A) ::= hybrid_clauses(L) search_clause(C). { A = build_clause(parse, L, C); }
@@ -397,7 +396,7 @@ tail_clause(A) ::= FETCH(T) approx first_word expr(E) row_word ONLY. { A = node_
 tail_clause(A) ::= FETCH(T) approx first_word row_word ONLY. { A = node_with(parse, NODE_LIMIT, T, build_one(parse, T)); }
 tail_clause(A) ::= with_options(O).      { A = build_option_source(O, 1); }
 tail_clause(A) ::= SEARCH(T) PARAMS LP option_list(L) RP. {
-    A = build_option_source(node_take(parse, node_new(parse, NODE_OPTIONS, T), L), 2);
+    A = build_option_source(node_turn(parse, L, NODE_OPTIONS, T), 2);
 }
 tail_clause(A) ::= CONSISTENCY(T) LEVEL plain_value(V). {
     A = node_with(parse, NODE_OPTIONS, T, node_add(parse, node_word(parse, NODE_OPTION, T, "consistency_level"), V));
@@ -460,10 +459,10 @@ source_part(A) ::= partitions(P).        { A = P; }
 source_part(A) ::= AS id(N).             { A = node_named(parse, NODE_ALIAS, N, N); }
 source_part(A) ::= bare(N).              { A = node_named(parse, NODE_ALIAS, N, N); }
 group_opt(A) ::= .                       { A = NULL; }
-group_opt(A) ::= GROUP(T) BY exprs(L).   { A = node_take(parse, node_new(parse, NODE_GROUP_BY, T), L); }
+group_opt(A) ::= GROUP(T) BY exprs(L).   { A = node_turn(parse, L, NODE_GROUP_BY, T); }
 having_opt(A) ::= .                      { A = NULL; }
 having_opt(A) ::= HAVING(T) expr(E).     { A = node_with(parse, NODE_HAVING, T, E); }
-order_by(A) ::= ORDER(T) BY sort_keys(L). { A = node_take(parse, node_new(parse, NODE_ORDER_BY, T), L); }
+order_by(A) ::= ORDER(T) BY sort_keys(L). { A = node_turn(parse, L, NODE_ORDER_BY, T); }
 sort_keys(A) ::= sort_key(K).            { A = node_with(parse, NODE_LIST, NONE, K); }
 sort_keys(A) ::= sort_keys(L) COMMA sort_key(K). { A = node_add(parse, L, K); }
 sort_key(A) ::= expr(E) direction(D) nulls(N). {
@@ -492,10 +491,10 @@ query(A) ::= COUNT(T) FROM(F) source(S) where_opt(W). {
 
 /* ==== EXPLAIN, SHOW, SET ==== */
 statement(A) ::= EXPLAIN(T) explain_words(W) statement(S). {
-    A = node_add(parse, node_with(parse, NODE_EXPLAIN, T, W), S);
+    A = build_explain(parse, T, W, S);
 }
 statement(A) ::= EXPLAIN(T) LP(P) option_list(L) RP statement(S). {
-    A = node_add(parse, node_with(parse, NODE_EXPLAIN, T, node_take(parse, node_new(parse, NODE_OPTIONS, P), L)), S);
+    A = build_explain(parse, T, node_turn(parse, L, NODE_OPTIONS, P), S);
 }
 explain_words(A) ::= .                   { A = NULL; }
 explain_words(A) ::= ANALYZE(T).         { A = node_with(parse, NODE_OPTIONS, T, node_word(parse, NODE_OPTION, T, "analyze")); }
@@ -592,7 +591,7 @@ expr(A) ::= TRUE(T).                     { A = node_new(parse, NODE_TRUE_VALUE, 
 expr(A) ::= FALSE(T).                    { A = node_new(parse, NODE_FALSE_VALUE, T); }
 expr(A) ::= id(Y) STRING(S).             { A = build_typed_literal(parse, Y, S); }
 expr(A) ::= LB(T) RB.                    { A = node_new(parse, NODE_LIST, T); }
-expr(A) ::= LB(T) exprs(L) RB.           { A = node_take(parse, node_new(parse, NODE_LIST, T), L); }
+expr(A) ::= LB(T) exprs(L) RB.           { A = node_turn(parse, L, NODE_LIST, T); }
 expr(A) ::= LP expr(E) RP.               { A = build_in_parentheses(E); }
 expr(A) ::= LP query(Q) RP.              { A = Q; }
 
@@ -621,9 +620,9 @@ expr(A) ::= expr(L) DISTANCE(T) expr(R). { A = build_binary(parse, T, L, R); }
 /* tests */
 expr(A) ::= expr(L) IN(T) in_list(R).    { A = node_pair(parse, NODE_IN, T, L, R); }
 expr(A) ::= expr(L) NOT_INFIX(T) IN in_list(R). [IN] { A = node_flag(node_pair(parse, NODE_IN, T, L, R), FLAG_NOT); }
-in_list(A) ::= LP(T) exprs(L) RP.        { A = node_take(parse, node_new(parse, NODE_LIST, T), L); }
+in_list(A) ::= LP(T) exprs(L) RP.        { A = node_turn(parse, L, NODE_LIST, T); }
 in_list(A) ::= LP(T) RP.                 { A = node_new(parse, NODE_LIST, T); }
-in_list(A) ::= LB(T) exprs(L) RB.        { A = node_take(parse, node_new(parse, NODE_LIST, T), L); }
+in_list(A) ::= LB(T) exprs(L) RB.        { A = node_turn(parse, L, NODE_LIST, T); }
 in_list(A) ::= LB(T) RB.                 { A = node_new(parse, NODE_LIST, T); }
 in_list(A) ::= LP query(Q) RP.           { A = Q; }
 in_list(A) ::= VECTOR(T).                { A = literal_list(parse, T); }
@@ -661,7 +660,7 @@ expr(A) ::= expr(L) AND(T) expr(R).      { A = build_logic(parse, NODE_AND, T, L
 expr(A) ::= expr(L) OR(T) expr(R).       { A = build_logic(parse, NODE_OR, T, L, R); }
 
 /* CASE and calls */
-expr(A) ::= CASE(T) whens(L) else(E) END. { A = node_add(parse, node_take(parse, node_new(parse, NODE_CASE, T), L), E); }
+expr(A) ::= CASE(T) whens(L) else(E) END. { A = node_add(parse, node_turn(parse, L, NODE_CASE, T), E); }
 expr(A) ::= CASE(T) expr(O) whens(L) else(E) END. {
     A = node_flag(node_with(parse, NODE_CASE, T, O), FLAG_OPERAND);
     A = node_add(parse, node_take(parse, A, L), E);

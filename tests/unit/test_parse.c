@@ -441,6 +441,14 @@ static const char *const errors[][2] = {
      "42601 at 30: option \"EF\" is given twice"},
     {"select a from c limit 1 with (nprobe = 1) search params (nprobe=2)",
      "42601 at 57: option \"nprobe\" is given twice"},
+    {"search c partition p for $1 limit 1 partition q",
+     "42601 at 36: duplicate PARTITION clause"},
+    {"create table c (a int64 null not null)",
+     "42601 at 29: conflicting NULL/NOT NULL declarations"},
+    {"upsert into c values (1) on conflict do nothing",
+     "42601 at 25: syntax error at or near \"on\""},
+    {"explain explain select 1",
+     "42601 at 8: syntax error at or near \"explain\""},
     {"foo bar", "42601 at 0: syntax error at or near \"foo\""},
     {"show foo bar", "42601 at 9: syntax error at or near \"bar\""},
     {"show databases from c", "42601 at 20: syntax error at or near \"c\""},
@@ -620,8 +628,7 @@ test_keywords_as_names(void **state)
         "TRUE",   "UNION",  "WHEN",    "WHERE",     "WITH",
     };
     static const char *const uses[] = {
-        "select a.%s, %s + 1 as %s from c where %s = 1 and %s[1] > 2 order by "
-        "%s",
+        "select a.%s, %s + 1 as %s from c where %s[1] > 2 order by %s",
         "search c on %s for $1 where %s > 1 returning %s",
         "create collection c (a int64, %s varchar(10) not null, z int8)",
         "insert into c (a, %s) values (1, 2)",

@@ -82,6 +82,10 @@ build_clause(Parse *parse, Node *carrier, Node *clause)
     if (carrier == NULL)
         return node_with(parse, NODE_LIST, NOWHERE, clause);
     for (Node *child = carrier->first; child != NULL; child = child->next) {
+        if ((child->kind == NODE_NULLABLE && clause->kind == NODE_NOT_NULL) ||
+            (child->kind == NODE_NOT_NULL && clause->kind == NODE_NULLABLE))
+            error_at(parse->err, ERR_SYNTAX_ERROR, clause->position,
+                     "conflicting NULL/NOT NULL declarations");
         if (child->kind != clause->kind)
             continue;
         if (child->kind == NODE_OPTIONS)
@@ -125,7 +129,49 @@ build_option(Parse *parse, Node *options, Node *option)
     return node_add(parse, options, option);
 }
 
-/* ---- INSERT, CREATE INDEX ---- */
+/* ---- SEARCH, EXPLAIN, INSERT, CREATE INDEX ---- */
+
+/* What may stand before FOR and behind it stands once. */
+Node *
+build_search(Parse *parse, Node *search, Node *targets, Node *clauses)
+{
+    node_add(parse, search, targets);
+    if (has_failed(parse) || clauses == NULL)
+        return search;
+    for (Node *clause = clauses->first, *next; clause != NULL; clause = next) {
+        next = clause->next;
+        clause->next = NULL;
+        if (build_clause(parse, search, clause) == NULL)
+            return NULL;
+    }
+    return search;
+}
+
+Node *
+build_explain(Parse *parse, Token at, Node *options, Node *statement)
+{
+    if (has_failed(parse))
+        return NULL;
+    if (statement->kind == NODE_EXPLAIN) {
+        parse_syntax_error(parse, (Token){parse->text + statement->position,
+                                          sizeof "explain" - 1});
+        return NULL;
+    }
+    return node_pair(parse, NODE_EXPLAIN, at, options, statement);
+}
+
+/* UPSERT is its own answer to a conflict. */
+Node *
+build_conflict(Parse *parse, Node *insert, Node *conflict)
+{
+    if (has_failed(parse) || conflict == NULL)
+        return insert;
+    if (insert->kind == NODE_UPSERT) {
+        parse_syntax_error(parse, (Token){parse->text + conflict->position, 2});
+        return NULL;
+    }
+    return node_add(parse, insert, conflict);
+}
 
 Node *
 build_insert(Parse *parse, Node *insert, Node *query)

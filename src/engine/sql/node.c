@@ -129,6 +129,16 @@ node_take(Parse *parse, Node *parent, Node *carrier)
 }
 
 Node *
+node_turn(Parse *parse, Node *carrier, NodeKind kind, Token at)
+{
+    if (carrier == NULL)
+        return node_new(parse, kind, at);
+    carrier->kind = kind;
+    carrier->position = parse_position(parse, at);
+    return carrier;
+}
+
+Node *
 node_with(Parse *parse, NodeKind kind, Token at, Node *first)
 {
     return node_add(parse, node_new(parse, kind, at), first);

@@ -124,6 +124,8 @@ Node *node_add(Parse *parse, Node *parent, Node *child);
 /* Move all children of a carrier (may be NULL) to the parent; returns the
  * parent. */
 Node *node_take(Parse *parse, Node *parent, Node *carrier);
+/* Make a carrier the node itself. */
+Node *node_turn(Parse *parse, Node *carrier, NodeKind kind, Token at);
 Node *node_flag(Node *node, uint32_t flags);
 
 /* ---- literal.c ---- */
@@ -173,6 +175,9 @@ Node *build_clause(Parse *parse, Node *carrier, Node *clause);
 /* OPTIONS that came from WITH (1), SEARCH PARAMS (2), CONSISTENCY LEVEL (4). */
 Node *build_option_source(Node *options, int64_t source);
 Node *build_option(Parse *parse, Node *options, Node *option);
+Node *build_search(Parse *parse, Node *search, Node *targets, Node *clauses);
+Node *build_explain(Parse *parse, Token at, Node *options, Node *statement);
+Node *build_conflict(Parse *parse, Node *insert, Node *conflict);
 Node *build_insert(Parse *parse, Node *insert, Node *query);
 Node *build_query_statement(Parse *parse, Token at, Node *relation,
                             Node *clauses);
