@@ -75,8 +75,31 @@ vector_to_json(const Value *value, Buffer *out, Error *err)
 }
 
 static mql_status
-scalar_to_json(const Value *value, Type to, Buffer *out, Error *err)
+real_to_json(double real, Buffer *out, Error *err)
 {
+    Value checked;
+    TRY(real_check(real, type_of(TYPE_DOUBLE), &checked, err));
+    json_append_real(out, real);
+    return MQL_OK;
+}
+
+static void
+timestamp_to_json(int64_t microseconds, Buffer *out)
+{
+    Buffer text = BUFFER_INIT;
+    timestamp_print(&text, microseconds);
+    json_append_string(out, buffer_slice(&text));
+    out->failed = out->failed || text.failed;
+    buffer_free(&text);
+}
+
+mql_status
+value_to_json(Buffer *out, const Value *value, Error *err)
+{
+    if (value->is_null) {
+        json_append_null(out);
+        return MQL_OK;
+    }
     switch (value->type.kind) {
     case TYPE_BOOL:
         json_append_bool(out, value->boolean);
@@ -88,21 +111,36 @@ scalar_to_json(const Value *value, Type to, Buffer *out, Error *err)
         json_append_integer(out, value->integer);
         return MQL_OK;
     case TYPE_FLOAT:
-    case TYPE_DOUBLE: {
-        Value checked;
-        TRY(real_check(value->real, type_of(TYPE_DOUBLE), &checked, err));
-        json_append_real(out, value->real);
-        return MQL_OK;
-    }
+    case TYPE_DOUBLE:
+        return real_to_json(value->real, out, err);
     case TYPE_VARCHAR:
-        if (value->bytes.size > JSON_SIZE_MOST)
-            return too_large(value->bytes.size, err);
-        return json_parse(value->bytes, out, err);
+        json_append_string(out, value->bytes);
+        return MQL_OK;
+    case TYPE_TIMESTAMPTZ:
+        timestamp_to_json(value->integer, out);
+        return MQL_OK;
+    case TYPE_ARRAY:
+    case TYPE_JSON:
+        buffer_append_slice(out, value->bytes);
+        return MQL_OK;
     case TYPE_FLOAT_VECTOR:
         return vector_to_json(value, out, err);
     default:
-        return cannot_convert(value->type, to, err);
+        return cannot_convert(value->type, type_of(TYPE_JSON), err);
     }
+}
+
+/* As storing does: text is parsed, and moments have no JSON of their own. */
+static mql_status
+scalar_to_json(const Value *value, Type to, Buffer *out, Error *err)
+{
+    if (value->type.kind == TYPE_TIMESTAMPTZ)
+        return cannot_convert(value->type, to, err);
+    if (value->type.kind != TYPE_VARCHAR)
+        return value_to_json(out, value, err);
+    if (value->bytes.size > JSON_SIZE_MOST)
+        return too_large(value->bytes.size, err);
+    return json_parse(value->bytes, out, err);
 }
 
 mql_status
@@ -123,9 +161,8 @@ convert_to_json(const Value *value, Type to, Arena *arena, Value *out,
 /* ---- out of JSON
  * --------------------------------------------------------------- */
 
-/* A scalar document as a value; false for null, arrays and objects. */
-static bool
-json_scalar(Json json, Value *value)
+bool
+value_of_json(Json json, Value *value)
 {
     switch (json_tag(json)) {
     case JSON_FALSE:
@@ -202,7 +239,7 @@ convert_from_json(const Value *value, Type to, bool is_explicit, Arena *arena,
     }
     if (to.kind == TYPE_FLOAT_VECTOR && json_tag(json) == JSON_ARRAY)
         return vector_of_json(json, to, arena, out, err);
-    if (json_scalar(json, &scalar) && suits(&scalar, to.kind))
+    if (value_of_json(json, &scalar) && suits(&scalar, to.kind))
         return value_convert(&scalar, to, is_explicit, arena, out, err);
     if (is_explicit && to.kind == TYPE_VARCHAR)
         return json_to_text(json, to, arena, out, err);
@@ -211,27 +248,6 @@ convert_from_json(const Value *value, Type to, bool is_explicit, Arena *arena,
 
 /* ---- to ARRAY
  * -------------------------------------------------------------------- */
-
-static void
-append_element(Buffer *out, const Value *element)
-{
-    switch (type_physical(element->type.kind)) {
-    case PHYSICAL_BOOL:
-        json_append_bool(out, element->boolean);
-        break;
-    case PHYSICAL_INT:
-        json_append_integer(out, element->integer);
-        break;
-    case PHYSICAL_REAL:
-        json_append_real(out, element->real);
-        break;
-    case PHYSICAL_BYTES:
-        json_append_string(out, element->bytes);
-        break;
-    case PHYSICAL_NONE:
-        break;
-    }
-}
 
 static mql_status
 convert_element(Json json, Type to, bool is_explicit, Arena *arena, Buffer *out,
@@ -243,13 +259,12 @@ convert_element(Json json, Type to, bool is_explicit, Arena *arena, Buffer *out,
     if (json_tag(json) == JSON_NULL)
         return error_set(err, ERR_DATA_EXCEPTION,
                          "array elements must not be NULL");
-    if (!json_scalar(json, &scalar) || !suits(&scalar, to.element))
+    if (!value_of_json(json, &scalar) || !suits(&scalar, to.element))
         return error_set(err, ERR_INVALID_PARAMETER,
                          "cannot convert JSON %s to array element type %s",
                          tag_name(json), type_kind_name(to.element));
     TRY(value_convert(&scalar, type, is_explicit, arena, &element, err));
-    append_element(out, &element);
-    return MQL_OK;
+    return value_to_json(out, &element, err);
 }
 
 static mql_status

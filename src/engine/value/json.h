@@ -90,8 +90,7 @@ bool json_equal(Json a, Json b);
 /* Milvus' `exists`: false when absent, null, {}, [], or only such leaves. */
 bool json_is_present(Json json);
 
-/* ---- building
- * ------------------------------------------------------------------ */
+/* ---- building ---- */
 
 /* Append scalars to a buffer as whole documents. */
 void json_append_null(Buffer *out);

@@ -15,6 +15,7 @@
 
 #include "base/arena.h"
 #include "base/buffer.h"
+#include "engine/value/json.h"
 #include "engine/value/type.h"
 
 typedef struct Value {
@@ -63,6 +64,14 @@ void value_print(Buffer *out, const Value *value);
  */
 mql_status value_convert(const Value *value, Type to, bool is_explicit,
                          Arena *arena, Value *out, Error *err);
+
+/* A scalar document as BOOL, INT64, DOUBLE or VARCHAR, in place; false: null,
+ * array or object. */
+bool value_of_json(Json json, Value *value);
+
+/* Append a value as a JSON document: text as a string (not parsed), moments as
+ * strings, vectors as arrays, NULL as null. */
+mql_status value_to_json(Buffer *out, const Value *value, Error *err);
 
 /* Order of two non-NULL values of comparable types (numbers among each other
  * exactly, also int64 against double; text by bytes; booleans; timestamps;

@@ -15,8 +15,7 @@
 #define TIMESTAMP_LEAST INT64_C(-62135596800000000)
 #define TIMESTAMP_MOST INT64_C(253402300799999999)
 
-/* ---- convert_text.c: text as PostgreSQL reads input -------------------------
- */
+/* ---- convert_text.c: text as PostgreSQL reads input ---- */
 
 /* Blanks at both ends taken off. */
 Slice text_trim(Slice text);
@@ -31,16 +30,14 @@ mql_status text_convert(Slice text, Type to, Arena *arena, Value *out,
 mql_status text_check(Slice text, Type to, bool is_explicit, Value *out,
                       Error *err);
 
-/* ---- convert_number.c -----------------------------------------------------
- */
+/* ---- convert_number.c ---- */
 
 mql_status integer_check(int64_t integer, Type to, Value *out, Error *err);
 mql_status real_check(double real, Type to, Value *out, Error *err);
 mql_status number_convert(const Value *value, Type to, bool is_explicit,
                           Value *out, Error *err);
 
-/* ---- convert_vector.c -------------------------------------------------------
- */
+/* ---- convert_vector.c ---- */
 
 mql_status vector_read(Slice text, Type to, Arena *arena, Value *out,
                        Error *err);
@@ -50,8 +47,7 @@ mql_status vector_check(Slice bytes, Type to, Arena *arena, Value *out,
 mql_status vector_of_json(Json json, Type to, Arena *arena, Value *out,
                           Error *err);
 
-/* ---- convert_json.c ---------------------------------------------------------
- */
+/* ---- convert_json.c ---- */
 
 /* To JSON and to ARRAY from whatever can become one. */
 mql_status convert_to_json(const Value *value, Type to, Arena *arena,
@@ -62,8 +58,7 @@ mql_status convert_to_array(const Value *value, Type to, bool is_explicit,
 mql_status convert_from_json(const Value *value, Type to, bool is_explicit,
                              Arena *arena, Value *out, Error *err);
 
-/* ---- convert.c
- * ---------------------------------------------------------------- */
+/* ---- convert.c ---- */
 
 /* cannot convert INT64 to VARCHAR */
 mql_status cannot_convert(Type from, Type to, Error *err);

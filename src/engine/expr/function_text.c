@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * function_text.c - functions of text, as PostgreSQL has them. Characters are
+ * code points; texts are valid UTF-8.
+ */
+#include "base/utf8.h"
+#include "engine/expr/expr_internal.h"
+
+#define RESULT_MOST TEXT_SIZE_MOST
+
+/* The place behind `count` characters, at most the end. */
+static const char *
+skip_characters(Slice text, uint64_t count)
+{
+    const char *at = text.data;
+    const char *end = text.data + text.size;
+    while (count > 0 && at < end) {
+        at += utf8_size(at);
+        count--;
+    }
+    return at;
+}
+
+static mql_status
+check_size(uint64_t size, Error *err)
+{
+    if (size > RESULT_MOST)
+        return error_set(err, ERR_LIMIT_EXCEEDED,
+                         "requested length of %llu bytes is too large",
+                         (unsigned long long)size);
+    return MQL_OK;
+}
+
+mql_status
+row_change_case(const RowCall *call, const Value *arguments, Value *result,
+                Error *err)
+{
+    bool wants_upper = call->expr->function->operation == 1;
+    Slice text = arguments[0].bytes;
+    const char *at = text.data;
+    const char *end = text.data + text.size;
+    Buffer buffer = BUFFER_INIT;
+    while (at < end) {
+        char bytes[4];
+        uint32_t code_point = utf8_next(&at);
+        code_point =
+            wants_upper ? upper_case(code_point) : lower_case(code_point);
+        buffer_append(&buffer, bytes, utf8_encode(code_point, bytes));
+    }
+    return result_buffer(call, &buffer, result, err);
+}
+
+mql_status
+row_length(const RowCall *call, const Value *arguments, Value *result,
+           Error *err)
+{
+    (void)call;
+    (void)err;
+    result->integer =
+        (int64_t)utf8_length(arguments[0].bytes.data, arguments[0].bytes.size);
+    return MQL_OK;
+}
+
+mql_status
+row_octet_length(const RowCall *call, const Value *arguments, Value *result,
+                 Error *err)
+{
+    (void)call;
+    (void)err;
+    result->integer = (int64_t)arguments[0].bytes.size;
+    return MQL_OK;
+}
+
+/* Positions before the first count towards the length, as in SQL. */
+mql_status
+row_substr(const RowCall *call, const Value *arguments, Value *result,
+           Error *err)
+{
+    Slice text = arguments[0].bytes;
+    int64_t first = arguments[1].integer;
+    int64_t end = INT64_MAX;
+    if (call->expr->argument_count > 2) {
+        if (arguments[2].integer < 0)
+            return error_set(err, ERR_INVALID_PARAMETER,
+                             "negative substring length not allowed");
+        if (__builtin_add_overflow(first, arguments[2].integer, &end))
+            end = INT64_MAX;
+    }
+    if (first < 1)
+        first = 1;
+    const char *start = skip_characters(text, (uint64_t)first - 1);
+    Slice rest = {start, (size_t)(text.data + text.size - start)};
+    uint64_t count = end > first ? (uint64_t)(end - first) : 0;
+    const char *stop = skip_characters(rest, count);
+    result->bytes = (Slice){start, (size_t)(stop - start)};
+    return MQL_OK;
+}
+
+/* Whether the character at `at` is one of those in `set`. */
+static bool
+is_in_set(const char *at, Slice set)
+{
+    size_t size = utf8_size(at);
+    for (size_t i = 0; i < set.size; i += utf8_size(set.data + i)) {
+        if (utf8_size(set.data + i) == size &&
+            memcmp(set.data + i, at, size) == 0)
+            return true;
+    }
+    return false;
+}
+
+static size_t
+last_character(Slice text)
+{
+    size_t at = text.size - 1;
+    while (at > 0 && ((unsigned char)text.data[at] & 0xc0) == 0x80)
+        at--;
+    return at;
+}
+
+mql_status
+row_trim(const RowCall *call, const Value *arguments, Value *result, Error *err)
+{
+    int32_t sides = call->expr->function->operation;
+    Slice text = arguments[0].bytes;
+    Slice set = call->expr->argument_count > 1 ? arguments[1].bytes
+                                               : SLICE_LITERAL(" ");
+    (void)err;
+    while ((sides & 1) != 0 && text.size > 0 && is_in_set(text.data, set)) {
+        size_t size = utf8_size(text.data);
+        text.data += size;
+        text.size -= size;
+    }
+    while ((sides & 2) != 0 && text.size > 0 &&
+           is_in_set(text.data + last_character(text), set))
+        text.size = last_character(text);
+    result->bytes = text;
+    return MQL_OK;
+}
+
+/* The first `part` in `text` from `from` on, or its size. */
+static size_t
+find(Slice text, size_t from, Slice part)
+{
+    if (part.size == 0 || text.size - from < part.size)
+        return text.size;
+    const char *found =
+        memmem(text.data + from, text.size - from, part.data, part.size);
+    return found == NULL ? text.size : (size_t)(found - text.data);
+}
+
+mql_status
+row_replace(const RowCall *call, const Value *arguments, Value *result,
+            Error *err)
+{
+    Slice text = arguments[0].bytes;
+    Slice from = arguments[1].bytes;
+    Slice to = arguments[2].bytes;
+    Buffer buffer = BUFFER_INIT;
+    size_t at = 0;
+    mql_status status = MQL_OK;
+    result->bytes = text;
+    if (from.size == 0)
+        return MQL_OK;
+    while (at < text.size && status == MQL_OK) {
+        size_t found = find(text, at, from);
+        buffer_append(&buffer, text.data + at, found - at);
+        if (found < text.size)
+            buffer_append_slice(&buffer, to);
+        at = found < text.size ? found + from.size : found;
+        status = check_size(buffer.size, err);
+    }
+    if (status != MQL_OK) {
+        buffer_free(&buffer);
+        return status;
+    }
+    return result_buffer(call, &buffer, result, err);
+}
+
+mql_status
+row_concat(const RowCall *call, const Value *arguments, Value *result,
+           Error *err)
+{
+    Buffer buffer = BUFFER_INIT;
+    for (uint32_t i = 0; i < call->expr->argument_count; i++)
+        value_print(&buffer, &arguments[i]);
+    mql_status status = check_size(buffer.size, err);
+    if (status != MQL_OK) {
+        buffer_free(&buffer);
+        return status;
+    }
+    return result_buffer(call, &buffer, result, err);
+}
+
+static int64_t
+count_parts(Slice text, Slice delimiter)
+{
+    int64_t count = 1;
+    for (size_t at = find(text, 0, delimiter); at < text.size;
+         at = find(text, at + delimiter.size, delimiter))
+        count++;
+    return count;
+}
+
+mql_status
+row_split_part(const RowCall *call, const Value *arguments, Value *result,
+               Error *err)
+{
+    Slice text = arguments[0].bytes;
+    Slice delimiter = arguments[1].bytes;
+    int64_t part = arguments[2].integer;
+    (void)call;
+    if (part == 0)
+        return error_set(err, ERR_INVALID_PARAMETER,
+                         "field position must not be zero");
+    int64_t count = count_parts(text, delimiter);
+    if (part < 0)
+        part += count + 1;
+    result->bytes = SLICE_LITERAL("");
+    if (part < 1 || part > count)
+        return MQL_OK;
+    size_t start = 0;
+    size_t end = find(text, 0, delimiter);
+    while (--part > 0) {
+        start = end + delimiter.size;
+        end = find(text, start, delimiter);
+    }
+    result->bytes = (Slice){text.data + start, end - start};
+    return MQL_OK;
+}
+
+/* left(text, n) and right(text, n); a negative n leaves out that many at the
+ * far end. */
+mql_status
+row_left(const RowCall *call, const Value *arguments, Value *result, Error *err)
+{
+    bool is_right = call->expr->function->operation == 1;
+    Slice text = arguments[0].bytes;
+    int64_t length = (int64_t)utf8_length(text.data, text.size);
+    int64_t count = arguments[1].integer;
+    (void)err;
+    if (count < 0)
+        count = count < -length ? 0 : length + count;
+    if (count > length)
+        count = length;
+    int64_t split = is_right ? length - count : count;
+    const char *middle = skip_characters(text, (uint64_t)split);
+    const char *end = text.data + text.size;
+    if (is_right)
+        result->bytes = (Slice){middle, (size_t)(end - middle)};
+    else
+        result->bytes = (Slice){text.data, (size_t)(middle - text.data)};
+    return MQL_OK;
+}
+
+static mql_status
+append_fill(Buffer *buffer, Slice fill, int64_t count, Error *err)
+{
+    size_t at = 0;
+    for (; count > 0 && fill.size > 0; count--) {
+        size_t size = utf8_size(fill.data + at);
+        buffer_append(buffer, fill.data + at, size);
+        at = at + size < fill.size ? at + size : 0;
+        TRY(check_size(buffer->size, err));
+    }
+    return MQL_OK;
+}
+
+mql_status
+row_pad(const RowCall *call, const Value *arguments, Value *result, Error *err)
+{
+    bool is_right = call->expr->function->operation == 1;
+    Slice text = arguments[0].bytes;
+    Slice fill = call->expr->argument_count > 2 ? arguments[2].bytes
+                                                : SLICE_LITERAL(" ");
+    int64_t wanted = arguments[1].integer < 0 ? 0 : arguments[1].integer;
+    int64_t length = (int64_t)utf8_length(text.data, text.size);
+    Buffer buffer = BUFFER_INIT;
+    if (wanted <= length) {
+        const char *end = skip_characters(text, (uint64_t)wanted);
+        result->bytes = (Slice){text.data, (size_t)(end - text.data)};
+        return MQL_OK;
+    }
+    if (is_right)
+        buffer_append_slice(&buffer, text);
+    mql_status status = append_fill(&buffer, fill, wanted - length, err);
+    if (!is_right)
+        buffer_append_slice(&buffer, text);
+    if (status != MQL_OK) {
+        buffer_free(&buffer);
+        return status;
+    }
+    return result_buffer(call, &buffer, result, err);
+}
+
+mql_status
+row_strpos(const RowCall *call, const Value *arguments, Value *result,
+           Error *err)
+{
+    Slice text = arguments[0].bytes;
+    Slice part = arguments[1].bytes;
+    (void)call;
+    (void)err;
+    size_t at = find(text, 0, part);
+    if (part.size == 0)
+        result->integer = 1;
+    else if (at == text.size)
+        result->integer = 0;
+    else
+        result->integer = (int64_t)utf8_length(text.data, at) + 1;
+    return MQL_OK;
+}
+
+mql_status
+row_starts_with(const RowCall *call, const Value *arguments, Value *result,
+                Error *err)
+{
+    Slice text = arguments[0].bytes;
+    Slice start = arguments[1].bytes;
+    (void)call;
+    (void)err;
+    result->boolean =
+        start.size == 0 || (text.size >= start.size &&
+                            memcmp(text.data, start.data, start.size) == 0);
+    return MQL_OK;
+}
+
+mql_status
+row_empty(const RowCall *call, const Value *arguments, Value *result,
+          Error *err)
+{
+    (void)call;
+    (void)err;
+    result->boolean = arguments[0].bytes.size == 0;
+    return MQL_OK;
+}
+
+/* A constant pattern is compiled once for the batch. */
+mql_status
+batch_match(const BatchCall *call, Error *err)
+{
+    const Operand *texts = &call->arguments[0];
+    const Operand *patterns = &call->arguments[1];
+    uint8_t *data = call->data;
+    Regex *regex = NULL;
+    for (uint32_t row = 0; row < call->count; row++) {
+        if (!call->valid[row])
+            continue;
+        if (regex == NULL || patterns->step != 0)
+            TRY(regex_compile(patterns->column.bytes[row * patterns->step],
+                              call->arena, &regex, err));
+        data[row] = regex_search(regex, texts->column.bytes[row * texts->step]);
+    }
+    return MQL_OK;
+}
