@@ -332,7 +332,7 @@ apply(Shell *shell, const char *name, const char *value)
     bool is_set = setting_apply(shell, name, value, &text);
     if (!is_set) {
         report(shell, "%s", text.data);
-    } else if (!variables_is_on(&shell->variables, "QUIET")) {
+    } else if (shell_is_talkative(shell)) {
         const Setting *setting = find_setting(name);
         const char *place = strstr(setting->message, "%s");
         setting->show(&shell->format, &text);
@@ -419,7 +419,7 @@ command_timing(Invocation *call)
                              is_given ? text_string(&value) : NULL, &why);
     if (!is_set)
         report(shell, "\\timing: %s", why.data);
-    else if (!variables_is_on(&shell->variables, "QUIET"))
+    else if (shell_is_talkative(shell))
         printf("Timing is %s.\n", shell->shows_timing ? "on" : "off");
     text_free(&value);
     text_free(&why);

@@ -92,7 +92,7 @@ command_print(Invocation *call)
     const Text *text = current(call);
     if (text->size > 0)
         puts(text->data);
-    else if (!variables_is_on(&call->shell->variables, "QUIET"))
+    else if (shell_is_talkative(call->shell))
         puts("Query buffer is empty.");
     return OUTCOME_DONE;
 }
@@ -101,7 +101,7 @@ Outcome
 command_reset(Invocation *call)
 {
     text_clear(call->statement);
-    if (!variables_is_on(&call->shell->variables, "QUIET"))
+    if (shell_is_talkative(call->shell))
         puts("Query buffer reset (cleared).");
     return OUTCOME_DONE;
 }

@@ -25,7 +25,7 @@ greet(const CopyData *copy)
 {
     const Shell *shell = copy->shell;
     if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) &&
-        !variables_is_on(&shell->variables, "QUIET") &&
+        shell_is_talkative(shell) &&
         (shell->source == NULL || shell->source->is_interactive ||
          shell->source->file == NULL))
         puts("Enter data to be copied followed by a newline.\n"

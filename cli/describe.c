@@ -282,7 +282,7 @@ command_use(Invocation *call)
     }
     append_about(&query, "USE", name.data);
     Outcome outcome = statement_query(shell, query.data, no_row, NULL);
-    if (outcome == OUTCOME_DONE && !variables_is_on(&shell->variables, "QUIET"))
+    if (outcome == OUTCOME_DONE && shell_is_talkative(shell))
         printf("You are now using database \"%s\".\n",
                mql_current_database(shell->conn));
     text_free(&name);

@@ -147,7 +147,7 @@ show_offers(LineEdit *edit, const char *before, const char *word, size_t size)
 }
 
 static unsigned char
-complete(EditLine *editor, int key)
+complete(EditLine *editor, wint_t key)
 {
     (void)key;
     LineEdit *edit = edit_of(editor);
@@ -205,7 +205,8 @@ line_edit_open(LineEditOffer offer, void *context)
     el_set(editor, EL_SIGNAL, 0);
     el_set(editor, EL_HIST, history, edit->history);
     el_set(editor, EL_GETCFN, read_character);
-    el_set(editor, EL_ADDFN, "mql-complete", "complete the word", complete);
+    /* The narrow form would copy the names and lose them. */
+    el_wset(editor, EL_ADDFN, L"mql-complete", L"complete the word", complete);
     el_set(editor, EL_BIND, "^I", "mql-complete", NULL);
     el_set(editor, EL_BIND, "^R", "em-inc-search-prev", NULL);
     el_source(editor, NULL);

@@ -45,8 +45,7 @@ column_widths(const Render *render, char *const *names)
     size_t lines;
     bool is_null;
     for (size_t i = 0; i < render->column_count; i++) {
-        if (!render->format->tuples_only)
-            widths[i] = lines_width(names[i], &lines);
+        widths[i] = lines_width(names[i], &lines);
         for (size_t row = 0; row < render->row_count; row++) {
             size_t width = lines_width(shown(render, row, i, &is_null), &lines);
             if (width > widths[i])

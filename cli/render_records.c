@@ -36,13 +36,14 @@ widths_of(const Render *render, char *const *names)
     return widths;
 }
 
-/* -[ RECORD 1 ]-+---- as wide as what is below it. */
+/* -[ RECORD 1 ]-+---- as wide as what is below it; for record 0 no words. */
 static void
 write_ruler(const Render *render, uint64_t record, Widths widths)
 {
     FILE *out = render->out;
     putc('-', out);
-    int written = fprintf(out, "[ RECORD %" PRIu64 " ]", record);
+    int written =
+        record == 0 ? 0 : fprintf(out, "[ RECORD %" PRIu64 " ]", record);
     size_t used = written < 0 ? 1 : (size_t)written + 1;
     for (; used < widths.name; used++)
         putc('-', out);
@@ -108,7 +109,7 @@ render_records(const Render *render, char *const *names)
         if (!format->tuples_only)
             write_ruler(render, row + 1, widths);
         else if (row > 0)
-            putc('\n', out);
+            write_ruler(render, 0, widths);
         for (size_t i = 0; i < render->column_count; i++)
             write_field(render, names[i],
                         render->table.cells[row * render->column_count + i],

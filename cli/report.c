@@ -36,6 +36,13 @@ print(Shell *shell, Text *out)
     text_free(out);
 }
 
+bool
+shell_is_talkative(const Shell *shell)
+{
+    return !shell->format.renderer->is_for_machines &&
+           !variables_is_on(&shell->variables, "QUIET");
+}
+
 void
 report(Shell *shell, const char *format, ...)
 {
@@ -47,6 +54,8 @@ report(Shell *shell, const char *format, ...)
 
     Text out = {0};
     append_prefix(&out, shell);
+    if (shell->source == NULL)
+        text_append_text(&out, "mql: ");
     if (out.size > 0)
         text_append_text(&out, "error: ");
     text_printf(&out, "%s\n", message);

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "commands.h"
 #include "interrupt.h"
 #include "line_edit.h"
 #include "scan.h"
@@ -238,9 +239,14 @@ take_line(Script *script, const Text *line)
         fwrite(text_string(line), 1, line->size, stdout);
         putchar('\n');
     }
+    Text meant = {0};
+    bool is_alias = script->statement.size == 0 &&
+                    text_string(line)[0] == '.' &&
+                    command_alias(line->data, &meant);
     if (!is_word_for_people(script, line, &outcome))
-        outcome = run_line(script, line);
+        outcome = run_line(script, is_alias ? &meant : line);
     remember(script, line);
+    text_free(&meant);
     return outcome;
 }
 

@@ -122,6 +122,9 @@ void report_last_error(Shell *shell);
 void report(Shell *shell, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Whether results go with words such as tags and "Timing is on.". */
+bool shell_is_talkative(const Shell *shell);
+
 /* mql_on_notice()'s. */
 void report_notice(void *context, const char *severity, const char *message);
 

@@ -69,6 +69,8 @@ source_line(Source *source, const char *prompt, Text *line)
             fflush(stdout);
         }
         result = file_line(source, line);
+        if (result == SOURCE_INTERRUPTED && source->is_interactive)
+            putchar('\n');
     }
     if (result == SOURCE_LINE && ++source->line_number == 1)
         drop_mark(line);

@@ -174,8 +174,7 @@ static void
 show_tag(Shell *shell, mql_stmt *stmt)
 {
     const char *tag = mql_command_tag(stmt);
-    if (shell->format.renderer->is_for_machines || tag == NULL ||
-        variables_is_on(&shell->variables, "QUIET"))
+    if (tag == NULL || !shell_is_talkative(shell))
         return;
     if (mql_has_rows(stmt) && !begins_with(tag, "INSERT") &&
         !begins_with(tag, "UPSERT") && !begins_with(tag, "UPDATE") &&
