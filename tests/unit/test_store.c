@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_store.c - the storage engine through its interface: what is put is found
+ * again. */
+#include "store_fixture.h"
+
+#include <pthread.h>
+
+typedef struct Fixture {
+    char *root;
+    char *path;
+    Store *store;
+    StoreLimits limits;
+} Fixture;
+
+static void
+open_store(Fixture *fixture)
+{
+    StoreOptions options = {.threads = 2, .limits = &fixture->limits};
+    OK(store_open(fixture->path, &options, &fixture->store, err));
+}
+
+static void
+reopen(Fixture *fixture)
+{
+    store_close(fixture->store);
+    open_store(fixture);
+}
+
+static int
+set_up(void **state)
+{
+    Fixture *fixture = calloc(1, sizeof *fixture);
+    fixture->limits = STORE_LIMITS_USUAL;
+    fixture->root = temporary_directory();
+    fixture->path = path_in(fixture->root, "db");
+    open_store(fixture);
+    *state = fixture;
+    return 0;
+}
+
+static int
+tear_down(void **state)
+{
+    Fixture *fixture = *state;
+    store_close(fixture->store);
+    remove_tree(fixture->root);
+    free(fixture->root);
+    free(fixture->path);
+    free(fixture);
+    return 0;
+}
+
+/* ---- counting
+ * ---------------------------------------------------------------- */
+
+typedef struct Sum {
+    uint32_t count;
+    int64_t ids;
+    int64_t generations;
+} Sum;
+
+static void
+add_item(void *context, uint64_t partition, int64_t id, int64_t generation)
+{
+    Sum *sum = context;
+    (void)partition;
+    sum->count++;
+    sum->ids += id;
+    if (generation >= 0)
+        sum->generations += generation;
+}
+
+static Sum
+sum_of(Store *store, const char *name)
+{
+    Sum sum = {0};
+    const Version *version = store_version(store);
+    const CollectionVersion *collection =
+        version_find_collection(version, 1, slice_of(name));
+    assert_non_null(collection);
+    collection_each_item(collection, version->sequence, add_item, &sum);
+    version_release(version);
+    return sum;
+}
+
+static void
+put_range(Store *store, const char *name, int64_t first, uint32_t count,
+          int64_t generation, InsertMode mode)
+{
+    Item *items = calloc(count, sizeof *items);
+    for (uint32_t i = 0; i < count; i++)
+        items[i] = (Item){first + i, generation};
+    OK(items_put(store, name, 0, mode, items, count, err));
+    free(items);
+}
+
+static void
+delete_range(Store *store, const char *name, int64_t first, uint32_t count)
+{
+    int64_t *ids = calloc(count, sizeof *ids);
+    for (uint32_t i = 0; i < count; i++)
+        ids[i] = first + i;
+    OK(items_delete(store, name, ids, count, err));
+    free(ids);
+}
+
+static uint32_t
+sealed_count(Store *store, const char *name)
+{
+    const Version *version = store_version(store);
+    const CollectionVersion *collection =
+        version_find_collection(version, 1, slice_of(name));
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < collection->segment_count; i++)
+        count += segment_is_sealed(collection->segments[i]) ? 1 : 0;
+    version_release(version);
+    return count;
+}
+
+/* ---- the tests
+ * ------------------------------------------------------------------ */
+
+static void
+test_new_database_has_default(void **state)
+{
+    Fixture *fixture = *state;
+    const Version *version = store_version(fixture->store);
+    const DatabaseDefinition *database =
+        version_find_database(version, slice_of("default"));
+    assert_non_null(database);
+    assert_int_equal(database->id, 1);
+    assert_int_equal(version->sequence, 1);
+    assert_null(version_find_database(version, slice_of("other")));
+    version_release(version);
+}
+
+static void
+test_insert_is_read_back(void **state)
+{
+    Fixture *fixture = *state;
+    OK(items_create(fixture->store, "c", false, err));
+    put_range(fixture->store, "c", 1, 5000, 0, INSERT_NEW);
+    Sum sum = sum_of(fixture->store, "c");
+    assert_int_equal(sum.count, 5000);
+    assert_int_equal(sum.ids, 5000 * 5001 / 2);
+    reopen(fixture);
+    sum = sum_of(fixture->store, "c");
+    assert_int_equal(sum.count, 5000);
+    assert_int_equal(sum.ids, 5000 * 5001 / 2);
+}
+
+static void
+test_duplicate_is_refused(void **state)
+{
+    Fixture *fixture = *state;
+    Store *store = fixture->store;
+    OK(items_create(store, "c", false, err));
+    put_range(store, "c", 1, 10, 0, INSERT_NEW);
+    Item twice[2] = {{20, 0}, {20, 0}};
+    FAILS("23505", items_put(store, "c", 0, INSERT_NEW, twice, 2, err));
+    Item again[2] = {{30, 0}, {5, 0}};
+    Error failure = ERROR_INIT;
+    assert_int_equal(items_put(store, "c", 1, INSERT_NEW, again, 2, &failure),
+                     MQL_CONFLICT);
+    assert_string_equal(failure.text, "duplicate key value violates primary "
+                                      "key of collection \"c\"");
+    assert_string_equal(failure.detail, "Key (id)=(5) already exists.");
+    assert_int_equal(sum_of(store, "c").count, 10);
+    OK(items_flush(store, err));
+    FAILS("23505", items_put(store, "c", 0, INSERT_NEW, again, 2, err));
+    delete_range(store, "c", 5, 1);
+    OK(items_put(store, "c", 0, INSERT_NEW, again, 2, err));
+    assert_int_equal(sum_of(store, "c").count, 11);
+}
+
+static void
+test_upsert_replaces(void **state)
+{
+    Fixture *fixture = *state;
+    Store *store = fixture->store;
+    OK(items_create(store, "c", false, err));
+    put_range(store, "c", 1, 100, 0, INSERT_NEW);
+    put_range(store, "c", 51, 100, 1, INSERT_REPLACE);
+    assert_int_equal(sum_of(store, "c").count, 150);
+    OK(items_flush(store, err));
+    put_range(store, "c", 41, 20, 2, INSERT_REPLACE);
+    Item twice[2] = {{7, 8}, {7, 9}};
+    OK(items_put(store, "c", 1, INSERT_REPLACE, twice, 2, err));
+    Sum before = sum_of(store, "c");
+    assert_int_equal(before.count, 150);
+    reopen(fixture);
+    Sum after = sum_of(fixture->store, "c");
+    assert_memory_equal(&before, &after, sizeof before);
+}
+
+static void
+test_delete_survives(void **state)
+{
+    Fixture *fixture = *state;
+    OK(items_create(fixture->store, "c", false, err));
+    put_range(fixture->store, "c", 1, 3000, 0, INSERT_NEW);
+    delete_range(fixture->store, "c", 1, 10);
+    OK(items_flush(fixture->store, err));
+    delete_range(fixture->store, "c", 11, 10);
+    put_range(fixture->store, "c", 4001, 10, 0, INSERT_NEW);
+    delete_range(fixture->store, "c", 4001, 5);
+    assert_int_equal(sum_of(fixture->store, "c").count, 2985);
+    reopen(fixture);
+    assert_int_equal(sum_of(fixture->store, "c").count, 2985);
+    OK(items_flush(fixture->store, err));
+    assert_int_equal(sum_of(fixture->store, "c").count, 2985);
+    reopen(fixture);
+    assert_int_equal(sum_of(fixture->store, "c").count, 2985);
+    assert_int_equal(sealed_count(fixture->store, "c"), 2);
+}
+
+static void
+test_old_version_stays(void **state)
+{
+    Fixture *fixture = *state;
+    Store *store = fixture->store;
+    OK(items_create(store, "c", false, err));
+    put_range(store, "c", 1, 100, 0, INSERT_NEW);
+    const Version *old = store_version(store);
+    delete_range(store, "c", 1, 50);
+    put_range(store, "c", 51, 10, 1, INSERT_REPLACE);
+    OK(items_flush(store, err));
+    delete_range(store, "c", 90, 5);
+    const CollectionVersion *collection =
+        version_find_collection(old, 1, slice_of("c"));
+    Sum sum = {0};
+    collection_each_item(collection, old->sequence, add_item, &sum);
+    assert_int_equal(sum.count, 100);
+    assert_int_equal(sum.generations, 0);
+    const Segment *segment;
+    uint32_t row;
+    assert_true(item_find(collection, 55, old->sequence, &segment, &row));
+    version_release(old);
+    assert_int_equal(sum_of(store, "c").count, 45);
+    /* The sealed segment knows the numbers of insertion. */
+    const Version *now = store_version(store);
+    collection = version_find_collection(now, 1, slice_of("c"));
+    memset(&sum, 0, sizeof sum);
+    collection_each_item(collection, 3, add_item, &sum);
+    assert_int_equal(sum.count, 40);
+    version_release(now);
+}
+
+static void
+test_truncate_and_drop(void **state)
+{
+    Fixture *fixture = *state;
+    OK(items_create(fixture->store, "c", false, err));
+    put_range(fixture->store, "c", 1, 100, 0, INSERT_NEW);
+    OK(items_flush(fixture->store, err));
+    put_range(fixture->store, "c", 101, 100, 0, INSERT_NEW);
+    Transaction *transaction;
+    OK(transaction_begin(fixture->store, &transaction, err));
+    uint64_t id = version_find_collection(transaction_version(transaction), 1,
+                                          slice_of("c"))
+                      ->collection->id;
+    OK(transaction_truncate(transaction, id, err));
+    OK(transaction_commit(transaction, err));
+    assert_int_equal(sum_of(fixture->store, "c").count, 0);
+    put_range(fixture->store, "c", 1, 7, 0, INSERT_NEW);
+    reopen(fixture);
+    assert_int_equal(sum_of(fixture->store, "c").count, 7);
+    OK(transaction_begin(fixture->store, &transaction, err));
+    OK(transaction_drop_collection(transaction, id, err));
+    OK(transaction_commit(transaction, err));
+    reopen(fixture);
+    const Version *version = store_version(fixture->store);
+    assert_int_equal(version->collection_count, 0);
+    version_release(version);
+}
+
+static void
+test_generated_keys_are_never_used_twice(void **state)
+{
+    Fixture *fixture = *state;
+    OK(items_create(fixture->store, "c", true, err));
+    Item items[5] = {{0, 0}};
+    for (int round = 0; round < 3; round++) {
+        /* values other than the key would not fit it: only ids are looked at */
+        Transaction *transaction;
+        OK(transaction_begin(fixture->store, &transaction, err));
+        transaction_rollback(transaction);
+        OK(items_put(fixture->store, "c", 0, INSERT_NEW, items, 5, err));
+        const Version *version = store_version(fixture->store);
+        const CollectionVersion *collection =
+            version_find_collection(version, 1, slice_of("c"));
+        const Segment *segment;
+        uint32_t row;
+        for (int64_t id = round * 5 + 1; id <= round * 5 + 5; id++)
+            assert_true(
+                item_find(collection, id, version->sequence, &segment, &row));
+        assert_false(item_find(collection, round * 5 + 6, version->sequence,
+                               &segment, &row));
+        version_release(version);
+        delete_range(fixture->store, "c", round * 5 + 1, 5);
+        if (round == 1)
+            OK(items_flush(fixture->store, err));
+        reopen(fixture);
+    }
+}
+
+static void
+test_lock(void **state)
+{
+    Fixture *fixture = *state;
+    StoreOptions options = {.threads = 1};
+    Store *second;
+    FAILS("55006", store_open(fixture->path, &options, &second, err));
+}
+
+static void
+test_rollback_leaves_nothing(void **state)
+{
+    Fixture *fixture = *state;
+    Store *store = fixture->store;
+    OK(items_create(store, "c", false, err));
+    Transaction *transaction;
+    OK(transaction_begin(store, &transaction, err));
+    const Version *version = transaction_version(transaction);
+    const CollectionVersion *collection =
+        version_find_collection(version, 1, slice_of("c"));
+    InsertTarget target = {collection, collection->collection->partitions[0].id,
+                           INSERT_NEW};
+    Arena arena;
+    Batch batch;
+    uint32_t bad_row;
+    Item item = {1, 0};
+    arena_init(&arena, 0);
+    item_batch(&batch, &item, 1, false, &arena);
+    OK(transaction_insert(transaction, &target, &batch, &bad_row, err));
+    arena_free(&arena);
+    transaction_rollback(transaction);
+    assert_int_equal(sum_of(store, "c").count, 0);
+    put_range(store, "c", 1, 1, 0, INSERT_NEW);
+    assert_int_equal(sum_of(store, "c").count, 1);
+}
+
+/* A transaction whose rows are too many for the log goes to files. */
+static void
+test_large_transactions_are_sealed(void **state)
+{
+    Fixture *fixture = *state;
+    fixture->limits.log_partition_bytes = 20000;
+    fixture->limits.staged_bytes = 100000;
+    fixture->limits.growing_bytes = 60000;
+    fixture->limits.chunk_bytes = 4096;
+    reopen(fixture);
+    Store *store = fixture->store;
+    OK(items_create(store, "c", false, err));
+    put_range(store, "c", 1, 20000, 0, INSERT_NEW);
+    assert_int_equal(sum_of(store, "c").count, 20000);
+    assert_true(sealed_count(store, "c") > 5);
+    /* Later rows of the same transaction replace spilled ones. */
+    Item *items = calloc(8000, sizeof *items);
+    for (int i = 0; i < 8000; i++)
+        items[i] = (Item){30000 + i % 4000, i};
+    OK(items_put(store, "c", 0, INSERT_REPLACE, items, 8000, err));
+    free(items);
+    Sum before = sum_of(store, "c");
+    assert_int_equal(before.count, 24000);
+    for (int i = 0; i < 30; i++)
+        put_range(store, "c", 50000 + i * 40, 40, 0, INSERT_NEW);
+    before = sum_of(store, "c");
+    assert_int_equal(before.count, 25200);
+    reopen(fixture);
+    Sum after = sum_of(fixture->store, "c");
+    assert_memory_equal(&before, &after, sizeof before);
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(test_new_database_has_default),
+        TEST(test_insert_is_read_back),
+        TEST(test_duplicate_is_refused),
+        TEST(test_upsert_replaces),
+        TEST(test_delete_survives),
+        TEST(test_old_version_stays),
+        TEST(test_truncate_and_drop),
+        TEST(test_generated_keys_are_never_used_twice),
+        TEST(test_lock),
+        TEST(test_rollback_leaves_nothing),
+        TEST(test_large_transactions_are_sealed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
