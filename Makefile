@@ -10,8 +10,8 @@
 VERSION := 0.1.0
 SONAME  := 0
 CC      ?= cc
-BUILD   ?= build
 SAN     ?=
+BUILD   ?= build$(if $(SAN),/san)
 T       ?=
 PREFIX  ?= /usr/local
 DESTDIR ?=
@@ -53,6 +53,14 @@ $(BUILD)/gen/%.o: $(BUILD)/gen/%.c
 	$(Q)$(CC) $(COMMON) $(CFLAGS) $(SANITIZE) $(GENERATED_WARN) -c -o $@ $<
 $(filter $(BUILD)/src/engine/%,$(OBJECTS)): | $(BUILD)/gen/milvusql.h
 
+# ---- another compiler or sanitizer than last time: everything anew
+FLAGS := $(CC) $(CFLAGS) $(SANITIZE)
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(FLAGS)' | cmp -s - $@ || echo '$(FLAGS)' >$@
+$(OBJECTS) $(CLI): $(BUILD)/flags
+FORCE:
+
 # ---- compiling: the flags of an instruction set go to its own files only
 $(BUILD)/%_avx2.o: EXTRA = -mavx2 -mfma
 $(BUILD)/%_avx512.o: EXTRA = -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma
@@ -89,7 +97,7 @@ $(BUILD)/tests/%: tests/%.c $(OBJECTS)
 	$(call SAY,CC)
 	$(Q)$(CC) $(ALL) -Itests -o $@ $< $(OBJECTS) $(LIBS) -lcmocka
 # LMDB's own calls to the disk pass through the crash tests' file functions.
-WRAP := $(foreach c,pwrite pwritev fdatasync fsync msync ftruncate open write,-Wl,--wrap=$(c))
+WRAP := $(foreach c,pwrite pwritev fdatasync fsync msync ftruncate open write writev,-Wl,--wrap=$(c))
 CRASH_SHARED = $(filter-out tests/crash/test_%,$(wildcard tests/crash/*.c))
 $(CRASH): $(BUILD)/tests/crash/%: tests/crash/%.c $(CRASH_SHARED) $(OBJECTS)
 	@mkdir -p $(@D)

@@ -52,6 +52,8 @@ path_has_suffix(Slice path, const char *suffix)
 {
     if (ends_with(path, ".zst"))
         path.size -= strlen(".zst");
+    else if (ends_with(path, ".gz")) /* to be refused by its bytes */
+        path.size -= strlen(".gz");
     return ends_with(path, suffix);
 }
 
