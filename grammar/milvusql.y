@@ -627,6 +627,11 @@ in_list(A) ::= LB(T) RB.                 { A = node_new(parse, NODE_LIST, T); }
 in_list(A) ::= LP query(Q) RP.           { A = Q; }
 in_list(A) ::= VECTOR(T).                { A = literal_list(parse, T); }
 in_list(A) ::= PARAMETER(T).             { A = build_parameter(parse, T); }
+in_list(A) ::= path(P). [IN]             { A = P; }
+path(A) ::= id(T).                       { A = build_word(parse, T); }
+path(A) ::= path(L) DOT id(N).           { A = build_member(parse, L, N); }
+path(A) ::= path(L) LB(T) expr(R) RB.    { A = build_subscript(parse, T, L, R); }
+path(A) ::= path(L) VECTOR(T).           { A = build_subscript_vector(parse, L, T); }
 expr(A) ::= expr(E) BETWEEN(T) expr(L) AND expr(H). [BETWEEN] {
     A = node_add(parse, node_pair(parse, NODE_BETWEEN, T, E, L), H);
 }
