@@ -604,6 +604,8 @@ load(Meta *meta, const Vfs *vfs, const char *directory, Error *err)
 {
     if (!file_exists(vfs, meta->path))
         TRY(create_file(vfs, directory, meta->path, err));
+    else /* its maker may not have come to this */
+        TRY(directory_sync(vfs, directory, err));
     TRY(meta_check_file(vfs, meta->path, err));
     TRY(open_environment(meta->path, &meta->environment, err));
     TRY(open_tree(meta, err));

@@ -262,6 +262,7 @@ append(Wal *wal, const WalRecordHeader *header, Slice payload, Error *err)
 {
     WalFile *file = wal_last_file(wal);
     uint64_t size = WAL_RECORD_SIZE + wal_padded(payload.size);
+    wal->is_marked = false;
     make_room(wal, file->end, size);
     mql_status status = write_record(wal, header, payload, err);
     if (status != MQL_OK) {
@@ -303,12 +304,12 @@ wal_commit(Wal *wal, const WalRecord *record, Error *err)
     };
     TRY(append(wal, &header, record->payload, err));
     file->last = record->sequence;
-    wal->is_marked = false;
     return MQL_OK;
 }
 
-/* The mark makes damage to the last commit tell itself from a torn tail. It is
- * not needed, so that a failure here is none. */
+/* The mark makes damage to the last commit tell itself from a torn tail. The
+ * next commit overwrites it, so that nothing durable ever stands behind a mark
+ * that may not be. It is not needed, so that a failure here is none. */
 void
 wal_close(Wal *wal)
 {

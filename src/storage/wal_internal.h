@@ -17,7 +17,8 @@
  *
  *   record, at a multiple of 8
  *          0    4  magic "MQLR"
- *          4    4  kind: 1 commit, 2 the log was closed in order here
+ *          4    4  kind: 1 commit, 2 mark: the log was closed in order here; it
+ *                  is the last, and the next commit overwrites it
  *          8    8  sequence number; kind 2: of the last commit before it
  *         16    8  time, microseconds since 1970
  *         24    8  size of the payload
@@ -68,7 +69,7 @@ struct Wal {
     size_t file_capacity;
     File file;          /* the last of `files`                           */
     uint64_t allocated; /* size of that file                             */
-    bool is_marked;     /* its last record says that it was closed       */
+    bool is_marked;     /* the mark of closing stands at its end         */
     bool is_dead;       /* a sync or a clean-up failed                   */
     Buffer scratch;     /* a record on its way to the disk               */
 };

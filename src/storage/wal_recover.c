@@ -14,10 +14,10 @@
  * Files and records carry consecutive sequence numbers, so that a lost file, or
  * an end that lies before what the catalogue has applied, is damage too.
  *
- * The last record may have been written by a process whose sync failed: the
- * system may then show bytes that the disk never got. It is therefore written
- * once more and synced before anybody relies on it, unless the log was closed
- * in order.
+ * The last record, or the file's name, may come from a process whose sync
+ * failed or that was killed before it: the system then shows what the disk
+ * never got. Both are therefore made durable once more before anybody relies on
+ * them, unless the log was closed in order.
  */
 #include "storage/wal_internal.h"
 
@@ -41,8 +41,8 @@ typedef struct Scan {
     const WalReplay *how;
     WalFile info;
     Window window;
-    uint64_t last_record; /* offset of the last good record, 0: none */
-    bool is_marked;       /* it says that the log was closed         */
+    uint64_t last_record; /* offset of the last good commit, 0: none */
+    bool is_marked;       /* the mark of closing follows it          */
 } Scan;
 
 /* `size` bytes at `offset`, which lie within the file. */
@@ -161,11 +161,11 @@ take_record(Scan *scan, const WalRecordHeader *header, Slice payload,
                              "commit %" PRIu64 " stands where commit %" PRIu64
                              " was expected",
                              header->sequence, expected);
-    scan->last_record = info->end;
     scan->is_marked = header->kind == WAL_CLOSED;
-    info->end += WAL_RECORD_SIZE + wal_padded(payload.size);
-    if (header->kind == WAL_CLOSED)
+    if (scan->is_marked)
         return MQL_OK;
+    scan->last_record = info->end;
+    info->end += WAL_RECORD_SIZE + wal_padded(payload.size);
     info->last = header->sequence;
     if (header->sequence <= scan->how->after)
         return MQL_OK;
@@ -178,7 +178,7 @@ read_records(Scan *scan, Error *err)
 {
     scan->info.last = scan->info.first - 1;
     scan->info.end = WAL_HEADER_SIZE;
-    for (;;) {
+    while (!scan->is_marked) {
         WalRecordHeader header;
         Slice payload = {NULL, 0};
         bool is_good;
@@ -187,6 +187,14 @@ read_records(Scan *scan, Error *err)
             return MQL_OK;
         TRY(take_record(scan, &header, payload, err));
     }
+    return MQL_OK;
+}
+
+/* Where nothing of the log's own follows. */
+static uint64_t
+end_of_log(const Scan *scan)
+{
+    return scan->info.end + (scan->is_marked ? WAL_RECORD_SIZE : 0);
 }
 
 /* Look at the 8 bytes at `data`: not zero moves `*tail` past them; a record
@@ -211,12 +219,12 @@ inspect(Scan *scan, const char *data, uint64_t offset, uint64_t *tail,
 }
 
 /* Tell zeros, a torn tail and damage apart; `*tail` OUT: where the torn tail
- * ends, the end of the records when there is none. */
+ * ends, the end of the log when there is none. */
 static mql_status
 inspect_tail(Scan *scan, uint64_t *tail, Error *err)
 {
-    *tail = scan->info.end;
-    uint64_t offset = scan->info.end;
+    *tail = end_of_log(scan);
+    uint64_t offset = *tail;
     while (offset < scan->window.size) {
         const char *data;
         uint64_t left = scan->window.size - offset;
@@ -246,26 +254,28 @@ write_again(Window *window, uint64_t from, uint64_t to, Error *err)
     return MQL_OK;
 }
 
-/* Make the last file end with its last good record, durably. */
+/* Make the last file end with its last good record, or the mark, durably. */
 static mql_status
 settle(Scan *scan, Error *err)
 {
     Wal *wal = scan->wal;
     File *file = scan->window.file;
     uint64_t tail;
+    uint64_t end = end_of_log(scan);
     TRY(inspect_tail(scan, &tail, err));
     wal->allocated = scan->window.size;
     wal->is_marked = scan->is_marked;
-    if (tail > scan->info.end) {
-        TRY(file_truncate(file, scan->info.end, err));
-        wal->allocated = scan->info.end;
+    if (tail > end) {
+        TRY(file_truncate(file, end, err));
+        wal->allocated = end;
         log_write(scan->how->log, "WARNING",
                   "cut %" PRIu64 " bytes of an unfinished commit after commit "
                   "%" PRIu64 " from log file \"%s\"",
-                  tail - scan->info.end, scan->info.last, file->path);
-    } else if (scan->is_marked || scan->last_record == 0) {
+                  tail - end, scan->info.last, file->path);
+    } else if (scan->is_marked) {
         return MQL_OK;
     }
+    TRY(directory_sync(wal->vfs, wal->directory, err));
     if (scan->last_record != 0)
         TRY(write_again(&scan->window, scan->last_record, scan->info.end, err));
     return file_sync(file, err);

@@ -1,0 +1,503 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * crash_survivor.c - what a loss of power leaves of a trace.
+ *
+ * Each file has `durable` bytes and a list of pending changes; each name is
+ * durable or pending. A sync moves pending to durable. At the end, `durable`
+ * and the pending changes that the state lets survive are put together and
+ * written out. Pieces of a write survive by sectors of 512 bytes; a change of a
+ * name survives or not as a whole.
+ */
+#include "crash_trace.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef enum StateKind {
+    STATE_NONE,   /* only what was synced                           */
+    STATE_ALL,    /* everything                                     */
+    STATE_NAMES,  /* names, not contents                            */
+    STATE_DATA,   /* contents, not names                            */
+    STATE_SIZES,  /* names and sizes; the contents read as zeros    */
+    STATE_RANDOM, /* each sector and each name by itself            */
+    STATE_TORN,   /* all, but of the last write the first `part`    */
+} StateKind;
+
+#define RANDOM_STATES 4u
+#define TORN_STATES_MOST 8u
+
+typedef struct State {
+    StateKind kind;
+    uint64_t part; /* RANDOM: which; TORN: bytes of the last write */
+} State;
+
+/* A file while replaying. */
+typedef struct Inode {
+    Buffer durable;
+    size_t *pending; /* indexes into the trace */
+    size_t pending_count;
+    size_t pending_capacity;
+} Inode;
+
+typedef struct Name {
+    const char *path;
+    bool is_directory;
+    uint32_t inode;
+} Name;
+
+typedef struct Names {
+    Name *names;
+    size_t count;
+    size_t capacity;
+} Names;
+
+typedef struct Model {
+    const CrashVfs *crash;
+    size_t count; /* operations replayed */
+    Inode *inodes;
+    Names names;     /* durable ones                      */
+    size_t *pending; /* changes of names, trace indexes   */
+    size_t pending_count;
+} Model;
+
+/* ---- bytes ---- */
+
+static void
+set_size(Buffer *bytes, size_t size)
+{
+    if (size > bytes->size) {
+        size_t more = size - bytes->size;
+        char *room = buffer_reserve(bytes, more);
+        if (room == NULL)
+            crash_abort("out of", "memory");
+        memset(room, 0, more);
+    }
+    bytes->size = size;
+}
+
+static void
+put_bytes(Buffer *bytes, const char *data, size_t size, uint64_t offset)
+{
+    if (bytes->size < offset + size)
+        set_size(bytes, (size_t)offset + size);
+    if (size > 0)
+        memcpy(bytes->data + offset, data, size);
+}
+
+static void
+apply_whole(Buffer *bytes, const Operation *operation)
+{
+    if (operation->kind == OPERATION_TRUNCATE)
+        set_size(bytes, (size_t)operation->offset);
+    else
+        put_bytes(bytes, operation->data, operation->size, operation->offset);
+}
+
+/* A coin for sector or name `piece` of operation `index`. */
+static bool
+coin(const State *state, size_t index, uint64_t piece)
+{
+    uint64_t x = (state->part + 1) * UINT64_C(0x9E3779B97F4A7C15) +
+                 index * UINT64_C(0xBF58476D1CE4E5B9) + piece;
+    x = (x ^ x >> 30) * UINT64_C(0x94D049BB133111EB);
+    return (x >> 40 & 1) != 0;
+}
+
+static void
+apply_sectors(Buffer *bytes, const Operation *operation, const State *state,
+              size_t index)
+{
+    uint64_t end = operation->offset + operation->size;
+    for (uint64_t at = operation->offset; at < end;) {
+        uint64_t next = (at / SECTOR + 1) * SECTOR;
+        if (next > end)
+            next = end;
+        if (coin(state, index, at / SECTOR))
+            put_bytes(bytes, operation->data + (at - operation->offset),
+                      (size_t)(next - at), at);
+        at = next;
+    }
+}
+
+/* Let a pending change of a file survive as far as the state says. */
+static void
+apply_pending(const Model *model, Buffer *bytes, size_t index,
+              const State *state)
+{
+    const Operation *operation = &model->crash->operations[index];
+    bool is_write = operation->kind != OPERATION_TRUNCATE;
+    switch (state->kind) {
+    case STATE_NONE:
+    case STATE_NAMES:
+        return;
+    case STATE_ALL:
+    case STATE_DATA:
+        apply_whole(bytes, operation);
+        return;
+    case STATE_SIZES:
+        if (!is_write)
+            apply_whole(bytes, operation);
+        else if (bytes->size < operation->offset + operation->size)
+            set_size(bytes, (size_t)operation->offset + operation->size);
+        return;
+    case STATE_RANDOM:
+        if (is_write)
+            apply_sectors(bytes, operation, state, index);
+        else if (coin(state, index, 0))
+            apply_whole(bytes, operation);
+        return;
+    case STATE_TORN:
+        if (is_write && index + 1 == model->count)
+            put_bytes(bytes, operation->data, (size_t)state->part,
+                      operation->offset);
+        else
+            apply_whole(bytes, operation);
+        return;
+    }
+}
+
+/* ---- names ---- */
+
+static Name *
+find_name(const Names *names, const char *path)
+{
+    for (size_t i = 0; i < names->count; i++) {
+        if (strcmp(names->names[i].path, path) == 0)
+            return &names->names[i];
+    }
+    return NULL;
+}
+
+static void
+put_name(Names *names, Name name)
+{
+    Name *known = find_name(names, name.path);
+    if (known != NULL) {
+        *known = name;
+        return;
+    }
+    if (names->count == names->capacity) {
+        names->capacity = names->capacity == 0 ? 32 : names->capacity * 2;
+        names->names =
+            realloc(names->names, names->capacity * sizeof *names->names);
+        if (names->names == NULL)
+            crash_abort("out of", "memory");
+    }
+    names->names[names->count++] = name;
+}
+
+static void
+remove_name(Names *names, const char *path)
+{
+    Name *known = find_name(names, path);
+    if (known != NULL)
+        *known = names->names[--names->count];
+}
+
+static void
+apply_name(Names *names, const Operation *operation)
+{
+    switch (operation->kind) {
+    case OPERATION_CREATE:
+        put_name(names, (Name){operation->path, false, operation->inode});
+        return;
+    case OPERATION_MKDIR:
+        put_name(names, (Name){operation->path, true, 0});
+        return;
+    case OPERATION_RENAME:
+        remove_name(names, operation->path);
+        put_name(names, (Name){operation->other_path, false, operation->inode});
+        return;
+    default:
+        remove_name(names, operation->path);
+        return;
+    }
+}
+
+static bool
+name_survives(const State *state, size_t index)
+{
+    switch (state->kind) {
+    case STATE_NONE:
+    case STATE_DATA:
+        return false;
+    case STATE_RANDOM:
+        return coin(state, index, UINT64_MAX);
+    default:
+        return true;
+    }
+}
+
+static bool
+is_in(const char *path, const char *directory)
+{
+    size_t size = strlen(directory);
+    if (size == 0)
+        return strchr(path, '/') == NULL;
+    return strncmp(path, directory, size) == 0 && path[size] == '/' &&
+           strchr(path + size + 1, '/') == NULL;
+}
+
+/* ---- replaying ---- */
+
+static void
+add_pending(Inode *inode, size_t index)
+{
+    if (inode->pending_count == inode->pending_capacity) {
+        inode->pending_capacity =
+            inode->pending_capacity == 0 ? 16 : inode->pending_capacity * 2;
+        inode->pending = realloc(inode->pending, inode->pending_capacity *
+                                                     sizeof *inode->pending);
+        if (inode->pending == NULL)
+            crash_abort("out of", "memory");
+    }
+    inode->pending[inode->pending_count++] = index;
+}
+
+static void
+sync_inode(const Model *model, Inode *inode)
+{
+    for (size_t i = 0; i < inode->pending_count; i++)
+        apply_whole(&inode->durable,
+                    &model->crash->operations[inode->pending[i]]);
+    inode->pending_count = 0;
+}
+
+static void
+sync_names(Model *model, const char *directory)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < model->pending_count; i++) {
+        const Operation *operation =
+            &model->crash->operations[model->pending[i]];
+        bool is_here = is_in(operation->path, directory) ||
+                       (operation->other_path != NULL &&
+                        is_in(operation->other_path, directory));
+        if (is_here)
+            apply_name(&model->names, operation);
+        else
+            model->pending[kept++] = model->pending[i];
+    }
+    model->pending_count = kept;
+}
+
+static void
+replay(Model *model, size_t index)
+{
+    const Operation *operation = &model->crash->operations[index];
+    Inode *inode = &model->inodes[operation->inode];
+    switch (operation->kind) {
+    case OPERATION_SYNCED_WRITE:
+        /* also pending, so that an older pending one does not win later */
+        apply_whole(&inode->durable, operation);
+        add_pending(inode, index);
+        return;
+    case OPERATION_WRITE:
+    case OPERATION_TRUNCATE:
+        add_pending(inode, index);
+        return;
+    case OPERATION_SYNC:
+        sync_inode(model, inode);
+        return;
+    case OPERATION_FAILED_SYNC:
+        inode->pending_count = 0;
+        return;
+    case OPERATION_SYNC_DIRECTORY:
+        sync_names(model, operation->path);
+        return;
+    case OPERATION_NOTHING:
+        return;
+    default:
+        model->pending[model->pending_count++] = index;
+        return;
+    }
+}
+
+static void
+model_create(Model *model, const CrashVfs *crash, uint64_t operations)
+{
+    *model = (Model){.crash = crash, .count = (size_t)operations};
+    model->inodes =
+        crash_allocate((crash->inode_count + 1) * sizeof *model->inodes);
+    model->pending = crash_allocate((model->count + 1) * sizeof(size_t));
+    for (size_t i = 0; i < crash->initial_count; i++) {
+        const InitialName *name = &crash->initial[i];
+        put_name(&model->names,
+                 (Name){name->path, name->is_directory, name->inode});
+        if (!name->is_directory)
+            put_bytes(&model->inodes[name->inode].durable, name->data,
+                      name->size, 0);
+    }
+    for (size_t i = 0; i < model->count; i++)
+        replay(model, i);
+}
+
+static void
+model_destroy(Model *model)
+{
+    for (uint32_t i = 0; i <= model->crash->inode_count; i++) {
+        buffer_free(&model->inodes[i].durable);
+        free(model->inodes[i].pending);
+    }
+    free(model->inodes);
+    free(model->names.names);
+    free(model->pending);
+}
+
+static bool
+has_pending(const Model *model)
+{
+    if (model->pending_count > 0)
+        return true;
+    for (uint32_t i = 0; i <= model->crash->inode_count; i++) {
+        if (model->inodes[i].pending_count > 0)
+            return true;
+    }
+    return false;
+}
+
+/* ---- states by number ---- */
+
+static uint64_t
+torn_states(const CrashVfs *crash, uint64_t operations)
+{
+    if (operations == 0)
+        return 0;
+    const Operation *last = &crash->operations[operations - 1];
+    if (last->kind != OPERATION_WRITE || last->size == 0)
+        return 0;
+    uint64_t first_sector = last->offset / SECTOR;
+    uint64_t last_sector = (last->offset + last->size - 1) / SECTOR;
+    uint64_t count = last_sector - first_sector;
+    return count < TORN_STATES_MOST ? count : TORN_STATES_MOST;
+}
+
+/* The first boundaries and the last ones. */
+static uint64_t
+torn_part(const CrashVfs *crash, uint64_t operations, uint64_t number)
+{
+    const Operation *last = &crash->operations[operations - 1];
+    uint64_t first_sector = last->offset / SECTOR;
+    uint64_t last_sector = (last->offset + last->size - 1) / SECTOR;
+    uint64_t boundary = first_sector + 1 + number;
+    if (number >= TORN_STATES_MOST / 2)
+        boundary = last_sector - (torn_states(crash, operations) - 1 - number);
+    return boundary * SECTOR - last->offset;
+}
+
+static State
+state_of(const CrashVfs *crash, uint64_t operations, uint64_t number)
+{
+    if (number < STATE_RANDOM)
+        return (State){(StateKind)number, 0};
+    number -= STATE_RANDOM;
+    if (number < RANDOM_STATES)
+        return (State){STATE_RANDOM, number};
+    return (State){STATE_TORN,
+                   torn_part(crash, operations, number - RANDOM_STATES)};
+}
+
+uint64_t
+crash_state_count(const CrashVfs *crash, uint64_t operations)
+{
+    Model model;
+    model_create(&model, crash, operations);
+    bool is_certain = !has_pending(&model);
+    model_destroy(&model);
+    if (is_certain)
+        return 1;
+    return STATE_RANDOM + RANDOM_STATES + torn_states(crash, operations);
+}
+
+const char *
+crash_state_name(CrashVfs *crash, uint64_t operations, uint64_t number)
+{
+    static const char *const names[] = {"none",  "all",    "names", "data",
+                                        "sizes", "random", "torn"};
+    State state = state_of(crash, operations, number);
+    snprintf(crash->words, sizeof crash->words, "%s %llu", names[state.kind],
+             (unsigned long long)state.part);
+    return crash->words;
+}
+
+/* ---- writing it out ---- */
+
+static void
+write_out(const char *path, const Buffer *bytes)
+{
+    int fd = posix_vfs.open(NULL, path, FILE_CREATE);
+    if (fd < 0)
+        crash_abort("could not create", path);
+    for (size_t at = 0; at < bytes->size;) {
+        ssize_t put =
+            posix_vfs.pwrite(NULL, fd, bytes->data + at, bytes->size - at, at);
+        if (put <= 0)
+            crash_abort("could not write", path);
+        at += (size_t)put;
+    }
+    posix_vfs.close(NULL, fd);
+}
+
+static int
+compare_names(const void *a, const void *b)
+{
+    return strcmp(((const Name *)a)->path, ((const Name *)b)->path);
+}
+
+/* A name whose directory did not survive is lost with it; sorted by path, the
+ * directory comes first. */
+static bool
+has_parent(const Names *names, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL)
+        return true;
+    char parent[4096];
+    snprintf(parent, sizeof parent, "%.*s", (int)(slash - path), path);
+    const Name *name = find_name(names, parent);
+    return name != NULL && name->is_directory && has_parent(names, parent);
+}
+
+static void
+write_name(const Model *model, const Name *name, const State *state,
+           const char *directory)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s", directory, name->path);
+    if (name->is_directory) {
+        if (posix_vfs.mkdir(NULL, path) != 0)
+            crash_abort("could not create", path);
+        return;
+    }
+    const Inode *inode = &model->inodes[name->inode];
+    Buffer bytes = BUFFER_INIT;
+    put_bytes(&bytes, inode->durable.data, inode->durable.size, 0);
+    for (size_t i = 0; i < inode->pending_count; i++)
+        apply_pending(model, &bytes, inode->pending[i], state);
+    write_out(path, &bytes);
+    buffer_free(&bytes);
+}
+
+void
+crash_survivor(const CrashVfs *crash, uint64_t operations, uint64_t number,
+               const char *directory)
+{
+    Model model;
+    model_create(&model, crash, operations);
+    State state = state_of(crash, operations, number);
+    for (size_t i = 0; i < model.pending_count; i++) {
+        if (name_survives(&state, model.pending[i]))
+            apply_name(&model.names, &crash->operations[model.pending[i]]);
+    }
+    if (model.names.count > 0)
+        qsort(model.names.names, model.names.count, sizeof(Name),
+              compare_names);
+    if (posix_vfs.mkdir(NULL, directory) != 0)
+        crash_abort("could not create", directory);
+    for (size_t i = 0; i < model.names.count; i++) {
+        if (has_parent(&model.names, model.names.names[i].path))
+            write_name(&model, &model.names.names[i], &state, directory);
+    }
+    model_destroy(&model);
+}

@@ -1,0 +1,626 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * crash_vfs.c - doing and recording. An operation is recorded when it has been
+ * done, so that the trace has what really happened.
+ */
+#include "crash_trace.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+void
+crash_abort(const char *what, const char *path)
+{
+    fprintf(stderr, "crash_vfs: %s %s: %s\n", what, path, strerror(errno));
+    abort();
+}
+
+void *
+crash_allocate(size_t size)
+{
+    void *memory = calloc(1, size == 0 ? 1 : size);
+    if (memory == NULL)
+        crash_abort("out of", "memory");
+    return memory;
+}
+
+char *
+crash_copy(const char *text)
+{
+    char *copy = strdup(text);
+    if (copy == NULL)
+        crash_abort("out of", "memory");
+    return copy;
+}
+
+/* The path as the trace has it: below the root, without a slash in front. */
+static const char *
+relative(const CrashVfs *crash, const char *path)
+{
+    if (!crash_is_below(crash, path))
+        crash_abort("path outside of the root", path);
+    path += strlen(crash->root);
+    while (*path == '/')
+        path++;
+    return path;
+}
+
+bool
+crash_is_below(const CrashVfs *crash, const char *path)
+{
+    size_t size = strlen(crash->root);
+    return strncmp(path, crash->root, size) == 0 &&
+           (path[size] == '/' || path[size] == '\0');
+}
+
+/* ---- the trace ---- */
+
+static Operation *
+record(CrashVfs *crash, OperationKind kind)
+{
+    if (crash->count == crash->capacity) {
+        crash->capacity = crash->capacity == 0 ? 256 : crash->capacity * 2;
+        crash->operations = realloc(
+            crash->operations, crash->capacity * sizeof *crash->operations);
+        if (crash->operations == NULL)
+            crash_abort("out of", "memory");
+    }
+    Operation *operation = &crash->operations[crash->count++];
+    *operation = (Operation){.kind = kind};
+    return operation;
+}
+
+static void
+record_path(CrashVfs *crash, OperationKind kind, const char *path)
+{
+    record(crash, kind)->path = crash_copy(relative(crash, path));
+}
+
+int
+crash_next(CrashVfs *crash)
+{
+    uint64_t number = crash->count + 1;
+    if (crash->stop_at != 0 && number >= crash->stop_at)
+        return -EIO;
+    bool is_due = crash->fail_at != 0 &&
+                  (number == crash->fail_at ||
+                   (crash->fail_is_sticky && number > crash->fail_at));
+    return is_due ? -crash->fail_errno : 0;
+}
+
+/* A failed operation has a number too, so that the next one is another. */
+static int
+fail(CrashVfs *crash, int error)
+{
+    bool is_stopped = crash->stop_at != 0 && crash->count + 1 >= crash->stop_at;
+    if (!is_stopped)
+        record(crash, OPERATION_NOTHING);
+    return error;
+}
+
+static bool
+is_stopped(const CrashVfs *crash)
+{
+    return crash->stop_at != 0 && crash->count + 1 >= crash->stop_at;
+}
+
+/* ---- names to inodes, as they are now ---- */
+
+static uint32_t
+inode_of(const CrashVfs *crash, const char *path)
+{
+    uint64_t *inode = map_find_bytes(&crash->inodes, slice_of(path));
+    return inode == NULL ? 0 : (uint32_t)*inode;
+}
+
+static void
+set_inode(CrashVfs *crash, const char *path, uint32_t inode)
+{
+    char *key = crash_copy(path);
+    crash->names =
+        realloc(crash->names, (crash->name_count + 1) * sizeof *crash->names);
+    if (crash->names == NULL ||
+        !map_put_bytes(&crash->inodes, slice_of(key), inode))
+        crash_abort("out of", "memory");
+    crash->names[crash->name_count++] = key;
+}
+
+void
+crash_opened(CrashVfs *crash, const char *path, int fd, bool is_new,
+             bool is_lmdb, bool is_synced)
+{
+    if (fd >= FD_MOST)
+        crash_abort("too many open files", path);
+    const char *name = relative(crash, path);
+    if (is_new) {
+        set_inode(crash, name, ++crash->inode_count);
+        Operation *operation = record(crash, OPERATION_CREATE);
+        operation->path = crash_copy(name);
+        operation->inode = crash->inode_count;
+    }
+    crash->fds[fd].inode = inode_of(crash, name);
+    crash->fds[fd].is_lmdb = is_lmdb;
+    crash->fds[fd].is_synced = is_synced;
+    if (crash->fds[fd].inode == 0)
+        crash_abort("unknown file", path);
+}
+
+static uint32_t
+inode_of_fd(const CrashVfs *crash, int fd)
+{
+    if (fd < 0 || fd >= FD_MOST || crash->fds[fd].inode == 0)
+        crash_abort("unknown", "descriptor");
+    return crash->fds[fd].inode;
+}
+
+void
+crash_record_write(CrashVfs *crash, int fd, const void *data, size_t size,
+                   uint64_t offset)
+{
+    Operation *operation =
+        record(crash, crash->fds[fd].is_synced ? OPERATION_SYNCED_WRITE
+                                               : OPERATION_WRITE);
+    operation->inode = inode_of_fd(crash, fd);
+    operation->offset = offset;
+    operation->size = size;
+    operation->data = crash_allocate(size);
+    memcpy(operation->data, data, size);
+}
+
+/* 0, or what the sync has to fail with. */
+int
+crash_record_sync(CrashVfs *crash, int fd)
+{
+    int error = crash_next(crash);
+    if (is_stopped(crash))
+        return error;
+    record(crash, error == 0 ? OPERATION_SYNC : OPERATION_FAILED_SYNC)->inode =
+        inode_of_fd(crash, fd);
+    return error;
+}
+
+void
+crash_record_truncate(CrashVfs *crash, int fd, uint64_t size)
+{
+    Operation *operation = record(crash, OPERATION_TRUNCATE);
+    operation->inode = inode_of_fd(crash, fd);
+    operation->offset = size;
+}
+
+/* ---- the table of functions ---- */
+
+static int
+crash_open(void *context, const char *path, FileMode mode)
+{
+    CrashVfs *crash = context;
+    bool is_new = (mode == FILE_CREATE || mode == FILE_ENSURE) &&
+                  posix_vfs.exists(NULL, path) == 0;
+    int error = is_new ? crash_next(crash) : 0;
+    if (error != 0)
+        return fail(crash, error);
+    if (is_stopped(crash))
+        return -EIO;
+    int fd = posix_vfs.open(NULL, path, mode);
+    if (fd >= 0)
+        crash_opened(crash, path, fd, is_new, false, false);
+    return fd;
+}
+
+static int
+crash_close(void *context, int fd)
+{
+    CrashVfs *crash = context;
+    crash->fds[fd].inode = 0;
+    return posix_vfs.close(NULL, fd);
+}
+
+static ssize_t
+crash_pread(void *context, int fd, void *data, size_t size, uint64_t offset)
+{
+    if (is_stopped(context))
+        return -EIO;
+    return posix_vfs.pread(NULL, fd, data, size, offset);
+}
+
+static ssize_t
+crash_pwrite(void *context, int fd, const void *data, size_t size,
+             uint64_t offset)
+{
+    CrashVfs *crash = context;
+    int error = crash_next(crash);
+    if (error != 0)
+        return fail(crash, error);
+    ssize_t put = posix_vfs.pwrite(NULL, fd, data, size, offset);
+    if (put > 0)
+        crash_record_write(crash, fd, data, (size_t)put, offset);
+    return put;
+}
+
+/* The system's own sync is not needed: nobody pulls the real plug. */
+static int
+crash_fdatasync(void *context, int fd)
+{
+    return crash_record_sync(context, fd);
+}
+
+static int
+crash_ftruncate(void *context, int fd, uint64_t size)
+{
+    CrashVfs *crash = context;
+    int error = crash_next(crash);
+    if (error != 0)
+        return fail(crash, error);
+    int result = posix_vfs.ftruncate(NULL, fd, size);
+    if (result == 0)
+        crash_record_truncate(crash, fd, size);
+    return result;
+}
+
+static int
+crash_vfs_allocate(void *context, int fd, uint64_t offset, uint64_t size)
+{
+    CrashVfs *crash = context;
+    int error = crash_next(crash);
+    if (error != 0)
+        return fail(crash, error);
+    int64_t before = posix_vfs.size(NULL, fd);
+    int result = posix_vfs.allocate(NULL, fd, offset, size);
+    if (result == 0 && before >= 0 && (uint64_t)before < offset + size)
+        crash_record_truncate(crash, fd, offset + size);
+    return result;
+}
+
+static int64_t
+crash_size(void *context, int fd)
+{
+    return is_stopped(context) ? -EIO : posix_vfs.size(NULL, fd);
+}
+
+static int
+crash_rename(void *context, const char *from, const char *to)
+{
+    CrashVfs *crash = context;
+    int error = crash_next(crash);
+    if (error != 0)
+        return fail(crash, error);
+    int result = posix_vfs.rename(NULL, from, to);
+    if (result != 0)
+        return result;
+    const char *from_name = relative(crash, from);
+    Operation *operation = record(crash, OPERATION_RENAME);
+    operation->inode = inode_of(crash, from_name);
+    operation->path = crash_copy(from_name);
+    operation->other_path = crash_copy(relative(crash, to));
+    if (operation->inode == 0)
+        crash_abort("renaming of directories is not modelled", from);
+    map_remove_bytes(&crash->inodes, slice_of(from_name));
+    set_inode(crash, operation->other_path, operation->inode);
+    return 0;
+}
+
+static int
+crash_unlink(void *context, const char *path)
+{
+    CrashVfs *crash = context;
+    if (!is_stopped(crash) && posix_vfs.exists(NULL, path) == 0)
+        return -ENOENT;
+    int error = crash_next(crash);
+    if (error != 0)
+        return fail(crash, error);
+    int result = posix_vfs.unlink(NULL, path);
+    if (result == 0) {
+        record_path(crash, OPERATION_UNLINK, path);
+        map_remove_bytes(&crash->inodes, slice_of(relative(crash, path)));
+    }
+    return result;
+}
+
+static int
+crash_mkdir(void *context, const char *path)
+{
+    CrashVfs *crash = context;
+    int error = crash_next(crash);
+    if (error != 0)
+        return fail(crash, error);
+    int result = posix_vfs.mkdir(NULL, path);
+    if (result == 0)
+        record_path(crash, OPERATION_MKDIR, path);
+    return result;
+}
+
+static int
+crash_rmdir(void *context, const char *path)
+{
+    CrashVfs *crash = context;
+    int error = crash_next(crash);
+    if (error != 0)
+        return fail(crash, error);
+    int result = posix_vfs.rmdir(NULL, path);
+    if (result == 0)
+        record_path(crash, OPERATION_RMDIR, path);
+    return result;
+}
+
+/* The directory above the root is no part of the model. */
+static int
+crash_sync_directory(void *context, const char *path)
+{
+    CrashVfs *crash = context;
+    if (is_stopped(crash))
+        return -EIO;
+    if (!crash_is_below(crash, path))
+        return 0;
+    int error = crash_next(crash);
+    if (error != 0)
+        return fail(crash, error);
+    record_path(crash, OPERATION_SYNC_DIRECTORY, path);
+    return 0;
+}
+
+static int
+crash_list(void *context, const char *path, Buffer *names)
+{
+    return is_stopped(context) ? -EIO : posix_vfs.list(NULL, path, names);
+}
+
+static int
+crash_exists(void *context, const char *path)
+{
+    return is_stopped(context) ? -EIO : posix_vfs.exists(NULL, path);
+}
+
+static int
+crash_lock(void *context, int fd)
+{
+    return is_stopped(context) ? -EIO : posix_vfs.lock(NULL, fd);
+}
+
+static int
+crash_map(void *context, int fd, size_t size, const void **address)
+{
+    return is_stopped(context) ? -EIO : posix_vfs.map(NULL, fd, size, address);
+}
+
+static int
+crash_unmap(void *context, const void *address, size_t size)
+{
+    (void)context;
+    return posix_vfs.unmap(NULL, address, size);
+}
+
+/* A second passes between any two looks at the clock. */
+static int64_t
+crash_now(void *context)
+{
+    CrashVfs *crash = context;
+    crash->time += 1000000;
+    return crash->time;
+}
+
+static int
+crash_random(void *context, void *data, size_t size)
+{
+    CrashVfs *crash = context;
+    unsigned char *to = data;
+    for (size_t i = 0; i < size; i++) {
+        crash->random_state =
+            crash->random_state * UINT64_C(6364136223846793005) + 1442695041;
+        to[i] = (unsigned char)(crash->random_state >> 56);
+    }
+    return 0;
+}
+
+static const Vfs crash_functions = {
+    .open = crash_open,
+    .close = crash_close,
+    .pread = crash_pread,
+    .pwrite = crash_pwrite,
+    .fdatasync = crash_fdatasync,
+    .ftruncate = crash_ftruncate,
+    .allocate = crash_vfs_allocate,
+    .size = crash_size,
+    .rename = crash_rename,
+    .unlink = crash_unlink,
+    .mkdir = crash_mkdir,
+    .rmdir = crash_rmdir,
+    .sync_directory = crash_sync_directory,
+    .list = crash_list,
+    .exists = crash_exists,
+    .lock = crash_lock,
+    .map = crash_map,
+    .unmap = crash_unmap,
+    .now = crash_now,
+    .random = crash_random,
+};
+
+/* ---- beginning and end ---- */
+
+static void
+load_file(const char *path, InitialName *name)
+{
+    int fd = posix_vfs.open(NULL, path, FILE_READ);
+    int64_t size = fd < 0 ? -1 : posix_vfs.size(NULL, fd);
+    if (size < 0)
+        crash_abort("could not read", path);
+    name->size = (size_t)size;
+    name->data = crash_allocate(name->size);
+    if (name->size > 0 && posix_vfs.pread(NULL, fd, name->data, name->size,
+                                          0) != (ssize_t)name->size)
+        crash_abort("could not read", path);
+    posix_vfs.close(NULL, fd);
+}
+
+/* Take in everything below `path`; the depth is what the tests made. */
+static void
+scan(CrashVfs *crash, const char *path)
+{
+    DIR *directory = opendir(path);
+    if (directory == NULL)
+        crash_abort("could not read", path);
+    for (const struct dirent *entry; (entry = readdir(directory)) != NULL;) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        char child[4096];
+        snprintf(child, sizeof child, "%s/%s", path, entry->d_name);
+        struct stat status;
+        if (stat(child, &status) != 0)
+            crash_abort("could not stat", child);
+        crash->initial = realloc(crash->initial, (crash->initial_count + 1) *
+                                                     sizeof *crash->initial);
+        if (crash->initial == NULL)
+            crash_abort("out of", "memory");
+        InitialName *name = &crash->initial[crash->initial_count++];
+        *name = (InitialName){.path = crash_copy(relative(crash, child)),
+                              .is_directory = S_ISDIR(status.st_mode)};
+        if (name->is_directory) {
+            scan(crash, child);
+            continue;
+        }
+        name->inode = ++crash->inode_count;
+        load_file(child, name);
+        set_inode(crash, name->path, name->inode);
+    }
+    closedir(directory);
+}
+
+CrashVfs *
+crash_create(const char *root, uint64_t seed)
+{
+    CrashVfs *crash = crash_allocate(sizeof *crash);
+    crash->vfs = crash_functions;
+    crash->vfs.context = crash;
+    crash->root = crash_copy(root);
+    crash->random_state = seed;
+    crash->time = INT64_C(1700000000000000);
+    scan(crash, root);
+    return crash;
+}
+
+void
+crash_destroy(CrashVfs *crash)
+{
+    for (size_t i = 0; i < crash->count; i++) {
+        free(crash->operations[i].path);
+        free(crash->operations[i].other_path);
+        free(crash->operations[i].data);
+    }
+    for (size_t i = 0; i < crash->initial_count; i++) {
+        free(crash->initial[i].path);
+        free(crash->initial[i].data);
+    }
+    for (size_t i = 0; i < crash->name_count; i++)
+        free(crash->names[i]);
+    map_free(&crash->inodes);
+    free(crash->names);
+    free(crash->initial);
+    free(crash->operations);
+    free(crash->root);
+    free(crash);
+}
+
+const Vfs *
+crash_vfs(CrashVfs *crash)
+{
+    return &crash->vfs;
+}
+
+uint64_t
+crash_operations(const CrashVfs *crash)
+{
+    return crash->count;
+}
+
+void
+crash_stop_at(CrashVfs *crash, uint64_t operation)
+{
+    crash->stop_at = operation;
+}
+
+void
+crash_fail_at(CrashVfs *crash, uint64_t operation, int errno_value,
+              bool is_sticky)
+{
+    crash->fail_at = operation;
+    crash->fail_errno = errno_value;
+    crash->fail_is_sticky = is_sticky;
+}
+
+static const char *
+path_of_inode(const CrashVfs *crash, uint32_t inode)
+{
+    for (size_t i = 0; i < crash->initial_count; i++) {
+        if (crash->initial[i].inode == inode)
+            return crash->initial[i].path;
+    }
+    for (size_t i = 0; i < crash->count; i++) {
+        if (crash->operations[i].kind == OPERATION_CREATE &&
+            crash->operations[i].inode == inode)
+            return crash->operations[i].path;
+    }
+    return "?";
+}
+
+uint64_t
+crash_forget_file_syncs(CrashVfs *crash, const char *part)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i < crash->count; i++) {
+        Operation *operation = &crash->operations[i];
+        bool is_write = operation->kind == OPERATION_SYNCED_WRITE;
+        if ((operation->kind != OPERATION_SYNC && !is_write) ||
+            strstr(path_of_inode(crash, operation->inode), part) == NULL)
+            continue;
+        operation->kind = is_write ? OPERATION_WRITE : OPERATION_NOTHING;
+        count++;
+    }
+    return count;
+}
+
+uint64_t
+crash_forget_directory_syncs(CrashVfs *crash, const char *path)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i < crash->count; i++) {
+        Operation *operation = &crash->operations[i];
+        if (operation->kind != OPERATION_SYNC_DIRECTORY ||
+            strcmp(operation->path, path) != 0)
+            continue;
+        operation->kind = OPERATION_NOTHING;
+        count++;
+    }
+    return count;
+}
+
+const char *
+crash_describe(CrashVfs *crash, uint64_t operation)
+{
+    static const char *const kinds[] = {
+        [OPERATION_CREATE] = "create",
+        [OPERATION_WRITE] = "pwrite",
+        [OPERATION_SYNCED_WRITE] = "pwrite (O_DSYNC)",
+        [OPERATION_TRUNCATE] = "ftruncate",
+        [OPERATION_SYNC] = "fdatasync",
+        [OPERATION_FAILED_SYNC] = "fdatasync (failed)",
+        [OPERATION_RENAME] = "rename",
+        [OPERATION_UNLINK] = "unlink",
+        [OPERATION_MKDIR] = "mkdir",
+        [OPERATION_RMDIR] = "rmdir",
+        [OPERATION_SYNC_DIRECTORY] = "sync directory",
+        [OPERATION_NOTHING] = "failed",
+    };
+    if (operation == 0 || operation > crash->count)
+        return "the beginning";
+    const Operation *done = &crash->operations[operation - 1];
+    const char *path = done->path;
+    if (path == NULL)
+        path = path_of_inode(crash, done->inode);
+    snprintf(crash->words, sizeof crash->words, "%s %s %" PRIu64 "+%zu %s",
+             kinds[done->kind], path, done->offset, done->size,
+             done->other_path == NULL ? "" : done->other_path);
+    return crash->words;
+}
