@@ -42,6 +42,7 @@ static int
 tear_down(void **state)
 {
     Fixture *fixture = *state;
+    OK(store_check(fixture->store, err));
     store_close(fixture->store);
     remove_tree(fixture->root);
     free(fixture->root);

@@ -89,7 +89,8 @@ const DatabaseDefinition *version_find_database(const Version *version, Slice na
 const CollectionVersion *version_find_collection(const Version *version, uint64_t database, Slice name);
 const CollectionVersion *version_collection(const Version *version, uint64_t id);
 
-/* Verify every byte and invariant of every file: for tests and CHECK. */
+/* Verify every byte and invariant of every segment, index and deletes file: for tests and CHECK. Waits for the
+ * writer lock. (The catalogue and the log are verified by opening.) */
 mql_status store_check(Store *store, Error *err);
 
 #endif

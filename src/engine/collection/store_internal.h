@@ -139,6 +139,10 @@ struct Store {
 /* Publish a version; takes its reference. */
 void store_publish(Store *store, VersionHolder *holder);
 
+/* One writer at a time, for as long as between these two. */
+void store_wait_for_writer(Store *store);
+void store_free_writer(Store *store);
+
 /* Keys of the catalogue (docs/format/catalog.md). */
 #define META_KEY_SIZE 40
 #define META_NEXT_ID "next_id"

@@ -13,8 +13,8 @@
 /* ---- beginning and ending
  * ------------------------------------------------------------ */
 
-static void
-wait_for_writer(Store *store)
+void
+store_wait_for_writer(Store *store)
 {
     pthread_mutex_lock(&store->writer_mutex);
     while (store->is_writing)
@@ -23,8 +23,8 @@ wait_for_writer(Store *store)
     pthread_mutex_unlock(&store->writer_mutex);
 }
 
-static void
-free_writer(Store *store)
+void
+store_free_writer(Store *store)
 {
     pthread_mutex_lock(&store->writer_mutex);
     store->is_writing = false;
@@ -39,9 +39,9 @@ transaction_begin(Store *store, Transaction **transaction, Error *err)
     Transaction *begun = calloc(1, sizeof *begun);
     if (begun == NULL)
         return error_no_memory(err);
-    wait_for_writer(store);
+    store_wait_for_writer(store);
     if (store->is_dead) {
-        free_writer(store);
+        store_free_writer(store);
         free(begun);
         return error_set(err, ERR_IO_ERROR,
                          "database \"%s\" takes no more changes after an "
@@ -178,7 +178,7 @@ transaction_end(Transaction *transaction, bool is_keeping_files)
     version_release(transaction->base);
     arena_free(&transaction->batch_arena);
     free(transaction);
-    free_writer(store);
+    store_free_writer(store);
 }
 
 void

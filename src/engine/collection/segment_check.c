@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * segment_check.c - every byte and every invariant of a segment: for CHECK and
+ * for tests.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/utf8.h"
+#include "engine/collection/segment_internal.h"
+
+static mql_status
+wrong(const Segment *segment, const char *what, Error *err)
+{
+    error_set(err, ERR_DATA_CORRUPTED, "segment %" PRIu64 " is damaged",
+              segment->id);
+    return error_detail(err, "Wrong %s.", what);
+}
+
+/* ---- values
+ * -------------------------------------------------------------------- */
+
+static mql_status
+check_texts(const Segment *segment, const Column *column, uint32_t count,
+            Error *err)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (!column_is_null(column, i) &&
+            !utf8_valid(column->bytes[i].data, column->bytes[i].size, NULL))
+            return wrong(segment, "text", err);
+    return MQL_OK;
+}
+
+static mql_status
+check_values(const Segment *segment, const Collection *definition,
+             uint32_t rows, Arena *batch_arena, Error *err)
+{
+    for (uint32_t i = 0; i < definition->field_count; i++) {
+        const Field *field = &definition->fields[i];
+        for (uint32_t first = 0; first < rows; first += BATCH_ROWS) {
+            uint32_t left = rows - first;
+            RowRange range = {NULL, first,
+                              left < BATCH_ROWS ? left : BATCH_ROWS};
+            Column column;
+            arena_reset(batch_arena);
+            TRY(segment_read(segment, field, range, batch_arena, &column, err));
+            if (field->type.kind == TYPE_VARCHAR)
+                TRY(check_texts(segment, &column, range.count, err));
+        }
+    }
+    return MQL_OK;
+}
+
+/* ---- sealed
+ * -------------------------------------------------------------------- */
+
+/* Every row once, by ascending keys, each in the filter. */
+static mql_status
+check_key_order(const SealedSegment *segment, uint64_t *seen, Error *err)
+{
+    RowKey before = {0};
+    for (uint32_t i = 0; i < segment->row_count; i++) {
+        uint32_t row;
+        RowKey key;
+        memcpy(&row, segment->key_order.data + i * sizeof row, sizeof row);
+        if (row >= segment->row_count || bits_get(seen, row))
+            return wrong(&segment->base, "order of keys", err);
+        bits_set(seen, row);
+        TRY(sealed_key(segment, row, &key, err));
+        if (i > 0 && row_key_compare(&before, &key) > 0)
+            return wrong(&segment->base, "order of keys", err);
+        uint64_t offset = bloom_offset(key.hash, segment->bloom_blocks);
+        if (!bloom_block_has(segment->bloom.data + offset, key.hash))
+            return wrong(&segment->base, "filter of keys", err);
+        before = key;
+    }
+    return MQL_OK;
+}
+
+static mql_status
+check_inserted(const SealedSegment *segment, Error *err)
+{
+    const uint64_t *inserted = (const void *)segment->inserted.data;
+    for (uint32_t row = 0;
+         segment->inserted.size > 0 && row < segment->row_count; row++)
+        if (inserted[row] < segment->min_inserted ||
+            inserted[row] > segment->max_inserted)
+            return wrong(&segment->base, "number of insertion", err);
+    return MQL_OK;
+}
+
+static mql_status
+check_index(const SealedSegment *segment, const IndexDefinition *definition,
+            Error *err)
+{
+    const SegmentIndex *index = atomic_load(&segment->indexes);
+    while (index != NULL && index->id != definition->id)
+        index = index->next;
+    if (index == NULL) {
+        if (sealed_field(segment, definition->field) == NULL)
+            return MQL_OK;
+        error_set(err, ERR_DATA_CORRUPTED,
+                  "index \"%s\" of segment %" PRIu64 " is damaged or missing",
+                  definition->name, segment->base.id);
+        return error_hint(err, "FLUSH builds it again.");
+    }
+    if (index->file != NULL)
+        TRY(section_file_check(index->file, err));
+    return index->index->kind->check(index->index, err);
+}
+
+static mql_status
+check_sealed(const SealedSegment *segment, const Collection *definition,
+             Error *err)
+{
+    TRY(section_file_check(segment->file, err));
+    uint64_t *seen = calloc(bits_words(segment->row_count) + 1, sizeof *seen);
+    if (seen == NULL)
+        return error_no_memory(err);
+    mql_status status = check_key_order(segment, seen, err);
+    free(seen);
+    TRY(status);
+    TRY(check_inserted(segment, err));
+    for (uint32_t i = 0; i < definition->index_count; i++)
+        TRY(check_index(segment, &definition->indexes[i], err));
+    return MQL_OK;
+}
+
+/* ---- growing
+ * ---------------------------------------------------------------------- */
+
+static mql_status
+check_growing(const GrowingSegment *segment, Error *err)
+{
+    uint32_t rows = atomic_load(&segment->count);
+    uint64_t before = 0;
+    for (uint32_t row = 0; row < rows; row++) {
+        uint64_t inserted = growing_inserted(segment, row);
+        if (inserted < before)
+            return wrong(&segment->base, "number of insertion", err);
+        before = inserted;
+        if (growing_deleted(segment, row) != 0)
+            continue;
+        RowKey key = growing_key(segment, row);
+        if (growing_find_key(segment, &key, UINT64_MAX) != row)
+            return wrong(&segment->base, "index of keys", err);
+    }
+    return MQL_OK;
+}
+
+mql_status
+segment_check(const Segment *segment, const Collection *definition, Error *err)
+{
+    if (segment->is_sealed)
+        TRY(check_sealed(as_sealed(segment), definition, err));
+    else
+        TRY(check_growing(as_growing(segment), err));
+    Arena batch_arena;
+    arena_init(&batch_arena, 0);
+    mql_status status =
+        check_values(segment, definition,
+                     segment_row_count(segment, UINT64_MAX), &batch_arena, err);
+    arena_free(&batch_arena);
+    return status;
+}

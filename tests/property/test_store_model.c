@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_store_model.c - random transactions against a store and against an
+ * array, which must agree at all times: after each commit, each rollback, each
+ * reopening.
+ *
+ * MQL_TEST_SEED=n runs one seed, MQL_TEST_STEPS=n more steps.
+ */
+#include "store_fixture.h"
+
+#define IDS 500
+#define NAME "items"
+
+typedef struct ModelRow {
+    bool is_present;
+    int64_t generation;
+    uint64_t partition;
+} ModelRow;
+
+typedef struct World {
+    uint64_t random;
+    char *path;
+    Store *store;
+    StoreLimits limits;
+    ModelRow rows[IDS];
+    ModelRow next[IDS]; /* with the transaction under way */
+    int64_t generation;
+    uint32_t index_count; /* made so far, for their names */
+} World;
+
+static uint32_t
+below(World *world, uint32_t most)
+{
+    return (uint32_t)(next_random(&world->random) >> 33) % most;
+}
+
+/* Sizes at which everything happens after a few hundred rows. */
+static void
+choose_limits(World *world)
+{
+    world->limits = (StoreLimits){
+        .log_partition_bytes = 2000u << below(world, 6),
+        .log_bytes = 3000u << below(world, 6),
+        .log_deletes = 5u << below(world, 6),
+        .staged_bytes = 5000u << below(world, 6),
+        .growing_bytes = 5000u << below(world, 7),
+        .wal_bytes = 20000u << below(world, 6),
+        .chunk_bytes = 1000u << below(world, 6),
+    };
+}
+
+static void
+open_world(World *world)
+{
+    choose_limits(world);
+    StoreOptions options = {.threads = 2, .limits = &world->limits};
+    OK(store_open(world->path, &options, &world->store, err));
+}
+
+static const CollectionVersion *
+items_of(const Version *version)
+{
+    return version_find_collection(version, 1, slice_of(NAME));
+}
+
+/* ---- comparing
+ * ----------------------------------------------------------------- */
+
+typedef struct Seen {
+    const World *world;
+    bool rows[IDS];
+    uint32_t count;
+} Seen;
+
+static void
+see(void *context, uint64_t partition, int64_t id, int64_t generation)
+{
+    Seen *seen = context;
+    assert_in_range(id, 0, IDS - 1);
+    const ModelRow *row = &seen->world->rows[id];
+    assert_false(seen->rows[id]);
+    assert_true(row->is_present);
+    assert_int_equal(partition, row->partition);
+    if (generation >= 0)
+        assert_int_equal(generation, row->generation);
+    seen->rows[id] = true;
+    seen->count++;
+}
+
+/* Rows that an inverted index on "name" finds for an id's name. */
+static void
+look_up(const Segment *segment, const Index *index, int64_t id, bool is_there,
+        uint32_t row)
+{
+    Item item = {id, 0};
+    char text[64];
+    item_name(&item, text);
+    Key key = {.bytes = slice_of(text)};
+    ScalarPredicate predicate = {
+        .kind = PREDICATE_IN, .list = &key, .list_count = 1};
+    roaring_bitmap_t *rows = NULL;
+    OK(index->kind->lookup(index, &predicate, &rows, err));
+    (void)segment;
+    if (is_there)
+        assert_true(roaring_bitmap_contains(rows, row));
+    roaring_bitmap_free(rows);
+}
+
+static void
+search(const Segment *segment, const Index *index, int64_t id,
+       uint64_t sequence)
+{
+    Item item = {id, 0};
+    float vector[ITEM_DIMENSION];
+    for (uint32_t i = 0; i < ITEM_DIMENSION; i++)
+        vector[i] = item_element(&item, i);
+    uint32_t rows = segment_row_count(segment, sequence);
+    uint64_t *allowed = calloc(bits_words(rows) + 1, sizeof *allowed);
+    IndexOptions options;
+    index_options_default(index->kind->search_options, &options);
+    SearchCounters counters = {0};
+    VectorQuery query = {
+        .vector = vector,
+        .k = 1,
+        .options = &options,
+        .allowed = allowed,
+        .allowed_count = segment_visible(segment, sequence, rows, allowed),
+        .counters = &counters,
+    };
+    Neighbor nearest;
+    uint32_t found = 0;
+    OK(index->kind->search(index, &query, &nearest, &found, err));
+    assert_int_equal(found, 1);
+    assert_true(nearest.distance == 0);
+    free(allowed);
+}
+
+static void
+check_indexes(const CollectionVersion *collection, const Segment *segment,
+              int64_t id, bool is_there, uint32_t row, uint64_t sequence)
+{
+    const Collection *definition = collection->collection;
+    Item item = {id, 0};
+    for (uint32_t i = 0; i < definition->index_count; i++) {
+        const IndexDefinition *wanted = &definition->indexes[i];
+        const Index *index = segment_index(segment, wanted->id);
+        if (!segment_is_sealed(segment)) {
+            assert_null(index);
+            continue;
+        }
+        assert_non_null(index);
+        if (wanted->kind->is_vector && is_there)
+            search(segment, index, id, sequence);
+        else if (!wanted->kind->is_vector && !item_is_null(&item, ITEM_NAME))
+            look_up(segment, index, id, is_there, row);
+    }
+}
+
+static void
+check_keys(World *world, const CollectionVersion *collection, uint64_t sequence)
+{
+    for (int i = 0; i < 20; i++) {
+        int64_t id = below(world, IDS);
+        uint32_t found = 0;
+        Value key = value_int64(id);
+        for (uint32_t k = 0; k < collection->segment_count; k++) {
+            const Segment *segment = collection->segments[k];
+            bool is_there;
+            uint32_t row;
+            OK(segment_find_key(segment, &key, sequence, &is_there, &row, err));
+            found += is_there ? 1 : 0;
+            check_indexes(collection, segment, id, is_there, row, sequence);
+        }
+        assert_int_equal(found, world->rows[id].is_present ? 1 : 0);
+    }
+}
+
+static void
+check_world(World *world)
+{
+    const Version *version = store_version(world->store);
+    const CollectionVersion *collection = items_of(version);
+    Seen *seen = calloc(1, sizeof *seen);
+    seen->world = world;
+    collection_each_item(collection, version->sequence, see, seen);
+    uint32_t wanted = 0;
+    for (int i = 0; i < IDS; i++)
+        wanted += world->rows[i].is_present ? 1 : 0;
+    assert_int_equal(seen->count, wanted);
+    free(seen);
+    check_keys(world, collection, version->sequence);
+    version_release(version);
+    if (below(world, 4) == 0)
+        OK(store_check(world->store, err));
+}
+
+/* ---- steps
+ * ----------------------------------------------------------------------- */
+
+/* Some items; whether all their ids are absent from the model and different. */
+static bool
+choose_items(World *world, Item *items, uint32_t count)
+{
+    bool is_new = true;
+    bool chosen[IDS] = {false};
+    for (uint32_t i = 0; i < count; i++) {
+        int64_t id = below(world, IDS);
+        for (int tries = 0; tries < 8 && world->next[id].is_present; tries++)
+            id = below(world, IDS);
+        items[i] = (Item){id, ++world->generation};
+        is_new = is_new && !world->next[id].is_present && !chosen[id];
+        chosen[id] = true;
+    }
+    return is_new;
+}
+
+/* False: the store refused, as it had to. */
+static bool
+put_items(World *world, Transaction *transaction,
+          const CollectionVersion *collection, InsertMode mode)
+{
+    Item items[200];
+    uint32_t count = 1 + below(world, below(world, 2) == 0 ? 5 : 200);
+    bool is_new = choose_items(world, items, count);
+    const Collection *definition = collection->collection;
+    uint64_t partition =
+        definition->partitions[below(world, definition->partition_count)].id;
+    InsertTarget target = {collection, partition, mode};
+    Arena arena;
+    Batch batch;
+    uint32_t bad_row;
+    Error failure = ERROR_INIT;
+    arena_init(&arena, 0);
+    item_batch(&batch, items, count, false, &arena);
+    mql_status status =
+        transaction_insert(transaction, &target, &batch, &bad_row, &failure);
+    arena_free(&arena);
+    if (mode == INSERT_NEW && !is_new) {
+        assert_int_equal(status, MQL_CONFLICT);
+        assert_true(bad_row < count);
+        return false;
+    }
+    if (status != MQL_OK)
+        fail_msg("insert: %s %s", failure.text, failure.detail);
+    for (uint32_t i = 0; i < count; i++)
+        world->next[items[i].id] =
+            (ModelRow){true, items[i].generation, partition};
+    return true;
+}
+
+/* Rows of the transaction's version that the transaction has not replaced. */
+static void
+delete_items(World *world, Transaction *transaction,
+             const CollectionVersion *collection)
+{
+    uint64_t sequence = transaction_version(transaction)->sequence;
+    uint32_t count = 1 + below(world, below(world, 2) == 0 ? 5 : 100);
+    for (uint32_t i = 0; i < count; i++) {
+        int64_t id = below(world, IDS);
+        const Segment *segment;
+        uint32_t row;
+        bool is_same = world->next[id].is_present &&
+                       world->rows[id].is_present &&
+                       world->next[id].generation == world->rows[id].generation;
+        if (!is_same)
+            continue;
+        assert_true(item_find(collection, id, sequence, &segment, &row));
+        OK(transaction_delete(transaction, collection, segment, &row, 1, err));
+        world->next[id].is_present = false;
+    }
+}
+
+static void
+add_index(World *world, Transaction *transaction, const Collection *definition)
+{
+    static const char *const kinds[] = {"INVERTED", "HNSW", "FLAT"};
+    uint32_t choice = below(world, 3);
+    char name[32];
+    snprintf(name, sizeof name, "index%u", world->index_count++);
+    IndexDefinition index = {
+        .id = transaction_new_id(transaction),
+        .name = name,
+        .field = (choice == 0 ? ITEM_NAME : ITEM_VECTOR) + 1,
+        .kind = index_kind_find(slice_of(kinds[choice])),
+        .metric = METRIC_L2,
+    };
+    assert_non_null(index.kind);
+    index_options_default(index.kind->build_options, &index.options);
+    OK(transaction_create_index(transaction, definition->id, &index, NULL,
+                                err));
+}
+
+static void
+drop_index(World *world, Transaction *transaction, const Collection *definition)
+{
+    if (definition->index_count == 0)
+        return;
+    Collection *copy = NULL;
+    OK(collection_copy(definition, &copy, err));
+    uint32_t gone = below(world, copy->index_count);
+    copy->indexes[gone] = copy->indexes[--copy->index_count];
+    OK(transaction_put_collection(transaction, copy, err));
+}
+
+/* Another partition instead of the last one, whose rows go. */
+static void
+replace_partition(World *world, Transaction *transaction,
+                  const Collection *definition)
+{
+    Collection *copy = NULL;
+    OK(collection_copy(definition, &copy, err));
+    Partition *last = &copy->partitions[copy->partition_count - 1];
+    for (int i = 0; i < IDS; i++)
+        if (world->next[i].partition == last->id)
+            world->next[i].is_present = false;
+    last->id = transaction_new_id(transaction);
+    OK(transaction_put_collection(transaction, copy, err));
+}
+
+static void
+truncate_items(World *world, Transaction *transaction, uint64_t id)
+{
+    OK(transaction_truncate(transaction, id, err));
+    for (int i = 0; i < IDS; i++)
+        world->next[i].is_present = false;
+}
+
+/* False: the transaction failed. */
+static bool
+take_action(World *world, Transaction *transaction)
+{
+    const CollectionVersion *collection =
+        items_of(transaction_version(transaction));
+    const Collection *definition = collection->collection;
+    uint32_t choice = below(world, 100);
+    if (choice < 25)
+        return put_items(world, transaction, collection, INSERT_NEW);
+    if (choice < 55)
+        return put_items(world, transaction, collection, INSERT_REPLACE);
+    if (choice < 85)
+        delete_items(world, transaction, collection);
+    else if (choice < 91)
+        OK(transaction_flush(transaction, definition->id, NULL, err));
+    else if (choice < 94 && definition->index_count < 4)
+        add_index(world, transaction, definition);
+    return true;
+}
+
+/* Changes of the whole collection have a transaction of their own. */
+static void
+take_large_action(World *world, Transaction *transaction)
+{
+    const Collection *definition =
+        items_of(transaction_version(transaction))->collection;
+    switch (below(world, 3)) {
+    case 0:
+        drop_index(world, transaction, definition);
+        return;
+    case 1:
+        replace_partition(world, transaction, definition);
+        return;
+    default:
+        truncate_items(world, transaction, definition->id);
+        return;
+    }
+}
+
+static void
+step(World *world)
+{
+    Transaction *transaction;
+    memcpy(world->next, world->rows, sizeof world->rows);
+    OK(transaction_begin(world->store, &transaction, err));
+    bool is_alive = true;
+    if (below(world, 20) == 0)
+        take_large_action(world, transaction);
+    else
+        for (uint32_t i = 1 + below(world, 3); i > 0 && is_alive; i--)
+            is_alive = take_action(world, transaction);
+    if (!is_alive && below(world, 2) == 0) {
+        FAILS("MQ001", transaction_commit(transaction, err));
+    } else if (!is_alive || below(world, 10) == 0) {
+        transaction_rollback(transaction);
+    } else {
+        OK(transaction_commit(transaction, err));
+        memcpy(world->rows, world->next, sizeof world->rows);
+    }
+    if (below(world, 12) == 0) {
+        store_close(world->store);
+        open_world(world);
+    }
+}
+
+static uint64_t
+number_of(const char *variable, uint64_t usual)
+{
+    const char *text = getenv(variable);
+    return text == NULL ? usual : strtoull(text, NULL, 10);
+}
+
+static void
+run(uint64_t seed)
+{
+    World *world = calloc(1, sizeof *world);
+    char *root = temporary_directory();
+    world->random = seed * UINT64_C(0x9E3779B97F4A7C15) + 1;
+    world->path = path_in(root, "db");
+    open_world(world);
+    OK(items_create(world->store, NAME, false, err));
+    uint64_t steps = number_of("MQL_TEST_STEPS", 150);
+    for (uint64_t i = 0; i < steps; i++) {
+        step(world);
+        check_world(world);
+    }
+    store_close(world->store);
+    remove_tree(root);
+    free(world->path);
+    free(root);
+    free(world);
+}
+
+static void
+test_store_agrees_with_model(void **state)
+{
+    (void)state;
+    uint64_t only = number_of("MQL_TEST_SEED", 0);
+    for (uint64_t seed = 1; seed <= 12; seed++) {
+        if (only != 0)
+            seed = only;
+        print_message("seed %llu\n", (unsigned long long)seed);
+        run(seed);
+        if (only != 0)
+            return;
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_store_agrees_with_model),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
