@@ -332,7 +332,8 @@ walk_nodes(Walk *walk, const char *page, uint64_t number, unsigned depth,
     for (size_t i = 0; i < count; i++) {
         size_t offset = read_u16(&reader);
         Node node;
-        bool is_right = offset >= upper && offset % 2 == 0;
+        bool is_right = offset >= upper && offset % 2 == 0 &&
+                        offset <= walk->page_size - NODE_HEADER;
         spans[i].start = offset;
         if (!is_right ||
             !read_node(walk, page, offset, depth == 1, &node, &spans[i].end))
