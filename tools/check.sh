@@ -37,8 +37,11 @@ run_one() # build results kind name
         12[89] | 13? | 14?) echo "  (ended by signal $((code - 128)))" ;;
         esac
         # The end holds the summary and the sanitizer's words.
-        { head -c 20000 "$log.out" | head -60; echo "  ..."; tail -60 "$log.out" | tail -c 20000; } |
-            awk 'length > 0 && !seen[NR, $0]++' | sed 's/^/  | /'
+        if [ "$(wc -l <"$log.out")" -le 150 ]; then
+            cat "$log.out"
+        else
+            head -n 50 "$log.out"; echo "..."; tail -n 100 "$log.out"
+        fi | cut -c 1-300 | sed 's/^/  | /'
     fi
 }
 
