@@ -335,21 +335,34 @@ row_empty(const RowCall *call, const Value *arguments, Value *result,
     return MQL_OK;
 }
 
-/* A constant pattern is compiled once for the batch. */
-mql_status
-batch_match(const BatchCall *call, Error *err)
+static mql_status
+match_rows(const BatchCall *call, Arena *arena, Error *err)
 {
     const Operand *texts = &call->arguments[0];
     const Operand *patterns = &call->arguments[1];
+    bool is_constant = patterns->step == 0;
     uint8_t *data = call->data;
     Regex *regex = NULL;
     for (uint32_t row = 0; row < call->count; row++) {
         if (!call->valid[row])
             continue;
-        if (regex == NULL || patterns->step != 0)
+        if (!is_constant)
+            arena_reset(arena);
+        if (regex == NULL || !is_constant)
             TRY(regex_compile(patterns->column.bytes[row * patterns->step],
-                              call->arena, &regex, err));
+                              arena, &regex, err));
         data[row] = regex_search(regex, texts->column.bytes[row * texts->step]);
     }
     return MQL_OK;
+}
+
+/* A constant pattern is compiled once for the batch, any other once a row. */
+mql_status
+batch_match(const BatchCall *call, Error *err)
+{
+    Arena scratch;
+    arena_init(&scratch, call->arena->limit);
+    mql_status status = match_rows(call, &scratch, err);
+    arena_free(&scratch);
+    return status;
 }

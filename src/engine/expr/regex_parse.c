@@ -118,14 +118,13 @@ static mql_status
 add_ranges(RegexParser *parser, CharClass *class, const CharRange *ranges,
            uint32_t count)
 {
-    /* A class has no more ranges than five for each of its bytes. */
+    /* No byte gives more than five ranges, and one byte at least was read. */
+    size_t left = (size_t)(parser->end - parser->at);
     if (class->ranges == NULL)
-        class->ranges = arena_alloc_array(parser->arena, 5 * REGEX_PATTERN_MOST,
+        class->ranges = arena_alloc_array(parser->arena, 5 * (left + 1),
                                           sizeof *class->ranges);
     if (class->ranges == NULL)
         return error_no_memory(parser->err);
-    if (class->count + count > 5 * REGEX_PATTERN_MOST)
-        return bad_regex(parser, "class is too large");
     memcpy(class->ranges + class->count, ranges, count * sizeof *ranges);
     class->count += count;
     return MQL_OK;

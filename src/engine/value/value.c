@@ -63,6 +63,27 @@ print_vector(Buffer *out, const Value *value)
     buffer_append_char(out, ']');
 }
 
+/* An array of FLOAT holds floats' values: 0.1, not 0.10000000149011612. */
+static void
+print_array(Buffer *out, const Value *value)
+{
+    Json array = json_of(value->bytes);
+    uint32_t count = json_count(array);
+    char text[NUMBER_TEXT_SIZE];
+    if (value->type.element != TYPE_FLOAT) {
+        json_print(out, array);
+        return;
+    }
+    buffer_append_char(out, '[');
+    for (uint32_t i = 0; i < count; i++) {
+        float element = (float)json_real(json_element(array, i));
+        if (i > 0)
+            buffer_append_char(out, ',');
+        buffer_append(out, text, number_print_float(text, element));
+    }
+    buffer_append_char(out, ']');
+}
+
 void
 value_print(Buffer *out, const Value *value)
 {
@@ -89,6 +110,8 @@ value_print(Buffer *out, const Value *value)
         buffer_append_slice(out, value->bytes);
         return;
     case TYPE_ARRAY:
+        print_array(out, value);
+        return;
     case TYPE_JSON:
         json_print(out, json_of(value->bytes));
         return;
