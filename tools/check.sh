@@ -113,7 +113,7 @@ done
 case cli in *"$wanted"*) [ -x tests/cli/run.sh ] && echo "cli run" >>"$results/jobs" ;; esac
 case embed in *"$wanted"*) [ -f examples/embed.c ] && echo "example embed" >>"$results/jobs" ;; esac
 
-xargs -P 2 -L 1 "$0" --one "$build" "$results" <"$results/jobs"
+xargs -r -P 2 -L 1 "$0" --one "$build" "$results" <"$results/jobs"
 
 # Each job left its count; one that did not was lost, which is a failure.
 passed=0 failed=0
