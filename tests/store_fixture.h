@@ -303,8 +303,8 @@ items_delete(Store *store, const char *name, const int64_t *ids, uint32_t count,
     const CollectionVersion *collection =
         version_find_collection(version, 1, slice_of(name));
     for (uint32_t i = 0; i < count; i++) {
-        const Segment *segment;
-        uint32_t row;
+        const Segment *segment = NULL;
+        uint32_t row = 0;
         if (!item_find(collection, ids[i], version->sequence, &segment, &row))
             continue;
         mql_status status =

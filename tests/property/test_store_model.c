@@ -257,8 +257,8 @@ delete_items(World *world, Transaction *transaction,
     uint32_t count = 1 + below(world, below(world, 2) == 0 ? 5 : 100);
     for (uint32_t i = 0; i < count; i++) {
         int64_t id = below(world, IDS);
-        const Segment *segment;
-        uint32_t row;
+        const Segment *segment = NULL;
+        uint32_t row = 0;
         bool is_same = world->next[id].is_present &&
                        world->rows[id].is_present &&
                        world->next[id].generation == world->rows[id].generation;

@@ -233,8 +233,8 @@ test_old_version_stays(void **state)
     collection_each_item(collection, old->sequence, add_item, &sum);
     assert_int_equal(sum.count, 100);
     assert_int_equal(sum.generations, 0);
-    const Segment *segment;
-    uint32_t row;
+    const Segment *segment = NULL;
+    uint32_t row = 0;
     assert_true(item_find(collection, 55, old->sequence, &segment, &row));
     version_release(old);
     assert_int_equal(sum_of(store, "c").count, 45);
@@ -290,8 +290,8 @@ test_generated_keys_are_never_used_twice(void **state)
         const Version *version = store_version(fixture->store);
         const CollectionVersion *collection =
             version_find_collection(version, 1, slice_of("c"));
-        const Segment *segment;
-        uint32_t row;
+        const Segment *segment = NULL;
+        uint32_t row = 0;
         for (int64_t id = round * 5 + 1; id <= round * 5 + 5; id++)
             assert_true(
                 item_find(collection, id, version->sequence, &segment, &row));
@@ -373,6 +373,102 @@ test_large_transactions_are_sealed(void **state)
     assert_memory_equal(&before, &after, sizeof before);
 }
 
+/* ---- readers beside a writer
+ * ------------------------------------------------------- */
+
+#define PAIRS 40
+#define PAIR_DISTANCE 1000
+
+typedef struct Readers {
+    Store *store;
+    atomic_bool is_over;
+    atomic_uint rounds;
+} Readers;
+
+typedef struct Pairs {
+    int64_t generations[2][PAIRS];
+} Pairs;
+
+/* Ids whose price, and so the generation, is never NULL. */
+static int64_t
+pair_id(int64_t pair)
+{
+    return pair * 5 + 1;
+}
+
+static void
+see_half(void *context, uint64_t partition, int64_t id, int64_t generation)
+{
+    Pairs *pairs = context;
+    (void)partition;
+    int half = id >= PAIR_DISTANCE;
+    int64_t pair = (id - (half ? PAIR_DISTANCE : 0)) / 5;
+    assert_int_equal(pairs->generations[half][pair], -1);
+    pairs->generations[half][pair] = generation;
+}
+
+/* Both halves of a pair are always of one commit. */
+static void *
+read_pairs(void *context)
+{
+    Readers *readers = context;
+    while (!atomic_load(&readers->is_over)) {
+        const Version *version = store_version(readers->store);
+        const CollectionVersion *collection =
+            version_find_collection(version, 1, slice_of("c"));
+        Pairs pairs;
+        memset(&pairs, 0xff, sizeof pairs);
+        collection_each_item(collection, version->sequence, see_half, &pairs);
+        assert_memory_equal(pairs.generations[0], pairs.generations[1],
+                            sizeof pairs.generations[0]);
+        for (int64_t pair = 0; pair < PAIRS; pair++) {
+            const Segment *segment = NULL;
+            uint32_t row = 0;
+            bool is_there = item_find(collection, pair_id(pair),
+                                      version->sequence, &segment, &row);
+            assert_int_equal(is_there, pairs.generations[0][pair] != -1);
+        }
+        version_release(version);
+        atomic_fetch_add(&readers->rounds, 1);
+    }
+    return NULL;
+}
+
+static void
+write_pairs(Store *store, int round)
+{
+    int64_t pair = round * 7 % PAIRS;
+    Item items[2] = {{pair_id(pair), round},
+                     {pair_id(pair) + PAIR_DISTANCE, round}};
+    int64_t ids[2] = {items[0].id, items[1].id};
+    OK(items_put(store, "c", round % 2, INSERT_REPLACE, items, 2, err));
+    if (round % 5 == 0)
+        OK(items_delete(store, "c", ids, 2, err));
+    if (round % 17 == 0)
+        OK(items_flush(store, err));
+}
+
+static void
+test_readers_beside_a_writer(void **state)
+{
+    Fixture *fixture = *state;
+    fixture->limits.chunk_bytes = 4096;
+    fixture->limits.growing_bytes = 20000;
+    reopen(fixture);
+    OK(items_create(fixture->store, "c", false, err));
+    Readers readers = {.store = fixture->store};
+    pthread_t threads[4];
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(
+            pthread_create(&threads[i], NULL, read_pairs, &readers), 0);
+    for (int round = 0; round < 300 || atomic_load(&readers.rounds) < 40;
+         round++)
+        write_pairs(fixture->store, round);
+    atomic_store(&readers.is_over, true);
+    for (int i = 0; i < 4; i++)
+        pthread_join(threads[i], NULL);
+}
+
 int
 main(void)
 {
@@ -389,6 +485,7 @@ main(void)
         TEST(test_lock),
         TEST(test_rollback_leaves_nothing),
         TEST(test_large_transactions_are_sealed),
+        TEST(test_readers_beside_a_writer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
