@@ -239,16 +239,13 @@ analyse_bool(Analyser *analyser, const Node *node, const char *where,
              Expr **out)
 {
     char text[TYPE_TEXT_SIZE];
+    if (node->kind == NODE_DOUBLE_QUOTED &&
+        scope_find(analyser->scope, node->text) == -1)
+        return undefined_quoted(analyser, node->text, node->position);
     TRY(analyse(analyser, node, type_of(TYPE_BOOL), out));
     TypeKind kind = (*out)->type.kind;
     if (kind == TYPE_BOOL)
         return MQL_OK;
-    if ((*out)->is_quoted) {
-        const Slice name = (*out)->value.bytes;
-        return error_at(analyser->err, ERR_UNDEFINED_COLUMN, (*out)->position,
-                        "field \"%.*s\" does not exist", (int)name.size,
-                        name.data);
-    }
     if (is_null_constant(*out) && kind == TYPE_NULL)
         return adapt(analyser, *out, type_of(TYPE_BOOL), out);
     type_text(text, (*out)->type);
@@ -263,7 +260,7 @@ mql_status
 expr_analyse(const Node *node, const Scope *scope, Type expected, Arena *arena,
              Expr **expr, Error *err)
 {
-    Analyser analyser = {scope, arena, err};
+    Analyser analyser = {.scope = scope, .arena = arena, .err = err};
     return analyse(&analyser, node, expected, expr);
 }
 
@@ -271,6 +268,6 @@ mql_status
 expr_analyse_condition(const Node *node, const Scope *scope, const char *clause,
                        Arena *arena, Expr **expr, Error *err)
 {
-    Analyser analyser = {scope, arena, err};
+    Analyser analyser = {.scope = scope, .arena = arena, .err = err};
     return analyse_bool(&analyser, node, clause, expr);
 }

@@ -106,6 +106,15 @@ typedef struct Case {
     uint32_t result_count;
 } Case;
 
+static mql_status
+analyse_branch(Analyser *analyser, const Node *node, Case *parts)
+{
+    Analyser inner = *analyser;
+    inner.is_guarded = true;
+    return analyse(&inner, node, no_type,
+                   &parts->results[parts->result_count++]);
+}
+
 /* WHEN x THEN y, after CASE or CASE operand. */
 static mql_status
 analyse_when(Analyser *analyser, Expr *operand, const Node *when, Case *parts)
@@ -119,8 +128,7 @@ analyse_when(Analyser *analyser, Expr *operand, const Node *when, Case *parts)
         TRY(make_compare(analyser, COMPARE_EQ, sides[0], sides[1],
                          when->position, condition));
     }
-    TRY(analyse(analyser, when->first->next, no_type,
-                &parts->results[parts->result_count++]));
+    TRY(analyse_branch(analyser, when->first->next, parts));
     parts->item_count += 2;
     return MQL_OK;
 }
@@ -132,8 +140,7 @@ analyse_whens(Analyser *analyser, const Node *node, Expr *operand, Case *parts)
         if (child->kind == NODE_WHEN)
             TRY(analyse_when(analyser, operand, child, parts));
         else if (child->kind == NODE_ELSE)
-            TRY(analyse(analyser, child->first, no_type,
-                        &parts->results[parts->result_count++]));
+            TRY(analyse_branch(analyser, child->first, parts));
     }
     return MQL_OK;
 }

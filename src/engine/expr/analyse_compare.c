@@ -135,14 +135,9 @@ check_quoted(Analyser *analyser, const Expr *left, const Expr *right)
     if (!quoted->is_quoted || left->kind != EXPR_CONSTANT ||
         right->kind != EXPR_CONSTANT)
         return MQL_OK;
-    Slice name = quoted->value.bytes;
-    if (quoted->type.kind != TYPE_VARCHAR)
-        name = SLICE_LITERAL("?");
-    error_at(analyser->err, ERR_UNDEFINED_COLUMN, quoted->position,
-             "field \"%.*s\" does not exist", (int)name.size, name.data);
-    return error_hint(analyser->err,
-                      "A string is written in single quotes: '%.*s'.",
-                      name.size > 64 ? 64 : (int)name.size, name.data);
+    Slice name = quoted->type.kind == TYPE_VARCHAR ? quoted->value.bytes
+                                                   : SLICE_LITERAL("?");
+    return undefined_quoted(analyser, name, quoted->position);
 }
 
 /* ---- numbers

@@ -371,8 +371,7 @@ check_quoted(Analyser *analyser, const Node *node, const Expr *left)
 {
     if (!left->is_quoted || node->first->next->kind != NODE_LIST)
         return MQL_OK;
-    Expr *ignored;
-    return analyse_bool(analyser, node->first, "IN", &ignored);
+    return undefined_quoted(analyser, node->first->text, left->position);
 }
 
 mql_status

@@ -135,7 +135,7 @@ analyse_is_null(Analyser *analyser, const Node *node, Expr **out)
     Expr *in;
     TRY(analyse(analyser, node->first, no_type, &in));
     if (in->is_quoted)
-        return analyse_bool(analyser, node->first, "IS", out);
+        return undefined_quoted(analyser, node->first->text, in->position);
     if (!expr_is_call(in, "json_get") || in->type.kind != TYPE_JSON)
         return make_is_null(analyser, in, is_negated, node->position, out);
     TRY(make_call(analyser, function_named("exists"), &in, 1, node->position,
@@ -172,7 +172,8 @@ analyse_text_pair(Analyser *analyser, const Node *node, const char *name,
     TRY(analyse(analyser, node->first, text, &sides[0]));
     TRY(analyse(analyser, pattern, text, &sides[1]));
     if (sides[0]->is_quoted)
-        return analyse_bool(analyser, node->first, name, &sides[0]);
+        return undefined_quoted(analyser, node->first->text,
+                                sides[0]->position);
     for (int i = 0; i < 2; i++) {
         if (is_null_constant(sides[i]))
             TRY(make_null(analyser, text, sides[i]->position, &sides[i]));

@@ -166,7 +166,7 @@ mql_status
 expr_coerce(Expr *in, Type to, Arena *arena, Expr **out, Error *err)
 {
     const Scope none = {.dynamic_column = -1};
-    Analyser analyser = {&none, arena, err};
+    Analyser analyser = {.scope = &none, .arena = arena, .err = err};
     return coerce(&analyser, in, to, out);
 }
 

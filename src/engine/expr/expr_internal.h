@@ -19,6 +19,8 @@ typedef struct Analyser {
     const Scope *scope;
     Arena *arena;
     Error *err;
+    bool is_guarded; /* in a branch of CASE that may not be taken: what fails
+                        when folded stays, and fails when it is reached */
 } Analyser;
 
 static const Type no_type = {.kind = TYPE_NULL};
@@ -31,6 +33,8 @@ mql_status analyse_bool(Analyser *analyser, const Node *node, const char *where,
                         Expr **out);
 mql_status analyse_column(Analyser *analyser, Slice name, int64_t position,
                           Expr **out);
+/* "x" where only a field makes sense and none has that name: 42703. */
+mql_status undefined_quoted(Analyser *analyser, Slice name, int64_t position);
 /* A literal node as a value, without making an Expr: true when it is one. */
 bool literal_value(const Node *node, Value *value);
 

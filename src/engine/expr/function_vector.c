@@ -48,7 +48,7 @@ distance(DistanceOp op, const float *a, const float *b, size_t dim)
     case DISTANCE_COSINE:
         return cosine_distance(a, b, dim);
     case DISTANCE_NEGATIVE_PRODUCT:
-        return -(double)kernels->dot_f32(a, b, dim);
+        return 0.0 - (double)kernels->dot_f32(a, b, dim); /* never -0 */
     case DISTANCE_PRODUCT:
         return (double)kernels->dot_f32(a, b, dim);
     case DISTANCE_L1:

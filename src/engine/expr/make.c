@@ -134,8 +134,14 @@ fold(Analyser *analyser, Expr *expr, Expr **out)
     if (!can_fold(expr))
         return MQL_OK;
     ExprRun run = {0};
+    Error failure = ERROR_INIT;
     Value value;
-    TRY(expr_value(expr, &run, analyser->arena, &value, analyser->err));
+    if (expr_value(expr, &run, analyser->arena, &value, &failure) != MQL_OK) {
+        if (analyser->is_guarded && failure.status == MQL_INVALID)
+            return MQL_OK;
+        *analyser->err = failure;
+        return failure.status;
+    }
     value.type = expr->type;
     return make_constant(analyser, &value, expr->position, out);
 }

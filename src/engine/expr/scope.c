@@ -49,6 +49,17 @@ undefined_column(Analyser *analyser, Slice name, int64_t position)
     return err->status;
 }
 
+mql_status
+undefined_quoted(Analyser *analyser, Slice name, int64_t position)
+{
+    int size = name.size > 64 ? 64 : (int)name.size;
+    error_at(analyser->err, ERR_UNDEFINED_COLUMN, position,
+             "field \"%.*s\" does not exist", (int)name.size, name.data);
+    return error_hint(analyser->err,
+                      "A string is written in single quotes: '%.*s'.", size,
+                      name.data);
+}
+
 static mql_status
 make_column(Analyser *analyser, uint32_t column, int64_t position, Expr **out)
 {
