@@ -2,11 +2,14 @@
 /*
  * number_print.c - the shortest text that reads back as the same number.
  *
- * The number is scaled to a whole number of `precision` digits, exactly in 128
- * bits where |power of ten| is at most 27 and by snprintf() elsewhere, and read
- * back by number_read.c. Whatever has at most 15 digits (6 for float) survives
- * at that precision, with zeros at the end that are dropped; all else needs one
- * to three tries more. So a mistake here could make a text long, never wrong.
+ * All decimals between the middles to the two neighbours read back as the
+ * number. The number and the two middles are scaled by a power of ten to
+ * integers of 17 or 18 digits (9 or 10 for float); then digits are dropped as
+ * long as the middles still differ without them. This is the core of Adams,
+ * "Ryu: fast float-to-string conversion" (2018); its tables are not needed
+ * where 128 bits hold the scaling exactly, which is so from about 1e-11 to
+ * 1e43. Elsewhere snprintf() is asked with growing precision until the text
+ * reads back.
  */
 #include "base/number.h"
 
@@ -25,6 +28,7 @@ typedef unsigned __int128 Wide;
 typedef struct Format {
     int precision_least;
     int precision_most;
+    int bits;            /* of a mantissa */
     int plain_below;     /* exponents below this are written in plain digits */
     double normal_least; /* smaller ones have fewer bits than they should */
     bool (*reads_back)(const char *text, size_t size, double value);
@@ -36,27 +40,6 @@ typedef struct Digits {
     int count;
     int point;
 } Digits;
-
-static const uint64_t powers_of_ten[] = {
-    UINT64_C(1),
-    UINT64_C(10),
-    UINT64_C(100),
-    UINT64_C(1000),
-    UINT64_C(10000),
-    UINT64_C(100000),
-    UINT64_C(1000000),
-    UINT64_C(10000000),
-    UINT64_C(100000000),
-    UINT64_C(1000000000),
-    UINT64_C(10000000000),
-    UINT64_C(100000000000),
-    UINT64_C(1000000000000),
-    UINT64_C(10000000000000),
-    UINT64_C(100000000000000),
-    UINT64_C(1000000000000000),
-    UINT64_C(10000000000000000),
-    UINT64_C(100000000000000000),
-};
 
 static bool
 double_reads_back(const char *text, size_t size, double value)
@@ -74,8 +57,23 @@ float_reads_back(const char *text, size_t size, double value)
            (double)back == value;
 }
 
-static const Format double_format = {15, 17, 15, DBL_MIN, double_reads_back};
-static const Format float_format = {6, 9, 6, (double)FLT_MIN, float_reads_back};
+static const Format double_format = {
+    .precision_least = 15,
+    .precision_most = 17,
+    .bits = 53,
+    .plain_below = 15,
+    .normal_least = DBL_MIN,
+    .reads_back = double_reads_back,
+};
+
+static const Format float_format = {
+    .precision_least = 6,
+    .precision_most = 9,
+    .bits = 24,
+    .plain_below = 6,
+    .normal_least = (double)FLT_MIN,
+    .reads_back = float_reads_back,
+};
 
 size_t
 number_append_u64(char *text, uint64_t value)
@@ -101,71 +99,120 @@ number_print_int64(char text[NUMBER_TEXT_SIZE], int64_t value)
     return sign + number_append_u64(text + sign, magnitude);
 }
 
-/* numerator / divisor to the nearest whole number, half to even */
-static Wide
-divide_rounded(Wide numerator, Wide divisor)
+/* mantissa * 2^exponent, taken from the bits of a normal double; `bits` of the
+ * mantissa are kept, the others are zero. */
+static uint64_t
+take_apart(double value, int bits, int *exponent)
 {
-    Wide quotient = numerator / divisor;
-    Wide rest = numerator % divisor;
-    Wide left = divisor - rest;
-    return quotient + (rest > left || (rest == left && (quotient & 1) != 0));
+    uint64_t raw;
+    memcpy(&raw, &value, sizeof raw);
+    uint64_t mantissa = (raw & (((uint64_t)1 << 52) - 1)) | (uint64_t)1 << 52;
+    *exponent = (int)(raw >> 52 & 0x7FF) - 1075 + (53 - bits);
+    return mantissa >> (53 - bits);
 }
 
-/* numerator / 2^shift, likewise */
-static Wide
-shift_rounded(Wide numerator, int shift)
-{
-    Wide quotient = numerator >> shift;
-    Wide half = (Wide)1 << (shift - 1);
-    Wide rest = numerator & ((half << 1) - 1);
-    return quotient + (rest > half || (rest == half && (quotient & 1) != 0));
-}
-
-/* mantissa * 2^exponent * 10^power to the nearest whole number, where 128 bits
- * suffice for it: false when they do not, or when it does not fit 64. The
- * mantissa has at most 53 bits. */
+/* x * 2^shift * 5^power rounded down; x has at most 55 bits, the result at most
+ * 63. False when 128 bits do not hold what is in between. */
 static bool
-scale(uint64_t mantissa, int exponent, int power, uint64_t *whole)
+scale(uint64_t x, int shift, int power, uint64_t *whole, bool *is_exact)
 {
-    if (power > NUMBER_POWER_MOST || power < -NUMBER_POWER_MOST)
+    if (power > NUMBER_POWER_MOST || power < -NUMBER_POWER_MOST || shift > 70 ||
+        shift < -127)
         return false;
-    int shift = exponent + power;
-    if (shift < -64 || shift > 10)
-        return false;
-    Wide result;
     if (power >= 0) {
-        Wide product = (Wide)mantissa * powers_of_five[power];
-        result = shift < 0 ? shift_rounded(product, -shift) : product << shift;
-    } else {
-        Wide numerator = (Wide)mantissa << (shift > 0 ? shift : 0);
-        Wide divisor = (Wide)powers_of_five[-power] << (shift < 0 ? -shift : 0);
-        result = divide_rounded(numerator, divisor);
+        Wide product = (Wide)x * powers_of_five[power];
+        if (shift > 8)
+            return false;
+        Wide result = shift < 0 ? product >> -shift : product << shift;
+        *whole = (uint64_t)result;
+        *is_exact = shift >= 0 || result << -shift == product;
+        return true;
     }
-    *whole = (uint64_t)result;
-    return result >> 64 == 0;
+    if (shift < -64)
+        return false;
+    Wide numerator = (Wide)x << (shift > 0 ? shift : 0);
+    Wide divisor = (Wide)powers_of_five[-power] << (shift < 0 ? -shift : 0);
+    Wide quotient = numerator / divisor;
+    *whole = (uint64_t)quotient;
+    *is_exact = quotient * divisor == numerator;
+    return true;
 }
 
-/* `precision` digits of `value` (above 0, finite) by way of scale(). `guess`
- * is the decimal exponent or one less. */
+/* The number and the middles to its neighbours, scaled. */
+typedef struct Interval {
+    uint64_t low;
+    uint64_t value;
+    uint64_t high;
+    bool low_is_exact;
+    bool value_is_exact;
+    bool has_bounds; /* the middles themselves read back as the number */
+} Interval;
+
 static bool
-digits_by_scaling(double value, int guess, int precision, Digits *digits)
+find_interval(uint64_t mantissa, int exponent, int bits, int power,
+              Interval *interval)
+{
+    /* below a power of two the neighbour is half as far away */
+    uint64_t below = mantissa == (uint64_t)1 << (bits - 1) ? 1 : 2;
+    int shift = exponent - 2 + power;
+    bool high_is_exact;
+    interval->has_bounds = mantissa % 2 == 0;
+    if (!scale(mantissa * 4, shift, power, &interval->value,
+               &interval->value_is_exact) ||
+        !scale(mantissa * 4 - below, shift, power, &interval->low,
+               &interval->low_is_exact) ||
+        !scale(mantissa * 4 + 2, shift, power, &interval->high, &high_is_exact))
+        return false;
+    if (high_is_exact && !interval->has_bounds)
+        interval->high--;
+    return true;
+}
+
+/* Drop digits while something remains between the middles; returns how many. */
+static int
+shorten(Interval *interval, uint64_t *digits)
+{
+    int removed = 0;
+    unsigned last = 0;
+    uint64_t low = interval->low;
+    uint64_t value = interval->value;
+    uint64_t high = interval->high;
+    bool low_is_exact = interval->low_is_exact;
+    bool value_is_exact = interval->value_is_exact;
+    while (high / 10 > low / 10 ||
+           (low_is_exact && interval->has_bounds && low % 10 == 0 && low > 0)) {
+        low_is_exact = low_is_exact && low % 10 == 0;
+        value_is_exact = value_is_exact && last == 0;
+        last = (unsigned)(value % 10);
+        low /= 10;
+        value /= 10;
+        high /= 10;
+        removed++;
+    }
+    if (value_is_exact && last == 5 && value % 2 == 0)
+        last = 4; /* half to even */
+    bool is_outside = value == low && !(low_is_exact && interval->has_bounds);
+    *digits = value + (is_outside || last >= 5);
+    return removed;
+}
+
+/* The shortest digits of `value` (normal, above 0); false: not by this way. */
+static bool
+digits_by_scaling(double value, const Format *format, Digits *digits)
 {
     int exponent;
-    uint64_t mantissa = (uint64_t)ldexp(frexp(value, &exponent), 53);
-    int zeros = __builtin_ctzll(mantissa);
-    mantissa >>= zeros;
-    exponent += zeros - 53;
-    for (int ten = guess; ten <= guess + 1; ten++) {
-        uint64_t whole;
-        if (!scale(mantissa, exponent, precision - 1 - ten, &whole))
-            return false;
-        if (whole >= powers_of_ten[precision])
-            continue;
-        digits->count = (int)number_append_u64(digits->text, whole);
-        digits->point = ten + 1;
-        return digits->count == precision;
-    }
-    return false;
+    uint64_t mantissa = take_apart(value, format->bits, &exponent);
+    /* floor(log10(2^(bits - 1 + exponent))), which is right or one too small */
+    int ten = ((format->bits - 1 + exponent) * 78913) >> 18;
+    int power = format->precision_most - 1 - ten;
+    Interval interval;
+    if (!find_interval(mantissa, exponent, format->bits, power, &interval))
+        return false;
+    uint64_t shortest;
+    int removed = shorten(&interval, &shortest);
+    digits->count = (int)number_append_u64(digits->text, shortest);
+    digits->point = digits->count + removed - power;
+    return true;
 }
 
 /* The same by snprintf(); the decimal point may be any locale's, so that only
@@ -236,22 +283,28 @@ write_digits(char *text, const Digits *digits, const Format *format)
     return write_with_exponent(text, digits);
 }
 
+static void
+drop_zeros(Digits *digits)
+{
+    while (digits->count > 1 && digits->text[digits->count - 1] == '0')
+        digits->count--;
+}
+
 /* `value` above 0 and finite */
 static size_t
 print_positive(char *text, double value, const Format *format)
 {
-    int binary;
-    frexp(value, &binary);
-    int guess = (int)floor((binary - 1) * 0.30102999566398114);
-    size_t size = 0;
-    int precision = value < format->normal_least ? 1 : format->precision_least;
-    for (;; precision++) {
-        Digits digits;
-        if (!digits_by_scaling(value, guess, precision, &digits))
-            digits_by_printing(value, precision, &digits);
-        while (digits.count > 1 && digits.text[digits.count - 1] == '0')
-            digits.count--;
-        size = write_digits(text, &digits, format);
+    Digits digits;
+    bool is_normal = value >= format->normal_least;
+    if (is_normal && digits_by_scaling(value, format, &digits)) {
+        drop_zeros(&digits);
+        return write_digits(text, &digits, format);
+    }
+    for (int precision = is_normal ? format->precision_least : 1;;
+         precision++) {
+        digits_by_printing(value, precision, &digits);
+        drop_zeros(&digits);
+        size_t size = write_digits(text, &digits, format);
         if (precision == format->precision_most ||
             format->reads_back(text, size, value))
             return size;

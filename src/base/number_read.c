@@ -106,19 +106,24 @@ number_read_int64(const char *text, const char *end, int64_t *value)
     return at;
 }
 
-/* Take the digits [at, end) into the mantissa; returns the first non-digit. */
+/* Take the digits [at, end) into the mantissa; returns the first non-digit. The
+ * sums are kept in locals: text may alias anything, as far as C knows. */
 static const char *
 take_digits(Decimal *decimal, const char *at, const char *end, int *count)
 {
-    for (; at < end && is_digit(*at); at++) {
-        if (*count < 19) {
-            decimal->mantissa = decimal->mantissa * 10 + (uint64_t)(*at - '0');
-            *count += decimal->mantissa != 0;
-        } else {
-            decimal->is_cut = true;
-            decimal->exponent++;
-        }
+    uint64_t mantissa = decimal->mantissa;
+    int taken = *count;
+    for (; at < end && is_digit(*at) && taken < 19; at++) {
+        mantissa = mantissa * 10 + (uint64_t)(*at - '0');
+        taken += mantissa != 0;
     }
+    decimal->mantissa = mantissa;
+    *count = taken;
+    const char *rest = at;
+    while (at < end && is_digit(*at))
+        at++;
+    decimal->exponent += at - rest;
+    decimal->is_cut = decimal->is_cut || at > rest;
     return at;
 }
 
@@ -239,8 +244,9 @@ exact_scale(uint64_t mantissa, int exponent, int bits)
     int shift = __builtin_clzll(mantissa) + 64;
     Wide numerator = (Wide)mantissa << shift;
     uint64_t divisor = powers_of_five[-exponent];
-    return round_wide(numerator / divisor, numerator % divisor != 0,
-                      exponent - shift, bits);
+    Wide quotient = numerator / divisor;
+    bool is_rest = quotient * divisor != numerator;
+    return round_wide(quotient, is_rest, exponent - shift, bits);
 }
 
 static bool
