@@ -228,6 +228,8 @@ set_defaults(Shell *shell, const Options *options)
     shell->is_interactive =
         options->action_count == 0 && isatty(STDIN_FILENO) != 0;
     set_variable(shell, "ON_ERROR_STOP", shell->is_interactive ? "off" : "on");
+    if (shell->is_interactive && shell->format.expanded == EXPANDED_OFF)
+        shell->format.expanded = EXPANDED_AUTO;
     set_variable(shell, "PROMPT1", "%/%R> ");
     set_variable(shell, "PROMPT2", "%/%R> ");
     set_variable(shell, "VERSION", mql_version());

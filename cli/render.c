@@ -104,17 +104,14 @@ void
 render_begin(Render *render, const Format *format, FILE *out,
              const Column *columns, size_t column_count)
 {
-    *render = (Render){
-        .format = format,
-        .out = out,
-        .is_terminal = isatty(fileno(out)) != 0,
-        .is_expanded = format->expanded == EXPANDED_ON,
-        .columns = columns,
-        .column_count = column_count,
-    };
-    if (render->is_terminal)
-        render->screen_width = screen_width();
-    if (format->title.size > 0)
+    render->format = format;
+    render->out = out;
+    render->is_terminal = isatty(fileno(out)) != 0;
+    render->is_expanded = format->expanded == EXPANDED_ON;
+    render->screen_width = render->is_terminal ? screen_width() : 0;
+    render->columns = columns;
+    render->column_count = column_count;
+    if (render->title == NULL && format->title.size > 0)
         render->title = format->title.data;
     if (format->renderer->begin != NULL)
         format->renderer->begin(render);

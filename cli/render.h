@@ -88,7 +88,8 @@ const char *format_null(const Format *format);
 
 /*
  * Render a result: begin with the columns, give each row, end. A result that
- * fails halfway is not ended but dropped.
+ * fails halfway is not ended but dropped. `render` comes zeroed, but for title
+ * and footers where there are some.
  */
 void render_begin(Render *render, const Format *format, FILE *out,
                   const Column *columns, size_t column_count);

@@ -38,14 +38,15 @@ scan_free(Scan *scan)
 
 /* ---- variables ----------------------------------------------------------- */
 
-/* The value between quotes, those inside doubled. */
+/* The value between quotes, those inside doubled; between " a backslash would
+ * escape what comes behind it. */
 static void
 append_quoted(Text *out, const char *value, char quote)
 {
     text_append_char(out, quote);
     for (const char *p = value; *p != '\0'; p++) {
-        if (*p == quote)
-            text_append_char(out, quote);
+        if (*p == quote || (*p == '\\' && quote == '"'))
+            text_append_char(out, *p);
         text_append_char(out, *p);
     }
     text_append_char(out, quote);
@@ -215,6 +216,16 @@ read_quoted(Scan *scan, const char *text, size_t size)
     }
 }
 
+/* What a variable brought may open and close quotes too. */
+static void
+follow(Scan *scan, const char *text, size_t size)
+{
+    size_t at = 0;
+    while (at < size)
+        at += scan->quote != '\0' ? read_quoted(scan, text + at, size - at)
+                                  : read_plain(scan, text, at, size);
+}
+
 bool
 scan_line(Scan *scan, const char *line, size_t size, size_t *position,
           const Variables *variables, Text *statement)
@@ -228,13 +239,17 @@ scan_line(Scan *scan, const char *line, size_t size, size_t *position,
             *position = at;
             return true;
         } else if (line[at] == ':') {
+            size_t before = statement->size;
             bool is_cast = at + 1 < size && line[at + 1] == ':';
             used = is_cast ? 0
                            : scan_variable(line + at, size - at, variables,
                                            statement);
             at += used;
-            if (used > 0)
+            if (used > 0) {
+                follow(scan, statement->data + before,
+                       statement->size - before);
                 continue;
+            }
             used = is_cast ? 2 : 1;
         } else {
             used = read_plain(scan, line, at, size);

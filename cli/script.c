@@ -154,6 +154,15 @@ drop_blanks(Script *script)
         text_clear(statement);
 }
 
+/* A line that holds only a command is no line of the statement. */
+static void
+drop_newline(Script *script)
+{
+    Text *statement = &script->statement;
+    if (statement->size > 0 && statement->data[statement->size - 1] == '\n')
+        statement->data[--statement->size] = '\0';
+}
+
 static Outcome
 run_line(Script *script, const Text *line)
 {
@@ -174,6 +183,7 @@ run_line(Script *script, const Text *line)
         drop_blanks(script);
         if (!is_command)
             break;
+        drop_newline(script);
         outcome = command_run(script->shell, data, line->size, &position,
                               &script->statement);
         script->last = outcome;
@@ -258,13 +268,13 @@ finish(Script *script)
         putchar('\n');
         return OUTCOME_DONE;
     }
-    drop_blanks(script);
-    if (script->statement.size == 0)
-        return OUTCOME_DONE;
     Text *statement = &script->statement;
-    size_t blanks = scan_blanks(statement->data, statement->size);
-    Outcome outcome =
-        send(script, statement->data + blanks, statement->size - blanks);
+    Outcome outcome = OUTCOME_DONE;
+    if (statement->size > 0)
+        outcome = send_complete(script);
+    drop_blanks(script);
+    if (statement->size > 0 && !must_stop(script, outcome))
+        outcome = send(script, statement->data, statement->size);
     return must_stop(script, outcome) ? outcome : OUTCOME_DONE;
 }
 

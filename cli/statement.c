@@ -15,6 +15,7 @@
 
 #include "interrupt.h"
 #include "memory.h"
+#include "scan.h"
 
 static const Request no_request;
 
@@ -99,12 +100,9 @@ show_rows(Shell *shell, mql_stmt *stmt, const Request *request,
     if (request->is_expanded)
         format.expanded = EXPANDED_ON;
     Row row;
-    Render render;
+    Render render = {.title = request->title, .footers = request->footers};
     row_init(&row, stmt);
     render_begin(&render, &format, shell->out, row.columns, row.count);
-    if (request->title != NULL)
-        render.title = request->title;
-    render.footers = request->footers;
     bool cuts = render.is_terminal && !format.renderer->is_for_machines;
     for (; status == MQL_ROW && !ferror(shell->out); status = mql_step(stmt)) {
         row_read(&row, stmt, &format, cuts);
@@ -218,11 +216,14 @@ fail(Shell *shell, const mql_error *error, const char *text, size_t size)
     return OUTCOME_FAILED;
 }
 
+/* The place in a hidden statement says nothing to who did not type it. */
 static Outcome
-fail_by_connection(Shell *shell, const char *text, size_t size)
+fail_by_connection(Shell *shell, const char *text, size_t size, bool is_hidden)
 {
     mql_error error = MQL_ERROR_INIT;
     mql_error_get(shell->conn, &error);
+    if (is_hidden)
+        error.position = -1;
     if (error.message[0] == '\0')
         snprintf(error.message, sizeof error.message, "unknown error");
     return fail(shell, &error, text, size);
@@ -240,6 +241,19 @@ fail_by_parameter(Shell *shell, const char *text, size_t size)
     snprintf(error.hint, sizeof error.hint,
              "Variables are set by \\set NAME VALUE or -v NAME=VALUE and used "
              "as :NAME, :'NAME' or :\"NAME\".");
+    return fail(shell, &error, text, size);
+}
+
+/* Every caller means one statement; what stands behind it would be lost. */
+static Outcome
+fail_by_rest(Shell *shell, const char *text, size_t size, const char *rest)
+{
+    mql_error error = MQL_ERROR_INIT;
+    error.status = MQL_SYNTAX;
+    error.position = rest - text;
+    snprintf(error.sqlstate, sizeof error.sqlstate, "42601");
+    snprintf(error.message, sizeof error.message,
+             "only one statement is expected here");
     return fail(shell, &error, text, size);
 }
 
@@ -270,20 +284,24 @@ prepare_and_step(Shell *shell, const char *text, size_t size,
                  const Request *request)
 {
     mql_stmt *stmt = NULL;
+    const char *tail = NULL;
     Outcome outcome = OUTCOME_DONE;
-    if (mql_prepare(shell->conn, text, (int64_t)size, &stmt, NULL) != MQL_OK)
-        return fail_by_connection(shell, text, size);
+    if (mql_prepare(shell->conn, text, (int64_t)size, &stmt, &tail) != MQL_OK)
+        return fail_by_connection(shell, text, size, request->is_hidden);
     if (stmt == NULL)
         return OUTCOME_DONE;
-    if (mql_parameter_count(stmt) > 0) {
+    size_t rest = tail == NULL ? 0 : size - (size_t)(tail - text);
+    size_t blanks = rest == 0 ? 0 : scan_blanks(tail, rest);
+    if (blanks < rest || mql_parameter_count(stmt) > 0) {
         mql_finalize(stmt);
-        return fail_by_parameter(shell, text, size);
+        return blanks < rest ? fail_by_rest(shell, text, size, tail + blanks)
+                             : fail_by_parameter(shell, text, size);
     }
     mql_status status = step_through(shell, stmt, request, &outcome);
     if (status == MQL_ROW) /* the output broke */
         outcome = OUTCOME_STOPPED;
     else if (status != MQL_DONE)
-        outcome = fail_by_connection(shell, text, size);
+        outcome = fail_by_connection(shell, text, size, request->is_hidden);
     mql_finalize(stmt);
     return outcome;
 }
@@ -319,7 +337,7 @@ statement_query(Shell *shell, const char *text, QueryRow row, void *context)
     interrupt_begin(shell->conn);
     if (mql_prepare(shell->conn, text, (int64_t)size, &stmt, NULL) != MQL_OK) {
         interrupt_end();
-        return fail_by_connection(shell, text, size);
+        return fail_by_connection(shell, text, size, true);
     }
     size_t count = (size_t)mql_column_count(stmt);
     const char **names = memory_alloc(count * 2, sizeof *names);
@@ -335,7 +353,7 @@ statement_query(Shell *shell, const char *text, QueryRow row, void *context)
     interrupt_end();
     Outcome outcome = status == MQL_DONE
                           ? OUTCOME_DONE
-                          : fail_by_connection(shell, text, size);
+                          : fail_by_connection(shell, text, size, true);
     memory_free(names);
     mql_finalize(stmt);
     return outcome;
