@@ -22,7 +22,9 @@ mql=${1:-$here/../../build/mql}
 mql=$(cd "$(dirname "$mql")" && pwd)/$(basename "$mql")
 [ -x "$mql" ] || { echo "run.sh: there is no program $mql" >&2; exit 1; }
 
-scratch=$(mktemp -d) || exit 1
+# Memory, where it can be had: that a disk is slow is not what is tested.
+scratch=$(mktemp -d -p /dev/shm mql-cli-XXXXXX 2>/dev/null) ||
+    scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
 trap 'exit 130' INT TERM
 mkdir "$scratch/bin" "$scratch/tmp"
