@@ -18,6 +18,8 @@
 #define EXPANDED 0x80000000u
 /* Between two looks at `cancel`. */
 #define CANCEL_HOPS 256
+/* What a fair part is: an eighth of what chance would give. */
+#define MASK_FAIR 8.0
 
 /* ---- memory ------------------------------------------------------------- */
 
@@ -129,6 +131,34 @@ row_of(const Walk *walk, const Level *level, uint32_t id, uint32_t *row,
                            id * sizeof *level->rows, sizeof *level->rows, err));
     *row = level->rows[id];
     return *row < walk->space->column->count ? MQL_OK : damaged(level, err);
+}
+
+mql_status
+copies_next(const Copies *copies, uint32_t row, uint32_t *next, Error *err)
+{
+    *next = row;
+    if (copies->next == NULL)
+        return MQL_OK;
+    if (copies->file != NULL)
+        TRY(section_verify(copies->file, &copies->section,
+                           row * sizeof *copies->next, sizeof *copies->next,
+                           err));
+    *next = copies->next[row];
+    if (*next < copies->count)
+        return MQL_OK;
+    return error_corrupt(err, section_file_path(copies->file), -1,
+                         "a graph has a wrong copy");
+}
+
+mql_status
+copies_node(const Copies *copies, uint32_t row, uint32_t *node, Error *err)
+{
+    TRY(copies_next(copies, row, node, err));
+    while (*node > row) {
+        row = *node;
+        TRY(copies_next(copies, row, node, err));
+    }
+    return MQL_OK;
 }
 
 /* Collect the neighbours of `id` that were not visited and their distances. */
@@ -329,16 +359,103 @@ heap_pop(Scratch *scratch)
     return nearest;
 }
 
-/* A row was reached: worth going on from, and perhaps an answer. */
+/* A masked walk on its way. */
+typedef struct MaskedWalk {
+    const Walk *walk;
+    const Level *level;
+    const WalkMask *mask;
+    TopK top;
+    uint64_t first;   /* distances counted before */
+    uint64_t reached; /* rows                     */
+    uint64_t allowed; /* of these                 */
+} MaskedWalk;
+
+/* Whether a node or one of its copies is allowed. */
 static mql_status
-reach(Scratch *scratch, const WalkMask *mask, TopK *top, Neighbor entry,
-      Error *err)
+is_allowed_node(const WalkMask *mask, uint32_t row, bool *is_allowed,
+                Error *err)
 {
+    *is_allowed = bits_get(mask->allowed, row);
+    while (!*is_allowed && mask->copies->next != NULL) {
+        uint32_t next;
+        TRY(copies_next(mask->copies, row, &next, err));
+        if (next <= row)
+            break;
+        row = next;
+        *is_allowed = bits_get(mask->allowed, row);
+    }
+    return MQL_OK;
+}
+
+/* A node was reached: worth going on from, and perhaps an answer. */
+static mql_status
+reach(MaskedWalk *masked, Neighbor entry, Error *err)
+{
+    TopK *top = &masked->top;
+    bool is_allowed;
+    TRY(is_allowed_node(masked->mask, entry.row, &is_allowed, err));
+    masked->reached++;
+    masked->allowed += is_allowed;
     if (top->count == top->k && entry.distance >= top->heap[0].distance)
         return MQL_OK;
-    TRY(heap_push(scratch, entry, err));
-    if (bits_get(mask->allowed, entry.row))
+    if (is_allowed)
         top_k_offer(top, entry);
+    return heap_push(masked->walk->scratch, entry, err);
+}
+
+/* The answers grow in the memory of the pool, which holds the starts before. */
+static mql_status
+reach_starts(MaskedWalk *masked, Error *err)
+{
+    Scratch *scratch = masked->walk->scratch;
+    scratch->heap_count = 0;
+    for (uint32_t i = 0; i < scratch->pool_count; i++)
+        TRY(heap_push(scratch, scratch->pool[i], err));
+    for (uint32_t i = 0; i < scratch->heap_count; i++) {
+        bool is_allowed;
+        TRY(is_allowed_node(masked->mask, scratch->heap[i].row, &is_allowed,
+                            err));
+        if (is_allowed)
+            top_k_offer(&masked->top, scratch->heap[i]);
+    }
+    return MQL_OK;
+}
+
+static bool
+is_hopeless(const MaskedWalk *masked)
+{
+    uint64_t work = masked->walk->counters->distances - masked->first;
+    return work >= masked->mask->most ||
+           (masked->reached >= masked->mask->trial &&
+            (double)masked->allowed * MASK_FAIR <
+                (double)masked->reached * masked->mask->share);
+}
+
+static mql_status
+walk_on(MaskedWalk *masked, bool *is_given_up, Error *err)
+{
+    Scratch *scratch = masked->walk->scratch;
+    const TopK *top = &masked->top;
+    uint32_t hops = 0;
+    while (scratch->heap_count > 0) {
+        Neighbor nearest = heap_pop(scratch);
+        if (top->count == top->k && nearest.distance > top->heap[0].distance)
+            break;
+        if (is_hopeless(masked)) {
+            *is_given_up = true;
+            break;
+        }
+        if (++hops % CANCEL_HOPS == 0 && is_cancelled(masked->walk->cancel))
+            return error_cancelled(err);
+        if (scratch->heap_count > 0)
+            prefetch_links(masked->level, scratch->heap[0].row);
+        uint32_t count;
+        TRY(expand(masked->walk, masked->level, nearest.row, &count, err));
+        for (uint32_t i = 0; i < count; i++) {
+            Neighbor entry = {scratch->distances[i], scratch->ids[i]};
+            TRY(reach(masked, entry, err));
+        }
+    }
     return MQL_OK;
 }
 
@@ -346,41 +463,15 @@ mql_status
 graph_walk_masked(const Walk *walk, const Level *level, WalkMask *mask,
                   Error *err)
 {
-    Scratch *scratch = walk->scratch;
-    TRY(begin(walk, level, err));
+    MaskedWalk masked = {.walk = walk,
+                         .level = level,
+                         .mask = mask,
+                         .top = top_k_of(walk->scratch->pool, mask->width),
+                         .first = walk->counters->distances};
     mask->is_exhausted = false;
-    scratch->heap_count = 0;
-
-    /* The starts make way for the answers, which grow in the same memory. */
-    uint32_t starts = scratch->pool_count;
-    for (uint32_t i = 0; i < starts; i++)
-        TRY(heap_push(scratch, scratch->pool[i], err));
-    TopK top = top_k_of(scratch->pool, mask->width);
-    for (uint32_t i = 0; i < starts; i++)
-        if (bits_get(mask->allowed, scratch->heap[i].row))
-            top_k_offer(&top, scratch->heap[i]);
-
-    uint64_t first = walk->counters->distances;
-    uint32_t hops = 0;
-    while (scratch->heap_count > 0) {
-        Neighbor nearest = heap_pop(scratch);
-        if (top.count == top.k && nearest.distance > top.heap[0].distance)
-            break;
-        if (walk->counters->distances - first >= mask->most) {
-            mask->is_exhausted = true;
-            break;
-        }
-        if (++hops % CANCEL_HOPS == 0 && is_cancelled(walk->cancel))
-            return error_cancelled(err);
-        if (scratch->heap_count > 0)
-            prefetch_links(level, scratch->heap[0].row);
-        uint32_t count;
-        TRY(expand(walk, level, nearest.row, &count, err));
-        for (uint32_t i = 0; i < count; i++) {
-            Neighbor entry = {scratch->distances[i], scratch->ids[i]};
-            TRY(reach(scratch, mask, &top, entry, err));
-        }
-    }
-    scratch->pool_count = top_k_finish(&top);
+    TRY(begin(walk, level, err));
+    TRY(reach_starts(&masked, err));
+    TRY(walk_on(&masked, &mask->is_exhausted, err));
+    walk->scratch->pool_count = top_k_finish(&masked.top);
     return MQL_OK;
 }

@@ -28,6 +28,27 @@ typedef struct Level {
     Section rows_section; /* of rows                               */
 } Level;
 
+/*
+ * Rows with the very same vector are one node, the first of them. `next` makes
+ * a ring of them in order: a row's next is the following one, the last one's is
+ * the node; a row that has no copies is its own next. NULL: there are no
+ * copies.
+ */
+typedef struct Copies {
+    const uint32_t *next;
+    uint32_t count;    /* rows         */
+    SectionFile *file; /* NULL: memory */
+    Section section;
+} Copies;
+
+/* The next of the ring; at most `row` when that was the last. */
+mql_status copies_next(const Copies *copies, uint32_t row, uint32_t *next,
+                       Error *err);
+
+/* The node of a row. */
+mql_status copies_node(const Copies *copies, uint32_t row, uint32_t *node,
+                       Error *err);
+
 /* Memory of one walk, used again by the next. */
 typedef struct Scratch {
     struct Scratch *next;  /* in a list of free ones               */
@@ -75,14 +96,19 @@ mql_status graph_walk(const Walk *walk, const Level *level, uint32_t width,
 
 /* The rows a masked walk may find, and what it may cost. */
 typedef struct WalkMask {
-    const uint64_t *allowed; /* bit array of rows                     */
-    uint32_t width;          /* nearest allowed rows to keep          */
-    uint64_t most;           /* distances at most                     */
-    bool is_exhausted;       /* out: `most` was reached before an end */
+    const uint64_t *allowed; /* bit array of rows                        */
+    const Copies *copies;    /* a node with an allowed copy is allowed   */
+    double share;            /* part of all rows that is allowed         */
+    uint32_t width;          /* nearest allowed rows to keep             */
+    uint64_t most;           /* distances at most                        */
+    uint64_t trial;          /* after so many rows a fair part of them
+                                must have been allowed ones              */
+    bool is_exhausted;       /* out: given up: `most` was reached, or so
+                                few allowed rows met that it would be    */
 } WalkMask;
 
 /*
- * Same on the lowest level, keeping only allowed rows; what is not allowed is
+ * Same on the lowest level, keeping only allowed nodes; what is not allowed is
  * walked through. The pool holds the starting ids and then up to mask->width
  * rows; `most` may be exceeded by one row of links.
  */

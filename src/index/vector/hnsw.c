@@ -97,7 +97,8 @@ check_header(const Hnsw *hnsw, const IndexOpen *input, Error *err)
         (input->options != NULL &&
          header->m != (uint64_t)input->options->values[HNSW_OPTION_M]))
         return wrong(hnsw, "M", err);
-    if (header->node_count > header->row_count ||
+    if ((uint64_t)header->node_count + header->copy_count > header->row_count ||
+        (header->node_count == 0 && header->copy_count > 0) ||
         header->level_count > HNSW_LEVELS_MOST ||
         (header->level_count == 0) != (header->node_count == 0))
         return wrong(hnsw, "node count", err);
@@ -152,6 +153,21 @@ open_levels(Hnsw *hnsw, Error *err)
 }
 
 static mql_status
+open_copies(Hnsw *hnsw, Error *err)
+{
+    Copies *copies = &hnsw->copies;
+    copies->count = hnsw->header.row_count;
+    copies->file = hnsw->file;
+    if (hnsw->header.copy_count == 0)
+        return MQL_OK;
+    TRY(find_section(hnsw, (SectionId){HNSW_SECTION_COPIES, 0},
+                     (uint64_t)copies->count * sizeof *copies->next,
+                     &copies->section, err));
+    copies->next = (const uint32_t *)(const void *)copies->section.data;
+    return MQL_OK;
+}
+
+static mql_status
 open_codes(Hnsw *hnsw, Error *err)
 {
     const HnswHeader *header = &hnsw->header;
@@ -196,6 +212,7 @@ read_file(Hnsw *hnsw, const IndexOpen *input, Error *err)
     memcpy(&hnsw->header, header.data, sizeof hnsw->header);
     TRY(check_header(hnsw, input, err));
     TRY(open_levels(hnsw, err));
+    TRY(open_copies(hnsw, err));
     return open_codes(hnsw, err);
 }
 

@@ -42,6 +42,8 @@ build_free(Build *build)
     for (uint32_t i = 0; i < HNSW_LEVELS_MOST; i++)
         free(build->links[i]);
     free(build->nodes);
+    free(build->copies);
+    free(build->is_copy);
     free(build->center);
     free(build->codes);
 }
@@ -92,12 +94,6 @@ level_of(uint32_t row, uint32_t m)
                                         : HNSW_LEVELS_MOST - 1;
 }
 
-static bool
-has_vector(const VectorColumn *column, uint32_t row)
-{
-    return column->valid == NULL || column->valid[row] != 0;
-}
-
 /* Sort rows by level, highest first, then by chance. */
 static mql_status
 sort_nodes(Build *build, SortItem *items, SortItem *spare, Error *err)
@@ -105,7 +101,7 @@ sort_nodes(Build *build, SortItem *items, SortItem *spare, Error *err)
     HnswHeader *header = &build->header;
     uint32_t count = 0;
     for (uint32_t row = 0; row < header->row_count; row++) {
-        if (!has_vector(build->column, row))
+        if (!has_vector(build->column, row) || bits_get(build->is_copy, row))
             continue;
         uint64_t level = level_of(row, header->m);
         uint64_t chance = hash_u64(row ^ UINT64_C(0x9e3779b97f4a7c15));
@@ -444,6 +440,10 @@ write_file(const Build *build, SectionWriter *writer, Error *err)
                           (size_t)build->levels[i].count *
                               build->levels[i].stride * sizeof(uint32_t),
                           err));
+    if (header->copy_count > 0)
+        TRY(section_write(writer, (SectionId){HNSW_SECTION_COPIES, 0},
+                          build->copies,
+                          header->row_count * sizeof *build->copies, err));
     if (header->code_type == CODES_NONE)
         return MQL_OK;
     if (header->code_type == CODES_L2)
@@ -458,10 +458,11 @@ write_file(const Build *build, SectionWriter *writer, Error *err)
 static mql_status
 build_graph(Build *build, Error *err)
 {
+    TRY(vector_column_verify(build->column, 0, build->column->count, err));
+    TRY(build_find_copies(build, err));
     TRY(order_nodes(build, err));
     if (build->header.node_count == 0)
         return MQL_OK;
-    TRY(vector_column_verify(build->column, 0, build->column->count, err));
     TRY(make_codes(build, err));
     TRY(make_levels(build, err));
     if (build->width > build->header.node_count)

@@ -30,9 +30,11 @@ typedef struct Build {
     const VectorColumn *column;
     HnswHeader header;
     Space space;
-    float *center;                     /* of the codes */
-    uint8_t *codes;                    /* NULL: none   */
-    uint32_t *nodes;                   /* rows in the order of nodes */
+    float *center;     /* of the codes */
+    uint8_t *codes;    /* NULL: none   */
+    uint32_t *copies;  /* next of each row, see Copies         */
+    uint64_t *is_copy; /* bit for each row that is not a node  */
+    uint32_t *nodes;   /* rows in the order of nodes */
     uint32_t *links[HNSW_LEVELS_MOST]; /* the memory of levels[] */
     Level levels[HNSW_LEVELS_MOST];
     uint32_t width; /* efConstruction, at most the number of nodes */
@@ -62,6 +64,17 @@ static inline uint32_t
 build_row(const Build *build, uint32_t level, uint32_t id)
 {
     return level == 0 ? id : build->nodes[id];
+}
+
+/* Find rows with the same vector: sets copies, is_copy and header.copy_count.
+ */
+mql_status build_find_copies(Build *build, Error *err);
+
+/* Whether a row has a vector. */
+static inline bool
+has_vector(const VectorColumn *column, uint32_t row)
+{
+    return column->valid == NULL || column->valid[row] != 0;
 }
 
 /* Make `count` ids the links of `id`. */

@@ -4,8 +4,9 @@
  *
  * Links name nodes of their level, no node itself or another twice; there are
  * at most M (2 M on the lowest level); slots after them hold the node's own id;
- * nodes are valid rows, each named once; every node can be reached from the
- * entry on the lowest level; codes are what encoding the rows gives.
+ * nodes are rows with different vectors, each named once; every node can be
+ * reached from the entry on the lowest level; codes are what encoding the rows
+ * gives.
  */
 #include "index/vector/hnsw_internal.h"
 
@@ -16,6 +17,7 @@
 
 typedef struct Check {
     const Hnsw *hnsw;
+    uint64_t *nodes; /* bit for each row that is a node      */
     uint64_t *seen;  /* bit for each row or id               */
     uint32_t *queue; /* rows to go on from                   */
     uint8_t *code;
@@ -31,16 +33,68 @@ wrong(const Hnsw *hnsw, const char *what, uint32_t level, uint32_t id,
 }
 
 static bool
-is_node(const Hnsw *hnsw, uint32_t row)
+has_vector(const Hnsw *hnsw, uint32_t row)
 {
+    return hnsw->column->valid == NULL || hnsw->column->valid[row] != 0;
+}
+
+static bool
+is_node(const Check *check, uint32_t row)
+{
+    return row < check->hnsw->header.row_count && bits_get(check->nodes, row);
+}
+
+/* The ring that begins at a node: ascending rows with the same vector. */
+static mql_status
+check_ring(Check *check, uint32_t node, uint32_t *copies, Error *err)
+{
+    const Hnsw *hnsw = check->hnsw;
     const VectorColumn *column = hnsw->column;
-    return row < column->count &&
-           (column->valid == NULL || column->valid[row] != 0);
+    size_t size = column->dim * sizeof *column->data;
+    uint32_t row = node, next;
+    TRY(vector_column_verify(column, node, 1, err));
+    for (;; row = next) {
+        TRY(copies_next(&hnsw->copies, row, &next, err));
+        if (next == node)
+            return MQL_OK;
+        TRY(vector_column_verify(column, next, 1, err));
+        if (next <= row || !has_vector(hnsw, next) ||
+            bits_get(check->seen, next) ||
+            memcmp(column->data + (size_t)node * column->dim,
+                   column->data + (size_t)next * column->dim, size) != 0)
+            return wrong(hnsw, "a wrong copy", 0, next, err);
+        bits_set(check->seen, next);
+        ++*copies;
+    }
+}
+
+/* Every row with a vector is a node or the copy of one. */
+static mql_status
+check_copies(Check *check, Error *err)
+{
+    const HnswHeader *header = &check->hnsw->header;
+    uint32_t nodes = 0, copies = 0;
+    for (uint32_t row = 0; row < header->row_count; row++) {
+        uint32_t next;
+        if (!has_vector(check->hnsw, row)) {
+            TRY(copies_next(&check->hnsw->copies, row, &next, err));
+            if (next != row)
+                return wrong(check->hnsw, "a wrong copy", 0, row, err);
+        } else if (!bits_get(check->seen, row)) {
+            bits_set(check->nodes, row);
+            nodes++;
+            TRY(check_ring(check, row, &copies, err));
+        }
+    }
+    if (nodes != header->node_count || copies != header->copy_count)
+        return wrong(check->hnsw, "a wrong node count", 0, 0, err);
+    return MQL_OK;
 }
 
 static mql_status
-check_links(const Hnsw *hnsw, uint32_t number, uint32_t id, Error *err)
+check_links(const Check *check, uint32_t number, uint32_t id, Error *err)
 {
+    const Hnsw *hnsw = check->hnsw;
     const Level *level = &hnsw->levels[number];
     uint32_t most = hnsw_links_most(hnsw->header.m, number);
     const uint32_t *links;
@@ -55,13 +109,13 @@ check_links(const Hnsw *hnsw, uint32_t number, uint32_t id, Error *err)
             return wrong(hnsw, "a link to itself", number, id, err);
     for (uint32_t i = 0; i < degree; i++) {
         if (links[i] >= level->count ||
-            (number == 0 && !is_node(hnsw, links[i])))
+            (number == 0 && !is_node(check, links[i])))
             return wrong(hnsw, "a link to no node", number, id, err);
         for (uint32_t j = 0; j < i; j++)
             if (links[i] == links[j])
                 return wrong(hnsw, "a link twice", number, id, err);
     }
-    if (number == 0 && degree > 0 && !is_node(hnsw, id))
+    if (number == 0 && degree > 0 && !is_node(check, id))
         return wrong(hnsw, "links of a row without a vector", number, id, err);
     return MQL_OK;
 }
@@ -73,12 +127,14 @@ check_rows(Check *check, Error *err)
     const Hnsw *hnsw = check->hnsw;
     if (hnsw->header.level_count < 2)
         return MQL_OK;
+    memset(check->seen, 0,
+           bits_words(hnsw->header.row_count) * sizeof *check->seen);
     const Level *level = &hnsw->levels[1];
     TRY(section_verify(hnsw->file, &level->rows_section, 0,
                        level->rows_section.size, err));
     for (uint32_t id = 0; id < level->count; id++) {
         uint32_t row = level->rows[id];
-        if (!is_node(hnsw, row) || bits_get(check->seen, row))
+        if (!is_node(check, row) || bits_get(check->seen, row))
             return wrong(hnsw, "a wrong row", 1, id, err);
         bits_set(check->seen, row);
     }
@@ -95,7 +151,7 @@ check_reach(Check *check, Error *err)
     uint32_t first = 0, last = 0;
     memset(check->seen, 0,
            bits_words(hnsw->header.row_count) * sizeof *check->seen);
-    if (!is_node(hnsw, hnsw->header.entry_row))
+    if (!is_node(check, hnsw->header.entry_row))
         return wrong(hnsw, "a wrong entry", 0, hnsw->header.entry_row, err);
     check->queue[last++] = hnsw->header.entry_row;
     bits_set(check->seen, hnsw->header.entry_row);
@@ -110,14 +166,9 @@ check_reach(Check *check, Error *err)
             check->queue[last++] = links[i];
         }
     }
-    uint32_t nodes = 0;
-    for (uint32_t row = 0; row < hnsw->header.row_count; row++) {
-        nodes += is_node(hnsw, row);
-        if (is_node(hnsw, row) && !bits_get(check->seen, row))
+    for (uint32_t row = 0; row < hnsw->header.row_count; row++)
+        if (is_node(check, row) && !bits_get(check->seen, row))
             return wrong(hnsw, "no way in", 0, row, err);
-    }
-    if (nodes != hnsw->header.node_count)
-        return wrong(hnsw, "a wrong node count", 0, 0, err);
     return MQL_OK;
 }
 
@@ -132,7 +183,7 @@ check_codes(Check *check, Error *err)
     TRY(section_verify(hnsw->file, &hnsw->space.section, 0,
                        hnsw->space.section.size, err));
     for (uint32_t row = 0; row < column->count; row++) {
-        if (!is_node(hnsw, row))
+        if (!is_node(check, row))
             continue;
         TRY(vector_column_verify(column, row, 1, err));
         coder_encode(coder, column->data + (size_t)row * column->dim, row,
@@ -154,9 +205,10 @@ static mql_status
 check_all(Check *check, Error *err)
 {
     const Hnsw *hnsw = check->hnsw;
+    TRY(check_copies(check, err));
     for (uint32_t i = 0; i < hnsw->header.level_count; i++)
         for (uint32_t id = 0; id < hnsw->levels[i].count; id++)
-            TRY(check_links(hnsw, i, id, err));
+            TRY(check_links(check, i, id, err));
     TRY(check_rows(check, err));
     TRY(check_reach(check, err));
     return check_codes(check, err);
@@ -168,20 +220,23 @@ hnsw_check(const Index *index, Error *err)
     const Hnsw *hnsw = (const Hnsw *)index;
     if (hnsw->header.node_count == 0) {
         for (uint32_t row = 0; row < hnsw->header.row_count; row++)
-            if (is_node(hnsw, row))
+            if (has_vector(hnsw, row))
                 return wrong(hnsw, "a wrong node count", 0, 0, err);
         return MQL_OK;
     }
     Check check = {.hnsw = hnsw};
     size_t rows = hnsw->header.row_count;
+    check.nodes = calloc(bits_words(rows), sizeof *check.nodes);
     check.seen = calloc(bits_words(rows), sizeof *check.seen);
     check.queue = calloc(rows, sizeof *check.queue);
     check.code = calloc(hnsw->space.coder.stride + 1, 1);
     mql_status status;
-    if (check.seen == NULL || check.queue == NULL || check.code == NULL)
+    if (check.nodes == NULL || check.seen == NULL || check.queue == NULL ||
+        check.code == NULL)
         status = error_no_memory(err);
     else
         status = check_all(&check, err);
+    free(check.nodes);
     free(check.seen);
     free(check.queue);
     free(check.code);

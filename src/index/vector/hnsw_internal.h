@@ -25,12 +25,13 @@ enum {
     HNSW_SECTION_LINKS = 3,  /* u32 slots, see graph.h                   */
     HNSW_SECTION_CENTER = 4, /* float for each element, CODES_L2         */
     HNSW_SECTION_CODES = 5,  /* a code for each row                      */
+    HNSW_SECTION_COPIES = 6, /* u32 for each row, see Copies; only if any */
 };
 
 typedef struct HnswHeader {
     uint32_t version;
     uint32_t row_count;  /* of the segment                           */
-    uint32_t node_count; /* rows with a vector                      */
+    uint32_t node_count; /* different vectors */
     uint32_t dim;
     uint32_t metric; /* Metric                                      */
     uint32_t m;
@@ -41,7 +42,8 @@ typedef struct HnswHeader {
     float code_step;
     uint32_t rerank_percent; /* rows to rank by floats, of k        */
     uint32_t work;           /* distances of a search with HNSW_WORK_EF */
-    uint32_t reserved[3];    /* 0                                   */
+    uint32_t copy_count;     /* rows with a vector that are not nodes */
+    uint32_t reserved[2];    /* 0                                   */
     uint32_t counts[HNSW_LEVELS_MOST]; /* nodes of each level       */
 } HnswHeader;
 
@@ -61,6 +63,7 @@ typedef struct Hnsw {
     SectionFile *file;
     Space space;
     Level levels[HNSW_LEVELS_MOST];
+    Copies copies;
     pthread_mutex_t lock;    /* guards free_scratches */
     Scratch *free_scratches; /* of searches that are over */
 } Hnsw;

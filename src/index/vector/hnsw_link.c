@@ -43,7 +43,7 @@ build_choose(const Build *build, Worker *worker, uint32_t level, uint32_t count,
              uint32_t most)
 {
     uint32_t chosen = 0, passed = 0;
-    uint32_t fill = most / 4;
+    uint32_t fill = most;
     for (uint32_t i = 0; i < count && chosen < most; i++) {
         Neighbor candidate = worker->candidates[i];
         if (is_covered(build, worker, level, candidate, chosen)) {

@@ -18,6 +18,10 @@
 
 /* Allowed rows a masked walk begins at besides the entry. */
 #define SEEDS 8
+/* A masked walk shows what it is worth in this part of the scan's cost, but not
+ * in fewer rows than these. */
+#define TRIAL_SHARE 8.0
+#define TRIAL_LEAST 512
 
 static uint32_t
 least(uint64_t a, uint64_t b)
@@ -51,6 +55,25 @@ rerank_count(const Hnsw *hnsw, const VectorQuery *query, uint32_t pool_count)
                  pool_count);
 }
 
+/* Offer the rows of a node, those that are allowed, while they are near enough.
+ */
+static mql_status
+offer_rows(const Hnsw *hnsw, const VectorQuery *query, TopK *top,
+           Neighbor entry, Error *err)
+{
+    for (;;) {
+        if (top->count == top->k && !neighbor_before(entry, top->heap[0]))
+            return MQL_OK;
+        if (query->allowed == NULL || bits_get(query->allowed, entry.row))
+            top_k_offer(top, entry);
+        uint32_t next;
+        TRY(copies_next(&hnsw->copies, entry.row, &next, err));
+        if (next <= entry.row)
+            return MQL_OK;
+        entry.row = next;
+    }
+}
+
 /* The k nearest of the pool by exact distance. */
 static mql_status
 rank(const Hnsw *hnsw, const Walk *walk, const VectorQuery *query,
@@ -76,7 +99,7 @@ rank(const Hnsw *hnsw, const Walk *walk, const VectorQuery *query,
                 exact_distance(&walk->query->exact,
                                column->data + (size_t)entry.row * column->dim);
         }
-        top_k_offer(&top, entry);
+        TRY(offer_rows(hnsw, query, &top, entry, err));
     }
     if (!is_ranked)
         walk->counters->distances += count;
@@ -112,15 +135,15 @@ search_plain(const Hnsw *hnsw, const Walk *walk, const VectorQuery *query,
 
 /* ---- with a filter ------------------------------------------------------ */
 
-/* What one distance costs, in nanoseconds: the row is fetched from memory at
- * about 10 bytes each, after a part that does not depend on its size. */
+/* What one distance costs, in nanoseconds, measured with rows in memory and not
+ * in cache: a walk waits for each row, a scan runs ahead of itself. */
 static double
 row_cost(const Hnsw *hnsw, bool is_walk)
 {
     bool is_code = is_walk && hnsw->space.coder.type != CODES_NONE;
     double size = is_code ? (double)hnsw->space.coder.stride
                           : 4.0 * (double)hnsw->header.dim;
-    return (is_walk ? 40.0 : 15.0) + size / 10.0;
+    return (is_walk ? 100.0 : 20.0) + size / 9.0;
 }
 
 /* Width of a masked walk: fewer rows need to be in view than without a mask,
@@ -147,8 +170,9 @@ expected_work(const Hnsw *hnsw, const VectorQuery *query, uint32_t width)
 }
 
 /* Add allowed rows from all over the segment to the starts in the pool. */
-static void
-add_seeds(const Hnsw *hnsw, const VectorQuery *query, Scratch *scratch)
+static mql_status
+add_seeds(const Hnsw *hnsw, const VectorQuery *query, Scratch *scratch,
+          Error *err)
 {
     uint32_t count = hnsw->header.row_count;
     uint32_t last = scratch->pool[0].row;
@@ -156,14 +180,16 @@ add_seeds(const Hnsw *hnsw, const VectorQuery *query, Scratch *scratch)
         size_t from = (size_t)((uint64_t)count * i / SEEDS);
         uint32_t row;
         if (bits_collect(query->allowed, count, &from, &row, 1) == 0)
-            return;
+            break;
         bool is_null =
             hnsw->column->valid != NULL && hnsw->column->valid[row] == 0;
         if (is_null || row == last)
             continue;
+        TRY(copies_node(&hnsw->copies, row, &row, err));
         scratch->pool[scratch->pool_count++].row = row;
         last = row;
     }
+    return MQL_OK;
 }
 
 /* Sets `is_done` when the walk gave the answer; else the scan must. */
@@ -179,11 +205,15 @@ search_masked(const Hnsw *hnsw, const Walk *walk, const VectorQuery *query,
         return MQL_OK;
 
     Scratch *scratch = walk->scratch;
-    WalkMask mask = {.allowed = query->allowed, .width = width};
+    WalkMask mask = {
+        .allowed = query->allowed, .copies = &hnsw->copies, .width = width};
+    mask.share = (double)query->allowed_count / hnsw->header.row_count;
     mask.most = (uint64_t)(scan_cost / walk_cost) + 1;
+    mask.trial =
+        (uint64_t)fmax(scan_cost / walk_cost / TRIAL_SHARE, TRIAL_LEAST);
     TRY(scratch_reserve(scratch, width > SEEDS ? width : SEEDS + 1, err));
     TRY(descend(hnsw, walk, err));
-    add_seeds(hnsw, query, scratch);
+    TRY(add_seeds(hnsw, query, scratch, err));
     TRY(graph_walk_masked(walk, &hnsw->levels[0], &mask, err));
     if (mask.is_exhausted || scratch->pool_count < width)
         return MQL_OK;
@@ -203,8 +233,9 @@ search_graph(const Hnsw *hnsw, const Walk *walk, const VectorQuery *query,
     else
         TRY(search_masked(hnsw, walk, query, nearest, found, &is_done, err));
 
-    uint32_t most =
-        query->allowed == NULL ? hnsw->header.node_count : query->allowed_count;
+    uint32_t most = query->allowed_count;
+    if (query->allowed == NULL)
+        most = hnsw->header.node_count + hnsw->header.copy_count;
     if (is_done && *found >= least(query->k, most))
         return MQL_OK;
     VectorQuery rest = *query;

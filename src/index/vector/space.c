@@ -5,7 +5,7 @@
  */
 #include "index/vector/space.h"
 
-#define AHEAD 4       /* rows on their way          */
+#define AHEAD 2       /* rows on their way          */
 #define LINES_MOST 16 /* cache lines fetched of each */
 
 SpaceQuery

@@ -1,0 +1,636 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_index.c - what index.h promises of vector kinds, asked of every one in
+ * the table, against distances computed here in double.
+ */
+#include "unit/index_fixture.h"
+
+#include <math.h>
+
+#include "index/sort.h"
+#include "index/top_k.h"
+
+#define ROWS 600
+#define DIM 20
+
+/* ---- data with everything awkward in it ---------------------------------- */
+
+typedef struct Data {
+    float *rows;
+    uint8_t *valid;
+    VectorColumn column;
+} Data;
+
+/* Every seventh row is NULL, every fifth a copy of an earlier one, some are
+ * zero. */
+static Data
+data_new(uint32_t count, uint32_t dim, bool is_awkward, uint64_t seed)
+{
+    Data data;
+    data.rows = calloc((size_t)count * dim + 1, sizeof *data.rows);
+    data.valid = calloc(count + 1, 1);
+    for (uint32_t row = 0; row < count; row++) {
+        float *vector = data.rows + (size_t)row * dim;
+        data.valid[row] = !is_awkward || row % 7 != 3;
+        for (uint32_t i = 0; i < dim; i++)
+            vector[i] = random_float(&seed) + (float)(row % 3);
+        if (is_awkward && row % 5 == 4)
+            memcpy(vector, data.rows + (size_t)(row / 2) * dim,
+                   dim * sizeof *vector);
+        if (is_awkward && row % 37 == 0)
+            memset(vector, 0, dim * sizeof *vector);
+    }
+    data.column = (VectorColumn){.data = data.rows,
+                                 .count = count,
+                                 .dim = dim,
+                                 .valid = is_awkward ? data.valid : NULL};
+    return data;
+}
+
+static void
+data_free(Data *data)
+{
+    free(data->rows);
+    free(data->valid);
+}
+
+static double
+true_distance(Metric metric, const float *a, const float *b, uint32_t dim)
+{
+    double l2 = 0, dot = 0, aa = 0, bb = 0;
+    for (uint32_t i = 0; i < dim; i++) {
+        double x = a[i], y = b[i];
+        l2 += (x - y) * (x - y);
+        dot += x * y;
+        aa += x * x;
+        bb += y * y;
+    }
+    if (metric == METRIC_L2)
+        return l2;
+    if (metric == METRIC_IP)
+        return -dot;
+    return -dot / (sqrt(aa > 0 ? aa : 1) * sqrt(bb > 0 ? bb : 1));
+}
+
+static bool
+is_near(double a, double b)
+{
+    return fabs(a - b) <= 1e-5 * (1.0 + fabs(b));
+}
+
+static int
+compare_doubles(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static bool
+may_answer(const VectorColumn *column, const uint64_t *allowed, uint32_t row)
+{
+    return (column->valid == NULL || column->valid[row] != 0) &&
+           (allowed == NULL || bits_get(allowed, row));
+}
+
+/* The true distances of all possible answers, nearest first. */
+static double *
+oracle(const VectorColumn *column, Metric metric, const float *query,
+       const uint64_t *allowed, uint32_t *count)
+{
+    double *distances = calloc(column->count + 1, sizeof *distances);
+    *count = 0;
+    for (uint32_t row = 0; row < column->count; row++)
+        if (may_answer(column, allowed, row))
+            distances[(*count)++] = true_distance(
+                metric, query, column->data + (size_t)row * column->dim,
+                column->dim);
+    qsort(distances, *count, sizeof *distances, compare_doubles);
+    return distances;
+}
+
+/* Search, hold what comes back against the promises; returns the part of the
+ * true nearest that was found. */
+static double
+search_and_check(const Fixture *fixture, const float *vector, uint32_t k,
+                 const uint64_t *allowed)
+{
+    const VectorColumn *column = fixture->vectors;
+    Error err = ERROR_INIT;
+    Neighbor *nearest = calloc(k, sizeof *nearest);
+    uint32_t found = 12345, possible;
+    SearchCounters counters = {0, 0};
+    IndexOptions options;
+    index_options_default(fixture->kind->search_options, &options);
+    VectorQuery query = {.vector = vector,
+                         .k = k,
+                         .options = &options,
+                         .allowed = allowed,
+                         .allowed_count =
+                             allowed == NULL
+                                 ? column->count
+                                 : (uint32_t)bits_count(allowed, column->count),
+                         .counters = &counters};
+    must(fixture->kind->search(fixture->index, &query, nearest, &found, &err),
+         &err);
+
+    double *best = oracle(column, fixture->metric, vector, allowed, &possible);
+    assert_int_equal(found, k < possible ? k : possible);
+    uint32_t hits = 0;
+    for (uint32_t i = 0; i < found; i++) {
+        Neighbor answer = nearest[i];
+        assert_true(answer.row < column->count);
+        assert_true(may_answer(column, allowed, answer.row));
+        double distance = true_distance(
+            fixture->metric, vector,
+            column->data + (size_t)answer.row * column->dim, column->dim);
+        assert_true(is_near((double)answer.distance, distance));
+        if (i > 0)
+            assert_true(neighbor_before(nearest[i - 1], answer));
+        if (fixture->kind->is_exact)
+            assert_true(is_near((double)answer.distance, best[i]));
+        hits += distance <= best[found - 1] + 1e-5 * (1 + fabs(distance));
+    }
+    assert_true(found == 0 || counters.distances > 0);
+    free(best);
+    free(nearest);
+    return found == 0 ? 1.0 : (double)hits / found;
+}
+
+static uint64_t *
+random_set(uint32_t count, double share, uint64_t seed)
+{
+    uint64_t *set = calloc(bits_words(count) + 1, sizeof *set);
+    for (uint32_t i = 0; i < count; i++)
+        if ((double)(next_random(&seed) % 1000000) < share * 1e6)
+            bits_set(set, i);
+    return set;
+}
+
+static void
+search_all_ways(const Fixture *fixture, uint64_t seed)
+{
+    static const double shares[] = {0, 0.002, 0.01, 0.1, 0.3, 0.6, 0.95, 1};
+    static const uint32_t wanted[] = {1, 10, 100, 2 * ROWS};
+    uint32_t dim = fixture->vectors->dim;
+    float *vector = calloc(dim, sizeof *vector);
+    double recall = 0;
+    uint32_t searches = 0;
+    for (size_t s = 0; s <= sizeof shares / sizeof shares[0]; s++) {
+        bool has_filter = s < sizeof shares / sizeof shares[0];
+        uint64_t *set =
+            has_filter ? random_set(fixture->vectors->count, shares[s], s + 1)
+                       : NULL;
+        for (uint32_t n = 0; n < 12; n++) {
+            for (uint32_t i = 0; i < dim; i++)
+                vector[i] =
+                    n == 0 ? 0 : random_float(&seed) * 2 + (float)(n % 3);
+            recall += search_and_check(fixture, vector, wanted[n % 4], set);
+            searches++;
+        }
+        free(set);
+    }
+    free(vector);
+    if (recall / searches < 0.95)
+        fail_msg("%s %s: recall %.3f", fixture->kind->name,
+                 metric_name(fixture->metric), recall / searches);
+}
+
+/* ---- every kind, every metric ---------------------------------------------
+ */
+
+static void
+test_every_kind(void **state)
+{
+    (void)state;
+    for (size_t i = 0; index_kinds[i] != NULL; i++) {
+        for (int metric = 0; metric < METRIC_COUNT; metric++) {
+            for (int awkward = 0; awkward < 2; awkward++) {
+                if (!index_kinds[i]->is_vector)
+                    continue;
+                Data data = data_new(ROWS, DIM, awkward != 0, 77);
+                Fixture fixture;
+                fixture_init(&fixture, index_kinds[i], (Metric)metric);
+                fixture.vectors = &data.column;
+                fixture_make(&fixture);
+                search_all_ways(&fixture, 99);
+                fixture_free(&fixture);
+                data_free(&data);
+            }
+        }
+    }
+}
+
+/* Few rows, no rows, only NULLs, only copies. */
+static void
+test_small_segments(void **state)
+{
+    (void)state;
+    static const uint32_t counts[] = {0, 1, 2, 3, 17, 65};
+    for (size_t i = 0; index_kinds[i] != NULL; i++) {
+        if (!index_kinds[i]->is_vector)
+            continue;
+        for (size_t c = 0; c < 4 * sizeof counts / sizeof counts[0]; c++) {
+            uint32_t count = counts[c / 4];
+            Data data = data_new(count, 3, c % 4 == 1, 5);
+            if (c % 4 == 2) {
+                memset(data.valid, 0, count);
+                data.column.valid = data.valid;
+            }
+            for (uint32_t row = 0; c % 4 == 3 && row < count * 3; row++)
+                data.rows[row] = 1.0f;
+            for (int metric = 0; metric < METRIC_COUNT; metric++) {
+                Fixture fixture;
+                fixture_init(&fixture, index_kinds[i], (Metric)metric);
+                fixture.vectors = &data.column;
+                fixture_make(&fixture);
+                const float vector[3] = {0.5f, -0.5f, 1.0f};
+                uint64_t *set = random_set(count, 0.5, 9);
+                search_and_check(&fixture, vector, 1, NULL);
+                search_and_check(&fixture, vector, 100, NULL);
+                search_and_check(&fixture, vector, 1, set);
+                search_and_check(&fixture, vector, 100, set);
+                free(set);
+                fixture_free(&fixture);
+            }
+            data_free(&data);
+        }
+    }
+}
+
+/* A thousand equal rows among others, and tight clumps that codes cannot tell
+ * apart: every row still has a way in, and the nearest is found. */
+static void
+test_clumps(void **state)
+{
+    (void)state;
+    enum { COUNT = 2000, WIDE = 8 };
+    uint64_t seed = 3;
+    for (int shape = 0; shape < 3; shape++) {
+        Data data = data_new(COUNT, WIDE, false, 4);
+        for (uint32_t row = 0; row < COUNT; row++) {
+            float *vector = data.rows + (size_t)row * WIDE;
+            for (uint32_t i = 0; i < WIDE; i++) {
+                if (shape == 0 && row % 2 == 0)
+                    vector[i] = 0.25f;
+                if (shape == 1)
+                    vector[i] = (float)(row % 20 * (i + 1)) +
+                                random_float(&seed) * 1e-3f;
+                if (shape == 2)
+                    vector[i] = 1.0f;
+            }
+        }
+        for (int metric = 0; metric < METRIC_COUNT; metric++) {
+            if (shape == 1 && metric != METRIC_L2)
+                continue;
+            Fixture fixture;
+            fixture_init(&fixture, index_kind_find(SLICE_LITERAL("hnsw")),
+                         (Metric)metric);
+            fixture.options.values[0] = 8;
+            fixture.vectors = &data.column;
+            fixture_make(&fixture);
+            double recall = 0;
+            for (uint32_t n = 0; n < 50; n++)
+                recall += search_and_check(
+                    &fixture, data.rows + (size_t)(n * 39) * WIDE, 10, NULL);
+            /* Under IP a few long vectors are everybody's neighbours. */
+            if (recall / 50 < (metric == METRIC_IP ? 0.8 : 0.95))
+                fail_msg("shape %d, %s: recall %.3f", shape,
+                         metric_name((Metric)metric), recall / 50);
+            fixture_free(&fixture);
+        }
+        data_free(&data);
+    }
+}
+
+/* Elements near the ends of float give numbers, in the right order. */
+static void
+test_wild_numbers(void **state)
+{
+    (void)state;
+    static const float scales[] = {1e-30f, 1e-22f, 1e15f, 1e25f};
+    for (size_t s = 0; s < sizeof scales / sizeof scales[0]; s++) {
+        Data data = data_new(100, 5, false, 6);
+        for (uint32_t i = 0; i < 500; i++)
+            data.rows[i] *= scales[s];
+        for (size_t i = 0; index_kinds[i] != NULL; i++) {
+            if (!index_kinds[i]->is_vector)
+                continue;
+            Fixture fixture;
+            fixture_init(&fixture, index_kinds[i], METRIC_COSINE);
+            fixture.vectors = &data.column;
+            fixture_make(&fixture);
+            search_and_check(&fixture, data.rows, 10, NULL);
+            fixture_free(&fixture);
+
+            fixture_init(&fixture, index_kinds[i], METRIC_L2);
+            fixture.vectors = &data.column;
+            fixture_make(&fixture);
+            Neighbor nearest[200];
+            uint32_t found;
+            IndexOptions options;
+            index_options_default(fixture.kind->search_options, &options);
+            VectorQuery query = {.vector = data.rows,
+                                 .k = 200,
+                                 .options = &options,
+                                 .allowed_count = 100};
+            must(fixture.kind->search(fixture.index, &query, nearest, &found,
+                                      &fixture.err),
+                 &fixture.err);
+            assert_int_equal(found, 100);
+            for (uint32_t n = 0; n < found; n++)
+                assert_false(isnan(nearest[n].distance));
+            fixture_free(&fixture);
+        }
+        data_free(&data);
+    }
+}
+
+/* ---- building --------------------------------------------------------------
+ */
+
+static void
+test_build_does_not_depend_on_threads(void **state)
+{
+    (void)state;
+    Data data = data_new(1500, 12, true, 8);
+    char *first = NULL;
+    size_t first_size = 0;
+    for (uint32_t threads = 1; threads <= 3; threads++) {
+        Fixture fixture;
+        fixture_init(&fixture, index_kind_find(SLICE_LITERAL("HNSW")),
+                     METRIC_L2);
+        fixture.threads = threads;
+        fixture.vectors = &data.column;
+        fixture_make(&fixture);
+        size_t size;
+        char *bytes = fixture_bytes(&fixture, &size);
+        if (first == NULL) {
+            first = bytes;
+            first_size = size;
+        } else {
+            assert_int_equal(size, first_size);
+            assert_memory_equal(bytes, first, size);
+            free(bytes);
+        }
+        fixture_free(&fixture);
+    }
+    free(first);
+    data_free(&data);
+}
+
+static void
+test_cancel(void **state)
+{
+    (void)state;
+    Data data = data_new(ROWS, DIM, false, 8);
+    atomic_bool cancel = true;
+    Fixture fixture;
+    fixture_init(&fixture, index_kind_find(SLICE_LITERAL("HNSW")), METRIC_L2);
+    fixture.vectors = &data.column;
+    assert_int_equal(fixture_build(&fixture, &cancel), MQL_INTERRUPTED);
+    assert_string_equal(fixture.err.sqlstate, "57014");
+    assert_int_not_equal(access(fixture.path, F_OK), 0);
+    fixture_free(&fixture);
+    data_free(&data);
+}
+
+typedef struct Progress {
+    uint64_t last, total;
+    uint32_t calls;
+} Progress;
+
+static void
+note_progress(void *context, uint64_t done, uint64_t total)
+{
+    Progress *progress = context;
+    assert_true(done >= progress->last && done <= total);
+    progress->last = done;
+    progress->total = total;
+    progress->calls++;
+}
+
+static void
+test_progress(void **state)
+{
+    (void)state;
+    Data data = data_new(ROWS, DIM, false, 8);
+    Fixture fixture;
+    fixture_init(&fixture, index_kind_find(SLICE_LITERAL("HNSW")), METRIC_L2);
+    Progress progress = {0, 0, 0};
+    Error err = ERROR_INIT;
+    Pool *pool;
+    SectionWriter *writer;
+    must(pool_create(2, &pool, &err), &err);
+    must(section_writer_create(&posix_vfs, fixture.path, FIXTURE_IDENTITY,
+                               &writer, &err),
+         &err);
+    IndexBuild input = {.metric = METRIC_L2,
+                        .options = &fixture.options,
+                        .vectors = &data.column,
+                        .pool = pool,
+                        .progress = note_progress,
+                        .progress_context = &progress};
+    must(fixture.kind->build(&input, writer, &err), &err);
+    assert_true(progress.calls > 5);
+    assert_int_equal(progress.last, progress.total);
+    section_writer_abort(writer);
+    pool_destroy(pool);
+    fixture_free(&fixture);
+    data_free(&data);
+}
+
+/* Opening reads the header and the center, not links or codes. */
+static void
+test_open_reads_little(void **state)
+{
+    (void)state;
+    Data data = data_new(5000, 64, false, 8);
+    Fixture fixture;
+    fixture_init(&fixture, index_kind_find(SLICE_LITERAL("HNSW")), METRIC_L2);
+    fixture.options.values[1] = 40;
+    fixture.vectors = &data.column;
+    must(fixture_build(&fixture, NULL), &fixture.err);
+    must(fixture_open(&fixture), &fixture.err);
+    assert_true(section_file_size(fixture.file) > 1000000);
+    assert_true(section_file_verified_bytes(fixture.file) < 300000);
+    fixture_free(&fixture);
+    data_free(&data);
+}
+
+/* ---- small parts ------------------------------------------------------------
+ */
+
+static void
+test_options(void **state)
+{
+    (void)state;
+    const IndexKind *hnsw = index_kind_find(SLICE_LITERAL("Hnsw"));
+    IndexOptions options;
+    Error err = ERROR_INIT;
+    const Slice none = {NULL, 0};
+    index_options_default(hnsw->build_options, &options);
+    assert_int_equal(options.values[0], 30);
+    assert_int_equal(options.values[1], 360);
+    must(index_option_set(hnsw->build_options, &options, SLICE_LITERAL("m"),
+                          true, 2048, none, &err),
+         &err);
+    must(index_option_set(hnsw->build_options, &options,
+                          SLICE_LITERAL("EF_Construction"), true, 5, none,
+                          &err),
+         &err);
+    assert_int_equal(options.values[0], 2048);
+    assert_int_equal(options.values[1], 5);
+
+    assert_int_equal(index_option_set(hnsw->build_options, &options,
+                                      SLICE_LITERAL("m"), true, 1, none, &err),
+                     MQL_INVALID);
+    assert_string_equal(err.text, "\"M\" must be between 2 and 2048");
+    assert_string_equal(err.sqlstate, "22023");
+    assert_int_equal(options.values[0], 2048);
+
+    error_clear(&err);
+    assert_int_equal(index_option_set(hnsw->build_options, &options,
+                                      SLICE_LITERAL("efConstuction"), true, 1,
+                                      none, &err),
+                     MQL_INVALID);
+    assert_string_equal(err.text, "unrecognized parameter \"efConstuction\"");
+    assert_string_equal(err.hint, "Perhaps you meant \"efConstruction\".");
+
+    error_clear(&err);
+    index_option_set(hnsw->build_options, &options, SLICE_LITERAL("nlist"),
+                     true, 1, none, &err);
+    assert_string_equal(err.hint, "Valid parameters are: M, efConstruction.");
+
+    error_clear(&err);
+    assert_int_equal(index_option_set(hnsw->search_options, &options,
+                                      SLICE_LITERAL("ef"), false, 0,
+                                      SLICE_LITERAL("x"), &err),
+                     MQL_INVALID);
+    assert_string_equal(err.text, "parameter \"ef\" requires an integer value");
+}
+
+static void
+test_kinds(void **state)
+{
+    (void)state;
+    IndexOptions options;
+    const IndexKind *kind = index_kind_auto(true, &options);
+    assert_string_equal(kind->name, "HNSW");
+    assert_int_equal(options.values[0], 18);
+    assert_int_equal(options.values[1], 240);
+    assert_string_equal(index_kind_auto(false, &options)->name, "INVERTED");
+    assert_null(index_kind_find(SLICE_LITERAL("IVF")));
+    for (size_t i = 0; index_kinds[i] != NULL; i++) {
+        kind = index_kinds[i];
+        assert_ptr_equal(index_kind_find(slice_of(kind->name)), kind);
+        assert_true(kind->has_file == (kind->build != NULL));
+        assert_true(kind->is_vector == (kind->search != NULL));
+        assert_true(kind->is_vector == (kind->lookup == NULL));
+        assert_true(kind->is_vector == (kind->estimate == NULL));
+        assert_non_null(kind->build_options);
+        assert_non_null(kind->search_options);
+        assert_non_null(kind->check);
+    }
+}
+
+static void
+test_metrics(void **state)
+{
+    (void)state;
+    Metric metric;
+    assert_true(metric_from_name(SLICE_LITERAL("cosine"), &metric));
+    assert_int_equal(metric, METRIC_COSINE);
+    assert_false(metric_from_name(SLICE_LITERAL("L1"), &metric));
+    assert_string_equal(metric_name(METRIC_IP), "IP");
+    assert_true(metric_to_score(METRIC_IP, -2.5f) == 2.5f);
+    assert_true(metric_to_score(METRIC_L2, 2.5f) == 2.5f);
+    assert_false(signbit(metric_to_score(METRIC_COSINE, 0.0f)));
+    assert_false(metric_is_similarity(METRIC_L2));
+}
+
+static int
+compare_neighbors(const void *a, const void *b)
+{
+    Neighbor x = *(const Neighbor *)a, y = *(const Neighbor *)b;
+    return neighbor_before(y, x) - neighbor_before(x, y);
+}
+
+static void
+test_top_k(void **state)
+{
+    (void)state;
+    uint64_t seed = 17;
+    for (uint32_t k = 1; k <= 40; k++) {
+        Neighbor all[100], kept[40];
+        TopK top = top_k_of(kept, k);
+        uint32_t count = (uint32_t)(next_random(&seed) % 100);
+        for (uint32_t i = 0; i < count; i++) {
+            all[i] = (Neighbor){(float)(next_random(&seed) % 30), 99 - i};
+            top_k_offer(&top, all[i]);
+        }
+        qsort(all, count, sizeof all[0], compare_neighbors);
+        uint32_t found = top_k_finish(&top);
+        assert_int_equal(found, count < k ? count : k);
+        for (uint32_t i = 0; i < found; i++)
+            assert_int_equal(kept[i].row, all[i].row);
+    }
+}
+
+static int
+later_value_first(const void *context, SortItem a, SortItem b)
+{
+    (void)context;
+    return (a.value < b.value) - (a.value > b.value);
+}
+
+static void
+test_sort(void **state)
+{
+    (void)state;
+    uint64_t seed = 23;
+    Error err = ERROR_INIT;
+    for (uint32_t count = 0; count < 300; count += 1 + count / 9) {
+        SortItem items[400], spare[400];
+        for (int with_tie = 0; with_tie < 2; with_tie++) {
+            uint64_t sum = 0;
+            for (uint32_t i = 0; i < count; i++) {
+                items[i] = (SortItem){next_random(&seed) % 20, i};
+                sum += items[i].key;
+            }
+            must(sort_items(items, spare, count,
+                            with_tie ? later_value_first : NULL, NULL, NULL,
+                            &err),
+                 &err);
+            for (uint32_t i = 1; i < count; i++) {
+                assert_true(items[i - 1].key <= items[i].key);
+                if (items[i - 1].key == items[i].key)
+                    assert_true((items[i - 1].value < items[i].value) ==
+                                (with_tie == 0));
+            }
+            for (uint32_t i = 0; i < count; i++)
+                sum -= items[i].key;
+            assert_int_equal(sum, 0);
+        }
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_kind),
+        cmocka_unit_test(test_small_segments),
+        cmocka_unit_test(test_clumps),
+        cmocka_unit_test(test_wild_numbers),
+        cmocka_unit_test(test_build_does_not_depend_on_threads),
+        cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_progress),
+        cmocka_unit_test(test_open_reads_little),
+        cmocka_unit_test(test_options),
+        cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_metrics),
+        cmocka_unit_test(test_top_k),
+        cmocka_unit_test(test_sort),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
