@@ -272,6 +272,101 @@ show_index_types(Prepared *prepared, Error *err)
     return MQL_OK;
 }
 
+/* "2 .. 2048", or the allowed words. */
+static void
+print_range(Buffer *out, const IndexOption *option)
+{
+    if (option->words == NULL) {
+        buffer_printf(out, "%" PRId64 " .. %" PRId64, option->least,
+                      option->most);
+        return;
+    }
+    for (size_t i = 0; option->words[i] != NULL; i++)
+        buffer_printf(out, "%s%s", i > 0 ? ", " : "", option->words[i]);
+}
+
+/* NULL: the kind chooses, its description says how. */
+static Value
+usual_value(Prepared *prepared, Buffer *text, const IndexOption *option)
+{
+    if (option->words != NULL)
+        return rows_text(prepared, option->words[option->usual]);
+    if (option->usual < option->least)
+        return VALUE_NULL;
+    buffer_printf(text, "%" PRId64, option->usual);
+    return rows_buffer(prepared, text);
+}
+
+static mql_status
+show_option_table(Prepared *prepared, const IndexKind *kind, const char *phase,
+                  const IndexOption *table, Error *err)
+{
+    Buffer text = BUFFER_INIT;
+    mql_status status = MQL_OK;
+    for (; table->name != NULL && status == MQL_OK; table++) {
+        Value row[6];
+        row[0] = rows_text(prepared, kind->name);
+        row[1] = rows_text(prepared, phase);
+        row[2] = rows_text(prepared, table->name);
+        print_range(&text, table);
+        row[3] = rows_buffer(prepared, &text);
+        row[4] = usual_value(prepared, &text, table);
+        row[5] = rows_text(prepared, table->help);
+        status = rows_add(prepared, row, err);
+    }
+    buffer_free(&text);
+    return status;
+}
+
+/* Every kind over vectors has a metric; it is no option of the kind's own. */
+static mql_status
+show_metric_option(Prepared *prepared, const IndexKind *kind, Error *err)
+{
+    Buffer text = BUFFER_INIT;
+    for (int i = 0; i < METRIC_COUNT; i++)
+        buffer_printf(&text, "%s%s", i > 0 ? ", " : "", metric_name((Metric)i));
+    const Value row[] = {
+        rows_text(prepared, kind->name),
+        rows_text(prepared, "build"),
+        rows_text(prepared, "metric_type"),
+        rows_buffer(prepared, &text),
+        rows_text(prepared, metric_name(METRIC_COSINE)),
+        rows_text(prepared, "what near means"),
+    };
+    buffer_free(&text);
+    return rows_add(prepared, row, err);
+}
+
+static mql_status
+show_all_index_options(Prepared *prepared, Error *err)
+{
+    for (size_t i = 0; index_kinds[i] != NULL; i++) {
+        const IndexKind *kind = index_kinds[i];
+        if (kind->is_vector)
+            TRY(show_metric_option(prepared, kind, err));
+        TRY(show_option_table(prepared, kind, "build", kind->build_options,
+                              err));
+        TRY(show_option_table(prepared, kind, "search", kind->search_options,
+                              err));
+    }
+    return MQL_OK;
+}
+
+static mql_status
+show_functions(Prepared *prepared, Error *err)
+{
+    FunctionHelp help;
+    for (uint32_t i = 0; expr_function(i, &help); i++) {
+        const Value row[] = {
+            rows_text(prepared, help.name),
+            rows_text(prepared, help.usage),
+            rows_text(prepared, help.help),
+        };
+        TRY(rows_add(prepared, row, err));
+    }
+    return MQL_OK;
+}
+
 static mql_status
 show_settings(Prepared *prepared, Error *err)
 {
@@ -331,6 +426,13 @@ static const struct ShowForm {
     {"index types",
      {TEXT_COLUMN("kind"), TEXT_COLUMN("fields"), TEXT_COLUMN("description")},
      show_index_types},
+    {"index options",
+     {TEXT_COLUMN("kind"), TEXT_COLUMN("phase"), TEXT_COLUMN("option"),
+      TEXT_COLUMN("range"), TEXT_COLUMN("default"), TEXT_COLUMN("description")},
+     show_all_index_options},
+    {"functions",
+     {TEXT_COLUMN("name"), TEXT_COLUMN("usage"), TEXT_COLUMN("description")},
+     show_functions},
     {"settings",
      {TEXT_COLUMN("name"), TEXT_COLUMN("setting"), TEXT_COLUMN("description")},
      show_settings},

@@ -273,6 +273,7 @@ static const ShowForm show_forms[] = {
     {"settings", "settings", false},
     {"all", "settings", false},
     {"index types", "index types", false},
+    {"index options", "index options", false},
     {"functions", "functions", false},
     {"load state", "load state", true},
     {"users", NULL, false},
