@@ -17,18 +17,22 @@
 #include "base/slice.h"
 
 typedef struct Buffer {
-    char *data;      /* `size` bytes are filled; NUL follows after buffer_text() */
+    char *data; /* `size` bytes are filled; NUL follows after buffer_text() */
     size_t size;
     size_t capacity;
-    bool failed;     /* an append found no memory; what follows is ignored  */
+    bool failed; /* an append found no memory; what follows is ignored  */
 } Buffer;
 
-#define BUFFER_INIT {NULL, 0, 0, false}
+#define BUFFER_INIT                                                            \
+    {                                                                          \
+        NULL, 0, 0, false                                                      \
+    }
 
 void buffer_free(Buffer *buffer);
 /* Forget the contents, keep the memory; clears `failed`. */
 void buffer_clear(Buffer *buffer);
-/* Room for `more` bytes after size, or NULL (then failed). Does not change size. */
+/* Room for `more` bytes after size, or NULL (then failed). Does not change
+ * size. */
 char *buffer_reserve(Buffer *buffer, size_t more);
 void buffer_append(Buffer *buffer, const void *data, size_t size);
 void buffer_append_slice(Buffer *buffer, Slice slice);
@@ -45,8 +49,13 @@ void buffer_append_f64(Buffer *buffer, double value);
 void buffer_append_sized(Buffer *buffer, Slice slice);
 /* The contents as NUL-terminated text, "" when failed. Valid until changed. */
 const char *buffer_text(Buffer *buffer);
-static inline bool buffer_failed(const Buffer *buffer) { return buffer->failed; }
-static inline Slice buffer_slice(const Buffer *buffer)
+static inline bool
+buffer_failed(const Buffer *buffer)
+{
+    return buffer->failed;
+}
+static inline Slice
+buffer_slice(const Buffer *buffer)
 {
     return (Slice){buffer->data, buffer->size};
 }
@@ -68,7 +77,8 @@ double read_f64(Reader *reader);
 Slice read_bytes(Reader *reader, size_t size);
 /* What buffer_append_sized() wrote. */
 Slice read_sized(Reader *reader);
-static inline size_t reader_left(const Reader *reader)
+static inline size_t
+reader_left(const Reader *reader)
 {
     return reader->size - reader->offset;
 }

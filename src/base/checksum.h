@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * checksum.h - XXH3 (64 bits), keyed, so that a block that is right by itself but
- * stands in the wrong place, file or database is noticed.
+ * checksum.h - XXH3 (64 bits), keyed, so that a block that is right by itself
+ * but stands in the wrong place, file or database is noticed.
  */
 #ifndef BASE_CHECKSUM_H
 #define BASE_CHECKSUM_H

@@ -32,8 +32,10 @@ typedef struct Vfs {
     void *context; /* handed to each function */
     int (*open)(void *context, const char *path, FileMode mode);
     int (*close)(void *context, int fd);
-    ssize_t (*pread)(void *context, int fd, void *data, size_t size, uint64_t offset);
-    ssize_t (*pwrite)(void *context, int fd, const void *data, size_t size, uint64_t offset);
+    ssize_t (*pread)(void *context, int fd, void *data, size_t size,
+                     uint64_t offset);
+    ssize_t (*pwrite)(void *context, int fd, const void *data, size_t size,
+                      uint64_t offset);
     int (*fdatasync)(void *context, int fd);
     int (*ftruncate)(void *context, int fd, uint64_t size);
     int (*allocate)(void *context, int fd, uint64_t offset, uint64_t size);
@@ -65,30 +67,39 @@ typedef struct File {
     char *path; /* owned */
 } File;
 
-#define FILE_CLOSED {NULL, -1, NULL}
+#define FILE_CLOSED                                                            \
+    {                                                                          \
+        NULL, -1, NULL                                                         \
+    }
 
 /* Errors name the path and errno: UNDEFINED_FILE, DISK_FULL, IO_ERROR. */
-mql_status file_open(const Vfs *vfs, const char *path, FileMode mode, File *file, Error *err);
+mql_status file_open(const Vfs *vfs, const char *path, FileMode mode,
+                     File *file, Error *err);
 void file_close(File *file);
-/* All of it or an error; a short read is DATA_CORRUPTED "unexpected end of file". */
-mql_status file_read(File *file, void *data, size_t size, uint64_t offset, Error *err);
-mql_status file_write(File *file, const void *data, size_t size, uint64_t offset, Error *err);
+/* All of it or an error; a short read is DATA_CORRUPTED "unexpected end of
+ * file". */
+mql_status file_read(File *file, void *data, size_t size, uint64_t offset,
+                     Error *err);
+mql_status file_write(File *file, const void *data, size_t size,
+                      uint64_t offset, Error *err);
 mql_status file_sync(File *file, Error *err);
 mql_status file_truncate(File *file, uint64_t size, Error *err);
 mql_status file_size(File *file, uint64_t *size, Error *err);
 mql_status file_map(File *file, size_t size, const void **address, Error *err);
 void file_unmap(const Vfs *vfs, const void *address, size_t size);
-mql_status file_rename(const Vfs *vfs, const char *from, const char *to, Error *err);
+mql_status file_rename(const Vfs *vfs, const char *from, const char *to,
+                       Error *err);
 /* A file that is not there is no error. */
 mql_status file_remove(const Vfs *vfs, const char *path, Error *err);
 mql_status directory_create(const Vfs *vfs, const char *path, Error *err);
 mql_status directory_sync(const Vfs *vfs, const char *path, Error *err);
 bool file_exists(const Vfs *vfs, const char *path);
 /* A failure of an operating system call in words. `errno_value` is positive. */
-mql_status file_error(Error *err, int errno_value, const char *doing, const char *path);
+mql_status file_error(Error *err, int errno_value, const char *doing,
+                      const char *path);
 
-/* "directory/name" in malloc'ed memory, NULL: out of memory. `name` is a name the
- * engine made: a '/' or ".." in it is refused (NULL). */
+/* "directory/name" in malloc'ed memory, NULL: out of memory. `name` is a name
+ * the engine made: a '/' or ".." in it is refused (NULL). */
 char *path_join(const char *directory, const char *name);
 
 #endif

@@ -18,7 +18,7 @@ typedef struct MapEntry {
     const char *data; /* byte keys: the key; integer keys: NULL          */
     uint64_t key;     /* integer keys: the key; byte keys: size          */
     uint64_t value;
-    uint8_t state;    /* 0 free, 1 used, 2 removed                       */
+    uint8_t state; /* 0 free, 1 used, 2 removed                       */
 } MapEntry;
 
 typedef struct Map {
@@ -28,10 +28,14 @@ typedef struct Map {
     size_t filled;   /* used and removed     */
 } Map;
 
-#define MAP_INIT {NULL, 0, 0, 0}
+#define MAP_INIT                                                               \
+    {                                                                          \
+        NULL, 0, 0, 0                                                          \
+    }
 
 void map_free(Map *map);
-/* Pointer to the value, NULL when the key is not there. Valid until a change. */
+/* Pointer to the value, NULL when the key is not there. Valid until a change.
+ */
 uint64_t *map_find_bytes(const Map *map, Slice key);
 uint64_t *map_find_u64(const Map *map, uint64_t key);
 /* Set or replace; false: out of memory, nothing changed. */

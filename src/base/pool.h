@@ -21,9 +21,10 @@ uint32_t pool_threads(const Pool *pool);
 
 /*
  * Call work(context, thread, first, count) for pieces of [0, total) of at most
- * `grain` items until all are done; `thread` is below pool_threads(), each thread
- * has one piece at a time. The first status that is not MQL_OK stops the handing
- * out and is returned; its words are in `err`. Each call gets an Error of its own.
+ * `grain` items until all are done; `thread` is below pool_threads(), each
+ * thread has one piece at a time. The first status that is not MQL_OK stops the
+ * handing out and is returned; its words are in `err`. Each call gets an Error
+ * of its own.
  */
 typedef mql_status (*PoolWork)(void *context, uint32_t thread, uint64_t first,
                                uint64_t count, Error *err);

@@ -23,7 +23,8 @@ slice_of(const char *text)
 static inline bool
 slice_equal(Slice a, Slice b)
 {
-    return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
+    return a.size == b.size &&
+           (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
 }
 
 /* Byte order, the shorter first when one begins the other: <0, 0, >0. */

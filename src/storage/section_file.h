@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * section_file.h - an immutable, checksummed file of numbered sections, mapped
- * read-only. Segments and index files are both section files: storage knows bytes,
- * not what they mean.
+ * read-only. Segments and index files are both section files: storage knows
+ * bytes, not what they mean.
  *
- *   header (4 KiB) | section | section | ... | block checksums | directory | footer
+ *   header (4 KiB) | section | section | ... | block checksums | directory
+ *   | footer
  *
- * Each section starts at a multiple of 64 bytes (2 MiB when it is 2 MiB or more) and is
- * covered by one checksum for each 64 KiB block. Header and directory are verified when
- * the file is opened; a section's blocks when they are first touched, so that opening
- * reads a few KiB whatever the size. docs/format/section-file.md has the offset tables.
+ * Each section starts at a multiple of 64 bytes (2 MiB when it is 2 MiB or
+ * more) and is covered by one checksum for each 64 KiB block. Header and
+ * directory are verified when the file is opened; a section's blocks when they
+ * are first touched, so that opening reads a few KiB whatever the size.
+ * docs/format/section-file.md has the offset tables.
  */
 #ifndef STORAGE_SECTION_FILE_H
 #define STORAGE_SECTION_FILE_H
@@ -30,7 +32,7 @@ typedef struct SectionId {
     uint32_t number;
 } SectionId;
 
-/* ---- writing -------------------------------------------------------------- */
+/* ---- writing ---- */
 
 typedef struct SectionWriter SectionWriter;
 
@@ -47,17 +49,20 @@ mql_status section_writer_create(const Vfs *vfs, const char *path,
 /* Begin a section; the one before ends. */
 mql_status section_begin(SectionWriter *writer, SectionId id, Error *err);
 /* Append to the current section; buffered, so small pieces are fine. */
-mql_status section_append(SectionWriter *writer, const void *data, size_t size, Error *err);
+mql_status section_append(SectionWriter *writer, const void *data, size_t size,
+                          Error *err);
 /* section_begin and one section_append. */
-mql_status section_write(SectionWriter *writer, SectionId id, const void *data, size_t size, Error *err);
-/* Write directory and footer, sync, close, rename to `final_path`, sync its directory.
- * The writer is gone afterwards, also on failure (then the temporary file is removed). */
+mql_status section_write(SectionWriter *writer, SectionId id, const void *data,
+                         size_t size, Error *err);
+/* Write directory and footer, sync, close, rename to `final_path`, sync its
+ * directory. The writer is gone afterwards, also on failure (then the temporary
+ * file is removed). */
 mql_status section_writer_finish(SectionWriter *writer, const char *final_path,
                                  uint64_t *file_size, Error *err);
 /* Give up: close and remove the temporary file. NULL is allowed. */
 void section_writer_abort(SectionWriter *writer);
 
-/* ---- reading -------------------------------------------------------------- */
+/* ---- reading ---- */
 
 typedef struct SectionFile SectionFile;
 
@@ -67,25 +72,28 @@ typedef struct Section {
     uint32_t index; /* for section_verify() */
 } Section;
 
-/* Map `path`; verifies header, directory, size and identity, reads nothing else. */
+/* Map `path`; verifies header, directory, size and identity, reads nothing
+ * else. */
 mql_status section_file_open(const Vfs *vfs, const char *path,
-                             SectionFileIdentity identity, SectionFile **file, Error *err);
+                             SectionFileIdentity identity, SectionFile **file,
+                             Error *err);
 void section_file_close(SectionFile *file);
 uint64_t section_file_size(const SectionFile *file);
 const char *section_file_path(const SectionFile *file);
 
-/* The section `id`; false when the file has none. Its bytes may be used only after
- * section_verify() of the range. */
+/* The section `id`; false when the file has none. Its bytes may be used only
+ * after section_verify() of the range. */
 bool section_find(const SectionFile *file, SectionId id, Section *section);
 
-/* Same, verified whole; a missing one, or one whose size is not `size` (SIZE_MAX: any),
- * is DATA_CORRUPTED. For small sections. */
+/* Same, verified whole; a missing one, or one whose size is not `size`
+ * (SIZE_MAX: any), is DATA_CORRUPTED. For small sections. */
 mql_status section_require(SectionFile *file, SectionId id, size_t size,
                            Section *section, Error *err);
 
 /*
- * Check the blocks under [offset, offset + size) of the section that were not checked
- * before; the range must lie within it. Thread-safe; about a nanosecond when done before.
+ * Check the blocks under [offset, offset + size) of the section that were not
+ * checked before; the range must lie within it. Thread-safe; about a nanosecond
+ * when done before.
  */
 mql_status section_verify(SectionFile *file, const Section *section,
                           uint64_t offset, uint64_t size, Error *err);

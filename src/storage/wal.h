@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * wal.h - the log that makes a commit durable: append, one fdatasync, acknowledge.
+ * wal.h - the log that makes a commit durable: append, one fdatasync,
+ * acknowledge.
  *
- * A database's log is wal/SEQUENCE.log files, named after the first sequence number in
- * them. A record holds one commit; records carry consecutive sequence numbers. A torn
- * tail (bytes never acknowledged) is cut and logged when the log is opened; damage
- * followed by a record that verifies is corruption and refused (promises P12).
- * docs/format/wal.md has the offset tables.
+ * A database's log is wal/SEQUENCE.log files, named after the first sequence
+ * number in them. A record holds one commit; records carry consecutive sequence
+ * numbers. A torn tail (bytes never acknowledged) is cut and logged when the
+ * log is opened; damage followed by a record that verifies is corruption and
+ * refused (promises P12). docs/format/wal.md has the offset tables.
  *
  * Used under the database's writer lock: one thread at a time.
  */
@@ -29,26 +30,26 @@ typedef struct WalRecord {
 } WalRecord;
 
 /*
- * Open the log in `directory` (must exist) and hand every record with a sequence number
- * above `after` to `replay`, in order; then it is ready for appending.
- * `last` OUT: the highest sequence number seen, `after` when none.
+ * Open the log in `directory` (must exist) and hand every record with a
+ * sequence number above `after` to `replay`, in order; then it is ready for
+ * appending. `last` OUT: the highest sequence number seen, `after` when none.
  */
-mql_status wal_open(const Vfs *vfs, const char *directory, uint64_t database_id,
-                    uint64_t after,
-                    mql_status (*replay)(void *context, const WalRecord *record, Error *err),
-                    void *context, const Log *log, Wal **wal, uint64_t *last, Error *err);
+mql_status wal_open(
+    const Vfs *vfs, const char *directory, uint64_t database_id, uint64_t after,
+    mql_status (*replay)(void *context, const WalRecord *record, Error *err),
+    void *context, const Log *log, Wal **wal, uint64_t *last, Error *err);
 void wal_close(Wal *wal);
 
 /*
- * Append one commit and make it durable. MQL_OK means it survives power loss. After a
- * failed write the record is not in the log and the log goes on. After a failed sync
- * nobody knows: the log is dead, every later append fails too, and the next opening
- * finds the record whole or not at all.
+ * Append one commit and make it durable. MQL_OK means it survives power loss.
+ * After a failed write the record is not in the log and the log goes on. After
+ * a failed sync nobody knows: the log is dead, every later append fails too,
+ * and the next opening finds the record whole or not at all.
  */
 mql_status wal_commit(Wal *wal, const WalRecord *record, Error *err);
 
-/* Everything up to `sequence` is safe elsewhere: start a new file and remove the files
- * that hold nothing above it. */
+/* Everything up to `sequence` is safe elsewhere: start a new file and remove
+ * the files that hold nothing above it. */
 mql_status wal_trim(Wal *wal, uint64_t sequence, Error *err);
 
 /* Bytes of records that a reopening would read. */
