@@ -7,7 +7,7 @@
  * number in them. A record holds one commit; records carry consecutive sequence
  * numbers. A torn tail (bytes never acknowledged) is cut and logged when the
  * log is opened; damage followed by a record that verifies is corruption and
- * refused (promises P12). docs/format/wal.md has the offset tables.
+ * refused. docs/format/wal.md has the offset tables.
  *
  * Used under the database's writer lock: one thread at a time.
  */
