@@ -165,6 +165,12 @@ read_targets(SearchOperator *search, Error *err)
 
 /* ---- one segment ---- */
 
+static bool
+uses_index(const SearchPlan *plan)
+{
+    return plan->index != NULL && !plan->is_exact && !plan->has_range_filter;
+}
+
 static float
 vector_distance(const DistanceTable *kernels, Metric metric, const float *query,
                 float query_norm, const float *vector, size_t dim)
@@ -250,7 +256,7 @@ search_segment(SearchOperator *search, const SegmentRows *rows,
     query->allowed = is_everything ? NULL : rows->bits;
     query->allowed_count = rows->count;
     const Index *index = NULL;
-    if (plan->index != NULL && !plan->is_exact && !plan->has_range_filter)
+    if (uses_index(plan))
         index = segment_index(rows->segment, plan->index->id);
     if (index == NULL) {
         search->exact_scans++;
@@ -326,6 +332,32 @@ rows_wanted(const SearchPlan *plan, const SegmentRows *rows, uint64_t k)
     return (uint32_t)k;
 }
 
+/* The nearest rows of a segment: k, and beyond them those as far as the last,
+ * because the key decides among these, which a segment does not look at. A
+ * graph is asked for a few more only. */
+static mql_status
+search_ties(SearchOperator *search, const SegmentRows *rows, VectorQuery *query,
+            uint64_t k, Neighbor **nearest, uint32_t *found, Error *err)
+{
+    const SearchPlan *plan = (const SearchPlan *)search->base.plan;
+    uint64_t most = uses_index(plan) ? k * 4 + 64 : UINT32_MAX;
+    uint64_t asked = k + 1;
+    for (;;) {
+        query->k = rows_wanted(plan, rows, asked);
+        *nearest = calloc(query->k, sizeof **nearest);
+        if (*nearest == NULL)
+            return error_no_memory(err);
+        TRY(search_segment(search, rows, query, *nearest, found, err));
+        bool is_tied = *found == asked && (*nearest)[asked - 1].distance ==
+                                              (*nearest)[k - 1].distance;
+        if (!is_tied || asked * 2 > most)
+            return MQL_OK;
+        free(*nearest);
+        *nearest = NULL;
+        asked *= 2;
+    }
+}
+
 static mql_status
 search_target(SearchOperator *search, uint32_t target, uint64_t k, Error *err)
 {
@@ -339,13 +371,10 @@ search_target(SearchOperator *search, uint32_t target, uint64_t k, Error *err)
     };
     for (uint32_t s = 0; s < search->segment_count; s++) {
         const SegmentRows *rows = &search->segments[s];
-        query.k = rows_wanted(plan, rows, k);
-        Neighbor *nearest = calloc(query.k, sizeof *nearest);
-        if (nearest == NULL)
-            return error_no_memory(err);
+        Neighbor *nearest = NULL;
         uint32_t found;
         mql_status status =
-            search_segment(search, rows, &query, nearest, &found, err);
+            search_ties(search, rows, &query, k, &nearest, &found, err);
         for (uint32_t i = 0; status == MQL_OK && i < found; i++)
             if (is_in_range(plan, nearest[i].distance))
                 status = hits_add(&search->hits,
@@ -410,20 +439,29 @@ read_limits(SearchOperator *search, Error *err)
     return MQL_OK;
 }
 
-/* The index's effort: what the statement says, else the session, else the kind.
- */
-static void
-choose_effort(SearchOperator *search)
+/* The index's effort: what the statement says (as in Milvus at least the rows
+ * it wants), else the session, else the kind. */
+static mql_status
+choose_effort(SearchOperator *search, Error *err)
 {
     const SearchPlan *plan = (const SearchPlan *)search->base.plan;
     search->options = plan->options;
+    if (plan->index == NULL)
+        return MQL_OK;
     int64_t ef = search->base.execution->default_ef;
-    if (plan->index == NULL || !plan->ef_is_default || ef == 0)
-        return;
+    int64_t rows = (int64_t)(search->limit + search->offset);
     const IndexOption *table = plan->index->kind->search_options;
-    for (size_t i = 0; table[i].name != NULL; i++)
-        if (strcmp(table[i].name, "ef") == 0)
+    for (size_t i = 0; table[i].name != NULL; i++) {
+        if (strcmp(table[i].name, "ef") != 0)
+            continue;
+        if (plan->ef_is_default && ef != 0)
             search->options.values[i] = ef;
+        if (!plan->ef_is_default && plan->options.values[i] < rows)
+            return error_at(
+                err, ERR_INVALID_PARAMETER, plan->ef_position,
+                "\"ef\" must be at least LIMIT plus OFFSET, %" PRId64, rows);
+    }
+    return MQL_OK;
 }
 
 static mql_status
@@ -433,7 +471,7 @@ search_open(Operator *operator, Error * err)
     const SearchPlan *plan = (const SearchPlan *)operator->plan;
     arena_init(&search->arena, operator->execution->arena->limit);
     TRY(read_limits(search, err));
-    choose_effort(search);
+    TRY(choose_effort(search, err));
     TRY(read_targets(search, err));
     if (search->limit == 0)
         return MQL_OK;
@@ -503,9 +541,7 @@ search_title(Buffer *out, const PlanNode *node)
     const SearchPlan *plan = (const SearchPlan *)node;
     const Collection *collection = plan->table.collection;
     table_title(out, &plan->table);
-    bool uses_index =
-        plan->index != NULL && !plan->is_exact && !plan->has_range_filter;
-    if (uses_index)
+    if (uses_index(plan))
         buffer_printf(out, " using %s (%s, %s)", plan->index->name,
                       plan->index->kind->name, metric_name(plan->metric));
     else

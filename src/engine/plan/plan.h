@@ -108,6 +108,7 @@ typedef struct SearchPlan {
     const IndexDefinition *index; /* NULL: exact */
     IndexOptions options;         /* the index's search options        */
     bool ef_is_default;           /* the session's setting decides     */
+    int64_t ef_position;          /* of the option that gives it       */
     const SearchTarget *targets;
     uint32_t target_count;
     bool numbers_queries; /* several targets: column `query`         */

@@ -36,7 +36,7 @@ planner_choose_index(const Collection *collection, uint32_t field,
 
 /* ---- WITH (...) ---- */
 
-/* A constant option's value; a bare word is text. */
+/* A constant option's value; a bare word is text, no value at all is true. */
 static mql_status
 option_value(Planner *planner, const Node *option, Value *value, Error *err)
 {
@@ -67,6 +67,14 @@ convert_option(Planner *planner, const Node *option, TypeKind kind,
 {
     Value given;
     TRY(option_value(planner, option, &given, err));
+    bool is_switch = given.type.kind == TYPE_BOOL && !given.is_null;
+    bool wants_switch = kind == TYPE_BOOL;
+    if (is_switch != wants_switch &&
+        (is_switch || type_is_integer(given.type.kind)))
+        return error_at(err, ERR_INVALID_PARAMETER, option->position,
+                        "\"%.*s\" requires %s", (int)option->text.size,
+                        option->text.data,
+                        wants_switch ? "true or false" : "a value");
     if (value_convert(&given, type_of(kind), true, planner->arena, value,
                       err) != MQL_OK)
         return error_locate(err, option->position);
@@ -155,10 +163,12 @@ set_metric(Planner *planner, const Node *option, SearchPlan *plan, Error *err)
     Value value;
     Metric metric;
     TRY(convert_option(planner, option, TYPE_VARCHAR, &value, err));
-    if (!metric_from_name(value.bytes, &metric))
-        return error_at(err, ERR_INVALID_PARAMETER, option->position,
-                        "unknown metric \"%.*s\"", (int)value.bytes.size,
-                        value.bytes.data);
+    if (!metric_from_name(value.bytes, &metric)) {
+        error_at(err, ERR_INVALID_PARAMETER, option->position,
+                 "unknown metric \"%.*s\"", (int)value.bytes.size,
+                 value.bytes.data);
+        return error_hint(err, "Metrics are L2, IP and COSINE.");
+    }
     if (plan->index != NULL && plan->index->metric != metric)
         return error_at(err, ERR_INVALID_PARAMETER, option->position,
                         "metric %s does not match the index's %s",
@@ -221,6 +231,7 @@ set_effort(Planner *planner, const Node *option, size_t effort,
         if (strcmp(table[i].name, name) == 0) {
             plan->options.values[i] = value.integer;
             plan->ef_is_default = false;
+            plan->ef_position = option->position;
             return MQL_OK;
         }
     if (planner->notice != NULL) {
@@ -231,6 +242,28 @@ set_effort(Planner *planner, const Node *option, size_t effort,
             planner->notice(planner->notice_context, text);
     }
     return MQL_OK;
+}
+
+static mql_status
+unknown_option(const Node *option, Error *err)
+{
+    enum {
+        COMMON = sizeof common_options / sizeof common_options[0],
+        EFFORT = sizeof effort_options / sizeof effort_options[0],
+    };
+    Slice names[COMMON + EFFORT];
+    for (size_t i = 0; i < COMMON; i++)
+        names[i] = slice_of(common_options[i].name);
+    for (size_t i = 0; i < EFFORT; i++)
+        names[COMMON + i] = slice_of(effort_options[i].name);
+    error_at(err, ERR_INVALID_PARAMETER, option->position,
+             "unknown search parameter \"%.*s\"", (int)option->text.size,
+             option->text.data);
+    int32_t closest = name_closest(option->text, names, COMMON + EFFORT);
+    if (closest >= 0)
+        error_hint(err, "Did you mean \"%.*s\"?", (int)names[closest].size,
+                   names[closest].data);
+    return err->status;
 }
 
 static mql_status
@@ -249,9 +282,7 @@ set_option(Planner *planner, const Node *option, SearchPlan *plan, Error *err)
              slice_equal_nocase(option->text, slice_of(synonym))))
             return set_effort(planner, option, i, plan, err);
     }
-    return error_at(err, ERR_INVALID_PARAMETER, option->position,
-                    "unknown search parameter \"%.*s\"", (int)option->text.size,
-                    option->text.data);
+    return unknown_option(option, err);
 }
 
 /* radius and range_filter must leave something between them. */
