@@ -34,11 +34,21 @@ planner_unbuilt(const Node *clause, const char *what, Error *err)
                     "%s is not supported yet", what);
 }
 
+static bool
+is_catalog_name(Slice name)
+{
+    static const Slice schema = {"mql_catalog.", 12};
+    return name.size > schema.size &&
+           slice_equal_nocase((Slice){name.data, schema.size}, schema);
+}
+
 /* Hint at a collection whose name is close to the missing one. */
 static mql_status
 collection_missing(Planner *planner, const Node *name, Error *err)
 {
     const Version *version = planner->version;
+    if (is_catalog_name(name->text))
+        return planner_unbuilt(name, "schema mql_catalog", err);
     error_at(err, ERR_UNDEFINED_TABLE, name->position,
              "collection \"%.*s\" does not exist", (int)name->text.size,
              name->text.data);
@@ -167,13 +177,22 @@ find_partitions(Planner *planner, const Collection *collection,
 static mql_status
 require_loaded(const Collection *collection, const TablePlan *table, Error *err)
 {
-    bool is_loaded = collection->is_loaded;
-    for (uint32_t i = 0; is_loaded && i < table->partition_count; i++) {
+    for (uint32_t i = 0; collection->is_loaded && i < table->partition_count;
+         i++) {
         int32_t position =
             collection_find_partition_id(collection, table->partitions[i]);
-        is_loaded = position >= 0 && collection->partitions[position].is_loaded;
+        if (position < 0 || collection->partitions[position].is_loaded)
+            continue;
+        const char *name = collection->partitions[position].name;
+        error_set(err, ERR_NOT_READY,
+                  "partition \"%s\" of collection \"%s\" is not loaded", name,
+                  collection->name);
+        return error_hint(err,
+                          "LOAD COLLECTION %s PARTITION (%s) makes it answer "
+                          "again.",
+                          collection->name, name);
     }
-    if (is_loaded)
+    if (collection->is_loaded)
         return MQL_OK;
     error_set(err, ERR_NOT_READY, "collection \"%s\" is not loaded",
               collection->name);

@@ -79,9 +79,17 @@ add_item(Planner *planner, const Node *item, const Scope *scope, Items *items,
 
 /* `*` stands for the fields, not for a search's own columns. */
 static mql_status
-add_star(Planner *planner, const Scope *scope, uint32_t field_count,
-         Items *items, Error *err)
+add_star(Planner *planner, const Node *star, const Scope *scope,
+         uint32_t field_count, Items *items, Error *err)
 {
+    if (scope->column_count == 0)
+        return error_at(err, ERR_SYNTAX_ERROR, star->position,
+                        "SELECT * with no collection is not valid");
+    if (star->text.size > 0 &&
+        !slice_equal_nocase(star->text, scope->qualifier))
+        return error_at(err, ERR_UNDEFINED_TABLE, star->position,
+                        "missing FROM-clause entry for table \"%.*s\"",
+                        (int)star->text.size, star->text.data);
     for (uint32_t i = 0; i < field_count; i++)
         TRY(add_column(planner, scope, i, items, err));
     return MQL_OK;
@@ -133,7 +141,7 @@ planner_project(Planner *planner, const Node *list, const Scope *scope,
             continue;
         uint32_t before = items.count;
         if (node->kind == NODE_STAR)
-            TRY(add_star(planner, scope, field_count, &items, err));
+            TRY(add_star(planner, node, scope, field_count, &items, err));
         else
             TRY(add_item(planner, node, scope, &items, err));
         /* The key leads a SEARCH's rows; `*` does not repeat it. */
@@ -207,9 +215,14 @@ planner_sort(Planner *planner, const Node *order_by, const Node *items,
         Expr *expr;
         TRY(expr_analyse(item != NULL ? item : node->first, scope,
                          type_of(TYPE_NULL), planner->arena, &expr, err));
-        if (!is_sortable(expr->type))
+        if (!is_sortable(expr->type)) {
+            char type[TYPE_TEXT_SIZE];
+            type_text(type, expr->type);
             return error_at(err, ERR_UNDEFINED_FUNCTION, node->position,
-                            "values of this type have no order");
+                            "could not identify an ordering operator for type "
+                            "%s",
+                            type);
+        }
         bool descends = slice_equal(node->text, SLICE_LITERAL("desc"));
         bool nulls_first = descends;
         if (node->flags & FLAG_NULLS_FIRST)
