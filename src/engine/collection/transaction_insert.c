@@ -44,7 +44,7 @@ check_nulls(const Insert *insert, Error *err)
                 continue;
             *insert->bad_row = row;
             return error_set(err, ERR_NOT_NULL,
-                             "null value in column \"%s\" of collection "
+                             "null value in field \"%s\" of collection "
                              "\"%s\" violates not-null constraint",
                              field->name, insert->definition->name);
         }

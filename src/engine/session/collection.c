@@ -212,9 +212,11 @@ create_partition_run(Prepared *prepared, Error *err)
                    &found, err));
     const Collection *collection = found->collection;
     mql_status status = check_partition(root, collection, name, err);
-    if (status == MQL_OK &&
-        collection_find_partition(collection, name->text) >= 0) {
-        if (node_child(root, NODE_IF_NOT_EXISTS) != NULL) {
+    int32_t existing = collection_find_partition(collection, name->text);
+    bool is_fine = node_child(root, NODE_IF_NOT_EXISTS) != NULL;
+    if (status == MQL_OK && existing >= 0 &&
+        is_taken(name, collection->partitions[existing].name, is_fine)) {
+        if (is_fine) {
             session_notice(prepared->session,
                            "partition \"%.*s\" already exists, skipping",
                            (int)name->text.size, name->text.data);

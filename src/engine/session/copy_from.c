@@ -117,7 +117,7 @@ widen(CopyRun *copy, const Batch *read, Batch *batch, Error *err)
         if (given[f])
             continue;
         Value value;
-        TRY(missing_value(&collection->fields[f], &value, err));
+        TRY(missing_value(collection, &collection->fields[f], &value, err));
         TRY(column_constant(&batch->columns[f], &value, read->count,
                             &copy->arena, err));
     }

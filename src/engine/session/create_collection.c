@@ -69,6 +69,9 @@ make_primary(Maker *maker, Field *field, int64_t position, Error *err)
         return error_hint(err, "Declare \"%s\" as INT64 or VARCHAR(n).",
                           field->name);
     }
+    if (field->is_partition_key)
+        return error_at(err, ERR_INVALID_TABLE_DEFINITION, position,
+                        "the partition key cannot be the primary key too");
     maker->has_primary = true;
     maker->collection->primary = (uint32_t)(field - maker->collection->fields);
     field->is_primary = true;
@@ -82,6 +85,9 @@ make_partition_key(Maker *maker, Field *field, int64_t position, Error *err)
     if (maker->collection->has_partition_key)
         return error_at(err, ERR_INVALID_TABLE_DEFINITION, position,
                         "a collection has one partition key at most");
+    if (field->is_primary)
+        return error_at(err, ERR_INVALID_TABLE_DEFINITION, position,
+                        "the primary key cannot be the partition key too");
     if (field->type.kind != TYPE_INT64 && field->type.kind != TYPE_VARCHAR)
         return error_at(err, ERR_INVALID_TABLE_DEFINITION, position,
                         "a partition key must be INT64 or VARCHAR");
@@ -126,11 +132,11 @@ set_attribute(Maker *maker, Field *field, const Node *attribute, Error *err)
     }
 }
 
+/* What holds for a field once the keys are known, those after the fields too.
+ */
 static mql_status
-check_field(const Maker *maker, const Field *field, const Node *node,
-            Error *err)
+check_field(const Field *field, const Node *node, Error *err)
 {
-    (void)maker;
     bool must_be_set = field->is_primary || field->is_partition_key;
     if (must_be_set && node_child(node, NODE_NULLABLE) != NULL)
         return error_at(err, ERR_INVALID_TABLE_DEFINITION, node->position,
@@ -140,8 +146,8 @@ check_field(const Maker *maker, const Field *field, const Node *node,
         return error_at(err, ERR_INVALID_TABLE_DEFINITION, node->position,
                         "a primary key cannot have a default");
     if (field->is_auto_id && !field->is_primary)
-        return error_at(err, ERR_FEATURE_NOT_SUPPORTED, node->position,
-                        "AUTO_ID is for primary keys only");
+        return error_at(err, ERR_INVALID_TABLE_DEFINITION, node->position,
+                        "AUTO_ID is for the primary key only");
     if (field->is_auto_id && field->type.kind != TYPE_INT64)
         return error_at(err, ERR_FEATURE_NOT_SUPPORTED, node->position,
                         "AUTO_ID of a VARCHAR key is not supported yet");
@@ -183,6 +189,12 @@ add_field(Maker *maker, const Node *node, Error *err)
                      err));
     field->is_auto_id = is_serial;
     bool is_vector = type_is_vector(field->type.kind);
+    if (is_vector && field->type.length == 0) {
+        error_at(err, ERR_INVALID_COLUMN_DEFINITION, node->position,
+                 "field \"%s\" needs the number of its dimensions",
+                 field->name);
+        return error_hint(err, "Write it as FLOAT_VECTOR(768).");
+    }
     field->is_nullable = !is_vector && !is_serial;
     if (is_vector && ++maker->vector_count > VECTOR_FIELDS_MOST)
         return error_at(err, ERR_TOO_MANY_COLUMNS, node->position,
@@ -191,7 +203,6 @@ add_field(Maker *maker, const Node *node, Error *err)
     for (const Node *attribute = node->first; attribute != NULL;
          attribute = attribute->next)
         TRY(set_attribute(maker, field, attribute, err));
-    TRY(check_field(maker, field, node, err));
     collection->next_field_id++;
     collection->field_count++;
     return MQL_OK;
@@ -456,6 +467,10 @@ make_fields(Maker *maker, Error *err)
     for (const Node *node = root->first; node != NULL; node = node->next)
         if (node->kind == NODE_PRIMARY_KEY || node->kind == NODE_PARTITION_KEY)
             TRY(add_key(maker, node, err));
+    uint32_t position = 0;
+    for (const Node *node = root->first; node != NULL; node = node->next)
+        if (node->kind == NODE_FIELD)
+            TRY(check_field(&collection->fields[position++], node, err));
     if (maker->has_primary)
         return MQL_OK;
     error_at(err, ERR_INVALID_TABLE_DEFINITION, root->position,
@@ -513,9 +528,10 @@ create_collection_run(Prepared *prepared, Error *err)
     TRY(prepared_begin(prepared, &transaction, err));
     const CollectionVersion *existing = version_find_collection(
         prepared->execution.version, prepared->session->database, name->text);
-    if (existing != NULL) {
+    bool is_fine = node_child(root, NODE_IF_NOT_EXISTS) != NULL;
+    if (existing != NULL &&
+        is_taken(name, existing->collection->name, is_fine)) {
         const char *found = existing->collection->name;
-        bool is_fine = node_child(root, NODE_IF_NOT_EXISTS) != NULL;
         if (is_fine)
             session_notice(prepared->session,
                            "collection \"%s\" already exists, skipping", found);

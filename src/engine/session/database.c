@@ -13,10 +13,12 @@ create_database_run(Prepared *prepared, Error *err)
 
     Transaction *transaction;
     TRY(prepared_begin(prepared, &transaction, err));
-    if (version_find_database(prepared->execution.version, name->text) !=
-        NULL) {
+    const DatabaseDefinition *existing =
+        version_find_database(prepared->execution.version, name->text);
+    bool is_fine = node_child(root, NODE_IF_NOT_EXISTS) != NULL;
+    if (existing != NULL && is_taken(name, existing->name, is_fine)) {
         transaction_rollback(transaction);
-        if (node_child(root, NODE_IF_NOT_EXISTS) == NULL)
+        if (!is_fine)
             return error_at(err, ERR_DUPLICATE_DATABASE, name->position,
                             "database \"%.*s\" already exists",
                             (int)name->text.size, name->text.data);

@@ -30,27 +30,55 @@ set_operator_class(const Node *name, IndexDefinition *index, Error *err)
 }
 
 static mql_status
-set_metric(Prepared *prepared, const Node *option, IndexDefinition *index,
-           Error *err)
+set_metric(Prepared *prepared, const Node *option, bool has_operator_class,
+           IndexDefinition *index, Error *err)
 {
     Slice text;
+    Metric metric;
     TRY(option_text(prepared, option, &text, err));
     if (!index->kind->is_vector)
         return error_at(err, ERR_INVALID_PARAMETER, option->position,
                         "index kind %s takes no metric", index->kind->name);
-    if (metric_from_name(text, &index->metric))
+    if (metric_from_name(text, &metric)) {
+        if (has_operator_class && metric != index->metric)
+            return error_at(err, ERR_INVALID_PARAMETER, option->position,
+                            "metric %s contradicts the operator class, which "
+                            "means %s",
+                            metric_name(metric), metric_name(index->metric));
+        index->metric = metric;
         return MQL_OK;
+    }
     error_at(err, ERR_INVALID_PARAMETER, option->position,
              "unknown metric \"%.*s\"", (int)text.size, text.data);
     return error_hint(err, "Metrics are L2, IP and COSINE.");
 }
 
+/* A parameter that no table knows: one near to those of every kind gets a hint.
+ */
 static mql_status
-set_index_option(Prepared *prepared, const Node *option, IndexDefinition *index,
-                 Error *err)
+hint_common_option(const Node *option, Error *err)
+{
+    static const char *const common[] = {"metric_type", "mmap.enabled"};
+    for (size_t i = 0; i < sizeof common / sizeof common[0]; i++) {
+        Slice name = slice_of(common[i]);
+        if (name_closest(option->text, &name, 1) != 0)
+            continue;
+        error_at(err, ERR_INVALID_PARAMETER, option->position,
+                 "unrecognized parameter \"%.*s\"", (int)option->text.size,
+                 option->text.data);
+        return error_hint(err, "Perhaps you meant \"%s\".", common[i]);
+    }
+    return MQL_OK;
+}
+
+static mql_status
+set_index_option(Prepared *prepared, const Node *option,
+                 bool has_operator_class, IndexDefinition *index, Error *err)
 {
     if (slice_equal_nocase(option->text, SLICE_LITERAL("metric_type")))
-        return set_metric(prepared, option, index, err);
+        return set_metric(prepared, option, has_operator_class, index, err);
+    if (slice_equal_nocase(option->text, SLICE_LITERAL("build")))
+        return planner_unbuilt(option, "\"build\"", err);
     if (slice_equal_nocase(option->text, SLICE_LITERAL("mmap.enabled"))) {
         Slice text;
         TRY(option_text(prepared, option, &text, err));
@@ -58,6 +86,7 @@ set_index_option(Prepared *prepared, const Node *option, IndexDefinition *index,
             return MQL_OK; /* every index file is mapped */
         return planner_unbuilt(option, "\"mmap.enabled\" = false", err);
     }
+    TRY(hint_common_option(option, err));
     if (index->is_auto)
         return error_at(err, ERR_INVALID_PARAMETER, option->position,
                         "only metric_type can be given with AUTOINDEX");
@@ -70,6 +99,33 @@ set_index_option(Prepared *prepared, const Node *option, IndexDefinition *index,
         index->kind->build_options, &index->options, option->text, is_integer,
         is_integer ? value->integer : 0, text, err);
     return status == MQL_OK ? MQL_OK : error_locate(err, option->position);
+}
+
+/* Milvus' kinds that are not built yet. */
+static const char *const unbuilt_kinds[] = {
+    "IVF_FLAT",     "IVF_SQ8",      "IVF_PQ",
+    "IVF_RABITQ",   "IVFFLAT",      "SCANN",
+    "HNSW_SQ",      "HNSW_PQ",      "HNSW_PRQ",
+    "DISKANN",      "AISAQ",        "GPU_BRUTE_FORCE",
+    "GPU_IVF_FLAT", "GPU_IVF_PQ",   "GPU_CAGRA",
+    "BIN_FLAT",     "BIN_IVF_FLAT", "SPARSE_INVERTED_INDEX",
+    "SPARSE_WAND",  "MINHASH_LSH",  "BITMAP",
+    "STL_SORT",     "TRIE",         "NGRAM",
+    "RTREE",
+};
+
+static mql_status
+kind_missing(const Node *using, Error *err)
+{
+    for (size_t i = 0; i < sizeof unbuilt_kinds / sizeof unbuilt_kinds[0]; i++)
+        if (slice_equal_nocase(using->text, slice_of(unbuilt_kinds[i])))
+            return error_at(err, ERR_FEATURE_NOT_SUPPORTED, using->position,
+                            "index kind %s is not supported yet",
+                            unbuilt_kinds[i]);
+    error_at(err, ERR_UNDEFINED_OBJECT, using->position,
+             "index kind \"%.*s\" does not exist", (int)using->text.size,
+             using->text.data);
+    return error_hint(err, "SHOW INDEX TYPES lists all kinds.");
 }
 
 static mql_status
@@ -86,9 +142,7 @@ choose_kind(const Node *node, bool is_vector, IndexDefinition *index,
     }
     index->kind = index_kind_find(using->text);
     if (index->kind == NULL)
-        return error_at(err, ERR_UNDEFINED_OBJECT, using->position,
-                        "index kind \"%.*s\" does not exist",
-                        (int)using->text.size, using->text.data);
+        return kind_missing(using, err);
     if (index->kind->is_vector != is_vector)
         return error_at(err, ERR_WRONG_OBJECT_TYPE, using->position,
                         "index kind %s is for %s fields", index->kind->name,
@@ -136,7 +190,9 @@ choose_name(Prepared *prepared, const Node *node, const Collection *collection,
     if (index->name == NULL)
         return error_no_memory(err);
     int64_t position = name != NULL ? name->position : node->position;
-    if (collection_find_index(collection, text) >= 0)
+    int32_t existing = collection_find_index(collection, text);
+    if (name != NULL && existing >= 0 &&
+        is_taken(name, collection->indexes[existing].name, false))
         return error_at(err, ERR_DUPLICATE_TABLE, position,
                         "index \"%s\" already exists", index->name);
     for (uint32_t i = 0; i < collection->index_count; i++)
@@ -147,6 +203,12 @@ choose_name(Prepared *prepared, const Node *node, const Collection *collection,
             return error_hint(err, "Drop it first: DROP INDEX %s ON %s.",
                               collection->indexes[i].name, collection->name);
         }
+    if (name == NULL && existing >= 0 &&
+        slice_equal(slice_of(collection->indexes[existing].name), text)) {
+        error_at(err, ERR_DUPLICATE_TABLE, position,
+                 "index \"%s\" already exists", index->name);
+        return error_hint(err, "Give the new one another name.");
+    }
     return MQL_OK;
 }
 
@@ -167,26 +229,29 @@ define_index(Prepared *prepared, const Node *node, const Collection *collection,
     const Node *options = node_child(node, NODE_OPTIONS);
     for (const Node *option = options != NULL ? options->first : NULL;
          option != NULL; option = option->next)
-        TRY(set_index_option(prepared, option, index, err));
+        TRY(set_index_option(prepared, option, operator_class != NULL, index,
+                             err));
     return MQL_OK;
 }
 
-/* IF NOT EXISTS: whether an index of that name (or, unnamed, on that field) is
- * there. */
-static bool
-is_there_already(const Node *root, const Collection *collection)
+/* IF NOT EXISTS: the index of that name (or, unnamed, on that field), or NULL.
+ */
+static const IndexDefinition *
+find_existing(const Node *root, const Collection *collection)
 {
     const Node *name = node_child(root, NODE_INDEX_NAME);
     if (node_child(root, NODE_IF_NOT_EXISTS) == NULL)
-        return false;
-    if (name != NULL)
-        return collection_find_index(collection, name->text) >= 0;
+        return NULL;
+    if (name != NULL) {
+        int32_t found = collection_find_index(collection, name->text);
+        return found >= 0 ? &collection->indexes[found] : NULL;
+    }
     const Node *key = node_child(root, NODE_INDEX_KEY)->first;
     int32_t field = collection_find_field(collection, key->text);
     for (uint32_t i = 0; field >= 0 && i < collection->index_count; i++)
         if (collection->indexes[i].field == collection->fields[field].id)
-            return true;
-    return false;
+            return &collection->indexes[i];
+    return NULL;
 }
 
 mql_status
@@ -200,8 +265,11 @@ create_index_run(Prepared *prepared, Error *err)
     IndexDefinition index;
     mql_status status =
         find_collection(prepared, node_child(root, NODE_INDEX_ON), &found, err);
-    if (status == MQL_OK && is_there_already(root, found->collection)) {
-        session_notice(prepared->session, "index already exists, skipping");
+    const IndexDefinition *existing =
+        status == MQL_OK ? find_existing(root, found->collection) : NULL;
+    if (existing != NULL) {
+        session_notice(prepared->session,
+                       "index \"%s\" already exists, skipping", existing->name);
         return end_transaction(transaction, MQL_OK, err);
     }
     if (status == MQL_OK)

@@ -9,7 +9,9 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "base/map.h"
 #include "engine/session/kinds.h"
+#include "engine/session/upsert.h"
 #include "engine/value/json.h"
 
 /* What stands in one place of every row: a field, or a key of the dynamic one.
@@ -25,6 +27,7 @@ typedef struct Insert {
     Place *places;
     uint32_t place_count;
     bool has_dynamic_keys;
+    bool keeps_old; /* UPSERT with a list: fields left out keep their value */
     const Expr **values; /* row after row; NULL: DEFAULT */
     uint32_t row_count;
 } Insert;
@@ -110,6 +113,23 @@ find_places(Prepared *prepared, Insert *insert, const Node *fields,
     return MQL_OK;
 }
 
+/* Say which row and field a value does not fit, before what was said already.
+ */
+static mql_status
+blame_place(Error *err, uint32_t row, const Field *field)
+{
+    bool is_about_value = strncmp(err->sqlstate, "22", 2) == 0 ||
+                          strcmp(err->sqlstate, "42804") == 0;
+    if (!is_about_value)
+        return err->status;
+    char type[TYPE_TEXT_SIZE], rest[ERROR_TEXT_SIZE];
+    type_text(type, field->type);
+    memcpy(rest, err->detail, sizeof rest);
+    err->detail[0] = '\0';
+    return error_detail(err, "Row %u, field \"%s\" of type %s.%s%s", row + 1,
+                        field->name, type, rest[0] != '\0' ? " " : "", rest);
+}
+
 static mql_status
 analyse_value(Prepared *prepared, const Insert *insert, const Node *node,
               const Place *place, const Expr **value, Error *err)
@@ -126,16 +146,16 @@ analyse_value(Prepared *prepared, const Insert *insert, const Node *node,
         place->field >= 0 ? &insert->collection->fields[place->field] : NULL;
     Type type = field != NULL ? field->type : type_of(TYPE_NULL);
     Expr *expr;
-    TRY(expr_analyse(node, &none, type, &prepared->plan_arena, &expr, err));
-    if (field != NULL &&
-        expr_coerce(expr, type, &prepared->plan_arena, &expr, err) != MQL_OK) {
-        char text[TYPE_TEXT_SIZE];
-        type_text(text, type);
-        error_detail(err, "Field \"%s\" is %s.", field->name, text);
-        return error_locate(err, node->position);
+    mql_status status =
+        expr_analyse(node, &none, type, &prepared->plan_arena, &expr, err);
+    if (status == MQL_OK && field != NULL)
+        status = expr_coerce(expr, type, &prepared->plan_arena, &expr, err);
+    if (status == MQL_OK) {
+        *value = expr;
+        return MQL_OK;
     }
-    *value = expr;
-    return MQL_OK;
+    error_locate(err, node->position);
+    return field != NULL ? blame_place(err, insert->row_count, field) : status;
 }
 
 static mql_status
@@ -164,30 +184,20 @@ analyse_rows(Prepared *prepared, Insert *insert, const Node *rows, Error *err)
     return MQL_OK;
 }
 
-/* UPSERT replaces whole rows: a field left out would silently become its
- * default. */
+/* UPSERT knows its rows by their keys. */
 static mql_status
-check_upsert(const Insert *insert, const Node *root, Error *err)
+check_upsert(Insert *insert, const Node *root, Error *err)
 {
     if (root->kind != NODE_UPSERT)
         return MQL_OK;
-    bool given[FIELDS_MOST + 1] = {false};
+    const Collection *collection = insert->collection;
+    insert->keeps_old = node_child(root, NODE_FIELDS) != NULL;
     for (uint32_t i = 0; i < insert->place_count; i++)
-        if (insert->places[i].field >= 0)
-            given[insert->places[i].field] = true;
-    for (uint32_t i = 0; i < insert->collection->field_count; i++) {
-        const Field *field = &insert->collection->fields[i];
-        if (given[i] || field->is_dynamic)
-            continue;
-        if (field->is_primary)
-            return error_at(err, ERR_NOT_NULL, root->position,
-                            "UPSERT needs the key \"%s\"", field->name);
-        return error_at(err, ERR_FEATURE_NOT_SUPPORTED, root->position,
-                        "UPSERT that leaves out field \"%s\" is not supported "
-                        "yet",
-                        field->name);
-    }
-    return MQL_OK;
+        if (insert->places[i].field == (int32_t)collection->primary)
+            return MQL_OK;
+    return error_at(err, ERR_NOT_NULL, root->position,
+                    "UPSERT needs the key \"%s\"",
+                    collection->fields[collection->primary].name);
 }
 
 static mql_status
@@ -256,6 +266,7 @@ typedef struct Filler {
     ColumnBuilder builders[FIELDS_MOST + 1];
     Column columns[FIELDS_MOST + 1];
     Arena arena; /* of the batch */
+    Map keys;    /* UPSERT: those of the statement so far */
 } Filler;
 
 /* A value's binary JSON, in the batch's arena. */
@@ -271,17 +282,63 @@ json_item(Filler *filler, const Value *value, Slice *item, Error *err)
 }
 
 static mql_status
+set_dynamic(Filler *filler, const Slice *keys, const Slice *items,
+            uint32_t count, uint32_t row, Error *err)
+{
+    Buffer object = BUFFER_INIT;
+    mql_status status =
+        json_append_object(&object, keys, items, count, &filler->arena, err);
+    Value value = {.type = type_of(TYPE_JSON)};
+    value.bytes = arena_copy_slice(&filler->arena, buffer_slice(&object));
+    bool failed = buffer_failed(&object) || value.bytes.data == NULL;
+    buffer_free(&object);
+    TRY(status);
+    if (failed)
+        return error_no_memory(err);
+    uint32_t field = filler->insert->collection->field_count - 1;
+    column_builder_set(&filler->builders[field], row, &value);
+    return MQL_OK;
+}
+
+/* Whether the row says DEFAULT for the field. */
+static bool
+is_default_given(const Insert *insert, const Expr *const *values,
+                 uint32_t field)
+{
+    for (uint32_t i = 0; i < insert->place_count; i++)
+        if (insert->places[i].field == (int32_t)field)
+            return values[i] == NULL;
+    return false;
+}
+
+/* The dynamic field of a row: the keys given, and those it had. */
+static mql_status
 fill_dynamic(Filler *filler, const Expr *const *values, uint32_t row,
-             Error *err)
+             const Value *old_meta, Error *err)
 {
     const Insert *insert = filler->insert;
-    Slice *keys =
-        arena_alloc_array(&filler->arena, insert->place_count, sizeof *keys);
-    Slice *items =
-        arena_alloc_array(&filler->arena, insert->place_count, sizeof *items);
+    Slice *given =
+        arena_alloc_array(&filler->arena, insert->place_count, sizeof *given);
+    if (given == NULL)
+        return error_no_memory(err);
+    uint32_t given_count = 0;
+    for (uint32_t i = 0; i < insert->place_count; i++)
+        if (insert->places[i].field < 0)
+            given[given_count++] = insert->places[i].key;
+    MemberList kept;
+    TRY(upsert_old_members(old_meta, given, given_count, &filler->arena, &kept,
+                           err));
+
+    uint32_t most = kept.count + insert->place_count;
+    Slice *keys = arena_alloc_array(&filler->arena, most, sizeof *keys);
+    Slice *items = arena_alloc_array(&filler->arena, most, sizeof *items);
     if (keys == NULL || items == NULL)
         return error_no_memory(err);
     uint32_t count = 0;
+    for (; count < kept.count; count++) {
+        keys[count] = kept.keys[count];
+        items[count] = kept.items[count];
+    }
     for (uint32_t i = 0; i < insert->place_count; i++) {
         if (insert->places[i].field >= 0 || values[i] == NULL)
             continue;
@@ -293,19 +350,17 @@ fill_dynamic(Filler *filler, const Expr *const *values, uint32_t row,
         TRY(json_item(filler, &value, &items[count], err));
         keys[count++] = insert->places[i].key;
     }
-    Buffer object = BUFFER_INIT;
-    mql_status status =
-        json_append_object(&object, keys, items, count, &filler->arena, err);
-    Value value = {.type = type_of(TYPE_JSON)};
-    value.bytes = arena_copy_slice(&filler->arena, buffer_slice(&object));
-    bool failed = buffer_failed(&object) || value.bytes.data == NULL;
-    buffer_free(&object);
-    TRY(status);
-    if (failed)
-        return error_no_memory(err);
-    column_builder_set(&filler->builders[insert->collection->field_count - 1],
-                       row, &value);
-    return MQL_OK;
+    return set_dynamic(filler, keys, items, count, row, err);
+}
+
+/* A field the row was not given: what it had, or its default. */
+static mql_status
+left_out(Filler *filler, const OldRow *old, const Field *field, Value *value,
+         Error *err)
+{
+    if (old->segment != NULL)
+        return upsert_old_value(old, field, &filler->arena, value, err);
+    return missing_value(filler->insert->collection, field, value, err);
 }
 
 static mql_status
@@ -314,6 +369,7 @@ fill_row(Filler *filler, const Expr *const *values, uint32_t row, Error *err)
     const Insert *insert = filler->insert;
     const Collection *collection = insert->collection;
     bool given[FIELDS_MOST + 1] = {false};
+    Value key = VALUE_NULL;
     for (uint32_t i = 0; i < insert->place_count; i++) {
         int32_t field = insert->places[i].field;
         if (field < 0 || values[i] == NULL)
@@ -323,16 +379,63 @@ fill_row(Filler *filler, const Expr *const *values, uint32_t row, Error *err)
                        &filler->arena, &value, err));
         column_builder_set(&filler->builders[field], row, &value);
         given[field] = true;
+        if (field == (int32_t)collection->primary)
+            key = value;
     }
+    OldRow old = {.segment = NULL};
+    if (insert->keeps_old)
+        TRY(upsert_find(filler->prepared, collection, &key, &old, err));
+    Value meta = VALUE_NULL;
     for (uint32_t f = 0; f < collection->field_count; f++) {
         if (given[f])
             continue;
+        const Field *field = &collection->fields[f];
         Value value;
-        TRY(missing_value(&collection->fields[f], &value, err));
+        TRY(is_default_given(insert, values, f)
+                ? missing_value(collection, field, &value, err)
+                : left_out(filler, &old, field, &value, err));
         column_builder_set(&filler->builders[f], row, &value);
+        if (field->is_dynamic)
+            meta = value;
     }
     if (insert->has_dynamic_keys)
-        return fill_dynamic(filler, values, row, err);
+        return fill_dynamic(filler, values, row, &meta, err);
+    return MQL_OK;
+}
+
+/* UPSERT of one key twice in a statement would make the order of its rows
+ * matter: refused, as Milvus and PostgreSQL do. */
+static mql_status
+check_doubles(Filler *filler, uint32_t first, uint32_t count, Error *err)
+{
+    const Collection *collection = filler->insert->collection;
+    const Column *keys = &filler->columns[collection->primary];
+    bool is_text =
+        collection->fields[collection->primary].type.kind == TYPE_VARCHAR;
+    for (uint32_t row = 0; row < count; row++) {
+        if (column_is_null(keys, row))
+            continue;
+        Slice text = {NULL, 0};
+        if (is_text) {
+            text = arena_copy_slice(&filler->prepared->exec_arena,
+                                    keys->bytes[row]);
+            if (text.data == NULL)
+                return error_no_memory(err);
+        }
+        uint64_t key = is_text ? 0 : (uint64_t)keys->ints[row];
+        bool is_double = is_text ? map_find_bytes(&filler->keys, text) != NULL
+                                 : map_find_u64(&filler->keys, key) != NULL;
+        if (is_double) {
+            error_set(err, ERR_CARDINALITY,
+                      "UPSERT cannot change row a second time");
+            return error_detail(err, "Row %u has the key of an earlier one.",
+                                first + row + 1);
+        }
+        bool is_put = is_text ? map_put_bytes(&filler->keys, text, 1)
+                              : map_put_u64(&filler->keys, key, 1);
+        if (!is_put)
+            return error_no_memory(err);
+    }
     return MQL_OK;
 }
 
@@ -351,13 +454,19 @@ insert_batch(Filler *filler, Transaction *transaction,
     for (uint32_t row = 0; row < count; row++) {
         const Expr *const *values =
             insert->values + (size_t)(first + row) * insert->place_count;
-        TRY(fill_row(filler, values, row, err));
+        if (fill_row(filler, values, row, err) != MQL_OK)
+            return error_detail(err, "Row %u.", first + row + 1);
     }
     for (uint32_t f = 0; f < field_count; f++)
         filler->columns[f] = column_builder_finish(&filler->builders[f]);
     const Batch batch = {count, field_count, filler->columns};
-    uint32_t bad_row;
-    return transaction_insert(transaction, target, &batch, &bad_row, err);
+    uint32_t bad_row = 0;
+    if (target->mode == INSERT_REPLACE)
+        TRY(check_doubles(filler, first, count, err));
+    if (transaction_insert(transaction, target, &batch, &bad_row, err) !=
+        MQL_OK)
+        return error_detail(err, "Row %u.", first + bad_row + 1);
+    return MQL_OK;
 }
 
 static mql_status
@@ -387,6 +496,7 @@ insert_rows(Prepared *prepared, Transaction *transaction, Error *err)
                                   left < BATCH_ROWS ? left : BATCH_ROWS, err);
     }
     arena_free(&filler->arena);
+    map_free(&filler->keys);
     return status;
 }
 

@@ -110,8 +110,17 @@ check_name(const Node *name, NameRule rule, const char *what, Error *err)
         return MQL_OK;
     error_at(err, ERR_INVALID_NAME, name->position, "invalid %s name \"%.*s\"",
              what, (int)text.size, text.data);
+    if (rule == NAME_OF_PARTITION)
+        return error_hint(err, "Names of partitions are letters, digits, _ and "
+                               "-, and do not begin with -.");
     return error_hint(err, "Names are letters, digits and _, and do not begin "
                            "with a digit.");
+}
+
+bool
+is_taken(const Node *name, const char *existing, bool if_not_exists)
+{
+    return if_not_exists || slice_equal(name->text, slice_of(existing));
 }
 
 mql_status
@@ -162,7 +171,8 @@ collection_text(Collection *collection, Slice text)
 }
 
 mql_status
-missing_value(const Field *field, Value *value, Error *err)
+missing_value(const Collection *collection, const Field *field, Value *value,
+              Error *err)
 {
     *value = (Value){.type = field->type, .is_null = true};
     if (field->has_default) {
@@ -172,6 +182,7 @@ missing_value(const Field *field, Value *value, Error *err)
     if (field->is_nullable || field->is_auto_id || field->is_dynamic)
         return MQL_OK;
     return error_set(err, ERR_NOT_NULL,
-                     "null value in field \"%s\" violates not-null constraint",
-                     field->name);
+                     "null value in field \"%s\" of collection \"%s\" "
+                     "violates not-null constraint",
+                     field->name, collection->name);
 }

@@ -69,6 +69,10 @@ typedef enum NameRule {
 mql_status check_name(const Node *name, NameRule rule, const char *what,
                       Error *err);
 
+/* Whether a new object's name is taken by the one found for it: by the same
+ * spelling; with IF NOT EXISTS by any spelling that means it. */
+bool is_taken(const Node *name, const char *existing, bool if_not_exists);
+
 /* The value of an OPTION node as text, as properties keep it; in the arena. */
 mql_status option_text(Prepared *prepared, const Node *option, Slice *text,
                        Error *err);
@@ -89,6 +93,7 @@ mql_status define_index(Prepared *prepared, const Node *node,
 
 /* The value of a field that a row leaves out: its default, NULL, or NOT_NULL.
  */
-mql_status missing_value(const Field *field, Value *value, Error *err);
+mql_status missing_value(const Collection *collection, const Field *field,
+                         Value *value, Error *err);
 
 #endif
