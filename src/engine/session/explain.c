@@ -12,6 +12,7 @@ typedef struct Explain {
     bool is_tree;
     bool is_analyze;
     bool hides_times; /* TIMING off: for output that must not shake */
+    const Node *timing;
     const PlanNode *plan;
     const StatementKind *kind;
 } Explain;
@@ -20,45 +21,91 @@ static const ScopeColumn plan_column[] = {
     {{"QUERY PLAN", 10}, {.kind = TYPE_VARCHAR}},
 };
 
-static bool
-is_off(const Node *option)
+/* The word an option's value is written with; empty when it has none. */
+static Slice
+option_word(const Node *option)
 {
     const Node *value = option->first;
     if (value == NULL)
-        return false;
-    return value->kind == NODE_FALSE_VALUE ||
-           slice_equal_nocase(value->text, SLICE_LITERAL("off")) ||
-           slice_equal_nocase(value->text, SLICE_LITERAL("false")) ||
-           (value->kind == NODE_INTEGER && value->integer == 0);
+        return (Slice){"", 0};
+    switch (value->kind) {
+    case NODE_TRUE_VALUE:
+        return SLICE_LITERAL("true");
+    case NODE_FALSE_VALUE:
+        return SLICE_LITERAL("false");
+    case NODE_INTEGER:
+        return value->integer == 0   ? SLICE_LITERAL("off")
+               : value->integer == 1 ? SLICE_LITERAL("on")
+                                     : SLICE_LITERAL("?");
+    default:
+        return value->text;
+    }
+}
+
+static mql_status
+read_switch(const Node *option, bool *is_on, Error *err)
+{
+    Slice word = option_word(option);
+    *is_on = word.size == 0 || slice_equal_nocase(word, SLICE_LITERAL("on")) ||
+             slice_equal_nocase(word, SLICE_LITERAL("true"));
+    if (*is_on || slice_equal_nocase(word, SLICE_LITERAL("off")) ||
+        slice_equal_nocase(word, SLICE_LITERAL("false")))
+        return MQL_OK;
+    return error_at(err, ERR_SYNTAX_ERROR, option->position,
+                    "%.*s requires a Boolean value", (int)option->text.size,
+                    option->text.data);
+}
+
+static mql_status
+unbuilt_option(const Node *option, Error *err)
+{
+    return error_at(err, ERR_FEATURE_NOT_SUPPORTED, option->position,
+                    "EXPLAIN option %.*s is not supported yet",
+                    (int)option->text.size, option->text.data);
+}
+
+static mql_status
+set_format(const Node *option, Error *err)
+{
+    Slice word = option_word(option);
+    if (slice_equal_nocase(word, SLICE_LITERAL("text")))
+        return MQL_OK;
+    if (slice_equal_nocase(word, SLICE_LITERAL("json")))
+        return error_at(err, ERR_FEATURE_NOT_SUPPORTED, option->position,
+                        "EXPLAIN (FORMAT JSON) is not supported yet");
+    return error_at(err, ERR_INVALID_PARAMETER, option->position,
+                    "unrecognized value for EXPLAIN option \"%.*s\": \"%.*s\"",
+                    (int)option->text.size, option->text.data, (int)word.size,
+                    word.data);
 }
 
 static mql_status
 set_option(Explain *explain, const Node *option, Error *err)
 {
     Slice name = option->text;
+    if (slice_equal_nocase(name, SLICE_LITERAL("format")))
+        return set_format(option, err);
+    bool is_on;
     if (slice_equal_nocase(name, SLICE_LITERAL("analyze")))
-        explain->is_analyze = !is_off(option);
-    else if (slice_equal_nocase(name, SLICE_LITERAL("tree")))
-        explain->is_tree = !is_off(option);
-    else if (slice_equal_nocase(name, SLICE_LITERAL("timing")))
-        explain->hides_times = is_off(option);
-    else if (slice_equal_nocase(name, SLICE_LITERAL("costs")) && is_off(option))
-        return MQL_OK; /* no costs are shown */
-    else if (slice_equal_nocase(name, SLICE_LITERAL("format")) &&
-             option->first != NULL &&
-             slice_equal_nocase(option->first->text, SLICE_LITERAL("text")))
+        return read_switch(option, &explain->is_analyze, err);
+    if (slice_equal_nocase(name, SLICE_LITERAL("tree")))
+        return read_switch(option, &explain->is_tree, err);
+    if (slice_equal_nocase(name, SLICE_LITERAL("timing"))) {
+        TRY(read_switch(option, &is_on, err));
+        explain->hides_times = !is_on;
+        explain->timing = option;
         return MQL_OK;
-    else if (slice_equal_nocase(name, SLICE_LITERAL("recall")) ||
-             slice_equal_nocase(name, SLICE_LITERAL("verbose")) ||
-             slice_equal_nocase(name, SLICE_LITERAL("costs")) ||
-             slice_equal_nocase(name, SLICE_LITERAL("format")))
-        return error_at(err, ERR_FEATURE_NOT_SUPPORTED, option->position,
-                        "this EXPLAIN option is not supported yet");
-    else
-        return error_at(err, ERR_SYNTAX_ERROR, option->position,
-                        "unrecognized EXPLAIN option \"%.*s\"", (int)name.size,
-                        name.data);
-    return MQL_OK;
+    }
+    /* Known, and nothing to switch on yet. */
+    if (slice_equal_nocase(name, SLICE_LITERAL("costs")) ||
+        slice_equal_nocase(name, SLICE_LITERAL("recall")) ||
+        slice_equal_nocase(name, SLICE_LITERAL("verbose"))) {
+        TRY(read_switch(option, &is_on, err));
+        return is_on ? unbuilt_option(option, err) : MQL_OK;
+    }
+    return error_at(err, ERR_SYNTAX_ERROR, option->position,
+                    "unrecognized EXPLAIN option \"%.*s\"", (int)name.size,
+                    name.data);
 }
 
 static const Node *
@@ -84,6 +131,9 @@ explain_prepare(Prepared *prepared, Error *err)
                                                              : NULL;
              option != NULL; option = option->next)
             TRY(set_option(explain, option, err));
+    if (explain->timing != NULL && !explain->is_analyze)
+        return error_at(err, ERR_INVALID_PARAMETER, explain->timing->position,
+                        "EXPLAIN option TIMING requires ANALYZE");
     TRY(prepared_columns(prepared, plan_column, 1));
     if (explain->is_tree)
         return MQL_OK;

@@ -110,6 +110,23 @@ read_value(const Setting *setting, const Value *value, int64_t *number)
            read_with_unit(value->bytes, setting->kind, number);
 }
 
+static mql_status
+bad_value(const Setting *setting, const Value *value, int64_t position,
+          Error *err)
+{
+    Buffer text = BUFFER_INIT;
+    value_print(&text, value);
+    error_at(err, ERR_INVALID_PARAMETER, position,
+             "invalid value for parameter \"%s\": \"%s\"", setting->name,
+             buffer_text(&text));
+    buffer_free(&text);
+    if (setting->kind == SETTING_LEVEL)
+        error_hint(err, "Levels are Strong, Bounded, Session, Eventually.");
+    if (setting->kind == SETTING_ZONE)
+        error_hint(err, "The only zone so far is UTC.");
+    return err->status;
+}
+
 mql_status
 setting_set(Session *session, Slice name, const Value *value, int64_t position,
             Error *err)
@@ -120,8 +137,7 @@ setting_set(Session *session, Slice name, const Value *value, int64_t position,
     const Setting *setting = &settings[found];
     int64_t number;
     if (!read_value(setting, value, &number))
-        return error_at(err, ERR_INVALID_PARAMETER, position,
-                        "invalid value for parameter \"%s\"", setting->name);
+        return bad_value(setting, value, position, err);
     if (number < setting->least || number > setting->most)
         return error_at(err, ERR_INVALID_PARAMETER, position,
                         "%" PRId64 " is outside the valid range for parameter "
@@ -137,6 +153,20 @@ setting_reset(Session *session, int setting)
     session->settings[setting] = settings[setting].usual;
 }
 
+/* In the largest unit that loses nothing, as PostgreSQL shows it. */
+static void
+print_with_unit(Buffer *out, SettingKind kind, int64_t value)
+{
+    const Unit *best = NULL;
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
+        if (units[i].kind == kind && value != 0 && value % units[i].factor == 0)
+            best = &units[i];
+    if (best == NULL)
+        buffer_printf(out, "%" PRId64, value);
+    else
+        buffer_printf(out, "%" PRId64 "%s", value / best->factor, best->name);
+}
+
 void
 setting_print(const Session *session, int setting, Buffer *out)
 {
@@ -145,9 +175,6 @@ setting_print(const Session *session, int setting, Buffer *out)
         buffer_append_text(out, levels[value]);
     else if (settings[setting].kind == SETTING_ZONE)
         buffer_append_text(out, "UTC");
-    else if (settings[setting].kind == SETTING_SIZE &&
-             value % (1024 * 1024) == 0)
-        buffer_printf(out, "%" PRId64 "MB", value / (1024 * 1024));
     else
-        buffer_printf(out, "%" PRId64, value);
+        print_with_unit(out, settings[setting].kind, value);
 }

@@ -352,13 +352,26 @@ show_all_index_options(Prepared *prepared, Error *err)
     return MQL_OK;
 }
 
+/* The sign of an operator that analysis knows by another name: "- a". */
+static Value
+function_name(Prepared *prepared, const FunctionHelp *help)
+{
+    if (strstr(help->usage, help->name) != NULL)
+        return rows_text(prepared, help->name);
+    Buffer text = BUFFER_INIT;
+    buffer_append(&text, help->usage, strcspn(help->usage, " "));
+    Value name = rows_buffer(prepared, &text);
+    buffer_free(&text);
+    return name;
+}
+
 static mql_status
 show_functions(Prepared *prepared, Error *err)
 {
     FunctionHelp help;
     for (uint32_t i = 0; expr_function(i, &help); i++) {
         const Value row[] = {
-            rows_text(prepared, help.name),
+            function_name(prepared, &help),
             rows_text(prepared, help.usage),
             rows_text(prepared, help.help),
         };

@@ -3,11 +3,24 @@
 #include <string.h>
 
 #include "engine/session/show.h"
+#include "engine/sql/ast.h"
+
+/* Some keywords may be names bare; quoted they always may. */
+static bool
+is_keyword(const char *name)
+{
+    const char *keyword;
+    for (int32_t i = 0; (keyword = sql_keyword(i)) != NULL; i++)
+        if (slice_equal_nocase(slice_of(name), slice_of(keyword)))
+            return true;
+    return false;
+}
 
 void
 print_name(Buffer *out, const char *name)
 {
-    bool is_plain = name[0] != '\0' && !(name[0] >= '0' && name[0] <= '9');
+    bool is_plain = !is_keyword(name) && name[0] != '\0' &&
+                    !(name[0] >= '0' && name[0] <= '9');
     for (const char *c = name; is_plain && *c != '\0'; c++)
         is_plain = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') ||
                    (*c >= '0' && *c <= '9') || *c == '_';
@@ -34,6 +47,23 @@ print_string(Buffer *out, Slice text)
         buffer_append_char(out, text.data[i]);
     }
     buffer_append_char(out, '\'');
+}
+
+/* A property's value as people write it: numbers and switches bare. */
+static void
+print_property(Buffer *out, const Property *property)
+{
+    Slice value = slice_of(property->value);
+    buffer_append_text(out, property->name);
+    buffer_append_text(out, " = ");
+    bool is_bare = value.size > 0;
+    for (size_t i = 0; is_bare && i < value.size; i++)
+        is_bare = value.data[i] >= '0' && value.data[i] <= '9';
+    if (is_bare || slice_equal(value, SLICE_LITERAL("true")) ||
+        slice_equal(value, SLICE_LITERAL("false")))
+        buffer_append_slice(out, value);
+    else
+        print_string(out, value);
 }
 
 static void
@@ -127,13 +157,21 @@ print_create_collection(Buffer *out, const Collection *collection)
     }
     for (uint32_t i = 0; i < collection->property_count; i++) {
         buffer_append_text(out, i == 0 ? " WITH (" : ", ");
-        buffer_append_text(out, collection->properties[i].name);
-        buffer_append_text(out, " = ");
-        print_string(out, slice_of(collection->properties[i].value));
+        print_property(out, &collection->properties[i]);
     }
     if (collection->property_count > 0)
         buffer_append_char(out, ')');
     buffer_append_char(out, ';');
+    /* The first is _default; a partition key makes its own. */
+    for (uint32_t i = 1;
+         !collection->has_partition_key && i < collection->partition_count;
+         i++) {
+        buffer_append_text(out, "\nCREATE PARTITION ");
+        print_name(out, collection->partitions[i].name);
+        buffer_append_text(out, " ON ");
+        print_name(out, collection->name);
+        buffer_append_char(out, ';');
+    }
     for (uint32_t i = 0; i < collection->index_count; i++)
         print_index(out, collection, &collection->indexes[i]);
 }
