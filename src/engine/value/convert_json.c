@@ -260,9 +260,9 @@ convert_element(Json json, Type to, bool is_explicit, Arena *arena, Buffer *out,
         return error_set(err, ERR_DATA_EXCEPTION,
                          "array elements must not be NULL");
     if (!value_of_json(json, &scalar) || !suits(&scalar, to.element))
-        return error_set(err, ERR_INVALID_PARAMETER,
-                         "cannot convert JSON %s to array element type %s",
-                         tag_name(json), type_kind_name(to.element));
+        return error_set(err, ERR_DATATYPE_MISMATCH,
+                         "an element of type %s cannot be a %s",
+                         type_kind_name(to.element), tag_name(json));
     TRY(value_convert(&scalar, type, is_explicit, arena, &element, err));
     return value_to_json(out, &element, err);
 }

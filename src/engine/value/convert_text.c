@@ -50,7 +50,8 @@ text_invalid(Slice text, Type to, Error *err)
 {
     const char *dots;
     Slice part = shown(text, &dots);
-    return error_set(err, ERR_INVALID_TEXT,
+    bool is_moment = to.kind == TYPE_TIMESTAMPTZ;
+    return error_set(err, is_moment ? ERR_DATETIME_FORMAT : ERR_INVALID_TEXT,
                      "invalid input syntax for type %s: \"%.*s%s\"",
                      type_kind_name(to.kind), (int)part.size, part.data, dots);
 }
