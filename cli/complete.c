@@ -93,6 +93,25 @@ offer_keyword(Completion *completion, const char *word, size_t size,
     return NULL;
 }
 
+/* Whether the word before is one that a collection's name follows. */
+static bool
+expects_name(const char *line)
+{
+    static const char *const words[] = {"from",  "into", "search", "collection",
+                                        "table", "on",   "upsert", "copy",
+                                        "\\d",   "\\di", "\\dP",   "flush"};
+    size_t end = strlen(line);
+    while (end > 0 && isspace((unsigned char)line[end - 1]))
+        end--;
+    size_t start = end;
+    while (start > 0 && !isspace((unsigned char)line[start - 1]))
+        start--;
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (text_equals(line + start, end - start, words[i]))
+            return true;
+    return false;
+}
+
 const char *
 complete_offer(void *context, const char *line_before, const char *word,
                size_t size, size_t index)
@@ -102,6 +121,8 @@ complete_offer(void *context, const char *line_before, const char *word,
                       size > 0 && word[0] == '\\';
     if (is_command)
         return offer_command(completion, word, size, index);
+    if (size == 0 && !expects_name(line_before))
+        return NULL;
     if (index == 0)
         load_names(completion);
     const char *name = offer_name(completion, word, size, &index);

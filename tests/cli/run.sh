@@ -113,10 +113,26 @@ run_file() # file
     fi
 }
 
+# What needs a terminal is typed by a program, where Python is there to do it.
+run_terminal()
+{
+    if ! command -v python3 >/dev/null 2>&1; then
+        echo "terminal: not run, there is no python3"
+        return
+    fi
+    python3 "$here/terminal.py" "$mql" >"$scratch/terminal"
+    grep FAIL "$scratch/terminal"
+    read -r ok bad <<END
+$(tail -1 "$scratch/terminal")
+END
+    passed=$((passed + ${ok:-0})) failed=$((failed + ${bad:-1}))
+}
+
 if [ $# -eq 0 ]; then
     for file in "$here"/*.t; do
         run_file "$file"
     done
+    [ $accept = yes ] || run_terminal
 else
     for name in "$@"; do
         run_file "$here/${name%.t}.t"
