@@ -421,7 +421,7 @@ test_progress(void **state)
     Pool *pool;
     SectionWriter *writer;
     must(pool_create(2, &pool, &err), &err);
-    must(section_writer_create(&posix_vfs, fixture.path, FIXTURE_IDENTITY,
+    must(section_writer_create(fixture_vfs(), fixture.path, FIXTURE_IDENTITY,
                                &writer, &err),
          &err);
     IndexBuild input = {.metric = METRIC_L2,

@@ -9,7 +9,8 @@ build_set_links(Build *build, uint32_t level, uint32_t id,
                 const uint32_t *links, uint32_t count)
 {
     uint32_t *slots = build_links(build, level, id);
-    memcpy(slots, links, count * sizeof *slots);
+    for (uint32_t i = 0; i < count; i++)
+        slots[i] = links[i];
     for (uint32_t i = count; i < build->levels[level].stride; i++)
         slots[i] = id;
 }

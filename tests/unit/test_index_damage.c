@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_index_damage.c - index files that are not what was written: the answer
+ * is an error or the right one, never a crash or a wrong one.
+ *
+ * Two ways: bytes changed in the file (checksums notice), and files whose
+ * checksums are right over sections somebody else made up (then answers may be
+ * anything that is in bounds, or an error).
+ */
+#include "unit/index_fixture.h"
+
+#define ROWS 400
+#define DIM 6
+#define K 10
+
+static float vectors[ROWS * DIM];
+static uint32_t entry_rows[ROWS];
+static int64_t entry_ints[ROWS];
+static Slice entry_bytes[ROWS];
+static char entry_text[ROWS][16];
+
+static const VectorColumn vector_column = {
+    .data = vectors, .count = ROWS, .dim = DIM};
+static const ScalarColumn int_column = {.type = KEY_INT,
+                                        .row_count = ROWS,
+                                        .entry_count = ROWS,
+                                        .rows = entry_rows,
+                                        .ints = entry_ints};
+static const ScalarColumn bytes_column = {.type = KEY_BYTES,
+                                          .row_count = ROWS,
+                                          .entry_count = ROWS,
+                                          .rows = entry_rows,
+                                          .bytes = entry_bytes};
+
+/* What is built: a kind over one of the columns. */
+typedef struct Case {
+    const char *kind;
+    Metric metric;
+    const VectorColumn *vectors;
+    const ScalarColumn *scalars;
+} Case;
+
+static const Case cases[] = {
+    {"HNSW", METRIC_L2, &vector_column, NULL},
+    {"HNSW", METRIC_IP, &vector_column, NULL},
+    {"INVERTED", METRIC_L2, NULL, &int_column},
+    {"INVERTED", METRIC_L2, NULL, &bytes_column},
+};
+#define CASES (sizeof cases / sizeof cases[0])
+
+static int
+make_columns(void **state)
+{
+    (void)state;
+    uint64_t seed = 5;
+    for (uint32_t row = 0; row < ROWS; row++) {
+        for (uint32_t i = 0; i < DIM; i++)
+            vectors[row * DIM + i] = random_float(&seed);
+        if (row % 10 == 9) /* copies */
+            memcpy(vectors + row * DIM, vectors + (row - 5) * DIM,
+                   DIM * sizeof *vectors);
+        entry_rows[row] = row;
+        entry_ints[row] = (int64_t)(next_random(&seed) % 50);
+        int size = snprintf(entry_text[row], sizeof entry_text[row], "key%d",
+                            (int)entry_ints[row]);
+        entry_bytes[row] = (Slice){entry_text[row], (size_t)size};
+    }
+    return 0;
+}
+
+static void
+case_init(Fixture *fixture, const Case *from)
+{
+    fixture_init(fixture, index_kind_find(slice_of(from->kind)), from->metric);
+    fixture->vectors = from->vectors;
+    fixture->scalars = from->scalars;
+    if (from->vectors != NULL) {
+        fixture->options.values[0] = 4;
+        fixture->options.values[1] = 40;
+    }
+}
+
+/* What an index answers to a few questions, as one string of bytes; false: it
+ * gave an error. */
+typedef struct Answers {
+    Neighbor nearest[6][K];
+    uint32_t found[6];
+    uint64_t hashes[4];
+} Answers;
+
+static bool
+ask_vectors(Fixture *fixture, Answers *answers)
+{
+    static uint64_t allowed[(ROWS + 63) / 64];
+    IndexOptions options;
+    index_options_default(fixture->kind->search_options, &options);
+    for (uint32_t row = 0; row < ROWS; row += 2)
+        bits_set(allowed, row);
+    for (uint32_t i = 0; i < 6; i++) {
+        VectorQuery query = {.vector = vectors + i * 7 * DIM,
+                             .k = K,
+                             .options = &options,
+                             .allowed = i % 2 == 0 ? NULL : allowed,
+                             .allowed_count = i % 2 == 0 ? ROWS : ROWS / 2};
+        if (fixture->kind->search(fixture->index, &query, answers->nearest[i],
+                                  &answers->found[i], &fixture->err) != MQL_OK)
+            return false;
+        for (uint32_t n = 0; n < answers->found[i]; n++)
+            assert_true(answers->nearest[i][n].row < ROWS);
+    }
+    return true;
+}
+
+static bool
+ask_scalars(Fixture *fixture, Answers *answers)
+{
+    Key low = {.integer = 10}, high = {.integer = 30};
+    Key list[3] = {{.integer = 3}, {.integer = 17}, {.integer = 44}};
+    if (fixture->scalars->type == KEY_BYTES) {
+        low.bytes = SLICE_LITERAL("key10");
+        high.bytes = SLICE_LITERAL("key30");
+        list[0].bytes = SLICE_LITERAL("key17");
+        list[1].bytes = SLICE_LITERAL("key3");
+        list[2].bytes = SLICE_LITERAL("key44");
+    }
+    ScalarPredicate predicates[4] = {
+        {.kind = PREDICATE_RANGE,
+         .has_low = true,
+         .has_high = true,
+         .low = low,
+         .high = high},
+        {.kind = PREDICATE_IN, .list = list, .list_count = 3},
+        {.kind = PREDICATE_NOT_NULL},
+        {.kind = fixture->scalars->type == KEY_BYTES ? PREDICATE_PREFIX
+                                                     : PREDICATE_RANGE,
+         .prefix = SLICE_LITERAL("key1")},
+    };
+    for (uint32_t i = 0; i < 4; i++) {
+        roaring_bitmap_t *rows;
+        uint64_t estimate =
+            fixture->kind->estimate(fixture->index, &predicates[i]);
+        assert_true(estimate <= ROWS);
+        if (fixture->kind->lookup(fixture->index, &predicates[i], &rows,
+                                  &fixture->err) != MQL_OK)
+            return false;
+        assert_true(roaring_bitmap_is_empty(rows) ||
+                    roaring_bitmap_maximum(rows) < ROWS);
+        for (uint32_t row = 0; row < ROWS; row++)
+            answers->hashes[i] =
+                answers->hashes[i] * 31 + roaring_bitmap_contains(rows, row);
+        roaring_bitmap_free(rows);
+    }
+    return true;
+}
+
+/* Open, ask, check, close; false: some error, which must say what it is. */
+static bool
+ask(Fixture *fixture, Answers *answers, bool *is_checked)
+{
+    memset(answers, 0, sizeof *answers);
+    error_clear(&fixture->err);
+    *is_checked = false;
+    bool is_answered = false;
+    if (fixture_open(fixture) == MQL_OK) {
+        is_answered = fixture->vectors != NULL ? ask_vectors(fixture, answers)
+                                               : ask_scalars(fixture, answers);
+        Error err = ERROR_INIT;
+        *is_checked = fixture->kind->check(fixture->index, &err) == MQL_OK;
+    }
+    if (!is_answered) {
+        assert_int_equal(fixture->err.status, MQL_CORRUPT);
+        assert_true(fixture->err.text[0] != '\0');
+    }
+    fixture_close(fixture);
+    return is_answered;
+}
+
+static void
+test_changed_bytes(void **state)
+{
+    (void)state;
+    for (size_t c = 0; c < CASES; c++) {
+        Fixture fixture;
+        Answers right, answers;
+        bool is_checked;
+        case_init(&fixture, &cases[c]);
+        must(fixture_build(&fixture, NULL), &fixture.err);
+        assert_true(ask(&fixture, &right, &is_checked));
+        assert_true(is_checked);
+
+        size_t size;
+        char *bytes = fixture_bytes(&fixture, &size);
+        uint64_t seed = 9 + c;
+        uint32_t noticed = 0;
+        for (uint32_t n = 0; n < 400; n++) {
+            size_t place = (size_t)(next_random(&seed) % size);
+            char change = (char)(1 << next_random(&seed) % 8);
+            bytes[place] ^= change;
+            fixture_put_bytes(&fixture, bytes, size);
+            if (!ask(&fixture, &answers, &is_checked))
+                noticed++;
+            else
+                assert_memory_equal(&answers, &right, sizeof right);
+            bytes[place] ^= change;
+        }
+        assert_true(noticed > 25);
+        for (uint32_t n = 0; n < 60; n++) { /* cut short */
+            fixture_put_bytes(&fixture, bytes, size * n / 60);
+            assert_false(ask(&fixture, &answers, &is_checked));
+        }
+        free(bytes);
+        fixture_free(&fixture);
+    }
+}
+
+/* ---- right checksums over wrong sections -----------------------------------
+ */
+
+#define SECTIONS_MOST 32
+
+typedef struct Copy {
+    SectionId id;
+    char *data;
+    size_t size;
+} Copy;
+
+static uint32_t
+copy_sections(Fixture *fixture, Copy copies[SECTIONS_MOST])
+{
+    uint32_t count = 0;
+    SectionFile *file;
+    must(section_file_open(fixture_vfs(), fixture->path, FIXTURE_IDENTITY,
+                           &file, &fixture->err),
+         &fixture->err);
+    for (uint32_t kind = 0; kind < 8; kind++) {
+        for (uint32_t number = 0; number < 8; number++) {
+            Section section;
+            SectionId id = {kind, number};
+            if (!section_find(file, id, &section))
+                continue;
+            assert_true(count < SECTIONS_MOST);
+            copies[count] = (Copy){id, malloc(section.size + 1), section.size};
+            if (section.size > 0)
+                memcpy(copies[count].data, section.data, section.size);
+            count++;
+        }
+    }
+    section_file_close(file);
+    return count;
+}
+
+static void
+write_copies(Fixture *fixture, const Copy *copies, uint32_t count)
+{
+    char path[160];
+    uint64_t size;
+    SectionWriter *writer;
+    Error *err = &fixture->err;
+    error_clear(err);
+    snprintf(path, sizeof path, "%s.new", fixture->path);
+    must(section_writer_create(fixture_vfs(), path, FIXTURE_IDENTITY, &writer,
+                               err),
+         err);
+    for (uint32_t i = 0; i < count; i++)
+        must(section_write(writer, copies[i].id, copies[i].data, copies[i].size,
+                           err),
+             err);
+    must(section_writer_finish(writer, fixture->path, &size, err), err);
+}
+
+/* Change one section: some bytes, all of it, or its size. */
+static void
+spoil(Copy *copy, uint64_t *seed)
+{
+    uint64_t way = next_random(seed) % 8;
+    if (copy->size == 0)
+        return;
+    if (way == 0) {
+        copy->size -= (size_t)(next_random(seed) % copy->size) / 8 * 8 + 1;
+        return;
+    }
+    if (way == 1) {
+        for (size_t i = 0; i < copy->size; i++)
+            copy->data[i] = (char)next_random(seed);
+        return;
+    }
+    for (uint64_t n = 0; n < way * way; n++) {
+        size_t place = (size_t)(next_random(seed) % copy->size) & ~(size_t)3;
+        uint32_t value = (uint32_t)next_random(seed);
+        if (next_random(seed) % 2 == 0)
+            value %= ROWS + 2;
+        memcpy(copy->data + place, &value,
+               copy->size - place < 4 ? copy->size - place : 4);
+    }
+}
+
+static void
+test_made_up_sections(void **state)
+{
+    (void)state;
+    for (size_t c = 0; c < CASES; c++) {
+        Fixture fixture;
+        Copy copies[SECTIONS_MOST];
+        case_init(&fixture, &cases[c]);
+        must(fixture_build(&fixture, NULL), &fixture.err);
+        uint32_t count = copy_sections(&fixture, copies);
+        assert_true(count >= 5);
+        uint64_t seed = 99 + c;
+        uint32_t refused = 0;
+        for (uint32_t n = 0; n < 400; n++) {
+            uint32_t which = n % count;
+            Copy before = copies[which];
+            copies[which].data = malloc(before.size + 1);
+            memcpy(copies[which].data, before.data, before.size);
+            spoil(&copies[which], &seed);
+            write_copies(&fixture, copies, count);
+            Answers answers;
+            bool is_checked;
+            bool is_answered = ask(&fixture, &answers, &is_checked);
+            refused += !is_answered || !is_checked;
+            free(copies[which].data);
+            copies[which] = before;
+        }
+        assert_true(refused > 200);
+        for (uint32_t i = 0; i < count; i++)
+            free(copies[i].data);
+        fixture_free(&fixture);
+    }
+}
+
+/* A good file of another segment, metric or option is refused. */
+static void
+test_foreign_files(void **state)
+{
+    (void)state;
+    Fixture fixture;
+    case_init(&fixture, &cases[0]);
+    must(fixture_build(&fixture, NULL), &fixture.err);
+    VectorColumn shorter = vector_column;
+    shorter.count--;
+    fixture.vectors = &shorter;
+    assert_int_equal(fixture_open(&fixture), MQL_CORRUPT);
+    fixture.vectors = &vector_column;
+    error_clear(&fixture.err);
+    fixture.metric = METRIC_COSINE;
+    assert_int_equal(fixture_open(&fixture), MQL_CORRUPT);
+    fixture.metric = METRIC_L2;
+    error_clear(&fixture.err);
+    fixture.options.values[0] = 5;
+    assert_int_equal(fixture_open(&fixture), MQL_CORRUPT);
+    fixture.options.values[0] = 4;
+    error_clear(&fixture.err);
+    must(fixture_open(&fixture), &fixture.err);
+    fixture_free(&fixture);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_changed_bytes),
+        cmocka_unit_test(test_made_up_sections),
+        cmocka_unit_test(test_foreign_files),
+    };
+    return cmocka_run_group_tests(tests, make_columns, NULL);
+}

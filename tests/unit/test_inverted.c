@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_inverted.c - scalar kinds against a loop over all entries: random keys
+ * of every type, one or many to a row, NULLs, every predicate.
+ */
+#include "unit/index_fixture.h"
+
+#include "index/scalar/row_set.h"
+
+#define ROWS 3000
+#define ENTRIES_MOST (ROWS * 3)
+
+/* ---- data ------------------------------------------------------------------
+ */
+
+typedef struct Data {
+    uint32_t rows[ENTRIES_MOST];
+    int64_t ints[ENTRIES_MOST];
+    double reals[ENTRIES_MOST];
+    Slice bytes[ENTRIES_MOST];
+    char text[ENTRIES_MOST][24];
+    uint8_t valid[ROWS];
+    ScalarColumn column;
+} Data;
+
+static Key
+random_key(KeyType type, uint32_t distinct, char text[24], uint64_t *seed)
+{
+    int64_t number = (int64_t)(next_random(seed) % distinct);
+    Key key = {.integer = (number - (int64_t)distinct / 2) *
+                          (number % 3 == 0 ? 1 : INT64_C(1000000000007))};
+    if (type == KEY_REAL) {
+        key.real = (double)(number - (int64_t)distinct / 2) / 8;
+        if (key.real == 0 && next_random(seed) % 2 == 0)
+            key.real = -0.0;
+    }
+    if (type == KEY_BYTES) {
+        /* Common beginnings of different lengths, an empty key, high bytes. */
+        int size = number == 0 ? 0
+                               : snprintf(text, 24, "%s%d",
+                                          number % 3 == 0   ? "common/prefix/"
+                                          : number % 3 == 1 ? "\xc3\xa9"
+                                                            : "",
+                                          (int)number);
+        key.bytes = (Slice){text, (size_t)size};
+    }
+    return key;
+}
+
+/* `most` keys to a row at most; every ninth row is NULL. */
+static Data *
+data_new(KeyType type, uint32_t row_count, uint32_t most, uint32_t distinct,
+         uint64_t seed)
+{
+    Data *data = calloc(1, sizeof *data);
+    uint32_t count = 0;
+    for (uint32_t row = 0; row < row_count; row++) {
+        data->valid[row] = row % 9 != 4;
+        uint32_t keys = most == 1 ? 1 : (uint32_t)(next_random(&seed) % most);
+        for (uint32_t i = 0; data->valid[row] && i < keys; i++) {
+            Key key = random_key(type, distinct, data->text[count], &seed);
+            data->rows[count] = row;
+            data->ints[count] = key.integer;
+            data->reals[count] = key.real;
+            data->bytes[count] = key.bytes;
+            count++;
+        }
+    }
+    data->column = (ScalarColumn){
+        .type = type,
+        .row_count = row_count,
+        .entry_count = count,
+        .rows = data->rows,
+        .ints = type == KEY_INT ? data->ints : NULL,
+        .reals = type == KEY_REAL ? data->reals : NULL,
+        .bytes = type == KEY_BYTES ? data->bytes : NULL,
+        .valid = data->valid,
+    };
+    return data;
+}
+
+/* ---- the oracle
+ * -------------------------------------------------------------- */
+
+static int
+compare(KeyType type, const Data *data, uint32_t entry, const Key *key)
+{
+    if (type == KEY_INT)
+        return (data->ints[entry] > key->integer) -
+               (data->ints[entry] < key->integer);
+    if (type == KEY_REAL)
+        return (data->reals[entry] > key->real) -
+               (data->reals[entry] < key->real);
+    return slice_compare(data->bytes[entry], key->bytes);
+}
+
+static bool
+matches(const Data *data, const ScalarPredicate *predicate, uint32_t entry)
+{
+    KeyType type = data->column.type;
+    if (predicate->kind == PREDICATE_RANGE) {
+        int low = predicate->has_low
+                      ? compare(type, data, entry, &predicate->low)
+                      : 1;
+        int high = predicate->has_high
+                       ? compare(type, data, entry, &predicate->high)
+                       : -1;
+        return (predicate->low_inclusive ? low >= 0 : low > 0) &&
+               (predicate->high_inclusive ? high <= 0 : high < 0);
+    }
+    if (predicate->kind == PREDICATE_PREFIX)
+        return data->bytes[entry].size >= predicate->prefix.size &&
+               memcmp(data->bytes[entry].data, predicate->prefix.data,
+                      predicate->prefix.size) == 0;
+    for (uint32_t i = 0; i < predicate->list_count; i++)
+        if (compare(type, data, entry, &predicate->list[i]) == 0)
+            return true;
+    return false;
+}
+
+static void
+check_lookup(Fixture *fixture, const Data *data,
+             const ScalarPredicate *predicate, bool is_single)
+{
+    roaring_bitmap_t *expected = roaring_bitmap_create(), *rows = NULL;
+    for (uint32_t i = 0; i < data->column.entry_count; i++)
+        if (predicate->kind != PREDICATE_NOT_NULL &&
+            matches(data, predicate, i))
+            roaring_bitmap_add(expected, data->rows[i]);
+    for (uint32_t row = 0; row < data->column.row_count; row++)
+        if (predicate->kind == PREDICATE_NOT_NULL && data->valid[row])
+            roaring_bitmap_add(expected, row);
+
+    must(fixture->kind->lookup(fixture->index, predicate, &rows, &fixture->err),
+         &fixture->err);
+    uint64_t count = roaring_bitmap_get_cardinality(rows);
+    assert_true(roaring_bitmap_equals(rows, expected));
+    uint64_t estimate = fixture->kind->estimate(fixture->index, predicate);
+    assert_true(estimate >= count);
+    if (is_single)
+        assert_int_equal(estimate, count);
+    roaring_bitmap_free(rows);
+    roaring_bitmap_free(expected);
+}
+
+static int
+compare_keys(KeyType type, const Key *a, const Key *b)
+{
+    if (type == KEY_INT)
+        return (a->integer > b->integer) - (a->integer < b->integer);
+    if (type == KEY_REAL)
+        return (a->real > b->real) - (a->real < b->real);
+    return slice_compare(a->bytes, b->bytes);
+}
+
+/* Sorted, without doubles, as the planner hands it over. */
+static uint32_t
+sort_list(KeyType type, Key *list, uint32_t count)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t place = 0;
+        while (place < kept && compare_keys(type, &list[place], &list[i]) < 0)
+            place++;
+        if (place < kept && compare_keys(type, &list[place], &list[i]) == 0)
+            continue;
+        Key key = list[i];
+        memmove(list + place + 1, list + place, (kept - place) * sizeof *list);
+        list[place] = key;
+        kept++;
+    }
+    return kept;
+}
+
+static void
+random_lookups(Fixture *fixture, const Data *data, uint32_t distinct,
+               bool is_single)
+{
+    static const char *const prefixes[] = {"",      "common", "common/prefix/",
+                                           "\xc3",  "1",      "common/prefix/1",
+                                           "zebra", "\xff"};
+    KeyType type = data->column.type;
+    uint64_t seed = 31;
+    for (uint32_t n = 0; n < 300; n++) {
+        char text[40][24];
+        ScalarPredicate predicate = {.kind = PREDICATE_RANGE};
+        uint64_t bits = next_random(&seed);
+        predicate.has_low = (bits & 1) != 0;
+        predicate.has_high = (bits & 2) != 0;
+        predicate.low_inclusive = (bits & 4) != 0;
+        predicate.high_inclusive = (bits & 8) != 0;
+        predicate.low = random_key(type, distinct + 9, text[0], &seed);
+        predicate.high = random_key(type, distinct + 9, text[1], &seed);
+        check_lookup(fixture, data, &predicate, is_single);
+
+        Key list[40];
+        uint32_t count = (uint32_t)(next_random(&seed) % 40);
+        for (uint32_t i = 0; i < count; i++)
+            list[i] = random_key(type, distinct + 9, text[i], &seed);
+        count = sort_list(type, list, count);
+        ScalarPredicate in = {
+            .kind = PREDICATE_IN, .list = list, .list_count = count};
+        check_lookup(fixture, data, &in, is_single);
+    }
+    for (size_t i = 0;
+         type == KEY_BYTES && i < sizeof prefixes / sizeof prefixes[0]; i++) {
+        ScalarPredicate prefix = {.kind = PREDICATE_PREFIX,
+                                  .prefix = slice_of(prefixes[i])};
+        check_lookup(fixture, data, &prefix, is_single);
+    }
+    check_lookup(fixture, data, &(ScalarPredicate){.kind = PREDICATE_NOT_NULL},
+                 true);
+}
+
+/* ---- tests
+ * -------------------------------------------------------------------- */
+
+static void
+test_every_kind(void **state)
+{
+    (void)state;
+    static const uint32_t distincts[] = {1, 2, 40, 5000};
+    for (size_t i = 0; index_kinds[i] != NULL; i++) {
+        if (index_kinds[i]->is_vector)
+            continue;
+        for (int type = KEY_INT; type <= KEY_BYTES; type++) {
+            for (uint32_t n = 0; n < 8; n++) {
+                uint32_t distinct = distincts[n / 2], most = n % 2 ? 4 : 1;
+                Data *data =
+                    data_new((KeyType)type, ROWS, most, distinct, 7 + n);
+                Fixture fixture;
+                fixture_init(&fixture, index_kinds[i], METRIC_L2);
+                fixture.scalars = &data->column;
+                fixture_make(&fixture);
+                random_lookups(&fixture, data, distinct, most == 1);
+                fixture_free(&fixture);
+                free(data);
+            }
+        }
+    }
+}
+
+static void
+test_small_segments(void **state)
+{
+    (void)state;
+    static const uint32_t counts[] = {0, 1, 2, 63, 64, 65};
+    for (int type = KEY_INT; type <= KEY_BYTES; type++) {
+        for (size_t c = 0; c < sizeof counts / sizeof counts[0]; c++) {
+            for (int all_null = 0; all_null < 2; all_null++) {
+                Data *data = data_new((KeyType)type, counts[c], 1, 5, 3);
+                if (all_null) {
+                    memset(data->valid, 0, counts[c]);
+                    data->column.entry_count = 0;
+                }
+                Fixture fixture;
+                fixture_init(&fixture,
+                             index_kind_find(SLICE_LITERAL("inverted")),
+                             METRIC_L2);
+                fixture.scalars = &data->column;
+                fixture_make(&fixture);
+                random_lookups(&fixture, data, 5, true);
+                fixture_free(&fixture);
+                free(data);
+            }
+        }
+    }
+}
+
+/* Keys at the ends of their types. */
+static void
+test_extreme_keys(void **state)
+{
+    (void)state;
+    Data *data = data_new(KEY_INT, 6, 1, 5, 3);
+    static const int64_t ints[] = {INT64_MIN, -1, 0, 1, INT64_MAX, INT64_MIN};
+    static const double reals[] = {-1e308, -1e-308, -0.0, 0.0, 1e308, 1.0 / 3};
+    memset(data->valid, 1, 6);
+    data->column.entry_count = 6;
+    for (uint32_t i = 0; i < 6; i++) {
+        data->rows[i] = i;
+        data->ints[i] = ints[i];
+        data->reals[i] = reals[i];
+    }
+    for (int type = KEY_INT; type <= KEY_REAL; type++) {
+        data->column.type = (KeyType)type;
+        data->column.reals = data->reals;
+        Fixture fixture;
+        fixture_init(&fixture, index_kind_find(SLICE_LITERAL("INVERTED")),
+                     METRIC_L2);
+        fixture.scalars = &data->column;
+        fixture_make(&fixture);
+        for (uint32_t i = 0; i < 6; i++) {
+            ScalarPredicate up = {.kind = PREDICATE_RANGE,
+                                  .has_low = true,
+                                  .low_inclusive = i % 2 == 0};
+            if (type == KEY_INT)
+                up.low.integer = ints[i];
+            else
+                up.low.real = reals[i];
+            check_lookup(&fixture, data, &up, true);
+            ScalarPredicate one = {
+                .kind = PREDICATE_IN, .list = &up.low, .list_count = 1};
+            check_lookup(&fixture, data, &one, true);
+        }
+        fixture_free(&fixture);
+    }
+    free(data);
+}
+
+/* The same pair twice, as an array [1, 1] gives it. */
+static void
+test_doubled_entries(void **state)
+{
+    (void)state;
+    Data *data = data_new(KEY_INT, 4, 1, 5, 3);
+    static const uint32_t rows[] = {0, 0, 1, 1, 1, 3};
+    memset(data->valid, 1, 4);
+    data->column.entry_count = 6;
+    for (uint32_t i = 0; i < 6; i++) {
+        data->rows[i] = rows[i];
+        data->ints[i] = 7;
+    }
+    Fixture fixture;
+    fixture_init(&fixture, index_kind_find(SLICE_LITERAL("INVERTED")),
+                 METRIC_L2);
+    fixture.scalars = &data->column;
+    fixture_make(&fixture);
+    Key seven = {.integer = 7};
+    ScalarPredicate one = {
+        .kind = PREDICATE_IN, .list = &seven, .list_count = 1};
+    check_lookup(&fixture, data, &one, true);
+    assert_int_equal(fixture.kind->estimate(fixture.index, &one), 3);
+    fixture_free(&fixture);
+    free(data);
+}
+
+static void
+test_row_set(void **state)
+{
+    (void)state;
+    enum { COUNT = 300001 };
+    static const uint32_t every[] = {1, 2, 3, 15, 16, 17, 1000, 70000, 400000};
+    uint64_t *bits = calloc(bits_words(COUNT), sizeof *bits);
+    for (size_t n = 0; n < sizeof every / sizeof every[0]; n++) {
+        roaring_bitmap_t *expected = roaring_bitmap_create(), *rows;
+        Error err = ERROR_INIT;
+        memset(bits, 0, bits_words(COUNT) * sizeof *bits);
+        for (uint32_t row = every[n] - 1; row < COUNT; row += every[n]) {
+            bits_set(bits, row);
+            roaring_bitmap_add(expected, row);
+        }
+        must(row_set_from_bits(bits, COUNT, &rows, &err), &err);
+        assert_true(roaring_bitmap_equals(rows, expected));
+        roaring_bitmap_free(rows);
+        roaring_bitmap_free(expected);
+    }
+    free(bits);
+}
+
+static void
+test_cancel(void **state)
+{
+    (void)state;
+    Data *data = data_new(KEY_BYTES, ROWS, 1, 100, 3);
+    atomic_bool cancel = true;
+    Fixture fixture;
+    fixture_init(&fixture, index_kind_find(SLICE_LITERAL("INVERTED")),
+                 METRIC_L2);
+    fixture.scalars = &data->column;
+    assert_int_equal(fixture_build(&fixture, &cancel), MQL_INTERRUPTED);
+    fixture_free(&fixture);
+    free(data);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_kind),
+        cmocka_unit_test(test_small_segments),
+        cmocka_unit_test(test_extreme_keys),
+        cmocka_unit_test(test_doubled_entries),
+        cmocka_unit_test(test_row_set),
+        cmocka_unit_test(test_cancel),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
