@@ -163,8 +163,8 @@ test_errors(void **state)
         "\"\xc3\"",
         "'a'",
         "true1",
-        "\xef\xbb\xbf"
-        "1",
+        ("\xef\xbb\xbf"
+         "1"),
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         Buffer binary = BUFFER_INIT;

@@ -10,11 +10,12 @@
 /* ---- OR of equalities
  * ---------------------------------------------------------- */
 
-/* field = constant, both scalar and of one kind of value. */
+/* field = constant (for OR) or field <> constant (for AND), of one kind of
+ * value. */
 static bool
-is_equality(const Expr *expr)
+is_mergeable(const Expr *expr, CompareOp op)
 {
-    if (expr->kind != EXPR_COMPARE || expr->compare != COMPARE_EQ)
+    if (expr == NULL || expr->kind != EXPR_COMPARE || expr->compare != op)
         return false;
     const Expr *column = expr->arguments[0];
     const Expr *constant = expr->arguments[1];
@@ -23,59 +24,56 @@ is_equality(const Expr *expr)
            value_class(column->type.kind) == value_class(constant->type.kind);
 }
 
-/* How many equalities there are on each column. */
+/* How many such comparisons there are on each column. */
 static uint32_t *
-count_equalities(Analyser *analyser, Expr *const *items, uint32_t count)
+count_mergeable(Analyser *analyser, Expr *const *items, uint32_t count,
+                CompareOp op)
 {
-    uint32_t *counts = arena_alloc_array(
-        analyser->arena, (size_t)analyser->scope->column_count + 1,
-        sizeof *counts);
-    if (counts == NULL)
-        return NULL;
-    for (uint32_t i = 0; i < count; i++) {
-        if (is_equality(items[i]))
+    size_t columns = (size_t)analyser->scope->column_count + 1;
+    uint32_t *counts =
+        arena_alloc_array(analyser->arena, columns, sizeof *counts);
+    for (uint32_t i = 0; counts != NULL && i < count; i++) {
+        if (is_mergeable(items[i], op))
             counts[items[i]->arguments[0]->column]++;
     }
     return counts;
 }
 
-/* All equalities on the column of items[first] as one IN, which takes its
- * place; the others become NULL. */
+/* All of them on the column of items[0] as one IN, which takes its place; the
+ * others become NULL. */
 static mql_status
-merge_equalities(Analyser *analyser, Expr **items, uint32_t count,
-                 uint32_t first, uint32_t equalities)
+merge_column(Analyser *analyser, Expr **items, uint32_t count, uint32_t values,
+             CompareOp op)
 {
-    const Expr *model = items[first];
+    const Expr *model = items[0];
     Expr *column = model->arguments[0];
     uint32_t found = 0;
-    Value *values =
-        arena_alloc_array(analyser->arena, equalities, sizeof *values);
-    if (values == NULL)
+    Value *list = arena_alloc_array(analyser->arena, values, sizeof *list);
+    if (list == NULL)
         return error_no_memory(analyser->err);
-    for (uint32_t i = first; i < count; i++) {
-        if (items[i] == NULL || !is_equality(items[i]) ||
+    for (uint32_t i = 0; i < count; i++) {
+        if (!is_mergeable(items[i], op) ||
             items[i]->arguments[0]->column != column->column)
             continue;
-        values[found++] = items[i]->arguments[1]->value;
+        list[found++] = items[i]->arguments[1]->value;
         items[i] = NULL;
     }
-    return make_in(analyser, column, values, found, false, model->position,
-                   &items[first]);
+    return make_in(analyser, column, list, found, op == COMPARE_NE,
+                   model->position, &items[0]);
 }
 
 static mql_status
-merge_or(Analyser *analyser, Expr **items, uint32_t *count)
+merge(Analyser *analyser, Expr **items, uint32_t *count, CompareOp op)
 {
-    uint32_t *counts = count_equalities(analyser, items, *count);
+    uint32_t *counts = count_mergeable(analyser, items, *count, op);
     if (counts == NULL)
         return error_no_memory(analyser->err);
     uint32_t kept = 0;
     for (uint32_t i = 0; i < *count; i++) {
-        if (items[i] != NULL && is_equality(items[i])) {
-            uint32_t column = items[i]->arguments[0]->column;
-            if (counts[column] > 1)
-                TRY(merge_equalities(analyser, items, *count, i,
-                                     counts[column]));
+        if (is_mergeable(items[i], op)) {
+            uint32_t values = counts[items[i]->arguments[0]->column];
+            if (values > 1)
+                TRY(merge_column(analyser, items + i, *count - i, values, op));
         }
         if (items[i] != NULL)
             items[kept++] = items[i];
@@ -96,8 +94,7 @@ analyse_logic(Analyser *analyser, const Node *node, Expr **out)
     for (const Node *child = node->first; child != NULL; child = child->next)
         TRY(analyse_bool(analyser, child, is_and ? "AND" : "OR",
                          &items[count++]));
-    if (!is_and)
-        TRY(merge_or(analyser, items, &count));
+    TRY(merge(analyser, items, &count, is_and ? COMPARE_NE : COMPARE_EQ));
     return make_logic(analyser, is_and ? EXPR_AND : EXPR_OR, items, count,
                       node->position, out);
 }

@@ -76,6 +76,22 @@ spread(const Eval *context, const Operand *operand, Column *out)
                            context->err);
 }
 
+/* Clear the rows of an argument's NULLs. */
+static void
+clear_nulls(const Operand *argument, uint32_t count, uint8_t *rows)
+{
+    const uint8_t *valid = argument->column.valid;
+    if (argument->column.type.kind == TYPE_NULL ||
+        (argument->step == 0 && valid != NULL && valid[0] == 0)) {
+        memset(rows, 0, count);
+        return;
+    }
+    if (valid == NULL || argument->step == 0)
+        return;
+    for (uint32_t row = 0; row < count; row++)
+        rows[row] &= valid[row] != 0;
+}
+
 mql_status
 result_init(const Eval *context, const Operand *arguments, uint32_t count,
             uint8_t **valid)
@@ -83,17 +99,12 @@ result_init(const Eval *context, const Operand *arguments, uint32_t count,
     uint8_t *rows = arena_alloc(context->arena, context->count + 1u);
     if (rows == NULL)
         return error_no_memory(context->err);
-    for (uint32_t row = 0; row < context->count; row++)
-        rows[row] = is_active(context, row);
-    for (uint32_t i = 0; i < count; i++) {
-        const Column *column = &arguments[i].column;
-        uint32_t step = arguments[i].step;
-        bool is_null = column->type.kind == TYPE_NULL;
-        if (!is_null && column->valid == NULL)
-            continue;
-        for (uint32_t row = 0; row < context->count; row++)
-            rows[row] &= !is_null && column->valid[row * step] != 0;
-    }
+    if (context->active == NULL)
+        memset(rows, 1, context->count);
+    else
+        memcpy(rows, context->active, context->count);
+    for (uint32_t i = 0; i < count; i++)
+        clear_nulls(&arguments[i], context->count, rows);
     *valid = rows;
     return MQL_OK;
 }
@@ -158,11 +169,14 @@ eval(const Eval *context, const Expr *expr, Column *out)
                     "unknown expression");
 }
 
-static bool
-is_canceled(const ExprRun *run)
+mql_status
+check_cancel(const Eval *context)
 {
-    return run->cancel != NULL &&
-           atomic_load_explicit(run->cancel, memory_order_relaxed);
+    const atomic_bool *cancel = context->run->cancel;
+    if (cancel == NULL || !atomic_load_explicit(cancel, memory_order_relaxed))
+        return MQL_OK;
+    return error_set(context->err, ERR_QUERY_CANCELED,
+                     "canceling statement due to user request");
 }
 
 mql_status
@@ -174,9 +188,7 @@ expr_eval(const Expr *expr, ExprRun *run, const Batch *batch, Arena *arena,
                           .arena = arena,
                           .count = batch->count,
                           .err = err};
-    if (is_canceled(run))
-        return error_set(err, ERR_QUERY_CANCELED,
-                         "canceling statement due to user request");
+    TRY(check_cancel(&context));
     TRY(eval(&context, expr, out));
     /* A parameter without a type of its own has that of the bound value. */
     if (out->type.kind != TYPE_NULL && expr->type.kind != TYPE_NULL)

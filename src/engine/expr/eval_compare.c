@@ -96,11 +96,13 @@ compare_jsons(const Comparison *c)
     bool is_left = c->left.column.type.kind == TYPE_JSON;
     const Operand *json = is_left ? &c->left : &c->right;
     const Operand *other = is_left ? &c->right : &c->left;
+    Value value = VALUE_NULL;
     for (uint32_t row = 0; row < c->context->count; row++) {
         int order;
         if (!c->valid[row])
             continue;
-        Value value = operand_value(other, row);
+        if (other->step != 0 || value.is_null)
+            value = operand_value(other, row);
         Slice bytes = json->column.bytes[row * json->step];
         if (json_compare_value(json_of(bytes), &value, c->op, &order))
             c->result[row] = order_satisfies(c->op, is_left ? order : -order);

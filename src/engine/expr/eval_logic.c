@@ -38,21 +38,31 @@ logic_init(const Eval *context, bool decides, Logic *logic)
     return MQL_OK;
 }
 
+/* All bytes are 0 or 1, and nothing branches: this is the inner loop of long
+ * ANDs. */
 static void
 combine(Logic *logic, const Column *term, uint32_t count)
 {
-    for (uint32_t row = 0; row < count; row++) {
-        if (!logic->active[row])
-            continue;
-        if (column_is_null(term, row)) {
-            logic->valid[row] = 0;
-        } else if ((term->bools[row] != 0) == logic->decides) {
-            logic->result[row] = logic->decides;
-            logic->valid[row] = 1;
-            logic->active[row] = 0;
-            logic->undecided--;
-        }
+    uint8_t decides = logic->decides;
+    uint32_t decided = 0;
+    if (term->type.kind == TYPE_NULL) {
+        for (uint32_t row = 0; row < count; row++)
+            logic->valid[row] &= !logic->active[row];
+        return;
     }
+    for (uint32_t row = 0; row < count; row++) {
+        uint8_t active = logic->active[row];
+        uint8_t known = term->valid == NULL || term->valid[row] != 0;
+        uint8_t value = term->bools[row] != 0;
+        uint8_t hit = active & known & (uint8_t)(value == decides);
+        uint8_t unknown = active & (uint8_t)!known;
+        logic->result[row] =
+            (uint8_t)((logic->result[row] & !hit) | (decides & hit));
+        logic->valid[row] = (uint8_t)((logic->valid[row] & !unknown) | hit);
+        logic->active[row] = active & !hit;
+        decided += hit;
+    }
+    logic->undecided -= decided;
 }
 
 static mql_status
@@ -73,6 +83,7 @@ eval_terms(const Eval *context, const Expr *expr, Arena *scratch, Logic *logic)
         inner.arena = scratch;
     for (uint32_t i = 0; i < expr->argument_count && logic->undecided > 0;
          i++) {
+        TRY(check_cancel(context));
         TRY(eval_term(&inner, expr->arguments[i], logic));
         if (scratch != NULL)
             arena_reset(scratch);

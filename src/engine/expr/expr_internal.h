@@ -170,6 +170,8 @@ operand_value(const Operand *operand, uint32_t row)
 {
     return column_value(&operand->column, row * operand->step);
 }
+/* 57014 when the statement is to end. */
+mql_status check_cancel(const Eval *context);
 /* Room for a result: `valid` 1 where the row is active and no argument NULL. */
 mql_status result_init(const Eval *context, const Operand *arguments,
                        uint32_t count, uint8_t **valid);

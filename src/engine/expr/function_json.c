@@ -11,52 +11,63 @@
 /* ---- access
  * ----------------------------------------------------------------------- */
 
+/* The member or element, absent where there is none. */
 static Json
-get(const RowCall *call, const Value *arguments)
+get(const Function *function, Json json, const Value *key)
 {
-    Json json = json_of(arguments[0].bytes);
-    int64_t index = arguments[1].integer;
-    if (arguments[1].type.kind == TYPE_VARCHAR)
-        return json_member(json, arguments[1].bytes);
-    if (index < 0 && call->expr->function->operation == 1)
+    int64_t index = key->integer;
+    if (key->type.kind == TYPE_VARCHAR)
+        return json_member(json, key->bytes);
+    if (index < 0 && function->operation == 1)
         index += json_count(json);
     return json_element(json, index);
 }
 
 /* A scalar document in the result's form. */
 static void
-set_scalar(Json json, Value *result)
+set_scalar(Json json, Physical physical, uint32_t row, void *data)
 {
-    switch (type_physical(result->type.kind)) {
+    switch (physical) {
     case PHYSICAL_BOOL:
-        result->boolean = json_tag(json) == JSON_TRUE;
-        break;
+        ((uint8_t *)data)[row] = json_tag(json) == JSON_TRUE;
+        return;
     case PHYSICAL_INT:
-        result->integer = json_integer(json);
-        break;
+        ((int64_t *)data)[row] = json_integer(json);
+        return;
     case PHYSICAL_REAL:
-        result->real = json_real(json);
-        break;
+        ((double *)data)[row] = json_real(json);
+        return;
     case PHYSICAL_BYTES:
-        result->bytes = json_string(json);
-        break;
+        ((Slice *)data)[row] = json_string(json);
+        return;
     case PHYSICAL_NONE:
-        result->is_null = true;
-        break;
+        return;
     }
 }
 
 mql_status
-row_get(const RowCall *call, const Value *arguments, Value *result, Error *err)
+batch_get(const BatchCall *call, Error *err)
 {
+    const Operand *documents = &call->arguments[0];
+    const Operand *keys = &call->arguments[1];
+    bool wants_json = call->expr->type.kind == TYPE_JSON;
+    Physical physical = type_physical(call->expr->type.kind);
+    Value key = VALUE_NULL;
     (void)err;
-    Json json = get(call, arguments);
-    if (json.data == NULL)
-        result->is_null = true;
-    else if (result->type.kind == TYPE_JSON)
-        result->bytes = (Slice){json.data, json.size};
-    else
-        set_scalar(json, result);
+    for (uint32_t row = 0; row < call->count; row++) {
+        if (!call->valid[row])
+            continue;
+        if (keys->step != 0 || key.is_null)
+            key = operand_value(keys, row);
+        Slice bytes = documents->column.bytes[row * documents->step];
+        Json json = get(call->expr->function, json_of(bytes), &key);
+        if (json.data == NULL)
+            call->valid[row] = 0;
+        else if (wants_json)
+            ((Slice *)call->data)[row] = (Slice){json.data, json.size};
+        else
+            set_scalar(json, physical, row, call->data);
+    }
     return MQL_OK;
 }
 
@@ -76,7 +87,8 @@ mql_status
 row_arrow_text(const RowCall *call, const Value *arguments, Value *result,
                Error *err)
 {
-    Json json = get(call, arguments);
+    Json json =
+        get(call->expr->function, json_of(arguments[0].bytes), &arguments[1]);
     if (json.data != NULL && json_tag(json) != JSON_NULL)
         return json_text(call, json, result, err);
     result->is_null = true;

@@ -31,6 +31,7 @@ check_size(uint64_t size, Error *err)
     return MQL_OK;
 }
 
+/* The other case of a letter has as many bytes or fewer. */
 mql_status
 row_change_case(const RowCall *call, const Value *arguments, Value *result,
                 Error *err)
@@ -39,15 +40,21 @@ row_change_case(const RowCall *call, const Value *arguments, Value *result,
     Slice text = arguments[0].bytes;
     const char *at = text.data;
     const char *end = text.data + text.size;
-    Buffer buffer = BUFFER_INIT;
+    char *out = arena_alloc(call->arena, text.size + 4);
+    if (out == NULL)
+        return error_no_memory(err);
+    result->bytes.data = out;
     while (at < end) {
-        char bytes[4];
         uint32_t code_point = utf8_next(&at);
         code_point =
             wants_upper ? upper_case(code_point) : lower_case(code_point);
-        buffer_append(&buffer, bytes, utf8_encode(code_point, bytes));
+        if (code_point < 0x80)
+            *out++ = (char)code_point;
+        else
+            out += utf8_encode(code_point, out);
     }
-    return result_buffer(call, &buffer, result, err);
+    result->bytes.size = (size_t)(out - result->bytes.data);
+    return MQL_OK;
 }
 
 mql_status

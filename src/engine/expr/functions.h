@@ -160,8 +160,8 @@ mql_status batch_match(const BatchCall *call,
                        Error *err); /* regular expression */
 
 /* function_json.c */
-ROW_FUNCTION(
-    row_get) /* j["k"], a[0]; operation 1: as -> counts from the end, too */
+/* j["k"], a[0]; operation 1: as -> counts from the end, too */
+mql_status batch_get(const BatchCall *call, Error *err);
 ROW_FUNCTION(row_arrow_text)
 ROW_FUNCTION(row_json_as) /* soft: what is of another kind becomes NULL */
 ROW_FUNCTION(row_exists)

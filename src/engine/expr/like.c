@@ -149,7 +149,14 @@ find_piece(const LikePattern *like, const Piece *piece, const char *at,
             memmem(at, (size_t)(end - at), piece->bytes, piece->size);
         return found == NULL ? NULL : found + piece->size;
     }
+    /* Go from one place of the first byte to the next where it is known. */
+    bool is_known = !piece->wild[0] && !like->ignores_case;
     while (at < end) {
+        if (is_known) {
+            at = memchr(at, piece->bytes[0], (size_t)(end - at));
+            if (at == NULL)
+                return NULL;
+        }
         const char *stop = match_here(like, piece, at, end);
         if (stop != NULL)
             return stop;

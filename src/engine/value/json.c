@@ -20,18 +20,11 @@
 #include "base/utf8.h"
 #include "engine/value/json_internal.h"
 
-static uint32_t
-load_u32(const char *data)
-{
-    const unsigned char *bytes = (const unsigned char *)data;
-    return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 |
-           (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
-}
-
 static uint64_t
 load_u64(const char *data)
 {
-    return (uint64_t)load_u32(data) | (uint64_t)load_u32(data + 4) << 32;
+    return (uint64_t)json_load_u32(data) | (uint64_t)json_load_u32(data + 4)
+                                               << 32;
 }
 
 /* Bytes of the value at `data`. */
@@ -47,12 +40,12 @@ size_at(const char *data)
     case JSON_REAL:
         return 9;
     case JSON_STRING:
-        return 5 + (size_t)load_u32(data + 1);
+        return 5 + (size_t)json_load_u32(data + 1);
     case JSON_ARRAY:
     case JSON_OBJECT:
         break;
     }
-    return JSON_HEADER_SIZE + (size_t)load_u32(data + 5);
+    return JSON_HEADER_SIZE + (size_t)json_load_u32(data + 5);
 }
 
 static Json
@@ -66,8 +59,9 @@ static const char *
 item_at(Json json, uint32_t count, uint32_t i)
 {
     const char *items = json.data + JSON_HEADER_SIZE;
-    const char *table = items + load_u32(json.data + 5) - (size_t)4 * count;
-    return items + load_u32(table + (size_t)4 * i);
+    const char *table =
+        items + json_load_u32(json.data + 5) - (size_t)4 * count;
+    return items + json_load_u32(table + (size_t)4 * i);
 }
 
 JsonTag
@@ -96,15 +90,16 @@ json_real(Json json)
 Slice
 json_string(Json json)
 {
-    return (Slice){json.data + 5, load_u32(json.data + 1)};
+    return (Slice){json.data + 5, json_load_u32(json.data + 1)};
 }
 
 uint32_t
 json_count(Json json)
 {
     JsonTag tag = json_tag(json);
-    return tag == JSON_ARRAY || tag == JSON_OBJECT ? load_u32(json.data + 1)
-                                                   : 0;
+    return tag == JSON_ARRAY || tag == JSON_OBJECT
+               ? json_load_u32(json.data + 1)
+               : 0;
 }
 
 Json
@@ -122,7 +117,7 @@ Json
 json_member_at(Json json, uint32_t i, Slice *key)
 {
     const char *item = item_at(json, json_count(json), i);
-    *key = (Slice){item + 4, load_u32(item)};
+    *key = (Slice){item + 4, json_load_u32(item)};
     return json_at(key->data + key->size);
 }
 
@@ -307,7 +302,7 @@ check_sized(const char *data, size_t left, Slice *text)
 {
     if (left < 4)
         return false;
-    *text = (Slice){data + 4, load_u32(data)};
+    *text = (Slice){data + 4, json_load_u32(data)};
     return text->size <= left - 4 && utf8_valid(text->data, text->size, NULL);
 }
 
@@ -331,8 +326,8 @@ check_container(const char *data, size_t left, uint32_t depth, size_t *size)
 {
     if (left < JSON_HEADER_SIZE || depth == JSON_DEPTH_MOST)
         return false;
-    uint32_t count = load_u32(data + 1);
-    size_t body = load_u32(data + 5);
+    uint32_t count = json_load_u32(data + 1);
+    size_t body = json_load_u32(data + 5);
     if (body > left - JSON_HEADER_SIZE || (size_t)count * 4 > body)
         return false;
     const char *items = data + JSON_HEADER_SIZE;
@@ -340,7 +335,7 @@ check_container(const char *data, size_t left, uint32_t depth, size_t *size)
     size_t offset = 0;
     Slice previous = {NULL, 0};
     for (uint32_t i = 0; i < count; i++) {
-        if (load_u32(items + items_size + (size_t)4 * i) != offset)
+        if (json_load_u32(items + items_size + (size_t)4 * i) != offset)
             return false;
         size_t part;
         if (*data == JSON_OBJECT) {

@@ -11,18 +11,8 @@
 void
 json_set_u32(Buffer *out, size_t offset, size_t value)
 {
-    if (buffer_failed(out))
-        return;
-    for (int i = 0; i < 4; i++)
-        out->data[offset + (size_t)i] = (char)(unsigned char)(value >> (8 * i));
-}
-
-static uint32_t
-get_u32(const char *data)
-{
-    const unsigned char *bytes = (const unsigned char *)data;
-    return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 |
-           (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
+    if (!buffer_failed(out))
+        json_store_u32(out->data + offset, (uint32_t)value);
 }
 
 void
@@ -37,18 +27,30 @@ json_append_bool(Buffer *out, bool value)
     buffer_append_u8(out, value ? JSON_TRUE : JSON_FALSE);
 }
 
+static void
+append_eight(Buffer *out, JsonTag tag, uint64_t bits)
+{
+    char *room = json_room(out, 9);
+    if (room == NULL)
+        return;
+    room[0] = (char)tag;
+    json_store_u64(room + 1, bits);
+    out->size += 9;
+}
+
 void
 json_append_integer(Buffer *out, int64_t value)
 {
-    buffer_append_u8(out, JSON_INTEGER);
-    buffer_append_u64(out, (uint64_t)value);
+    append_eight(out, JSON_INTEGER, (uint64_t)value);
 }
 
 void
 json_append_real(Buffer *out, double value)
 {
-    buffer_append_u8(out, JSON_REAL);
-    buffer_append_f64(out, value == 0 ? 0 : value);
+    uint64_t bits;
+    double positive_zero = value == 0 ? 0 : value;
+    memcpy(&bits, &positive_zero, sizeof bits);
+    append_eight(out, JSON_REAL, bits);
 }
 
 void
@@ -64,9 +66,12 @@ json_append_string(Buffer *out, Slice text)
 void
 json_open(Buffer *out, JsonTag tag)
 {
-    buffer_append_u8(out, (uint8_t)tag);
-    buffer_append_u32(out, 0);
-    buffer_append_u32(out, 0);
+    char *room = json_room(out, JSON_HEADER_SIZE);
+    if (room == NULL)
+        return;
+    memset(room, 0, JSON_HEADER_SIZE);
+    room[0] = (char)tag;
+    out->size += JSON_HEADER_SIZE;
 }
 
 /* Where an item of an object stands, for sorting. */
@@ -90,23 +95,26 @@ static Item
 item_of(const char *items, size_t items_size, const char *offsets,
         uint32_t count, uint32_t i)
 {
-    size_t offset = get_u32(offsets + (size_t)4 * i);
-    size_t end =
-        i + 1 < count ? get_u32(offsets + (size_t)4 * (i + 1)) : items_size;
+    size_t offset = json_load_u32(offsets + (size_t)4 * i);
+    size_t end = i + 1 < count ? json_load_u32(offsets + (size_t)4 * (i + 1))
+                               : items_size;
     const char *data = items + offset;
-    return (Item){
-        .key = {data + 4, get_u32(data)}, .data = data, .size = end - offset};
+    return (Item){.key = {data + 4, json_load_u32(data)},
+                  .data = data,
+                  .size = end - offset};
 }
 
 static bool
-is_in_order(const char *items, size_t items_size, const char *offsets,
-            uint32_t count)
+is_in_order(const char *items, const char *offsets, uint32_t count)
 {
+    const char *item = items + json_load_u32(offsets);
+    Slice key = {item + 4, json_load_u32(item)};
     for (uint32_t i = 1; i < count; i++) {
-        Item a = item_of(items, items_size, offsets, count, i - 1);
-        Item b = item_of(items, items_size, offsets, count, i);
-        if (slice_compare(a.key, b.key) >= 0)
+        item = items + json_load_u32(offsets + (size_t)4 * i);
+        Slice next = {item + 4, json_load_u32(item)};
+        if (slice_compare(key, next) >= 0)
             return false;
+        key = next;
     }
     return true;
 }
@@ -128,6 +136,24 @@ rewrite_items(Buffer *out, size_t first, const Item *sorted, uint32_t count,
     return kept;
 }
 
+#define FEW_ITEMS 16 /* insertion is faster than qsort() */
+
+static void
+sort_by_key(Item *items, uint32_t count)
+{
+    if (count > FEW_ITEMS) {
+        qsort(items, count, sizeof *items, compare_items);
+        return;
+    }
+    for (uint32_t i = 1; i < count; i++) {
+        Item item = items[i];
+        uint32_t at = i;
+        for (; at > 0 && compare_items(&item, &items[at - 1]) < 0; at--)
+            items[at] = items[at - 1];
+        items[at] = item;
+    }
+}
+
 /* Sort the items in out[first..]; they are copied to `scratch` meanwhile. */
 static mql_status
 sort_items(Buffer *out, size_t first, char *offsets, uint32_t *count,
@@ -144,7 +170,7 @@ sort_items(Buffer *out, size_t first, char *offsets, uint32_t *count,
     memcpy(copy, out->data + first, size);
     for (uint32_t i = 0; i < *count; i++)
         items[i] = item_of(copy, size, offsets, *count, i);
-    qsort(items, *count, sizeof *items, compare_items);
+    sort_by_key(items, *count);
     *count = rewrite_items(out, first, items, *count, offsets);
     return MQL_OK;
 }
@@ -157,7 +183,7 @@ json_close(Buffer *out, size_t start, char *offsets, uint32_t count,
         return error_no_memory(err);
     size_t first = start + JSON_HEADER_SIZE;
     if (out->data[start] == JSON_OBJECT &&
-        !is_in_order(out->data + first, out->size - first, offsets, count) &&
+        !is_in_order(out->data + first, offsets, count) &&
         sort_items(out, first, offsets, &count, scratch) != MQL_OK)
         return error_no_memory(err);
     buffer_append(out, offsets, (size_t)count * 4);

@@ -101,15 +101,40 @@ number_end(const char *at, const char *end, bool *is_integer)
     return at;
 }
 
+/* Up to 18 digits, which fit whatever they are; NULL: not that simple. */
+static const char *
+short_integer(const char *at, const char *end, int64_t *value)
+{
+    bool is_negative = *at == '-';
+    const char *first = at + is_negative;
+    int64_t sum = 0;
+    for (at = first; at < end && at - first < 18 && *at >= '0' && *at <= '9';
+         at++)
+        sum = sum * 10 + (*at - '0');
+    bool is_padded = at - first > 1 && *first == '0';
+    bool goes_on = at < end && (is_digit(at, end) || *at == '.' || *at == 'e' ||
+                                *at == 'E');
+    if (at == first || is_padded || goes_on)
+        return NULL;
+    *value = is_negative ? -sum : sum;
+    return at;
+}
+
 static mql_status
 parse_number(JsonParser *parser)
 {
     bool is_integer;
-    const char *stop = number_end(parser->at, parser->end, &is_integer);
-    if (stop == NULL)
-        return bad_json(parser, "Invalid number");
     int64_t integer;
     double real;
+    const char *stop = short_integer(parser->at, parser->end, &integer);
+    if (stop != NULL) {
+        json_append_integer(parser->out, integer);
+        parser->at = stop;
+        return MQL_OK;
+    }
+    stop = number_end(parser->at, parser->end, &is_integer);
+    if (stop == NULL)
+        return bad_json(parser, "Invalid number");
     if (is_integer && number_read_int64(parser->at, stop, &integer) == stop)
         json_append_integer(parser->out, integer);
     else if (number_read_double(parser->at, stop, &real) == stop)
@@ -213,17 +238,33 @@ parse_escape(JsonParser *parser)
     return MQL_OK;
 }
 
+static bool
+append_plain(JsonParser *parser, const char *stop)
+{
+    size_t size = (size_t)(stop - parser->at);
+    char *room = json_room(parser->out, size);
+    if (room == NULL)
+        return false;
+    memcpy(room, parser->at, size);
+    parser->out->size += size;
+    parser->at = stop;
+    return true;
+}
+
 /* The string after its opening quote: u32 size and bytes. */
 static mql_status
 parse_string(JsonParser *parser)
 {
     size_t start = parser->out->size;
     const char *first = parser->at;
-    buffer_append_u32(parser->out, 0);
+    char *room = json_room(parser->out, 4);
+    if (room == NULL)
+        return error_no_memory(parser->err);
+    parser->out->size += 4;
     for (;;) {
         const char *stop = plain_end(parser->at, parser->end);
-        buffer_append(parser->out, parser->at, (size_t)(stop - parser->at));
-        parser->at = stop;
+        if (!append_plain(parser, stop))
+            return error_no_memory(parser->err);
         if (stop == parser->end)
             return bad_json(parser, "Unterminated string");
         if (*stop == '"')
@@ -282,7 +323,11 @@ begin_item(JsonParser *parser)
 {
     const Level *level = &parser->levels[parser->depth - 1];
     size_t offset = parser->out->size - level->start - JSON_HEADER_SIZE;
-    buffer_append_u32(&parser->offsets, (uint32_t)offset);
+    char *room = json_room(&parser->offsets, 4);
+    if (room == NULL)
+        return;
+    json_store_u32(room, (uint32_t)offset);
+    parser->offsets.size += 4;
 }
 
 /* `"key" :` and what stands before it. */
