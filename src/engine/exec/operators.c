@@ -9,7 +9,7 @@ const OperatorKind *const operator_kinds[PLAN_KIND_COUNT] = {
     [PLAN_ONE_ROW] = &one_row_operator, [PLAN_SCAN] = &scan_operator,
     [PLAN_SEARCH] = &search_operator,   [PLAN_COUNT] = &count_operator,
     [PLAN_SORT] = &sort_operator,       [PLAN_LIMIT] = &limit_operator,
-    [PLAN_PROJECT] = &project_operator,
+    [PLAN_PROJECT] = &project_operator, [PLAN_FILTER] = &filter_operator,
 };
 
 mql_status

@@ -9,6 +9,7 @@ extern const OperatorKind one_row_operator;
 extern const OperatorKind scan_operator;
 extern const OperatorKind search_operator;
 extern const OperatorKind count_operator;
+extern const OperatorKind filter_operator;
 extern const OperatorKind sort_operator;
 extern const OperatorKind limit_operator;
 extern const OperatorKind project_operator;

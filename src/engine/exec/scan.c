@@ -107,17 +107,41 @@ typedef struct CountOperator {
 } CountOperator;
 
 static mql_status
+count_input(Operator *operator, uint64_t * found, Error *err)
+{
+    *found = 0;
+    Batch batch;
+    do {
+        TRY(operator_next(operator->input, &batch, err));
+        *found += batch.count;
+    } while (batch.count > 0);
+    return MQL_OK;
+}
+
+static mql_status
+count_table(CountOperator *count, uint64_t *found, Error *err)
+{
+    const CountPlan *plan = (const CountPlan *)count->base.plan;
+    SegmentRows *rows;
+    uint32_t segment_count;
+    TRY(table_filter(&plan->table, count->base.execution,
+                     &count->base.batch_arena, &rows, &segment_count,
+                     &count->counters, err));
+    *found = count->counters.matching_rows;
+    return MQL_OK;
+}
+
+static mql_status
 count_next(Operator *operator, Batch * batch, Error *err)
 {
     CountOperator *count = (CountOperator *)operator;
     const CountPlan *plan = (const CountPlan *)operator->plan;
     if (operator->rows> 0)
         return MQL_OK;
-    SegmentRows *rows;
-    uint32_t segment_count;
-    TRY(table_filter(&plan->table, operator->execution, &operator->batch_arena,
-                     &rows, &segment_count, &count->counters, err));
-    Value value = value_int64((int64_t)count->counters.matching_rows);
+    uint64_t found;
+    TRY(operator->input != NULL ? count_input(operator, & found, err)
+                                : count_table(count, &found, err));
+    Value value = value_int64((int64_t)found);
     batch->count = 1;
     batch->column_count = plan->base.column_count;
     batch->columns = arena_alloc_array(
@@ -133,7 +157,8 @@ count_next(Operator *operator, Batch * batch, Error *err)
 static void
 count_title(Buffer *out, const PlanNode *plan)
 {
-    table_title(out, &((const CountPlan *)plan)->table);
+    if (plan->input == NULL)
+        table_title(out, &((const CountPlan *)plan)->table);
 }
 
 static void
@@ -141,8 +166,9 @@ count_explain(Buffer *out, const PlanNode *plan, const Operator *operator,
               int indent)
 {
     const CountOperator *count = (const CountOperator *)operator;
-    table_explain(out, &((const CountPlan *)plan)->table,
-                  count != NULL ? &count->counters : NULL, indent);
+    if (plan->input == NULL)
+        table_explain(out, &((const CountPlan *)plan)->table,
+                      count != NULL ? &count->counters : NULL, indent);
 }
 
 const OperatorKind count_operator = {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* simple.c - the operators that need no file of their own: one row, limit,
- * project. */
+ * filter, project. */
 #include "engine/exec/operators.h"
 
 /* ---- SELECT without FROM: one row, no columns ---- */
@@ -89,6 +89,71 @@ const OperatorKind limit_operator = {
     .size = sizeof(LimitOperator),
     .open = limit_open,
     .next = limit_next,
+};
+
+/* ---- WHERE over a query in FROM ---- */
+
+/* The rows of `input` that are kept. */
+static mql_status
+keep_rows(Operator *operator, const Batch * input, const uint8_t *keep,
+          Batch *batch, Error *err)
+{
+    Arena *arena = &operator->batch_arena;
+    uint32_t *positions =
+        arena_alloc_array(arena, input->count, sizeof *positions);
+    batch->columns =
+        arena_alloc_array(arena, input->column_count, sizeof *batch->columns);
+    if (positions == NULL || batch->columns == NULL)
+        return error_no_memory(err);
+    for (uint32_t row = 0; row < input->count; row++)
+        if (keep[row] != 0)
+            positions[batch->count++] = row;
+    batch->column_count = input->column_count;
+    for (uint32_t i = 0; i < input->column_count; i++)
+        TRY(column_gather(&input->columns[i], positions, batch->count, arena,
+                          &batch->columns[i], err));
+    return MQL_OK;
+}
+
+/* An empty batch would mean the end: asks until something is kept. */
+static mql_status
+filter_next(Operator *operator, Batch * batch, Error *err)
+{
+    const FilterPlan *plan = (const FilterPlan *)operator->plan;
+    while (batch->count == 0) {
+        Batch input;
+        TRY(operator_next(operator->input, &input, err));
+        if (input.count == 0)
+            return MQL_OK;
+        arena_reset(&operator->batch_arena);
+        uint8_t *keep =
+            arena_alloc(&operator->batch_arena, input.count * sizeof *keep);
+        if (keep == NULL)
+            return error_no_memory(err);
+        TRY(expr_filter(plan->condition, &operator->execution->run, &input,
+                        &operator->batch_arena, keep, err));
+        TRY(keep_rows(operator, & input, keep, batch, err));
+    }
+    return MQL_OK;
+}
+
+static void
+filter_explain(Buffer *out, const PlanNode *node, const Operator *operator,
+               int indent)
+{
+    const FilterPlan *plan = (const FilterPlan *)node;
+    (void)operator;
+    explain_indent(out, indent);
+    buffer_append_text(out, "Filter: ");
+    expr_print(out, plan->condition, plan->scope);
+    buffer_append_char(out, '\n');
+}
+
+const OperatorKind filter_operator = {
+    .name = "Filter",
+    .size = sizeof(Operator),
+    .next = filter_next,
+    .explain = filter_explain,
 };
 
 /* ---- the SELECT list ---- */

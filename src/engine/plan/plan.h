@@ -18,7 +18,8 @@ typedef enum PlanKind {
     PLAN_ONE_ROW, /* a row without columns: SELECT without FROM       */
     PLAN_SCAN,    /* rows of a collection                             */
     PLAN_SEARCH,  /* the nearest rows of a collection                 */
-    PLAN_COUNT,   /* how many rows a scan would give                  */
+    PLAN_COUNT,   /* how many rows a scan or its input would give     */
+    PLAN_FILTER,  /* the rows of its input for which a condition holds */
     PLAN_SORT,
     PLAN_LIMIT,
     PLAN_PROJECT,
@@ -88,10 +89,17 @@ typedef struct ScanPlan {
     TablePlan table;
 } ScanPlan;
 
+/* With an input its rows are counted, without one those of the table. */
 typedef struct CountPlan {
     PlanNode base;
     TablePlan table;
 } CountPlan;
+
+typedef struct FilterPlan {
+    PlanNode base;
+    const Expr *condition;
+    const Scope *scope; /* for printing */
+} FilterPlan;
 
 typedef struct SearchTarget {
     const Expr *vector;    /* a vector, or NULL              */

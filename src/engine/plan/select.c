@@ -16,7 +16,8 @@
 /* What a SELECT is made of, while its plan grows. */
 typedef struct Select {
     const Node *node;
-    const CollectionVersion *version; /* NULL without FROM */
+    const CollectionVersion *version; /* NULL: no collection in FROM     */
+    const PlanNode *input; /* a query in FROM with the WHERE over it, or NULL */
     Scope *scope;
     TablePlan table;
     const Node *order_by;
@@ -38,8 +39,45 @@ reject_unbuilt(const Node *select, Error *err)
     TRY(planner_unbuilt(
         from->next != NULL && from->next->kind == NODE_FROM ? from->next : NULL,
         "FROM with several collections", err));
-    if (from->first->kind != NODE_NAME)
-        return planner_unbuilt(from->first, "a query in FROM", err);
+    return MQL_OK;
+}
+
+/* FROM (SEARCH ...) s: the query's columns are the scope. */
+static mql_status
+open_query(Planner *planner, Select *select, const Node *from, Error *err)
+{
+    TRY(planner_query(planner, from->first, &select->input, err));
+    TRY(planner_unbuilt(node_child(from, NODE_PARTITIONS),
+                        "PARTITION of a query", err));
+    const Node *alias = node_child(from, NODE_ALIAS);
+    select->scope = arena_new(planner->arena, Scope);
+    if (select->scope == NULL)
+        return error_no_memory(err);
+    *select->scope = (Scope){
+        .columns = select->input->columns,
+        .column_count = select->input->column_count,
+        .field_count = select->input->column_count,
+        .qualifier = alias != NULL ? alias->text : (Slice){"", 0},
+        .dynamic_column = -1,
+        .parameter_types = planner->parameter_types,
+        .parameter_count = planner->parameter_count,
+    };
+    const Node *where = node_child(select->node, NODE_WHERE);
+    if (where == NULL)
+        return MQL_OK;
+    Expr *condition;
+    TRY(expr_analyse_condition(where->first, select->scope, "WHERE",
+                               planner->arena, &condition, err));
+    FilterPlan *filter = arena_new(planner->arena, FilterPlan);
+    if (filter == NULL)
+        return error_no_memory(err);
+    *filter = (FilterPlan){
+        .base = {PLAN_FILTER, select->input, select->input->columns,
+                 select->input->column_count},
+        .condition = condition,
+        .scope = select->scope,
+    };
+    select->input = &filter->base;
     return MQL_OK;
 }
 
@@ -57,6 +95,8 @@ open_from(Planner *planner, Select *select, Error *err)
         return planner_unbuilt(node_child(select->node, NODE_WHERE),
                                "WHERE without FROM", err);
     }
+    if (from->first->kind != NODE_NAME)
+        return open_query(planner, select, from, err);
     TRY(planner_collection(planner, from->first, &select->version, err));
     TRY(planner_scope(planner, select->version->collection, NULL, 0,
                       &select->scope, err));
@@ -102,7 +142,7 @@ plan_count(Planner *planner, Select *select, const PlanNode **plan, Error *err)
                           type_of(TYPE_INT64)};
     }
     *count = (CountPlan){
-        .base = {PLAN_COUNT, NULL, columns, column_count},
+        .base = {PLAN_COUNT, select->input, columns, column_count},
         .table = select->table,
     };
     *plan = &count->base;
@@ -206,6 +246,10 @@ plan_scan(Planner *planner, Select *select, const PlanNode **plan, Error *err)
     if (options != NULL && select->version == NULL)
         return error_at(err, ERR_SYNTAX_ERROR, options->position,
                         "WITH needs a vector search");
+    if (select->input != NULL) {
+        *plan = select->input;
+        return MQL_OK;
+    }
     if (select->version == NULL) {
         PlanNode *row = arena_new(planner->arena, PlanNode);
         if (row == NULL)
@@ -296,7 +340,7 @@ planner_select(Planner *planner, const Node *node, const PlanNode **plan,
                       err));
 
     if (has_count(node)) {
-        if (select.version == NULL)
+        if (select.version == NULL && select.input == NULL)
             return planner_unbuilt(node, "count(*) without FROM", err);
         TRY(planner_unbuilt(select.order_by, "ORDER BY with count(*)", err));
         TRY(plan_count(planner, &select, plan, err));
