@@ -261,6 +261,8 @@ keep_orphans(Transaction *transaction)
     transaction->written = NULL;
 }
 
+/* A full disk may have room again: the log knows whether it takes another
+ * commit. */
 static mql_status
 log_commit(Transaction *transaction, const Buffer *payload,
            const MetaChanges *changes, Error *err)
@@ -276,6 +278,8 @@ log_commit(Transaction *transaction, const Buffer *payload,
         return error_no_memory(err);
     }
     mql_status status = wal_commit(store->wal, &record, err);
+    if (status == MQL_IO)
+        store->is_dead = true;
     if (status != MQL_OK)
         keep_orphans(transaction);
     return status;

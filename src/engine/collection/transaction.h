@@ -13,8 +13,8 @@
 
 typedef struct Transaction Transaction;
 
-/* Waits for the writer lock. Errors: IO_ERROR "... must be opened again" after the catalogue could not be
- * written; after a failed sync of the log it is transaction_commit() that says so. */
+/* Waits for the writer lock. Errors: IO_ERROR "... must be opened again" after log or catalogue could not be
+ * written for another reason than a full disk. */
 mql_status transaction_begin(Store *store, Transaction **transaction, Error *err);
 
 /* The state it began with; stays until it ends. Its own changes are not in it. */
