@@ -24,8 +24,7 @@
 #include "base/status.h"
 #include "storage/section_file.h"
 
-/* ---- metrics ----------------------------------------------------------------
- */
+/* ---- metrics ---- */
 
 /* Inside, every metric is a number of which less is nearer: L2 squared; IP
  * negated; COSINE negated similarity. metric_to_score() gives Milvus' number
@@ -47,8 +46,7 @@ float metric_to_score(Metric metric, float distance);
 /* Whether users see larger numbers for nearer rows. */
 bool metric_is_similarity(Metric metric);
 
-/* ---- options
- * ------------------------------------------------------------------ */
+/* ---- options ---- */
 
 /* One option of CREATE INDEX ... WITH (...) or of SEARCH ... WITH (...). Values
  * are integers here; an option with `words` takes one of them and its value is
@@ -70,8 +68,7 @@ typedef struct IndexOptions {
     int64_t values[INDEX_OPTIONS_MOST];
 } IndexOptions;
 
-/* ---- what an index is built from
- * ------------------------------------------------ */
+/* ---- what an index is built from ---- */
 
 /* The vectors of a segment's field, in place: row i at data + i * dim. A row
  * whose `valid` byte is 0 has no vector (NULL) and is never an answer; valid
@@ -132,8 +129,7 @@ typedef struct IndexOpen {
                            kinds without a file */
 } IndexOpen;
 
-/* ---- what is asked
- * --------------------------------------------------------------- */
+/* ---- what is asked ---- */
 
 typedef struct Neighbor {
     float distance; /* inner number: less is nearer */
@@ -183,8 +179,7 @@ typedef struct ScalarPredicate {
     Slice prefix; /* PREFIX */
 } ScalarPredicate;
 
-/* ---- kinds
- * ----------------------------------------------------------------------- */
+/* ---- kinds ---- */
 
 typedef struct Index Index;
 

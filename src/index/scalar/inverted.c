@@ -32,7 +32,7 @@ wrong(const Inverted *inverted, const char *what, Error *err)
 
 static mql_status
 read_word(const Inverted *inverted, const Section *section, uint32_t place,
-         uint64_t *value, Error *err)
+          uint64_t *value, Error *err)
 {
     uint64_t offset = (uint64_t)place * sizeof *value;
     TRY(section_verify(inverted->file, section, offset, sizeof *value, err));

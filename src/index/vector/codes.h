@@ -6,7 +6,7 @@
  * the floats afterwards. One step width serves all elements, so that the sum
  * over bytes needs no weights:
  *
- *   CODES_L2   round((x - center) / step) + 64, held to 0..127; `center` is the
+ *   CODES_L2   round((x - center) / step) + 64, held to 1..127; `center` is the
  *              mean of each element. Serves L2, and COSINE over vectors made
  *              unit length first (|a - b|^2 = 2 - 2 cos).
  *   CODES_DOT  round(x / step), held to -127..127. Serves IP.

@@ -126,11 +126,16 @@ order_nodes(Build *build, Error *err)
     size_t count = (size_t)build->header.row_count + 1;
     SortItem *items = calloc(count, sizeof *items);
     SortItem *spare = calloc(count, sizeof *spare);
+    build->copies = calloc(count, sizeof *build->copies);
+    build->is_copy = calloc(bits_words(count), sizeof *build->is_copy);
     build->nodes = calloc(count, sizeof *build->nodes);
-    mql_status status;
-    if (items == NULL || spare == NULL || build->nodes == NULL)
+    mql_status status = MQL_OK;
+    if (items == NULL || spare == NULL || build->copies == NULL ||
+        build->is_copy == NULL || build->nodes == NULL)
         status = error_no_memory(err);
-    else
+    if (status == MQL_OK)
+        status = build_find_copies(build, items, spare, err);
+    if (status == MQL_OK)
         status = sort_nodes(build, items, spare, err);
     free(items);
     free(spare);
@@ -459,7 +464,6 @@ static mql_status
 build_graph(Build *build, Error *err)
 {
     TRY(vector_column_verify(build->column, 0, build->column->count, err));
-    TRY(build_find_copies(build, err));
     TRY(order_nodes(build, err));
     if (build->header.node_count == 0)
         return MQL_OK;

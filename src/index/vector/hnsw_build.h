@@ -66,9 +66,10 @@ build_row(const Build *build, uint32_t level, uint32_t id)
     return level == 0 ? id : build->nodes[id];
 }
 
-/* Find rows with the same vector: sets copies, is_copy and header.copy_count.
- */
-mql_status build_find_copies(Build *build, Error *err);
+/* Find rows with the same vector: fills copies and is_copy, sets
+ * header.copy_count. Both arrays have room for all rows. */
+mql_status build_find_copies(Build *build, SortItem *items, SortItem *spare,
+                             Error *err);
 
 /* Whether a row has a vector. */
 static inline bool

@@ -8,7 +8,6 @@
  */
 #include "index/vector/hnsw_build.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/bits.h"
@@ -43,8 +42,8 @@ sort_by_hash(const Build *build, SortItem *items, SortItem *spare,
 }
 
 /* Two different vectors with one hash just are not found to be copies. */
-static mql_status
-find_copies(Build *build, SortItem *items, SortItem *spare, Error *err)
+mql_status
+build_find_copies(Build *build, SortItem *items, SortItem *spare, Error *err)
 {
     uint32_t count;
     TRY(sort_by_hash(build, items, spare, &count, err));
@@ -65,23 +64,4 @@ find_copies(Build *build, SortItem *items, SortItem *spare, Error *err)
         build->header.copy_count++;
     }
     return MQL_OK;
-}
-
-mql_status
-build_find_copies(Build *build, Error *err)
-{
-    size_t count = (size_t)build->column->count + 1;
-    SortItem *items = calloc(count, sizeof *items);
-    SortItem *spare = calloc(count, sizeof *spare);
-    build->copies = calloc(count, sizeof *build->copies);
-    build->is_copy = calloc(bits_words(count), sizeof *build->is_copy);
-    mql_status status;
-    if (items == NULL || spare == NULL || build->copies == NULL ||
-        build->is_copy == NULL)
-        status = error_no_memory(err);
-    else
-        status = find_copies(build, items, spare, err);
-    free(items);
-    free(spare);
-    return status;
 }

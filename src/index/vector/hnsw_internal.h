@@ -30,21 +30,21 @@ enum {
 
 typedef struct HnswHeader {
     uint32_t version;
-    uint32_t row_count;  /* of the segment                           */
+    uint32_t row_count;  /* of the segment    */
     uint32_t node_count; /* different vectors */
     uint32_t dim;
-    uint32_t metric; /* Metric                                      */
+    uint32_t metric; /* Metric */
     uint32_t m;
     uint32_t ef_construction;
-    uint32_t level_count; /* 0 when there is no node                */
-    uint32_t entry_row;   /* the row of node 0                      */
-    uint32_t code_type;   /* CodeType                               */
+    uint32_t level_count; /* 0 when there is no node */
+    uint32_t entry_row;   /* the row of node 0       */
+    uint32_t code_type;   /* CodeType                */
     float code_step;
-    uint32_t rerank_percent; /* rows to rank by floats, of k        */
-    uint32_t work;           /* distances of a search with HNSW_WORK_EF */
+    uint32_t rerank_percent; /* rows to rank by floats, of k          */
+    uint32_t work;           /* distances of a search at HNSW_WORK_EF */
     uint32_t copy_count;     /* rows with a vector that are not nodes */
-    uint32_t reserved[2];    /* 0                                   */
-    uint32_t counts[HNSW_LEVELS_MOST]; /* nodes of each level       */
+    uint32_t reserved[2];    /* 0                                     */
+    uint32_t counts[HNSW_LEVELS_MOST]; /* nodes of each level         */
 } HnswHeader;
 
 _Static_assert(sizeof(HnswHeader) == 128, "on-disk format");
