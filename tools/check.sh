@@ -1,11 +1,13 @@
 #!/bin/sh
 # check.sh BUILD [T] - run every quick test that is built in BUILD, two at a
 # time: the cmocka programs, the fuzz replays, the golden files, the shell's
-# tests and the embedding example. T: only those whose name contains it.
+# tests, what the documentation shows and the embedding example. T: only those
+# whose name contains it.
 #
 # A test that fails shows what it printed. The last line is always
-# "N passed, N failed": tests of cmocka programs, golden files and cases of the
-# shell count each, a replay of a corpus and the example as one.
+# "N passed, N failed": tests of cmocka programs, golden files, cases of the
+# shell and blocks of the documentation count each, a replay of a corpus and the
+# example as one.
 cd "$(dirname "$0")/.." || exit 1
 
 # ---- one job: "kind name"; its output, exit status and seconds go to $results
@@ -19,6 +21,7 @@ run_one() # build results kind name
     fuzz) set -- "$build/fuzz_$name" "tests/fuzz/corpus/$name" ;;
     golden) set -- tools/run-sql.sh $(cat "$results/golden.$name.files") ;;
     cli) set -- tests/cli/run.sh "$build" ;;
+    docs) set -- tools/check-docs.sh "$build" "$(document "$name")" ;;
     example) set -- "$build/$name" ;;
     esac
     began=$(date +%s)
@@ -45,6 +48,15 @@ run_one() # build results kind name
     fi
 }
 
+# The page that is called so.
+document() # name
+{
+    case $1 in
+    readme) echo README.md ;;
+    *) echo "docs/$1.md" ;;
+    esac
+}
+
 # "passed failed" of one job. A program that ends badly failed at least once,
 # and one that ran nothing failed too.
 tally() # kind output code
@@ -60,7 +72,7 @@ tally() # kind output code
                 if (passed + failed + skipped == 0) failed = 1
                 print passed + 0, failed + 0
             }' "$2" ;;
-    golden | cli)
+    golden | cli | docs)
         # Their last line: "golden: 7 of 8 passed"
         awk -v code="$3" '
             /[0-9]+ of [0-9]+ passed/ {
@@ -111,6 +123,9 @@ for half in odd even; do
     [ -s "$results/golden.$half.files" ] && echo "golden $half" >>"$results/jobs"
 done
 case cli in *"$wanted"*) [ -x tests/cli/run.sh ] && echo "cli run" >>"$results/jobs" ;; esac
+for name in readme tutorial reference; do
+    case docs/$name in *"$wanted"*) [ -f "$(document $name)" ] && echo "docs $name" >>"$results/jobs" ;; esac
+done
 case embed in *"$wanted"*) [ -f examples/embed.c ] && echo "example embed" >>"$results/jobs" ;; esac
 
 xargs -r -P 2 -L 1 "$0" --one "$build" "$results" <"$results/jobs"
