@@ -22,6 +22,7 @@ run_one() # build results kind name
     golden) set -- tools/run-sql.sh $(cat "$results/golden.$name.files") ;;
     cli) set -- tests/cli/run.sh "$build" ;;
     docs) set -- tools/check-docs.sh "$build" "$(document "$name")" ;;
+    docs) set -- tools/check-docs.sh "$build" ;;
     example) set -- "$build/$name" ;;
     esac
     began=$(date +%s)
@@ -126,6 +127,7 @@ case cli in *"$wanted"*) [ -x tests/cli/run.sh ] && echo "cli run" >>"$results/j
 for name in readme tutorial reference; do
     case docs/$name in *"$wanted"*) [ -f "$(document $name)" ] && echo "docs $name" >>"$results/jobs" ;; esac
 done
+case docs in *"$wanted"*) [ -x tools/check-docs.sh ] && echo "docs text" >>"$results/jobs" ;; esac
 case embed in *"$wanted"*) [ -f examples/embed.c ] && echo "example embed" >>"$results/jobs" ;; esac
 
 xargs -r -P 2 -L 1 "$0" --one "$build" "$results" <"$results/jobs"
