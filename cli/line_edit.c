@@ -4,15 +4,12 @@
  *
  * The characters are read here and not by libedit: a Ctrl-C while a line is
  * typed then ends the reading at once, without a jump out of a signal handler.
- * It is blocked but while waiting, so that none is lost in between.
  */
 #include "line_edit.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <histedit.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -45,25 +42,6 @@ show_prompt(EditLine *editor)
     return (char *)edit_of(editor)->prompt;
 }
 
-/* Wait for a byte; false after a Ctrl-C or a failure. */
-static bool
-wait_for_byte(void)
-{
-    sigset_t blocked;
-    sigset_t before;
-    sigemptyset(&blocked);
-    sigaddset(&blocked, SIGINT);
-    sigprocmask(SIG_BLOCK, &blocked, &before);
-    struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
-    int ready;
-    do {
-        ready = interrupt_was_asked() ? -1 : ppoll(&input, 1, NULL, &before);
-        /* A changed window or a return from the background is no reason. */
-    } while (ready < 0 && errno == EINTR && !interrupt_was_asked());
-    sigprocmask(SIG_SETMASK, &before, NULL);
-    return ready > 0;
-}
-
 /* libedit's "getc": 1 with a character, 0 at the end, -1 when there is none. */
 static int
 read_character(EditLine *editor, wchar_t *character)
@@ -72,13 +50,16 @@ read_character(EditLine *editor, wchar_t *character)
     mbstate_t state = {0};
     for (;;) {
         char byte;
-        if (!wait_for_byte())
+        if (!interrupt_wait_for_input())
             return -1;
         ssize_t size = read(STDIN_FILENO, &byte, 1);
         if (size == 0)
             return 0;
         if (size < 0)
             return -1;
+        /* A Ctrl-D typed ahead, before the terminal was ours, arrives so. */
+        if (byte == '\0')
+            byte = '\004';
         size_t used = mbrtowc(character, &byte, 1, &state);
         if (used <= 1)
             return 1;

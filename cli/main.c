@@ -273,7 +273,6 @@ done:
         status = EXIT_WRONG;
     free_shell(&shell);
     options_free(&options);
-    if (shell.is_output_broken && shell.is_pipe_broken)
-        interrupt_die_of_pipe();
+    interrupt_die(shell.is_pipe_broken);
     return status;
 }

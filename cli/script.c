@@ -100,10 +100,11 @@ must_stop(Script *script, Outcome outcome)
     const Source *source = script->source;
     if (outcome == OUTCOME_QUIT || outcome == OUTCOME_STOPPED)
         return true;
+    if (interrupt_was_asked() &&
+        (!source->is_interactive || interrupt_is_ending()))
+        return true;
     if (source->is_interactive)
         return false;
-    if (interrupt_was_asked())
-        return true;
     return outcome == OUTCOME_FAILED &&
            (source->always_stops ||
             variables_is_on(&script->shell->variables, "ON_ERROR_STOP"));
@@ -288,8 +289,7 @@ read_and_run(Script *script)
             source_line(script->source, make_prompt(script), &line);
         if (read == SOURCE_LINE) {
             outcome = take_line(script, &line);
-        } else if (read == SOURCE_INTERRUPTED &&
-                   script->source->is_interactive) {
+        } else if (read == SOURCE_INTERRUPTED) {
             forget_statement(script);
             text_clear(&script->typed);
         } else if (read == SOURCE_END) {
@@ -311,7 +311,7 @@ script_run(Shell *shell, Source *source, Outcome *last)
     source->outer = shell->source;
     shell->source = source;
     Outcome outcome = read_and_run(&script);
-    if (outcome == OUTCOME_FAILED ||
+    if (outcome == OUTCOME_FAILED || interrupt_is_ending() ||
         (interrupt_was_asked() && !source->is_interactive))
         outcome = OUTCOME_STOPPED;
     shell->source = source->outer;

@@ -53,6 +53,20 @@ file_line(Source *source, Text *line)
     return SOURCE_LINE;
 }
 
+/* A line from the terminal, edited by nothing but the terminal. */
+static SourceRead
+typed_line(Source *source, const char *prompt, Text *line)
+{
+    interrupt_forget();
+    fputs(prompt, stdout);
+    fflush(stdout);
+    SourceRead result = interrupt_wait_for_input() ? file_line(source, line)
+                                                   : SOURCE_INTERRUPTED;
+    if (result == SOURCE_INTERRUPTED)
+        putchar('\n');
+    return result;
+}
+
 SourceRead
 source_line(Source *source, const char *prompt, Text *line)
 {
@@ -63,14 +77,8 @@ source_line(Source *source, const char *prompt, Text *line)
     } else if (source->file == NULL) {
         result = text_line(source, line);
     } else {
-        if (source->is_interactive) {
-            interrupt_forget();
-            fputs(prompt, stdout);
-            fflush(stdout);
-        }
-        result = file_line(source, line);
-        if (result == SOURCE_INTERRUPTED && source->is_interactive)
-            putchar('\n');
+        result = source->is_interactive ? typed_line(source, prompt, line)
+                                        : file_line(source, line);
     }
     if (result == SOURCE_LINE && ++source->line_number == 1)
         drop_mark(line);

@@ -116,3 +116,18 @@ $ mql -X -c 'SELECT 1' >/dev/full
 $ printf 'SELECT 1' | mql -X -At
 | 1
 $ printf '; ;;\n-- only a comment\n/* and one */' | mql -X
+
+# a signal ends it as usual, and a temporary database goes with it
+$ mkfifo in
+> for signal in TERM HUP; do
+>     mql -X <in & pid=$!
+>     exec 3>in
+>     sleep 0.3
+>     kill -$signal $pid
+>     wait $pid 2>/dev/null
+>     echo $?
+>     exec 3>&-
+>     ls "$TMPDIR"
+> done 2>/dev/null
+| 143
+| 129
