@@ -860,6 +860,62 @@ test_nesting(void **state)
     buffer_free(&text);
 }
 
+/* Patterns that take forever where matching goes back and tries again. */
+static void
+test_hard_patterns(void **state)
+{
+    (void)state;
+    static const Case cases[] = {
+        {"lpad('', 60000, 'a') ~ '^(a*)*b'", "f f f f"},
+        {"lpad('', 60000, 'a') ~ '(a|a|aa)*c$'", "f f f f"},
+        {"lpad('', 60000, 'a') ~ '^(a?){50}a{50}$'", "f f f f"},
+        {"lpad('', 60000, 'a') like '%a%a%a%a%a%a%a%a%b'", "f f f f"},
+        {"lpad('', 60000, 'a') like '%a_a%a_a%a_a%b%'", "f f f f"},
+    };
+    EXPECT_ALL(cases);
+}
+
+/* With less memory than it takes: an error, never a crash. */
+static void
+test_no_memory(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "id in (1, 2, 3) and (s like '%e%' or s ~ 'r(e|f)d') and not b",
+        "case when id = 1 then upper(s) else concat(s, id, j) end",
+        "j['l'][0] + 1 > 1 and array_contains_any(nums, [1, 2]) and id in $4",
+        "(v <-> [1,2,3]) + id * 2 between 1 and 5 or f = 0.5 or d = 0.5 "
+        "or id = 1 or id = 2 or i8 = 3",
+    };
+    fixture.parameters[3] = value_text(SLICE_LITERAL("[1, 3]"));
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        const Node *node;
+        Error err = ERROR_INIT;
+        mql_status status = MQL_NO_MEMORY;
+        assert_int_equal(sql_parse_expression(&fixture.arena, texts[i],
+                                              strlen(texts[i]), &node, &err),
+                         MQL_OK);
+        for (size_t limit = 64; status != MQL_OK; limit += 64) {
+            Arena small;
+            Expr *expr;
+            Column column;
+            ExprRun run = fixture_run();
+            Error failure = ERROR_INIT;
+            arena_init(&small, limit);
+            run.arena = &small;
+            status = expr_analyse(node, &fixture.scope, type_of(TYPE_NULL),
+                                  &small, &expr, &failure);
+            if (status == MQL_OK)
+                status = expr_eval(expr, &run, &fixture.batch, &small, &column,
+                                   &failure);
+            if (status != MQL_OK && status != MQL_NO_MEMORY)
+                fail_msg("%s: %s", texts[i], failure.text);
+            arena_free(&small);
+            assert_true(limit < 10 << 20);
+        }
+    }
+}
+
 /* A hundred thousand terms and elements take no time and no stack. */
 static void
 test_long_lists(void **state)
@@ -906,6 +962,8 @@ main(void)
         TEST(test_coerce),
         TEST(test_nesting),
         TEST(test_long_lists),
+        TEST(test_hard_patterns),
+        TEST(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
