@@ -4,7 +4,7 @@
  *
  * All decimals between the middles to the two neighbours read back as the
  * number. The number and the two middles are scaled by a power of ten to
- * integers of 17 or 18 digits (9 or 10 for float); then digits are dropped as
+ * integers of 18 or 19 digits (10 or 11 for float); then digits are dropped as
  * long as the middles still differ without them. This is the core of Adams,
  * "Ryu: fast float-to-string conversion" (2018); its tables are not needed
  * where 128 bits hold the scaling exactly, which is so from about 1e-11 to
@@ -112,7 +112,7 @@ take_apart(double value, int bits, int *exponent)
 }
 
 /* x * 2^shift * 5^power rounded down; x has at most 55 bits, the result at most
- * 63. False when 128 bits do not hold what is in between. */
+ * 64. False when 128 bits do not hold what is in between. */
 static bool
 scale(uint64_t x, int shift, int power, uint64_t *whole, bool *is_exact)
 {
@@ -204,7 +204,8 @@ digits_by_scaling(double value, const Format *format, Digits *digits)
     uint64_t mantissa = take_apart(value, format->bits, &exponent);
     /* floor(log10(2^(bits - 1 + exponent))), which is right or one too small */
     int ten = ((format->bits - 1 + exponent) * 78913) >> 18;
-    int power = format->precision_most - 1 - ten;
+    /* one digit more than is ever needed, so that what is dropped rounds */
+    int power = format->precision_most - ten;
     Interval interval;
     if (!find_interval(mantissa, exponent, format->bits, power, &interval))
         return false;

@@ -38,6 +38,7 @@ prints_as_postgresql(void **state)
     expect_text(1e-7, "1e-07");
     expect_text(0.0001, "0.0001");
     expect_text(0.00001, "1e-05");
+    expect_text(18446744073709551616.0, "1.8446744073709552e+19");
     expect_text(100, "100");
     expect_text(123456789012345, "123456789012345");
     expect_text(1e15, "1e+15");
@@ -95,6 +96,36 @@ expect_shortest(const char *text, double value, bool is_float)
         assert_true(strtod(shorter, NULL) != value);
 }
 
+/* The digits of a number's text, without zeros at either end. */
+static size_t
+digits_of(const char *text, char digits[64])
+{
+    size_t count = 0;
+    for (const char *at = text; *at != '\0' && *at != 'e'; at++)
+        if (*at >= '0' && *at <= '9' && (count > 0 || *at != '0'))
+            digits[count++] = *at;
+    while (count > 0 && digits[count - 1] == '0')
+        count--;
+    digits[count] = '\0';
+    return count;
+}
+
+/* Of all texts with so many digits it is the closest. */
+static void
+expect_closest(const char *text, double value, bool is_float)
+{
+    char digits[64], other[64], closest[64];
+    size_t count = digits_of(text, digits);
+    if (count == 0 || count > 17)
+        return;
+    snprintf(other, sizeof other, "%.*e", (int)count - 1, value);
+    bool reads_back = is_float ? strtof(other, NULL) == (float)value
+                               : strtod(other, NULL) == value;
+    digits_of(other, closest);
+    if (reads_back)
+        assert_string_equal(digits, closest);
+}
+
 static void
 printing_reads_back(void **state)
 {
@@ -109,6 +140,7 @@ printing_reads_back(void **state)
         assert_int_equal(size, strlen(text));
         assert_true(strtod(text, NULL) == value);
         expect_shortest(text, value, false);
+        expect_closest(text, value, false);
         float narrow = (float)value;
         if (!isfinite(narrow))
             continue;
@@ -116,6 +148,7 @@ printing_reads_back(void **state)
         assert_int_equal(size, strlen(text));
         assert_true(strtof(text, NULL) == narrow);
         expect_shortest(text, (double)narrow, true);
+        expect_closest(text, (double)narrow, true);
     }
 }
 
