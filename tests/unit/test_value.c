@@ -211,6 +211,17 @@ test_text_conversions(void **state)
         {"off", "bool", "f"},
         {"0", "bool", "f"},
         {"maybe", "bool", "!22P02"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        expect_convert(value_text(slice_of(cases[i][0])), cases[i][1], false,
+                       cases[i][2]);
+}
+
+static void
+test_structured_text(void **state)
+{
+    (void)state;
+    static const char *const cases[][3] = {
         {"[1,2.5,-3e2]", "vector(3)", "[1,2.5,-300]"},
         {" [ 1 , 2 ] ", "vector(2)", "[1,2]"},
         {"[1,2]", "vector", "[1,2]"},
@@ -567,6 +578,7 @@ main(void)
         cmocka_unit_test(test_wrong_types),
         cmocka_unit_test(test_name_distance),
         cmocka_unit_test(test_text_conversions),
+        cmocka_unit_test(test_structured_text),
         cmocka_unit_test(test_number_conversions),
         cmocka_unit_test(test_json_conversions),
         cmocka_unit_test(test_json_limit),
