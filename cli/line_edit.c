@@ -232,6 +232,23 @@ line_edit_read(LineEdit *edit, const char *prompt, Text *line)
 
 /* ---- history ------------------------------------------------------------- */
 
+/* Only now and then is the file written anew; what another shell appends in
+ * this moment is lost, which a history survives. */
+static void
+shorten_file(LineEdit *edit)
+{
+    Text path = {0};
+    text_printf(&path, "%s.new", edit->path);
+    int fd = open(path.data, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
+    if (file != NULL) {
+        line_edit_print_history(edit, file);
+        if (fclose(file) != 0 || rename(path.data, edit->path) != 0)
+            unlink(path.data);
+    }
+    text_free(&path);
+}
+
 void
 line_edit_use_history(LineEdit *edit, const char *path, long most)
 {
@@ -246,13 +263,17 @@ line_edit_use_history(LineEdit *edit, const char *path, long most)
     char *line = NULL;
     size_t capacity = 0;
     ssize_t size;
+    long count = 0;
     while ((size = getline(&line, &capacity, file)) > 0) {
         if (line[size - 1] == '\n')
             line[size - 1] = '\0';
         history(edit->history, &event, H_ENTER, line);
+        count++;
     }
     memory_free(line);
     fclose(file);
+    if (most >= 0 && count > 2 * most)
+        shorten_file(edit);
 }
 
 static void

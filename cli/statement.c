@@ -15,6 +15,7 @@
 
 #include "interrupt.h"
 #include "memory.h"
+#include "progress.h"
 #include "scan.h"
 
 static const Request no_request;
@@ -316,11 +317,14 @@ statement_run(Shell *shell, const char *text, size_t size,
         fprintf(stdout, "%.*s\n", (int)size, text);
 
     CopyData copy;
+    Progress progress;
     double start = milliseconds();
     copy_data_begin(&copy, shell);
+    progress_begin(&progress, shell->conn);
     interrupt_begin(shell->conn);
     Outcome outcome = prepare_and_step(shell, text, size, request);
     interrupt_end();
+    progress_end(&progress, shell->conn);
     copy_data_end(&copy);
     if (shell->shows_timing && !request->is_hidden)
         show_time(shell, milliseconds() - start);
