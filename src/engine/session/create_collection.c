@@ -48,8 +48,11 @@ set_default(Maker *maker, Field *field, const Node *attribute, Error *err)
     TRY(expr_analyse(attribute->first, &none, field->type, arena, &expr, err));
     if (expr_coerce(expr, field->type, arena, &expr, err) != MQL_OK)
         return error_locate(err, attribute->first->position);
-    TRY(expr_value(expr, &maker->prepared->execution.run, arena,
-                   &field->default_value, err));
+    /* now() and the like would have to be computed for each row. */
+    if (expr->kind != EXPR_CONSTANT)
+        return planner_unbuilt(attribute->first,
+                               "a DEFAULT that is no constant", err);
+    field->default_value = expr->value;
     field->default_value.type = field->type;
     field->has_default = true;
     return copy_value(maker->collection, &field->default_value, err);
