@@ -457,6 +457,62 @@ test_open_reads_little(void **state)
     data_free(&data);
 }
 
+/* ---- many threads -----------------------------------------------------------
+ */
+
+#define SEARCHES 200
+
+typedef struct Searches {
+    const Fixture *fixture;
+    Neighbor nearest[SEARCHES][5];
+    uint32_t found[SEARCHES];
+} Searches;
+
+static mql_status
+search_some(void *context, uint32_t thread, uint64_t first, uint64_t count,
+            Error *err)
+{
+    (void)thread;
+    Searches *searches = context;
+    const Fixture *fixture = searches->fixture;
+    const VectorColumn *column = fixture->vectors;
+    IndexOptions options;
+    index_options_default(fixture->kind->search_options, &options);
+    for (uint64_t i = first; i < first + count; i++) {
+        VectorQuery query = {.vector = column->data + i * column->dim,
+                             .k = 5,
+                             .options = &options,
+                             .allowed_count = column->count};
+        TRY(fixture->kind->search(fixture->index, &query, searches->nearest[i],
+                                  &searches->found[i], err));
+    }
+    return MQL_OK;
+}
+
+/* Threads that search one index at once get what one thread gets. */
+static void
+test_many_searchers(void **state)
+{
+    (void)state;
+    Data data = data_new(ROWS, DIM, false, 12);
+    Fixture fixture;
+    fixture_init(&fixture, index_kind_find(SLICE_LITERAL("HNSW")), METRIC_L2);
+    fixture.vectors = &data.column;
+    fixture_make(&fixture);
+    static Searches alone, together;
+    alone.fixture = together.fixture = &fixture;
+    Error err = ERROR_INIT;
+    Pool *pool;
+    must(search_some(&alone, 0, 0, SEARCHES, &err), &err);
+    must(pool_create(4, &pool, &err), &err);
+    must(pool_run(pool, SEARCHES, 3, search_some, &together, &err), &err);
+    pool_destroy(pool);
+    assert_memory_equal(alone.nearest, together.nearest, sizeof alone.nearest);
+    assert_memory_equal(alone.found, together.found, sizeof alone.found);
+    fixture_free(&fixture);
+    data_free(&data);
+}
+
 /* ---- small parts ------------------------------------------------------------
  */
 
@@ -626,6 +682,7 @@ main(void)
         cmocka_unit_test(test_cancel),
         cmocka_unit_test(test_progress),
         cmocka_unit_test(test_open_reads_little),
+        cmocka_unit_test(test_many_searchers),
         cmocka_unit_test(test_options),
         cmocka_unit_test(test_kinds),
         cmocka_unit_test(test_metrics),

@@ -12,11 +12,12 @@
 #include "index/top_k.h"
 #include "index/vector/exact.h"
 
-#define QUERIES 32
+#define QUERIES 64
 #define WANTED 10
 #define ROWS_MOST (1u << 18)
 #define GROUP 256
-#define ENOUGH 0.99 /* of the true nearest */
+#define ENOUGH 0.998 /* of the true nearest ... */
+#define BARELY 0.99  /* ... at the largest percentage */
 
 static const uint32_t percents[] = {150, 200, 300, 400};
 #define PERCENTS (sizeof percents / sizeof percents[0])
@@ -131,7 +132,8 @@ coder_test(const Coder *coder, const VectorColumn *column, const uint8_t *codes,
         uint32_t hits = 0;
         for (uint32_t i = 0; i < QUERIES; i++)
             hits += test.hits[i][p];
-        if (hits >= wanted * ENOUGH) {
+        bool is_last = p + 1 == PERCENTS;
+        if (hits >= wanted * (is_last ? BARELY : ENOUGH)) {
             *rerank_percent = percents[p];
             return MQL_OK;
         }
