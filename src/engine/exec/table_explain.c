@@ -13,16 +13,35 @@ table_title(Buffer *out, const TablePlan *table)
                       table->collection->partition_count);
 }
 
+/* Indexes named so far; NULL is the primary key. A field has one at most. */
+typedef struct Named {
+    const IndexDefinition *list[FIELDS_MOST + 2];
+    uint32_t count;
+} Named;
+
+static bool
+is_named(const Named *named, const IndexDefinition *index)
+{
+    for (uint32_t i = 0; i < named->count; i++)
+        if (named->list[i] == index)
+            return true;
+    return false;
+}
+
 /* Names of the indexes a condition asks, each once in the order met. */
 static void
-print_indexes(Buffer *out, const Condition *condition, bool *is_first)
+print_indexes(Buffer *out, const Condition *condition, Named *named)
 {
     for (uint32_t i = 0; i < condition->child_count; i++)
-        print_indexes(out, condition->children[i], is_first);
+        print_indexes(out, condition->children[i], named);
     if (condition->kind == CONDITION_AND || condition->kind == CONDITION_OR)
         return;
-    buffer_append_text(out, *is_first ? " using " : ", ");
-    *is_first = false;
+    const IndexDefinition *index =
+        condition->kind == CONDITION_KEY ? NULL : condition->index;
+    if (is_named(named, index))
+        return;
+    buffer_append_text(out, named->count == 0 ? " using " : ", ");
+    named->list[named->count++] = index;
     if (condition->kind == CONDITION_KEY)
         buffer_append_text(out, "the primary key");
     else
@@ -38,9 +57,9 @@ explain_conjunct(Buffer *out, const TablePlan *table, const Conjunct *conjunct,
     buffer_append_text(out, conjunct->condition != NULL ? "Index Cond: "
                                                         : "Filter: ");
     expr_print(out, conjunct->expr, table->scope);
-    bool is_first = true;
+    Named named = {.count = 0};
     if (conjunct->condition != NULL)
-        print_indexes(out, conjunct->condition, &is_first);
+        print_indexes(out, conjunct->condition, &named);
     buffer_append_char(out, '\n');
 }
 

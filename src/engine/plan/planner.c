@@ -222,6 +222,8 @@ planner_table(Planner *planner, const CollectionVersion *version,
      * notes its own. */
     Scope filter_scope = *scope;
     filter_scope.used = NULL;
+    /* A search's own columns are not there yet. */
+    filter_scope.column_count = collection->field_count;
     Expr *condition;
     TRY(expr_analyse_condition(where->first, &filter_scope, "WHERE",
                                planner->arena, &condition, err));

@@ -209,6 +209,9 @@ find_partition(const Node *root, Insert *insert, Error *err)
     if (partitions == NULL)
         return MQL_OK;
     const Node *name = partitions->first;
+    if (name->next != NULL)
+        return error_at(err, ERR_SYNTAX_ERROR, name->next->position,
+                        "rows go into one partition");
     if (collection->has_partition_key)
         return error_at(err, ERR_WRONG_OBJECT_TYPE, name->position,
                         "the partition key of collection \"%s\" chooses the "
