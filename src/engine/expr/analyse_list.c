@@ -68,16 +68,14 @@ analyse_list(Analyser *analyser, const Node *node, Type expected, Expr **out)
 {
     uint32_t count = 0;
     bool is_constant = true;
-    Type element = expected.kind == TYPE_JSON || expected.kind == TYPE_ARRAY
-                       ? type_of(TYPE_JSON)
-                       : no_type;
     Expr **items = arena_alloc_array(analyser->arena, (size_t)node->count + 1,
                                      sizeof(Expr *));
     if (items == NULL)
         return error_no_memory(analyser->err);
     for (const Node *child = node->first; child != NULL; child = child->next) {
+        /* A list in a list is no vector: its numbers stay as they are. */
         bool is_nested = child->kind == NODE_VECTOR;
-        TRY(analyse(analyser, child, is_nested ? element : no_type,
+        TRY(analyse(analyser, child, is_nested ? type_of(TYPE_JSON) : no_type,
                     &items[count]));
         is_constant = is_constant && items[count]->kind == EXPR_CONSTANT;
         count++;

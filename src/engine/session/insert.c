@@ -144,7 +144,10 @@ analyse_value(Prepared *prepared, const Insert *insert, const Node *node,
     };
     const Field *field =
         place->field >= 0 ? &insert->collection->fields[place->field] : NULL;
-    Type type = field != NULL ? field->type : type_of(TYPE_NULL);
+    /* A list for a key of the dynamic field is JSON, not a vector of floats. */
+    bool is_list = node->kind == NODE_VECTOR || node->kind == NODE_LIST;
+    Type type =
+        field != NULL ? field->type : type_of(is_list ? TYPE_JSON : TYPE_NULL);
     Expr *expr;
     mql_status status =
         expr_analyse(node, &none, type, &prepared->plan_arena, &expr, err);
