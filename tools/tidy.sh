@@ -34,4 +34,5 @@ check headers tools/check-headers.sh "$build"
 check lengths tools/check-functions.sh
 check calls tools/check-calls.sh
 check exports tools/check-exports.sh "$build"
+check reference tools/make-reference --check "$build"
 exit $status
