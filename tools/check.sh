@@ -22,7 +22,6 @@ run_one() # build results kind name
     golden) set -- tools/run-sql.sh $(cat "$results/golden.$name.files") ;;
     cli) set -- tests/cli/run.sh "$build" ;;
     docs) set -- tools/check-docs.sh "$build" "$(document "$name")" ;;
-    docs) set -- tools/check-docs.sh "$build" ;;
     example) set -- "$build/$name" ;;
     esac
     began=$(date +%s)
@@ -41,10 +40,11 @@ run_one() # build results kind name
         12[89] | 13? | 14?) echo "  (ended by signal $((code - 128)))" ;;
         esac
         # The end holds the summary and the sanitizer's words.
-        if [ "$(wc -l <"$log.out")" -le 150 ]; then
-            cat "$log.out"
+        grep -v '^\[ RUN      \]\|^\[       OK \]' "$log.out" >"$log.short"
+        if [ "$(wc -l <"$log.short")" -le 150 ]; then
+            cat "$log.short"
         else
-            head -n 50 "$log.out"; echo "..."; tail -n 100 "$log.out"
+            head -n 50 "$log.short"; echo "..."; tail -n 100 "$log.short"
         fi | cut -c 1-300 | sed 's/^/  | /'
     fi
 }
@@ -127,7 +127,6 @@ case cli in *"$wanted"*) [ -x tests/cli/run.sh ] && echo "cli run" >>"$results/j
 for name in readme tutorial reference; do
     case docs/$name in *"$wanted"*) [ -f "$(document $name)" ] && echo "docs $name" >>"$results/jobs" ;; esac
 done
-case docs in *"$wanted"*) [ -x tools/check-docs.sh ] && echo "docs text" >>"$results/jobs" ;; esac
 case embed in *"$wanted"*) [ -f examples/embed.c ] && echo "example embed" >>"$results/jobs" ;; esac
 
 xargs -r -P 2 -L 1 "$0" --one "$build" "$results" <"$results/jobs"
