@@ -189,7 +189,7 @@ growing_read(const GrowingSegment *segment, const Field *field, RowRange range,
     TRY(column_builder_init(&builder, field->type, range.count, arena, err));
     for (uint32_t i = 0; i < range.count;) {
         uint32_t row;
-        uint32_t run = range_run(range, i, &row);
+        uint32_t run = range_run(range, i, 1u << segment->chunk_shift, &row);
         run = growing_run(segment, row, run);
         read_run(segment, stored, row, run, &builder, i);
         i += run;

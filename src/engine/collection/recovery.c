@@ -160,10 +160,10 @@ static mql_status
 read_log(Recovery *recovery, uint64_t *last, Error *err)
 {
     Store *store = recovery->store;
+    TRY(read_numbers(store, err));
     char *path = path_join(store->space.path, "wal");
     if (path == NULL)
         return error_no_memory(err);
-    TRY(read_numbers(store, err));
     mql_status status = wal_open(store->space.vfs, path, store->space.database,
                                  store->trimmed, take_record, recovery,
                                  &store->space.log, &store->wal, last, err);

@@ -152,7 +152,7 @@ sealed_read(const SealedSegment *segment, const Field *field, RowRange range,
     TRY(column_builder_init(&builder, field->type, range.count, arena, err));
     for (uint32_t i = 0; i < range.count;) {
         uint32_t row;
-        uint32_t run = range_run(range, i, &row);
+        uint32_t run = range_run(range, i, UINT32_MAX, &row);
         TRY(read_run(segment, stored, row, run, &builder, i, err));
         i += run;
     }

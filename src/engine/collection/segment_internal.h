@@ -93,9 +93,10 @@ void value_to_storage(const Column *column, uint32_t row, size_t width,
 /* A field that the segment does not have. */
 mql_status read_absent(const Field *field, uint32_t count, Arena *arena,
                        Column *column, Error *err);
-/* How many of the rows from `at` on follow each other without a gap; at
- * least 1. */
-uint32_t range_run(RowRange range, uint32_t at, uint32_t *first);
+/* How many of the rows from `at` on follow each other without a gap: 1 to
+ * `most`. */
+uint32_t range_run(RowRange range, uint32_t at, uint32_t most,
+                   uint32_t *first);
 
 /* ---- growing ---- */
 

@@ -101,15 +101,16 @@ read_absent(const Field *field, uint32_t count, Arena *arena, Column *column,
 }
 
 uint32_t
-range_run(RowRange range, uint32_t at, uint32_t *first)
+range_run(RowRange range, uint32_t at, uint32_t most, uint32_t *first)
 {
+    uint32_t left = range.count - at < most ? range.count - at : most;
     if (range.rows == NULL) {
         *first = range.first + at;
-        return range.count - at;
+        return left;
     }
     *first = range.rows[at];
     uint32_t run = 1;
-    while (at + run < range.count && range.rows[at + run] == *first + run)
+    while (run < left && range.rows[at + run] == *first + run)
         run++;
     return run;
 }

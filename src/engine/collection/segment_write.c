@@ -39,7 +39,8 @@ each_run(Writing *writing, uint32_t position, RunWork work, void *context,
         RowRange range = {source->rows, 0, source->count};
         for (uint32_t i = 0; i < source->count;) {
             uint32_t row;
-            uint32_t run = range_run(range, i, &row);
+            uint32_t run =
+                range_run(range, i, 1u << source->segment->chunk_shift, &row);
             run = growing_run(source->segment, row, run);
             TRY(work(writing, source->segment, position, row, run, context,
                      err));

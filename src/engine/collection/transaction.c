@@ -207,7 +207,7 @@ file_name_add(FileName **list, char *path, Error *err)
 /*
  * The record is in the log; the catalogue follows. The commit is durable
  * whatever happens here, because opening the database applies what the
- * catalogue lacks. With a full disk the changes wait for the next commit's;
+ * catalogue lacks. With a full disk or memory they wait for the next commit's;
  * after any other failure the store takes no more.
  */
 static bool
@@ -230,7 +230,7 @@ apply_meta(Transaction *transaction, const MetaChanges *changes)
               "the catalogue could not be written, its changes are only in "
               "the log: %s",
               failure.text);
-    store->is_dead = status != MQL_FULL;
+    store->is_dead = status != MQL_FULL && status != MQL_NO_MEMORY;
     return false;
 }
 
