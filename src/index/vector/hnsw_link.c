@@ -94,7 +94,8 @@ build_link_back(Build *build, Worker *worker, uint32_t level, uint32_t target,
         while (done < count && total < worker->candidates_most)
             worker->ids[total++] = sources[done++].value;
         TRY(gather(build, worker, level, target, &total, err));
-        degree = build_choose(build, worker, level, total, most);
+        /* Room for some more, so that not every link needs a choice. */
+        degree = build_choose(build, worker, level, total, most - most / 4);
         build_set_links(build, level, target, worker->chosen, degree);
     }
     return MQL_OK;
