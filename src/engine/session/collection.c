@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "engine/session/kinds.h"
+#include "engine/session/show.h"
 
 static mql_status
 drop_one(Prepared *prepared, Transaction *transaction, const Node *name,
@@ -163,6 +164,22 @@ add_partition(Collection *copy, void *context, Error *err)
     return MQL_OK;
 }
 
+/* The statement to run first, its names quoted where they have to be. */
+static mql_status
+hint_release(const Collection *collection, const Partition *partition,
+             Error *err)
+{
+    Buffer text = BUFFER_INIT;
+    buffer_append_text(&text, "RELEASE COLLECTION ");
+    print_name(&text, collection->name);
+    buffer_append_text(&text, " PARTITION (");
+    print_name(&text, partition->name);
+    buffer_append_text(&text, ") first.");
+    error_hint(err, "%s", buffer_text(&text));
+    buffer_free(&text);
+    return err->status;
+}
+
 static mql_status
 remove_partition(Collection *copy, void *context, Error *err)
 {
@@ -175,8 +192,7 @@ remove_partition(Collection *copy, void *context, Error *err)
         error_at(err, ERR_OBJECT_IN_USE, change->name->position,
                  "partition \"%s\" cannot be dropped while it is loaded",
                  copy->partitions[found].name);
-        return error_hint(err, "RELEASE COLLECTION %s PARTITION (%s) first.",
-                          copy->name, copy->partitions[found].name);
+        return hint_release(copy, &copy->partitions[found], err);
     }
     memmove(&copy->partitions[found], &copy->partitions[found + 1],
             (copy->partition_count - (uint32_t)found - 1) *
