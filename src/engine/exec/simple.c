@@ -125,7 +125,8 @@ filter_next(Operator *operator, Batch * batch, Error *err)
         TRY(operator_next(operator->input, &input, err));
         if (input.count == 0)
             return MQL_OK;
-        arena_reset(&operator->batch_arena);
+        if (!operator->keeps_batches)
+            arena_reset(&operator->batch_arena);
         uint8_t *keep =
             arena_alloc(&operator->batch_arena, input.count * sizeof *keep);
         if (keep == NULL)

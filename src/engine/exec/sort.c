@@ -34,7 +34,9 @@ sort_open(Operator *operator, Error * err)
     (void)err;
     SortOperator *sort = (SortOperator *)operator;
     arena_init(&sort->arena, operator->execution->arena->limit);
-    operator->input->keeps_batches = true;
+    /* Columns may be those of an operator further down. */
+    for (Operator *below = operator->input; below != NULL; below = below->input)
+        below->keeps_batches = true;
     return MQL_OK;
 }
 
