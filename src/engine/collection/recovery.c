@@ -100,7 +100,9 @@ static mql_status
 apply_changes(void *context, Slice changes, Error *err)
 {
     Recovery *recovery = context;
-    return meta_apply(recovery->store->meta, changes, recovery->sequence, err);
+    TRY(meta_apply(recovery->store->meta, changes, recovery->sequence, err));
+    recovery->store->noted = recovery->sequence;
+    return MQL_OK;
 }
 
 static mql_status
@@ -582,6 +584,7 @@ store_recover(Store *store, Error *err)
     mql_status status =
         meta_open(store->space.vfs, store->space.path, &store->meta,
                   &store->space.database, &recovery.applied, err);
+    store->noted = recovery.applied;
     if (status == MQL_OK)
         status = recover(&recovery, err);
     recovery_free(&recovery);

@@ -198,11 +198,29 @@ store_open(const char *path, const StoreOptions *options, Store **store,
     return MQL_OK;
 }
 
+/*
+ * The catalogue learns where the log ends, so that a log that is cut later is
+ * noticed. After a crash it does not know, and need not: it only lacks a check
+ * then.
+ */
+static void
+note_end(Store *store)
+{
+    if (store->version == NULL || store->is_dead || store->unapplied.size > 0 ||
+        store->version->sequence == store->noted)
+        return;
+    Error failure = ERROR_INIT;
+    if (meta_apply(store->meta, (Slice){NULL, 0}, store->version->sequence,
+                   &failure) != MQL_OK)
+        log_write(&store->space.log, "WARNING", "%s", failure.text);
+}
+
 void
 store_close(Store *store)
 {
     if (store == NULL)
         return;
+    note_end(store);
     version_release(store->version);
     wal_close(store->wal);
     meta_close(store->meta);

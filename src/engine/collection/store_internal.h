@@ -127,6 +127,7 @@ struct Store {
     /* The writer's. */
     _Atomic uint64_t next_id;
     uint64_t stored_next_id; /* in the catalogue */
+    uint64_t noted;          /* commit that the catalogue knows as the last */
     uint64_t trimmed;        /* the log may lack commits up to this one */
     bool is_dead;
     /* Changes of commits in the log that the catalogue had no room for. */

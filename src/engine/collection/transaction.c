@@ -223,6 +223,7 @@ apply_meta(Transaction *transaction, const MetaChanges *changes)
                                    transaction->sequence, &failure);
     if (status == MQL_OK) {
         buffer_clear(unapplied);
+        store->noted = transaction->sequence;
         store->stored_next_id = atomic_load(&store->next_id);
         return true;
     }
