@@ -2,9 +2,10 @@
 /*
  * catalog.h - what exists: databases, collections, fields, partitions, indexes.
  *
- * Definitions are immutable once published and counted by reference: a change copies the
- * definition, changes the copy and publishes it with a commit. Grants, plans and files refer
- * to objects by id; ids are never used twice in a database directory.
+ * Definitions are immutable once published and counted by reference: a change
+ * copies the definition, changes the copy and publishes it with a commit.
+ * Grants, plans and files refer to objects by id; ids are never used twice in a
+ * database directory.
  */
 #ifndef ENGINE_CATALOG_CATALOG_H
 #define ENGINE_CATALOG_CATALOG_H
@@ -32,7 +33,7 @@ typedef struct Field {
     bool is_nullable;
     bool is_partition_key;
     bool is_clustering_key;
-    bool is_dynamic;     /* the $meta field */
+    bool is_dynamic; /* the $meta field */
     bool has_default;
     Value default_value; /* of the field's type, may be NULL */
     char *comment;       /* "" when none */
@@ -49,8 +50,8 @@ typedef struct IndexDefinition {
     char *name;
     uint32_t field; /* id */
     const IndexKind *kind;
-    bool is_auto;   /* was asked for as AUTOINDEX or without USING */
-    Metric metric;  /* vector kinds */
+    bool is_auto;  /* was asked for as AUTOINDEX or without USING */
+    Metric metric; /* vector kinds */
     IndexOptions options;
 } IndexDefinition;
 
@@ -79,7 +80,8 @@ typedef struct Collection {
     uint32_t primary; /* position of the key in fields */
     bool is_loaded;
     bool has_partition_key; /* rows go to partitions by hash of the key field */
-    uint64_t flushed;       /* rows of commits up to this sequence number are in sealed segments */
+    uint64_t flushed;       /* rows of commits up to this sequence number are in
+                               sealed segments */
     int64_t next_auto_id;   /* as of `flushed` */
 } Collection;
 
@@ -90,14 +92,17 @@ typedef struct DatabaseDefinition {
     uint32_t property_count;
 } DatabaseDefinition;
 
-/* An empty one with one reference and an arena, to be filled before it is published. */
+/* An empty one with one reference and an arena, to be filled before it is
+ * published. */
 mql_status collection_create(Collection **collection, Error *err);
 /* A copy to change. */
-mql_status collection_copy(const Collection *collection, Collection **copy, Error *err);
+mql_status collection_copy(const Collection *collection, Collection **copy,
+                           Error *err);
 Collection *collection_retain(const Collection *collection);
 void collection_release(Collection *collection); /* NULL is allowed */
 
-/* Exact spelling first, then any case if only one fits: position, -1 none, -2 ambiguous. */
+/* Exact spelling first, then any case if only one fits: position, -1 none, -2
+ * ambiguous. */
 int32_t collection_find_field(const Collection *collection, Slice name);
 int32_t collection_find_field_id(const Collection *collection, uint32_t id);
 int32_t collection_find_partition(const Collection *collection, Slice name);
@@ -106,20 +111,22 @@ int32_t collection_find_index(const Collection *collection, Slice name);
 /* Value of a property, NULL when not set. */
 const char *collection_property(const Collection *collection, const char *name);
 
-/* The stored form (docs/format/catalog.md), and back; decoding checks everything. */
+/* The stored form (docs/format/catalog.md), and back; decoding checks
+ * everything. */
 void collection_encode(Buffer *out, const Collection *collection);
 mql_status collection_decode(Slice bytes, Collection **collection, Error *err);
 
 /* Same for a database; what it points to lives in `arena`. */
 void database_encode(Buffer *out, const DatabaseDefinition *database);
-mql_status database_decode(Slice bytes, Arena *arena, DatabaseDefinition *database, Error *err);
+mql_status database_decode(Slice bytes, Arena *arena,
+                           DatabaseDefinition *database, Error *err);
 
 /* A NUL-terminated copy, for filling definitions; NULL: out of memory. */
 char *catalog_copy_text(Arena *arena, Slice text);
 
 /*
- * Names close to a misspelt one, for hints: the best candidate within edit distance 2 (and less
- * than the name's length), or -1. Case does not count.
+ * Names close to a misspelt one, for hints: the best candidate within edit
+ * distance 2 (and less than the name's length), or -1. Case does not count.
  */
 int32_t name_closest(Slice wanted, const Slice *names, uint32_t count);
 

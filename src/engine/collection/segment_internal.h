@@ -95,8 +95,7 @@ mql_status read_absent(const Field *field, uint32_t count, Arena *arena,
                        Column *column, Error *err);
 /* How many of the rows from `at` on follow each other without a gap: 1 to
  * `most`. */
-uint32_t range_run(RowRange range, uint32_t at, uint32_t most,
-                   uint32_t *first);
+uint32_t range_run(RowRange range, uint32_t at, uint32_t most, uint32_t *first);
 
 /* ---- growing ---- */
 

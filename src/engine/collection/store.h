@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * store.h - a database directory: catalogue, log and segments, opened, read and recovered.
+ * store.h - a database directory: catalogue, log and segments, opened, read and
+ * recovered.
  *
- *   NAME/meta.mdb     catalogue (storage/meta.h)      NAME/segments/  ID.seg, ID-INDEX.idx, ID-SEQUENCE.del
- *   NAME/wal/         log (storage/wal.h)              NAME/tmp/       files being written
- *   NAME/LOCK         one process (storage/lock.h)
+ *   NAME/meta.mdb     catalogue (storage/meta.h)      NAME/segments/  ID.seg,
+ * ID-INDEX.idx, ID-SEQUENCE.del NAME/wal/         log (storage/wal.h) NAME/tmp/
+ * files being written NAME/LOCK         one process (storage/lock.h)
  *
- * Readers take a Version: an immutable picture of the catalogue, the segment lists and the last
- * committed sequence number. Writers go through transaction.h, one at a time.
+ * Readers take a Version: an immutable picture of the catalogue, the segment
+ * lists and the last committed sequence number. Writers go through
+ * transaction.h, one at a time.
  *
- * A commit: one log record {changes of the catalogue, rows inserted, keys deleted}, one fdatasync;
- * then the catalogue's changes are applied to LMDB together with the applied sequence number, rows go
- * to the growing segments, and a new Version is published. Sealing, index builds and bulk loads write
+ * A commit: one log record {changes of the catalogue, rows inserted, keys
+ * deleted}, one fdatasync; then the catalogue's changes are applied to LMDB
+ * together with the applied sequence number, rows go to the growing segments,
+ * and a new Version is published. Sealing, index builds and bulk loads write
  * their files first and refer to them in the commit; so every commit is atomic.
  */
 #ifndef ENGINE_COLLECTION_STORE_H
@@ -27,13 +30,18 @@ typedef struct Store Store;
 
 /* When memory goes to files. Tests make them small. */
 typedef struct StoreLimits {
-    uint64_t log_partition_bytes; /* staged rows of one partition that go to the log; more are sealed at once */
-    uint64_t log_bytes;           /* staged rows of one commit that go to the log */
-    uint64_t log_deletes;         /* keys of one commit that go to the log; more go to .del files */
-    uint64_t staged_bytes;        /* rows a transaction keeps in memory; more spill to sealed segments */
-    uint64_t growing_bytes;       /* growing rows of a collection; the commit that passes this seals them */
-    uint64_t wal_bytes;           /* log that a reopening would read; the commit that passes this seals all */
-    uint64_t chunk_bytes;         /* memory of one chunk of growing rows */
+    uint64_t log_partition_bytes; /* staged rows of one partition that go to the
+                                     log; more are sealed at once */
+    uint64_t log_bytes;     /* staged rows of one commit that go to the log */
+    uint64_t log_deletes;   /* keys of one commit that go to the log; more go to
+                               .del files */
+    uint64_t staged_bytes;  /* rows a transaction keeps in memory; more spill to
+                               sealed segments */
+    uint64_t growing_bytes; /* growing rows of a collection; the commit that
+                               passes this seals them */
+    uint64_t wal_bytes;     /* log that a reopening would read; the commit that
+                               passes this seals all */
+    uint64_t chunk_bytes;   /* memory of one chunk of growing rows */
 } StoreLimits;
 
 #define STORE_LIMITS_USUAL                                                     \
@@ -46,7 +54,7 @@ typedef struct StoreLimits {
                    .chunk_bytes = UINT64_C(1) << 20})
 
 typedef struct StoreOptions {
-    const Vfs *vfs; /* NULL: posix_vfs */
+    const Vfs *vfs;   /* NULL: posix_vfs */
     uint32_t threads; /* of the pool; 0: as processors */
     bool must_exist;
     bool must_be_new;
@@ -55,7 +63,8 @@ typedef struct StoreOptions {
 } StoreOptions;
 
 /* Open or create the directory; recovers. */
-mql_status store_open(const char *path, const StoreOptions *options, Store **store, Error *err);
+mql_status store_open(const char *path, const StoreOptions *options,
+                      Store **store, Error *err);
 /* Waits for nothing: every Version and transaction must be gone. */
 void store_close(Store *store);
 
@@ -72,25 +81,32 @@ typedef struct CollectionVersion {
 
 typedef struct Version {
     atomic_uint references;
-    uint64_t sequence; /* of the last commit in it */
+    uint64_t sequence;                          /* of the last commit in it */
     const DatabaseDefinition *const *databases; /* by name */
     uint32_t database_count;
     const CollectionVersion *const *collections; /* by database id, then name */
     uint32_t collection_count;
-    uint64_t schema; /* changes whenever a definition changes: for prepared statements */
+    uint64_t schema; /* changes whenever a definition changes: for prepared
+                        statements */
 } Version;
 
-/* The newest committed Version; release it soon, it keeps files and memory alive. */
+/* The newest committed Version; release it soon, it keeps files and memory
+ * alive. */
 const Version *store_version(Store *store);
 void version_release(const Version *version); /* NULL is allowed */
 
-/* Exact spelling first, then any case if only one fits; NULL: none (or ambiguous, then *ambiguous). */
-const DatabaseDefinition *version_find_database(const Version *version, Slice name);
-const CollectionVersion *version_find_collection(const Version *version, uint64_t database, Slice name);
-const CollectionVersion *version_collection(const Version *version, uint64_t id);
+/* Exact spelling first, then any case if only one fits; NULL: none (or
+ * ambiguous, then *ambiguous). */
+const DatabaseDefinition *version_find_database(const Version *version,
+                                                Slice name);
+const CollectionVersion *version_find_collection(const Version *version,
+                                                 uint64_t database, Slice name);
+const CollectionVersion *version_collection(const Version *version,
+                                            uint64_t id);
 
-/* Verify every byte and invariant of every segment, index and deletes file: for tests and CHECK. Waits for the
- * writer lock. (The catalogue and the log are verified by opening.) */
+/* Verify every byte and invariant of every segment, index and deletes file: for
+ * tests and CHECK. Waits for the writer lock. (The catalogue and the log are
+ * verified by opening.) */
 mql_status store_check(Store *store, Error *err);
 
 #endif

@@ -2,9 +2,10 @@
 /*
  * transaction.h - every change of a database, one writer at a time.
  *
- * transaction_begin() takes the writer lock; changes collect in the transaction and nobody sees
- * them until transaction_commit() has made them durable. Any failure, or transaction_rollback(),
- * leaves nothing behind: staged rows are forgotten, files written ahead are removed.
+ * transaction_begin() takes the writer lock; changes collect in the transaction
+ * and nobody sees them until transaction_commit() has made them durable. Any
+ * failure, or transaction_rollback(), leaves nothing behind: staged rows are
+ * forgotten, files written ahead are removed.
  */
 #ifndef ENGINE_COLLECTION_TRANSACTION_H
 #define ENGINE_COLLECTION_TRANSACTION_H
@@ -13,14 +14,17 @@
 
 typedef struct Transaction Transaction;
 
-/* Waits for the writer lock. Errors: IO_ERROR "... must be opened again" after log or catalogue could not be
- * written for another reason than a full disk. */
-mql_status transaction_begin(Store *store, Transaction **transaction, Error *err);
+/* Waits for the writer lock. Errors: IO_ERROR "... must be opened again" after
+ * log or catalogue could not be written for another reason than a full disk. */
+mql_status transaction_begin(Store *store, Transaction **transaction,
+                             Error *err);
 
-/* The state it began with; stays until it ends. Its own changes are not in it. */
+/* The state it began with; stays until it ends. Its own changes are not in it.
+ */
 const Version *transaction_version(const Transaction *transaction);
 
-/* Make everything durable and visible. The transaction is gone afterwards, also on failure (nothing changed). */
+/* Make everything durable and visible. The transaction is gone afterwards, also
+ * on failure (nothing changed). */
 mql_status transaction_commit(Transaction *transaction, Error *err);
 void transaction_rollback(Transaction *transaction); /* NULL is allowed */
 
@@ -38,17 +42,24 @@ typedef struct InsertTarget {
 } InsertTarget;
 
 /*
- * Stage the rows of `batch`: one column for each field of the collection, in order, of the field's type,
- * already converted and checked (value_convert). An AUTO_ID key column may hold NULLs: ids are given.
- * NULL in a field that takes none is NOT_NULL. `*bad_row` is set to the row at fault (for COPY's messages).
- * Bytes are copied. Large transactions spill to sealed segment files, so memory stays bounded.
- * Two rows with one key in the same statement: DUPLICATE_KEY; INSERT_REPLACE: the later wins, as COPY of a log would.
+ * Stage the rows of `batch`: one column for each field of the collection, in
+ * order, of the field's type, already converted and checked (value_convert). An
+ * AUTO_ID key column may hold NULLs: ids are given. NULL in a field that takes
+ * none is NOT_NULL. `*bad_row` is set to the row at fault (for COPY's
+ * messages). Bytes are copied. Large transactions spill to sealed segment
+ * files, so memory stays bounded. Two rows with one key in the same statement:
+ * DUPLICATE_KEY; INSERT_REPLACE: the later wins, as COPY of a log would.
  */
-mql_status transaction_insert(Transaction *transaction, const InsertTarget *target, const Batch *batch, uint32_t *bad_row, Error *err);
+mql_status transaction_insert(Transaction *transaction,
+                              const InsertTarget *target, const Batch *batch,
+                              uint32_t *bad_row, Error *err);
 
-/* Delete rows of a segment of the transaction's version (visible there, in any order, without doubles). */
-mql_status transaction_delete(Transaction *transaction, const CollectionVersion *collection, const Segment *segment,
-                              const uint32_t *rows, uint32_t count, Error *err);
+/* Delete rows of a segment of the transaction's version (visible there, in any
+ * order, without doubles). */
+mql_status transaction_delete(Transaction *transaction,
+                              const CollectionVersion *collection,
+                              const Segment *segment, const uint32_t *rows,
+                              uint32_t count, Error *err);
 
 /* Rows staged and deleted so far. */
 uint64_t transaction_inserted(const Transaction *transaction);
@@ -59,32 +70,48 @@ uint64_t transaction_deleted(const Transaction *transaction);
 /* A new id for an object. */
 uint64_t transaction_new_id(Transaction *transaction);
 
-/* Names and references are the caller's to check (against transaction_version()). */
-mql_status transaction_create_database(Transaction *transaction, Slice name, const Property *properties, uint32_t property_count, Error *err);
-mql_status transaction_drop_database(Transaction *transaction, uint64_t id, Error *err); /* its collections must be dropped by the caller */
-/* Takes the caller's reference of `collection`; one with the id of an existing collection replaces its definition.
- * Partitions gone from the new definition lose their rows; indexes gone lose their files. */
-mql_status transaction_put_collection(Transaction *transaction, Collection *collection, Error *err);
-mql_status transaction_drop_collection(Transaction *transaction, uint64_t id, Error *err);
+/* Names and references are the caller's to check (against
+ * transaction_version()). */
+mql_status transaction_create_database(Transaction *transaction, Slice name,
+                                       const Property *properties,
+                                       uint32_t property_count, Error *err);
+mql_status transaction_drop_database(
+    Transaction *transaction, uint64_t id,
+    Error *err); /* its collections must be dropped by the caller */
+/* Takes the caller's reference of `collection`; one with the id of an existing
+ * collection replaces its definition. Partitions gone from the new definition
+ * lose their rows; indexes gone lose their files. */
+mql_status transaction_put_collection(Transaction *transaction,
+                                      Collection *collection, Error *err);
+mql_status transaction_drop_collection(Transaction *transaction, uint64_t id,
+                                       Error *err);
 /* Every row of the collection goes. */
-mql_status transaction_truncate(Transaction *transaction, uint64_t id, Error *err);
+mql_status transaction_truncate(Transaction *transaction, uint64_t id,
+                                Error *err);
 
 /* ---- files ---- */
 
-/* Who watches long work; all may be NULL. The work is done by transaction_commit(): what a Watch points to
- * must last until then; the Watch itself is copied. */
+/* Who watches long work; all may be NULL. The work is done by
+ * transaction_commit(): what a Watch points to must last until then; the Watch
+ * itself is copied. */
 typedef struct Watch {
     const atomic_bool *cancel;
-    void (*progress)(void *context, const char *phase, uint64_t done, uint64_t total);
+    void (*progress)(void *context, const char *phase, uint64_t done,
+                     uint64_t total);
     void *context;
 } Watch;
 
-/* Seal the growing segments of a collection (id; 0: of all), with the files of their indexes, and persist deletes.
- * When nothing stays growing, the log is trimmed after the commit. */
-mql_status transaction_flush(Transaction *transaction, uint64_t collection, const Watch *watch, Error *err);
+/* Seal the growing segments of a collection (id; 0: of all), with the files of
+ * their indexes, and persist deletes. When nothing stays growing, the log is
+ * trimmed after the commit. */
+mql_status transaction_flush(Transaction *transaction, uint64_t collection,
+                             const Watch *watch, Error *err);
 
-/* Add `index` to the collection: growing rows are sealed, then a file is built for every sealed segment.
- * `index->id` is from transaction_new_id(). */
-mql_status transaction_create_index(Transaction *transaction, uint64_t collection, const IndexDefinition *index, const Watch *watch, Error *err);
+/* Add `index` to the collection: growing rows are sealed, then a file is built
+ * for every sealed segment. `index->id` is from transaction_new_id(). */
+mql_status transaction_create_index(Transaction *transaction,
+                                    uint64_t collection,
+                                    const IndexDefinition *index,
+                                    const Watch *watch, Error *err);
 
 #endif
