@@ -19,8 +19,7 @@ typedef struct Setting {
     void (*show)(const Format *format, Text *out);
 } Setting;
 
-/* ---- values ---------------------------------------------------------------
- */
+/* ---- values ---- */
 
 static bool
 set_switch(bool *is_on, const char *value, Text *why)
@@ -73,8 +72,7 @@ set_text(Text *text, const char *value)
     text_append_text(text, value == NULL ? "" : value);
 }
 
-/* ---- settings --------------------------------------------------------------
- */
+/* ---- settings ---- */
 
 static bool
 set_format(Format *format, const char *value, Text *why)
@@ -296,8 +294,7 @@ static const Setting settings[] = {
 
 #define SETTING_COUNT (sizeof settings / sizeof settings[0])
 
-/* ---- setting ---------------------------------------------------------------
- */
+/* ---- setting ---- */
 
 static const Setting *
 find_setting(const char *name)

@@ -132,8 +132,7 @@ command_write(Invocation *call)
     return outcome;
 }
 
-/* ---- \e -------------------------------------------------------------------
- */
+/* ---- \e ---- */
 
 static Outcome
 run_editor(Shell *shell, const char *path)

@@ -123,8 +123,7 @@ command_partitions(Invocation *call)
     return outcome;
 }
 
-/* ---- \d NAME ---------------------------------------------------------------
- */
+/* ---- \d NAME ---- */
 
 /* Lines below the fields, made from the rows of a SHOW. */
 typedef struct Footers {
@@ -248,8 +247,7 @@ command_describe(Invocation *call)
     return outcome;
 }
 
-/* ---- the database -----------------------------------------------------------
- */
+/* ---- the database ---- */
 
 static void
 no_row(void *context, const char *const *names, const char *const *cells,

@@ -68,7 +68,7 @@ read_character(EditLine *editor, wchar_t *character)
     }
 }
 
-/* ---- completion ---------------------------------------------------------- */
+/* ---- completion ---- */
 
 static bool
 ends_word(char c)
@@ -161,7 +161,7 @@ complete(EditLine *editor, wint_t key)
     return result;
 }
 
-/* ---- opening and reading ------------------------------------------------- */
+/* ---- opening and reading ---- */
 
 LineEdit *
 line_edit_open(LineEditOffer offer, void *context)
@@ -230,7 +230,7 @@ line_edit_read(LineEdit *edit, const char *prompt, Text *line)
     return SOURCE_LINE;
 }
 
-/* ---- history ------------------------------------------------------------- */
+/* ---- history ---- */
 
 /* Only now and then is the file written anew; what another shell appends in
  * this moment is lost, which a history survives. */

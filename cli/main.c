@@ -42,8 +42,7 @@ set_locale(void)
         setlocale(LC_CTYPE, "C.UTF-8");
 }
 
-/* ---- opening and closing
- * ------------------------------------------------------ */
+/* ---- opening and closing ---- */
 
 static void
 complain(const char *directory, const mql_error *error)
@@ -101,8 +100,7 @@ close_database(Shell *shell)
     return mql_close(shell->db) == MQL_OK;
 }
 
-/* ---- running
- * -------------------------------------------------------------------- */
+/* ---- running ---- */
 
 /* What everybody's shell begins with. */
 static void

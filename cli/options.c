@@ -59,8 +59,7 @@ add_action(Options *options, int kind, const char *argument)
     action->argument = argument;
 }
 
-/* ---- what the options do ---------------------------------------------------
- */
+/* ---- what the options do ---- */
 
 static bool
 use_command(Options *options, const char *argument)
@@ -285,8 +284,7 @@ use_version(Options *options, const char *argument)
 
 static bool use_help(Options *options, const char *argument);
 
-/* ---- the table
- * --------------------------------------------------------------- */
+/* ---- the table ---- */
 
 #define HEADING(text)                                                          \
     {                                                                          \
@@ -385,8 +383,7 @@ use_help(Options *options, const char *argument)
     return true;
 }
 
-/* ---- parsing
- * ----------------------------------------------------------------- */
+/* ---- parsing ---- */
 
 /* getopt_long()'s two forms of the table; long options return OPTION_BASE plus
  * their index. */

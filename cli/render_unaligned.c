@@ -15,8 +15,7 @@ write_text(FILE *out, const Text *text)
         fwrite(text->data, 1, text->size, out);
 }
 
-/* ---- unaligned ------------------------------------------------------------
- */
+/* ---- unaligned ---- */
 
 static void
 unaligned_begin(Render *render)
@@ -78,8 +77,7 @@ unaligned_end(Render *render)
                 render->row_count == 1 ? "" : "s");
 }
 
-/* ---- CSV ------------------------------------------------------------------
- */
+/* ---- CSV ---- */
 
 static void
 write_csv(const Render *render, const char *text, size_t size)

@@ -72,8 +72,7 @@ report_notice(void *context, const char *severity, const char *message)
     print(shell, &out);
 }
 
-/* ---- the place of an error ------------------------------------------------
- */
+/* ---- the place of an error ---- */
 
 static size_t
 columns_of_character(const char *text, size_t size, size_t *used)
@@ -165,8 +164,7 @@ append_place(Text *out, const char *text, size_t size, size_t position)
     text_append_text(out, "^\n");
 }
 
-/* ---- errors of statements -------------------------------------------------
- */
+/* ---- errors of statements ---- */
 
 static void
 append_error(Text *out, const mql_error *error, const char *text, size_t size,

@@ -36,7 +36,7 @@ scan_free(Scan *scan)
     text_free(&scan->tag);
 }
 
-/* ---- variables ----------------------------------------------------------- */
+/* ---- variables ---- */
 
 /* The value between quotes, those inside doubled; between " a backslash would
  * escape what comes behind it. */
@@ -92,8 +92,7 @@ scan_variable(const char *text, size_t size, const Variables *variables,
     return quote == '\0' ? i : i + 1;
 }
 
-/* ---- quotes and comments --------------------------------------------------
- */
+/* ---- quotes and comments ---- */
 
 /* Bytes of "$$" or "$tag$" at `text`, 0 when it is neither. */
 static size_t

@@ -31,8 +31,7 @@ typedef struct Script {
     Outcome last; /* how the last statement or command ended      */
 } Script;
 
-/* ---- prompts --------------------------------------------------------------
- */
+/* ---- prompts ---- */
 
 static void
 append_state(Script *script)
@@ -83,8 +82,7 @@ make_prompt(Script *script)
     return text_string(&script->prompt);
 }
 
-/* ---- running what was read ------------------------------------------------
- */
+/* ---- running what was read ---- */
 
 static void
 forget_statement(Script *script)
@@ -196,8 +194,7 @@ run_line(Script *script, const Text *line)
     return OUTCOME_DONE;
 }
 
-/* ---- reading --------------------------------------------------------------
- */
+/* ---- reading ---- */
 
 /* Words that people type who do not know backslashes yet. */
 static bool

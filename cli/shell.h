@@ -49,7 +49,7 @@ typedef struct Shell {
     Text last_error_text;  /* its statement                               */
 } Shell;
 
-/* ---- statement.c --------------------------------------------------------- */
+/* ---- statement.c ---- */
 
 /* What to do with the rows besides what the format says. */
 typedef struct Request {
@@ -73,7 +73,7 @@ typedef void (*QueryRow)(void *context, const char *const *names,
 Outcome statement_query(Shell *shell, const char *text, QueryRow row,
                         void *context);
 
-/* ---- copy_data.c --------------------------------------------------------- */
+/* ---- copy_data.c ---- */
 
 /* Where COPY FROM STDIN reads. */
 typedef struct CopyData {
@@ -89,7 +89,7 @@ void copy_data_begin(CopyData *copy, Shell *shell);
 /* Read past what a failed COPY left of its data. */
 void copy_data_end(CopyData *copy);
 
-/* ---- script.c ------------------------------------------------------------ */
+/* ---- script.c ---- */
 
 /* Read and run `source` to its end. OUTCOME_DONE also after errors that the
  * script went on after; `last` (may be NULL) says how its last statement or
@@ -99,7 +99,7 @@ Outcome script_run(Shell *shell, Source *source, Outcome *last);
 /* Run the file at `path`, "-" for standard input. */
 Outcome script_run_file(Shell *shell, const char *path);
 
-/* ---- commands.c ---------------------------------------------------------- */
+/* ---- commands.c ---- */
 
 /*
  * Run the backslash command at `line[*position]`, a backslash; *position is
@@ -109,7 +109,7 @@ Outcome script_run_file(Shell *shell, const char *path);
 Outcome command_run(Shell *shell, const char *line, size_t size,
                     size_t *position, Text *statement);
 
-/* ---- report.c ------------------------------------------------------------ */
+/* ---- report.c ---- */
 
 /* "ERROR:  ..." with place, detail and hint; remembered for \errverbose. */
 void report_error(Shell *shell, const mql_error *error, const char *text,
@@ -131,7 +131,7 @@ void report_notice(void *context, const char *severity, const char *message);
 /* "LINE 3: ..." and a caret under byte `position` of `text`. */
 void append_place(Text *out, const char *text, size_t size, size_t position);
 
-/* ---- output.c ------------------------------------------------------------ */
+/* ---- output.c ---- */
 
 /* Send results to the file `target`, or to the command after "|"; NULL: back
  * to standard output. */

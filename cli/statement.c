@@ -20,8 +20,7 @@
 
 static const Request no_request;
 
-/* ---- variables that tell how it went --------------------------------------
- */
+/* ---- variables that tell how it went ---- */
 
 static void
 set_variable(Shell *shell, const char *name, const char *value)
@@ -46,8 +45,7 @@ set_result_variables(Shell *shell, const mql_error *error, int64_t rows)
     set_variable(shell, "DBNAME", mql_current_database(shell->conn));
 }
 
-/* ---- rows -----------------------------------------------------------------
- */
+/* ---- rows ---- */
 
 /* The cells of the current row and the memory some of them stand in. */
 typedef struct Row {
@@ -159,8 +157,7 @@ keep_row(Shell *shell, mql_stmt *stmt, const char *prefix, mql_status status,
     return status == MQL_ROW ? MQL_DONE : status;
 }
 
-/* ---- after the rows --------------------------------------------------------
- */
+/* ---- after the rows ---- */
 
 static bool
 begins_with(const char *text, const char *word)
@@ -206,8 +203,7 @@ show_time(Shell *shell, double took)
             seconds - (double)(minutes * 60));
 }
 
-/* ---- running ----------------------------------------------------------------
- */
+/* ---- running ---- */
 
 static Outcome
 fail(Shell *shell, const mql_error *error, const char *text, size_t size)

@@ -93,8 +93,7 @@ val_of_slice(Slice slice)
     return (MDB_val){slice.size, (void *)(uintptr_t)slice.data};
 }
 
-/* ---- frames ----------------------------------------------------------------
- */
+/* ---- frames ---- */
 
 /* Checksum of key and value together; `scratch` is overwritten. */
 static uint64_t
@@ -172,8 +171,7 @@ decode_root(const Meta *meta, Slice bytes, Root *root, Error *err)
     return MQL_OK;
 }
 
-/* ---- changing --------------------------------------------------------------
- */
+/* ---- changing ---- */
 
 static mql_status
 change_error(Change *change, int code, Error *err)
@@ -391,8 +389,7 @@ meta_change_delete(MetaChanges *changes, const char *key)
     changes->count++;
 }
 
-/* ---- reading ---------------------------------------------------------------
- */
+/* ---- reading ---- */
 
 typedef mql_status (*Visit)(void *context, Slice key, Slice frame, Error *err);
 
@@ -478,8 +475,7 @@ meta_each(Meta *meta, const char *prefix,
     return status;
 }
 
-/* ---- opening and closing ---------------------------------------------------
- */
+/* ---- opening and closing ---- */
 
 static mql_status
 open_environment(const char *path, MDB_env **environment, Error *err)

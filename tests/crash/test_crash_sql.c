@@ -23,7 +23,7 @@
 #define KEYS_MOST 64
 #define COLLECTIONS_MOST 3
 
-/* ---- the workload -------------------------------------------------------- */
+/* ---- the workload ---- */
 
 typedef enum StepKind {
     STEP_CREATE,         /* collection */
@@ -95,8 +95,7 @@ static const Step steps[] = {
 
 #define STEP_COUNT (sizeof steps / sizeof steps[0])
 
-/* ---- the model ------------------------------------------------------------
- */
+/* ---- the model ---- */
 
 typedef struct ModelCollection {
     bool exists, is_released;
@@ -192,8 +191,7 @@ model_print(const Model *model, bool p_is_released, Buffer *out)
     }
 }
 
-/* ---- the database as a reader sees it ---------------------------------------
- */
+/* ---- the database as a reader sees it ---- */
 
 static void
 run_sql(mql_conn *conn, const char *sql)
@@ -279,8 +277,7 @@ database_print(mql_conn *conn, Buffer *out)
     mql_finalize(stmt);
 }
 
-/* ---- the run
- * ------------------------------------------------------------------ */
+/* ---- the run ---- */
 
 typedef struct Run {
     CrashVfs *crash;

@@ -102,8 +102,7 @@ picture_step(Picture *picture, size_t number)
     }
 }
 
-/* ---- the workload
- * --------------------------------------------------------------- */
+/* ---- the workload ---- */
 
 static const CollectionVersion *
 items_of(const Version *version)
@@ -233,8 +232,7 @@ open_with(const Vfs *vfs, const char *path, Store **store, Error *err)
     return store_open(path, &options, store, err);
 }
 
-/* ---- judging
- * ---------------------------------------------------------------------- */
+/* ---- judging ---- */
 
 typedef struct Look {
     int64_t generations[IDS]; /* -2: not there */
@@ -336,8 +334,7 @@ judge(const Vfs *vfs, const char *path, const Picture *a, const Picture *b)
     return wrong;
 }
 
-/* ---- a run
- * ------------------------------------------------------------------------- */
+/* ---- a run ---- */
 
 typedef struct Run {
     char *base;
@@ -532,8 +529,7 @@ every_sync_is_needed(void **state)
     }
 }
 
-/* ---- failures
- * ------------------------------------------------------------------------- */
+/* ---- failures ---- */
 
 /* What must be seen while steps fail. */
 typedef struct Expected {

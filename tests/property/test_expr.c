@@ -88,8 +88,7 @@ below(uint32_t bound)
     return (uint32_t)(state_of_random >> 33) % bound;
 }
 
-/* ---- making
- * ---------------------------------------------------------------------- */
+/* ---- making ---- */
 
 static Term *make_integer(int depth);
 static Term *make_bool(int depth);
@@ -195,8 +194,7 @@ make_bool(int depth)
     return term;
 }
 
-/* ---- text
- * ------------------------------------------------------------------------ */
+/* ---- text ---- */
 
 static const char *const operators[] = {"=", "<>", "<", "<=", ">", ">="};
 static const char *const columns[] = {"a", "b", "k"};
@@ -299,8 +297,7 @@ print(Buffer *out, const Term *term)
     }
 }
 
-/* ---- meaning
- * --------------------------------------------------------------------- */
+/* ---- meaning ---- */
 
 static const Tri unknown = {.is_null = true};
 
@@ -486,8 +483,7 @@ mean(const Term *term, const Row *row)
     }
 }
 
-/* ---- comparing
- * ------------------------------------------------------------------- */
+/* ---- comparing ---- */
 
 typedef struct Table {
     Row rows[ROWS];

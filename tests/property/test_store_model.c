@@ -63,8 +63,7 @@ items_of(const Version *version)
     return version_find_collection(version, 1, slice_of(NAME));
 }
 
-/* ---- comparing
- * ----------------------------------------------------------------- */
+/* ---- comparing ---- */
 
 typedef struct Seen {
     const World *world;
@@ -194,8 +193,7 @@ check_world(World *world)
         OK(store_check(world->store, err));
 }
 
-/* ---- steps
- * ----------------------------------------------------------------------- */
+/* ---- steps ---- */
 
 /* Some items; whether all their ids are absent from the model and different. */
 static bool

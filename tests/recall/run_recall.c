@@ -96,7 +96,7 @@ read_truth(const char *directory, const char *name, uint32_t *count)
     return truth;
 }
 
-/* ---- the filters of filters/filters.json -------------------------------- */
+/* ---- the filters of filters/filters.json ---- */
 
 /* What follows "key": in a line of JSON, to be compared with a prefix. */
 static const char *
@@ -224,7 +224,7 @@ static const struct {
     {"empty", nothing},
 };
 
-/* ---- measuring ---------------------------------------------------------- */
+/* ---- measuring ---- */
 
 typedef struct Bench {
     const char *directory;

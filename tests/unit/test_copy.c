@@ -190,8 +190,7 @@ expect_wide(const char *options, const char *data, const char *expected)
     expect_case(&test, expected);
 }
 
-/* ---- CSV
- * ------------------------------------------------------------------------ */
+/* ---- CSV ---- */
 
 static void
 test_csv_plain(void **state)
@@ -306,8 +305,7 @@ test_csv_skips(void **state)
     expect("format=csv on_error=ignore", "x\ny\n", "skipped 2\n");
 }
 
-/* ---- JSON
- * ------------------------------------------------------------------------ */
+/* ---- JSON ---- */
 
 static void
 test_jsonl(void **state)
@@ -497,9 +495,7 @@ test_json_hostile(void **state)
     free(data);
 }
 
-/* ---- npy
- * ---------------------------------------------------------------------------
- */
+/* ---- npy ---- */
 
 static const CopyField vector_field = {
     .name = {"v", 1}, .type = {.kind = TYPE_FLOAT_VECTOR, .length = 2}};
@@ -638,8 +634,7 @@ test_npy_header(void **state)
                "5\n");
 }
 
-/* ---- files
- * ------------------------------------------------------------------------- */
+/* ---- files ---- */
 
 static char directory[] = "/tmp/mql-copy-XXXXXX";
 
@@ -809,8 +804,7 @@ test_prefixes(void **state)
     }
 }
 
-/* ---- the rest
- * ------------------------------------------------------------------------ */
+/* ---- the rest ---- */
 
 static void
 test_options(void **state)

@@ -703,8 +703,7 @@ test_names(void **state)
     EXPECT_ALL(cases);
 }
 
-/* ---- parameters
- * ------------------------------------------------------------------- */
+/* ---- parameters ---- */
 
 static void
 test_parameters(void **state)
@@ -750,8 +749,7 @@ test_parameters(void **state)
     expect("id > $1", "f t t t");
 }
 
-/* ---- what the planner sees
- * --------------------------------------------------------- */
+/* ---- what the planner sees ---- */
 
 static void
 expect_plan(const char *text, const char *expected)

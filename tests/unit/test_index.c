@@ -13,7 +13,7 @@
 #define ROWS 600
 #define DIM 20
 
-/* ---- data with everything awkward in it ---------------------------------- */
+/* ---- data with everything awkward in it ---- */
 
 typedef struct Data {
     float *rows;
@@ -195,8 +195,7 @@ search_all_ways(const Fixture *fixture, uint64_t seed)
                  metric_name(fixture->metric), recall / searches);
 }
 
-/* ---- every kind, every metric ---------------------------------------------
- */
+/* ---- every kind, every metric ---- */
 
 static void
 test_every_kind(void **state)
@@ -345,8 +344,7 @@ test_wild_numbers(void **state)
     }
 }
 
-/* ---- building --------------------------------------------------------------
- */
+/* ---- building ---- */
 
 static void
 test_build_does_not_depend_on_threads(void **state)
@@ -457,8 +455,7 @@ test_open_reads_little(void **state)
     data_free(&data);
 }
 
-/* ---- many threads -----------------------------------------------------------
- */
+/* ---- many threads ---- */
 
 #define SEARCHES 200
 
@@ -513,8 +510,7 @@ test_many_searchers(void **state)
     data_free(&data);
 }
 
-/* ---- small parts ------------------------------------------------------------
- */
+/* ---- small parts ---- */
 
 static void
 test_options(void **state)

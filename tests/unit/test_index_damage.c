@@ -213,8 +213,7 @@ test_changed_bytes(void **state)
     }
 }
 
-/* ---- right checksums over wrong sections -----------------------------------
- */
+/* ---- right checksums over wrong sections ---- */
 
 #define SECTIONS_MOST 32
 

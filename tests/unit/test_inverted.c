@@ -10,8 +10,7 @@
 #define ROWS 3000
 #define ENTRIES_MOST (ROWS * 3)
 
-/* ---- data ------------------------------------------------------------------
- */
+/* ---- data ---- */
 
 typedef struct Data {
     uint32_t rows[ENTRIES_MOST];
@@ -79,8 +78,7 @@ data_new(KeyType type, uint32_t row_count, uint32_t most, uint32_t distinct,
     return data;
 }
 
-/* ---- the oracle
- * -------------------------------------------------------------- */
+/* ---- the oracle ---- */
 
 static int
 compare(KeyType type, const Data *data, uint32_t entry, const Key *key)
@@ -212,8 +210,7 @@ random_lookups(Fixture *fixture, const Data *data, uint32_t distinct,
                  true);
 }
 
-/* ---- tests
- * -------------------------------------------------------------------- */
+/* ---- tests ---- */
 
 static void
 test_every_kind(void **state)

@@ -245,8 +245,7 @@ leftover_of_creation_is_harmless(void **state)
     free(path);
 }
 
-/* ---- damage ----------------------------------------------------------------
- */
+/* ---- damage ---- */
 
 /* Several levels, big values, a free list. */
 static Bytes

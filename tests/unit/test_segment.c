@@ -7,8 +7,7 @@
 
 #include "engine/collection/segment_internal.h"
 
-/* ---- a collection with every type
- * ------------------------------------------------- */
+/* ---- a collection with every type ---- */
 
 enum {
     FIELD_KEY,
@@ -86,8 +85,7 @@ every_type(Transaction *transaction, bool is_auto_id)
     return collection;
 }
 
-/* ---- its rows
- * ------------------------------------------------------------------------ */
+/* ---- its rows ---- */
 
 static bool
 is_null(uint32_t row, uint32_t field)
@@ -241,8 +239,7 @@ check_value(const Column *column, uint32_t at, uint32_t row, uint32_t field,
     }
 }
 
-/* ---- reading every row in every way
- * ----------------------------------------------------- */
+/* ---- reading every row in every way ---- */
 
 #define ROWS 3000u
 
@@ -551,8 +548,7 @@ test_null_is_refused(void **state)
     arena_free(&arena);
 }
 
-/* ---- definitions that change
- * --------------------------------------------------------------- */
+/* ---- definitions that change ---- */
 
 static void
 add_field(Store *store)
@@ -619,8 +615,7 @@ test_field_that_came_later(void **state)
     check_all(fixture->store, 300);
 }
 
-/* ---- indexes on every scalar type
- * ------------------------------------------------------------- */
+/* ---- indexes on every scalar type ---- */
 
 static uint32_t
 count_of(const Index *index, const ScalarPredicate *predicate)
@@ -737,8 +732,7 @@ test_indexes_on_scalars(void **state)
     check_all(fixture->store, 450);
 }
 
-/* ---- the filter and the key index alone
- * -------------------------------------------------------- */
+/* ---- the filter and the key index alone ---- */
 
 static void
 test_filter(void **state)

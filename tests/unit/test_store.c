@@ -51,8 +51,7 @@ tear_down(void **state)
     return 0;
 }
 
-/* ---- counting
- * ---------------------------------------------------------------- */
+/* ---- counting ---- */
 
 typedef struct Sum {
     uint32_t count;
@@ -118,8 +117,7 @@ sealed_count(Store *store, const char *name)
     return count;
 }
 
-/* ---- the tests
- * ------------------------------------------------------------------ */
+/* ---- the tests ---- */
 
 static void
 test_new_database_has_default(void **state)
@@ -373,8 +371,7 @@ test_large_transactions_are_sealed(void **state)
     assert_memory_equal(&before, &after, sizeof before);
 }
 
-/* ---- readers beside a writer
- * ------------------------------------------------------- */
+/* ---- readers beside a writer ---- */
 
 #define PAIRS 40
 #define PAIR_DISTANCE 1000

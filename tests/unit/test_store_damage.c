@@ -18,8 +18,7 @@ typedef struct Files {
     uint32_t count;
 } Files;
 
-/* ---- making a database
- * ------------------------------------------------------------ */
+/* ---- making a database ---- */
 
 static Store *
 open_at(const char *path, mql_status *status)
@@ -133,8 +132,7 @@ tear_down(void **state)
     return 0;
 }
 
-/* ---- reading
- * ------------------------------------------------------------------------ */
+/* ---- reading ---- */
 
 static bool
 has_id(int id)
@@ -279,8 +277,7 @@ is_noticed(const char *path)
     return is_found;
 }
 
-/* ---- the tests
- * ----------------------------------------------------------------------- */
+/* ---- the tests ---- */
 
 /* What an opening does to the files is undone: every try starts from the same
  * ones. */

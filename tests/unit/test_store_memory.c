@@ -109,8 +109,7 @@ free(void *block)
 }
 #endif
 
-/* ---- the workload
- * ----------------------------------------------------------------- */
+/* ---- the workload ---- */
 
 #define NAME "items"
 #define IDS 64
@@ -320,8 +319,7 @@ work(const char *path, const Batches *batches, Rows *rows)
     return is_whole;
 }
 
-/* ---- the test
- * ------------------------------------------------------------------------ */
+/* ---- the test ---- */
 
 static void
 make_database(const char *path)

@@ -146,8 +146,7 @@ test_name_distance(void **state)
             cases[i].distance);
 }
 
-/* ---- conversions
- * --------------------------------------------------------------- */
+/* ---- conversions ---- */
 
 /* A value of text converted to the type called `name`: its text, or the code.
  */
@@ -396,8 +395,7 @@ test_vectors(void **state)
     assert_memory_equal(out.bytes.data, good, sizeof good);
 }
 
-/* ---- moments
- * --------------------------------------------------------------------- */
+/* ---- moments ---- */
 
 static void
 test_timestamps(void **state)
@@ -461,8 +459,7 @@ test_calendar(void **state)
     buffer_free(&text);
 }
 
-/* ---- order, encoding, columns
- * ---------------------------------------------------- */
+/* ---- order, encoding, columns ---- */
 
 static void
 expect_order(Value a, Value b, int expected)

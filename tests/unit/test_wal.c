@@ -447,8 +447,7 @@ gap_between_files_is_refused(void **state)
     free(path);
 }
 
-/* ---- faults: counters in the Vfs' context ----------------------------------
- */
+/* ---- faults: counters in the Vfs' context ---- */
 
 typedef struct Fault {
     int write_in; /* the n-th pwrite from now fails half way; 0: none */

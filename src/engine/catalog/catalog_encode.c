@@ -30,8 +30,7 @@ enum {
     COLLECTION_FLAGS = (1 << 2) - 1,
 };
 
-/* ---- encoding ---------------------------------------------------------------
- */
+/* ---- encoding ---- */
 
 static void
 encode_type(Buffer *out, Type type)
@@ -138,8 +137,7 @@ database_encode(Buffer *out, const DatabaseDefinition *database)
     encode_properties(out, database->properties, database->property_count);
 }
 
-/* ---- decoding ---------------------------------------------------------------
- */
+/* ---- decoding ---- */
 
 /* A reader, where its objects go, and the first failure. */
 typedef struct Decoder {

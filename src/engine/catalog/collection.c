@@ -78,8 +78,7 @@ collection_release(Collection *collection)
     free(collection);
 }
 
-/* ---- finding ----------------------------------------------------------------
- */
+/* ---- finding ---- */
 
 /* The name of the part at `position`. */
 typedef const char *(*PartName)(const Collection *collection,

@@ -10,8 +10,7 @@
 
 #include "engine/collection/store_internal.h"
 
-/* ---- rows to write
- * ---------------------------------------------------------------- */
+/* ---- rows to write ---- */
 
 mql_status
 live_rows(const GrowingSegment *segment, const uint64_t *deleted,
@@ -138,8 +137,7 @@ change_spill(Transaction *transaction, CollectionChange *change,
     return MQL_OK;
 }
 
-/* ---- sealing
- * ------------------------------------------------------------------------ */
+/* ---- sealing ---- */
 
 static StagedPartition *
 find_staged(const CollectionChange *change, uint64_t partition)
@@ -274,8 +272,7 @@ spill_large(Transaction *transaction, CollectionChange *change,
     return MQL_OK;
 }
 
-/* ---- entries of the base's segments
- * ---------------------------------------------------- */
+/* ---- entries of the base's segments ---- */
 
 static mql_status
 entry_change(CollectionChange *change, SealedSegment *segment,
@@ -472,9 +469,7 @@ update_base_segments(Transaction *transaction, CollectionChange *change,
     return MQL_OK;
 }
 
-/* ---- all of it
- * -----------------------------------------------------------------------------
- */
+/* ---- all of it ---- */
 
 /* Rows or deletes that only the log will have. */
 static bool

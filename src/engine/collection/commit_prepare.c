@@ -9,8 +9,7 @@
 
 #include "engine/collection/store_internal.h"
 
-/* ---- rows for growing segments
- * ------------------------------------------------------- */
+/* ---- rows for growing segments ---- */
 
 static bool
 is_target(const CollectionChange *change, const Segment *segment,
@@ -102,9 +101,7 @@ reserve_deletes(CollectionChange *change, Error *err)
     return MQL_OK;
 }
 
-/* ---- entries
- * ------------------------------------------------------------------------------
- */
+/* ---- entries ---- */
 
 static bool
 needs_entry(const CollectionChange *change)
@@ -195,9 +192,7 @@ prepare_change(Transaction *transaction, CollectionChange *change, Error *err)
     return needs_entry(change) ? make_entry(change, err) : MQL_OK;
 }
 
-/* ---- the version
- * ----------------------------------------------------------------------------
- */
+/* ---- the version ---- */
 
 static bool
 is_changed(const Transaction *transaction, const CollectionEntry *entry)

@@ -29,8 +29,7 @@ meta_put_u64(MetaChanges *changes, const char *key, uint64_t value)
     buffer_free(&bytes);
 }
 
-/* ---- changes of the catalogue
- * ---------------------------------------------------------- */
+/* ---- changes of the catalogue ---- */
 
 static mql_status
 put(MetaChanges *changes, const char *kind, uint64_t id, Buffer *value,
@@ -131,8 +130,7 @@ meta_of_change(const CollectionChange *change, MetaChanges *changes, Error *err)
     return put_segments(change, changes, err);
 }
 
-/* ---- trimming the log
- * ---------------------------------------------------------------------- */
+/* ---- trimming the log ---- */
 
 static uint64_t
 dirty_after(const CollectionChange *change, uint64_t sequence)
@@ -173,8 +171,7 @@ find_trim(const Transaction *transaction, const Contents *contents)
     return trim > transaction->store->trimmed ? trim : 0;
 }
 
-/* ---- deletes and rows
- * ------------------------------------------------------------------------- */
+/* ---- deletes and rows ---- */
 
 static mql_status
 key_of_row(const Segment *segment, uint32_t row, RowKey *key, Error *err)
@@ -239,9 +236,7 @@ record_change_rows(const CollectionChange *change, Buffer *payload, Error *err)
     return MQL_OK;
 }
 
-/* ---- all of it
- * ----------------------------------------------------------------------------------
- */
+/* ---- all of it ---- */
 
 static mql_status
 collect_meta(const Transaction *transaction, MetaChanges *changes,

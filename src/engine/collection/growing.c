@@ -22,8 +22,7 @@ align_up(size_t size)
     return (size + 63) & ~(size_t)63;
 }
 
-/* ---- making one -------------------------------------------------------------
- */
+/* ---- making one ---- */
 
 static void
 describe_fields(GrowingSegment *segment, const Collection *definition)
@@ -132,8 +131,7 @@ growing_fits(const GrowingSegment *segment, const Collection *definition)
     return true;
 }
 
-/* ---- room
- * --------------------------------------------------------------------- */
+/* ---- room ---- */
 
 static mql_status
 add_chunk(GrowingSegment *segment, Error *err)
@@ -192,8 +190,7 @@ keep_bytes(GrowingSegment *segment, Slice bytes)
     return copy;
 }
 
-/* ---- appending
- * ------------------------------------------------------------------ */
+/* ---- appending ---- */
 
 static mql_status
 append_varying(GrowingSegment *segment, const Column *column, uint32_t row,
@@ -292,8 +289,7 @@ growing_rollback(GrowingSegment *segment)
         segment->bytes->used = segment->published_used;
 }
 
-/* ---- keys
- * ---------------------------------------------------------------------- */
+/* ---- keys ---- */
 
 static void
 put_slot(KeyIndex *keys, uint64_t slot)

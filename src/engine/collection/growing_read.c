@@ -125,8 +125,7 @@ growing_visible(const GrowingSegment *segment, uint64_t sequence, uint32_t rows,
     return count;
 }
 
-/* ---- values
- * -------------------------------------------------------------------- */
+/* ---- values ---- */
 
 /* Values that are in a batch as they are in the chunk. */
 static bool

@@ -71,8 +71,7 @@ row_key_compare(const RowKey *a, const RowKey *b)
     return (a->integer > b->integer) - (a->integer < b->integer);
 }
 
-/* ---- the filter
- * --------------------------------------------------------------- */
+/* ---- the filter ---- */
 
 uint32_t
 bloom_blocks(uint32_t keys)

@@ -20,8 +20,7 @@ enum {
     ITEM_ROWS = 3,
 };
 
-/* ---- writing
- * ---------------------------------------------------------------------- */
+/* ---- writing ---- */
 
 void
 record_start(Buffer *out)
@@ -147,8 +146,7 @@ record_deletes(Buffer *out, uint64_t collection, bool is_text,
     buffer_append_slice(out, buffer_slice(&deletes->keys));
 }
 
-/* ---- reading
- * ------------------------------------------------------------------------ */
+/* ---- reading ---- */
 
 static mql_status
 damaged(Error *err)
@@ -243,8 +241,7 @@ record_visit(Slice payload, const RecordVisitor *visitor, Error *err)
     return MQL_OK;
 }
 
-/* ---- rows as a batch
- * -------------------------------------------------------------------- */
+/* ---- rows as a batch ---- */
 
 /* A column of a block in place; skip_columns() has checked the sizes. */
 typedef struct StoredColumn {

@@ -93,8 +93,7 @@ recovery_free(Recovery *recovery)
     arena_free(&recovery->batch_arena);
 }
 
-/* ---- 1. the log and the catalogue
- * ------------------------------------------------------ */
+/* ---- 1. the log and the catalogue ---- */
 
 static mql_status
 apply_changes(void *context, Slice changes, Error *err)
@@ -218,8 +217,7 @@ make_first_commit(Recovery *recovery, uint64_t *last, Error *err)
     return status;
 }
 
-/* ---- 2. definitions and segments
- * ---------------------------------------------------------- */
+/* ---- 2. definitions and segments ---- */
 
 static mql_status
 load_database(void *context, Slice key, Slice value, Error *err)
@@ -316,8 +314,7 @@ load_catalogue(Recovery *recovery, Error *err)
     return meta_each(meta, "segment/", load_segment, recovery, err);
 }
 
-/* ---- 3. rows and deletions
- * ------------------------------------------------------------------- */
+/* ---- 3. rows and deletions ---- */
 
 /* The collection, if the record is not in its sealed segments already. */
 static Recovered *
@@ -434,9 +431,7 @@ replay_records(Recovery *recovery, Error *err)
     return MQL_OK;
 }
 
-/* ---- 4. leftover files
- * ---------------------------------------------------------------------------
- */
+/* ---- 4. leftover files ---- */
 
 /* "12.seg", "12-3.idx", "12-40.del"; false: not a name of ours. */
 static bool
@@ -517,9 +512,7 @@ remove_leftovers(const Recovery *recovery, const char *folder,
     return status;
 }
 
-/* ---- the first version
- * -----------------------------------------------------------------------------
- */
+/* ---- the first version ---- */
 
 static mql_status
 fill_contents(Recovery *recovery, Contents *contents, Error *err)

@@ -15,8 +15,7 @@
 #define HEADER_START_SIZE 56u
 #define HEADER_FIELD_SIZE 24u
 
-/* ---- opening
- * -------------------------------------------------------------------- */
+/* ---- opening ---- */
 
 static mql_status
 damaged(const SealedSegment *segment, const char *what, Error *err)
@@ -273,8 +272,7 @@ sealed_field(const SealedSegment *segment, uint32_t id)
     return NULL;
 }
 
-/* ---- deletions
- * ---------------------------------------------------------------------- */
+/* ---- deletions ---- */
 
 mql_status
 sealed_reserve_delete(SealedSegment *segment, uint32_t row, Error *err)
@@ -313,8 +311,7 @@ sealed_deleted(const SealedSegment *segment, uint32_t row)
                                 memory_order_relaxed);
 }
 
-/* ---- visibility
- * ------------------------------------------------------------------- */
+/* ---- visibility ---- */
 
 static uint32_t
 hide_deleted(const SealedSegment *segment, uint64_t sequence, uint32_t rows,

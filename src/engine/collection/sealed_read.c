@@ -180,9 +180,7 @@ sealed_vectors(const SealedSegment *segment, const Field *field,
     return true;
 }
 
-/* ---- keys
- * ---------------------------------------------------------------------------
- */
+/* ---- keys ---- */
 
 mql_status
 sealed_key(const SealedSegment *segment, uint32_t row, RowKey *key, Error *err)

@@ -17,8 +17,7 @@ wrong(const Segment *segment, const char *what, Error *err)
     return error_detail(err, "Wrong %s.", what);
 }
 
-/* ---- values
- * -------------------------------------------------------------------- */
+/* ---- values ---- */
 
 static mql_status
 check_texts(const Segment *segment, const Column *column, uint32_t count,
@@ -51,8 +50,7 @@ check_values(const Segment *segment, const Collection *definition,
     return MQL_OK;
 }
 
-/* ---- sealed
- * -------------------------------------------------------------------- */
+/* ---- sealed ---- */
 
 /* Every row once, by ascending keys, each in the filter. */
 static mql_status
@@ -126,8 +124,7 @@ check_sealed(const SealedSegment *segment, const Collection *definition,
     return MQL_OK;
 }
 
-/* ---- growing
- * ---------------------------------------------------------------------- */
+/* ---- growing ---- */
 
 static mql_status
 check_growing(const GrowingSegment *segment, Error *err)

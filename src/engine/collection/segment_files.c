@@ -12,8 +12,7 @@
 #define NAME_TEXT_SIZE 64
 #define ENTRY_VERSION 1u
 
-/* ---- names
- * ------------------------------------------------------------------- */
+/* ---- names ---- */
 
 /* directory/name under the database's path. */
 static char *
@@ -73,8 +72,7 @@ segment_identity(const FileSpace *space, uint32_t type, uint64_t segment,
     return (SectionFileIdentity){space->database, file, type};
 }
 
-/* ---- the entry
- * ---------------------------------------------------------------- */
+/* ---- the entry ---- */
 
 void
 segment_entry_encode(Buffer *out, const SegmentEntry *entry)
@@ -193,8 +191,7 @@ segment_entry_remove_index(SegmentEntry *entry, uint64_t index)
     }
 }
 
-/* ---- the watch
- * ------------------------------------------------------------------ */
+/* ---- the watch ---- */
 
 mql_status
 watch_poll(const Watch *watch, Error *err)

@@ -20,8 +20,7 @@ indexed_field(const Collection *definition, const IndexDefinition *index)
     return position < 0 ? NULL : &definition->fields[position];
 }
 
-/* ---- building
- * --------------------------------------------------------------------- */
+/* ---- building ---- */
 
 static void
 report_build(void *context, uint64_t done, uint64_t total)
@@ -113,8 +112,7 @@ done:
     return status;
 }
 
-/* ---- opening
- * ---------------------------------------------------------------------- */
+/* ---- opening ---- */
 
 static mql_status
 open_index_file(const FileSpace *space, uint64_t segment, uint64_t index,

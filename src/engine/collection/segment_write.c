@@ -51,8 +51,7 @@ each_run(Writing *writing, uint32_t position, RunWork work, void *context,
     return MQL_OK;
 }
 
-/* ---- fields
- * -------------------------------------------------------------------- */
+/* ---- fields ---- */
 
 static mql_status
 append_values(Writing *writing, const GrowingSegment *segment,
@@ -175,8 +174,7 @@ write_field(Writing *writing, uint32_t position, Error *err)
     return MQL_OK;
 }
 
-/* ---- numbers of insertion
- * --------------------------------------------------------- */
+/* ---- numbers of insertion ---- */
 
 static void
 find_inserted_range(Writing *writing)
@@ -219,8 +217,7 @@ write_inserted(Writing *writing, Error *err)
     return each_run(writing, 0, append_inserted, NULL, err);
 }
 
-/* ---- keys
- * -------------------------------------------------------------------------- */
+/* ---- keys ---- */
 
 typedef struct KeyedRow {
     RowKey key;
@@ -296,8 +293,7 @@ write_keys(Writing *writing, Error *err)
     return status;
 }
 
-/* ---- the file
- * ----------------------------------------------------------------------- */
+/* ---- the file ---- */
 
 static mql_status
 write_header(Writing *writing, Error *err)

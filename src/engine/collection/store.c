@@ -10,8 +10,7 @@
 #include "engine/collection/store_internal.h"
 #include "storage/lock.h"
 
-/* ---- the directory
- * -------------------------------------------------------------- */
+/* ---- the directory ---- */
 
 static const char *const own_names[] = {"meta.mdb", "meta.new", "wal",
                                         "segments", "tmp",      "LOCK"};
@@ -141,8 +140,7 @@ make_folders(const FileSpace *space, Error *err)
     return directory_sync(space->vfs, space->path, err);
 }
 
-/* ---- opening and closing
- * ------------------------------------------------------------ */
+/* ---- opening and closing ---- */
 
 static mql_status
 store_create(const char *path, const StoreOptions *options, Store **store,

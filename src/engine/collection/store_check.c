@@ -76,8 +76,7 @@ check_keys(const CollectionVersion *collection, uint32_t position,
     return status;
 }
 
-/* ---- files
- * ------------------------------------------------------------------------- */
+/* ---- files ---- */
 
 /* Takes the path. */
 static mql_status
@@ -139,8 +138,7 @@ check_files(const FileSpace *space, const SealedSegment *segment, Error *err)
     return check_deletes_file(space, entry, err);
 }
 
-/* ---- all of it
- * ------------------------------------------------------------------------ */
+/* ---- all of it ---- */
 
 static mql_status
 check_collection(const Store *store, const CollectionVersion *collection,

@@ -10,8 +10,7 @@
 
 #include "engine/collection/store_internal.h"
 
-/* ---- beginning and ending
- * ------------------------------------------------------------ */
+/* ---- beginning and ending ---- */
 
 void
 store_wait_for_writer(Store *store)
@@ -201,8 +200,7 @@ file_name_add(FileName **list, char *path, Error *err)
     return MQL_OK;
 }
 
-/* ---- committing
- * ------------------------------------------------------------------------- */
+/* ---- committing ---- */
 
 /*
  * The record is in the log; the catalogue follows. The commit is durable
@@ -359,8 +357,7 @@ transaction_commit(Transaction *transaction, Error *err)
     return commit_changes(transaction, err);
 }
 
-/* ---- changes of a collection
- * -------------------------------------------------------------- */
+/* ---- changes of a collection ---- */
 
 static CollectionChange *
 find_change(const Transaction *transaction, uint64_t id)
@@ -500,9 +497,7 @@ transaction_delete(Transaction *transaction,
     return status;
 }
 
-/* ---- definitions
- * ------------------------------------------------------------------------------
- */
+/* ---- definitions ---- */
 
 static mql_status
 fill_database(DatabaseEntry *entry, Slice name, const Property *properties,
@@ -634,9 +629,7 @@ transaction_truncate(Transaction *transaction, uint64_t id, Error *err)
     return MQL_OK;
 }
 
-/* ---- files
- * -------------------------------------------------------------------------------------
- */
+/* ---- files ---- */
 
 static void
 remember_watch(Transaction *transaction, const Watch *watch)

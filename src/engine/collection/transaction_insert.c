@@ -26,9 +26,7 @@ typedef struct Insert {
     uint32_t *bad_row;
 } Insert;
 
-/* ---- checks
- * ----------------------------------------------------------------------------
- */
+/* ---- checks ---- */
 
 static mql_status
 check_nulls(const Insert *insert, Error *err)
@@ -65,8 +63,7 @@ check_shape(const Insert *insert, const InsertTarget *target, Error *err)
     return MQL_OK;
 }
 
-/* ---- generated keys
- * ---------------------------------------------------------------------- */
+/* ---- generated keys ---- */
 
 static mql_status
 next_key(Insert *insert, uint32_t row, int64_t *key, Error *err)
@@ -146,9 +143,7 @@ generate_keys(Insert *insert, Error *err)
     return MQL_OK;
 }
 
-/* ---- partitions
- * -----------------------------------------------------------------------------
- */
+/* ---- partitions ---- */
 
 static mql_status
 staged_partition(Insert *insert, uint64_t partition, StagedPartition **found,
@@ -251,8 +246,7 @@ append_rows(Insert *insert, Error *err)
     return MQL_OK;
 }
 
-/* ---- rows with the same key
- * ------------------------------------------------------------------ */
+/* ---- rows with the same key ---- */
 
 static mql_status
 duplicate(const Insert *insert, uint32_t row, Error *err)
@@ -344,9 +338,7 @@ publish_rows(Insert *insert, Error *err)
     return MQL_OK;
 }
 
-/* ---- all of it
- * -----------------------------------------------------------------------------------
- */
+/* ---- all of it ---- */
 
 static mql_status
 copy_columns(Insert *insert, const Batch *batch, Error *err)

@@ -18,8 +18,7 @@ add_reference(atomic_uint *references)
     atomic_fetch_add_explicit(references, 1, memory_order_relaxed);
 }
 
-/* ---- databases
- * ------------------------------------------------------------------- */
+/* ---- databases ---- */
 
 DatabaseEntry *
 database_entry_create(void)
@@ -41,8 +40,7 @@ database_entry_release(DatabaseEntry *entry)
     free(entry);
 }
 
-/* ---- collections
- * ------------------------------------------------------------------ */
+/* ---- collections ---- */
 
 CollectionState *
 collection_state_create(void)
@@ -109,8 +107,7 @@ collection_entry_release(CollectionEntry *entry)
     free(entry);
 }
 
-/* ---- contents
- * ---------------------------------------------------------------------- */
+/* ---- contents ---- */
 
 Contents *
 contents_create(uint32_t databases, uint32_t collections)
@@ -171,8 +168,7 @@ contents_release(Contents *contents)
     free(contents);
 }
 
-/* ---- versions
- * ------------------------------------------------------------------------ */
+/* ---- versions ---- */
 
 VersionHolder *
 version_create(Contents *contents, uint64_t sequence)
@@ -223,8 +219,7 @@ store_publish(Store *store, VersionHolder *holder)
     version_release(old);
 }
 
-/* ---- finding
- * -------------------------------------------------------------------------- */
+/* ---- finding ---- */
 
 const DatabaseDefinition *
 version_find_database(const Version *version, Slice name)

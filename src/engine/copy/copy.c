@@ -16,8 +16,7 @@
 /* Memory that bad rows may take between two good ones. */
 #define BAD_ROWS_SIZE_MOST ((size_t)64 << 20)
 
-/* ---- opening
- * ------------------------------------------------------------------------ */
+/* ---- opening ---- */
 
 static mql_status
 choose_format(CopyReader *reader, Error *err)
@@ -140,8 +139,7 @@ open_all(CopyReader *reader, Error *err)
     return reader->format->open(reader, err);
 }
 
-/* ---- where it happened
- * ---------------------------------------------------------------- */
+/* ---- where it happened ---- */
 
 static const Input *
 bad_input(const CopyReader *reader)
@@ -229,9 +227,7 @@ copy_close(CopyReader *reader)
     free(reader);
 }
 
-/* ---- reading
- * ----------------------------------------------------------------------------
- */
+/* ---- reading ---- */
 
 /* A failure of one row that ON_ERROR ignore passes over. */
 static bool

@@ -30,8 +30,7 @@ typedef struct Csv {
     const char *fault; /* what is wrong with its form, or NULL */
 } Csv;
 
-/* ---- finding a record
- * ------------------------------------------------------------ */
+/* ---- finding a record ---- */
 
 /* The first byte of the cell's rest that ends it; NULL: not in the window. */
 static const char *
@@ -152,8 +151,7 @@ consume_record(CopyReader *reader, size_t size)
     reader->has_record = true;
 }
 
-/* ---- values
- * ------------------------------------------------------------------------- */
+/* ---- values ---- */
 
 /* Doubled quotes become one, in place. */
 static void
@@ -270,8 +268,7 @@ csv_next(CopyReader *reader, bool *found, Error *err)
     return status;
 }
 
-/* ---- the header
- * ------------------------------------------------------------------------ */
+/* ---- the header ---- */
 
 /* As written, else without regard to case where that is unambiguous. */
 static int32_t

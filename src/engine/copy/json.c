@@ -42,9 +42,7 @@ consume(CopyReader *reader, size_t size)
     input_consume(input, size);
 }
 
-/* ---- jsonl
- * ---------------------------------------------------------------------------
- */
+/* ---- jsonl ---- */
 
 /* The next line with its end; size 0 at the end of the file. */
 static mql_status
@@ -87,9 +85,7 @@ jsonl_next(CopyReader *reader, bool *found, Error *err)
     return json_row_read(reader, &file->rows, line, err);
 }
 
-/* ---- json
- * ----------------------------------------------------------------------------
- */
+/* ---- json ---- */
 
 /* The next byte that is not blank, not consumed; 0 at the end. */
 static mql_status

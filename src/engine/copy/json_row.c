@@ -30,8 +30,7 @@ json_rows_init(CopyReader *reader, JsonRows *rows, Error *err)
     return rows->seen == NULL ? error_no_memory(err) : MQL_OK;
 }
 
-/* ---- values
- * ------------------------------------------------------------------------ */
+/* ---- values ---- */
 
 /* The long way. */
 static mql_status
@@ -122,8 +121,7 @@ set_value(CopyReader *reader, uint32_t field, Slice record, const char **at,
     return set_other(reader, field, text, err);
 }
 
-/* ---- members that no field takes
- * ------------------------------------------------------ */
+/* ---- members that no field takes ---- */
 
 static mql_status
 gather(CopyReader *reader, Slice key, Slice value, Error *err)
@@ -176,9 +174,7 @@ gather_value(CopyReader *reader, Slice key, bool is_whole, Slice record,
     return status;
 }
 
-/* ---- the object
- * ---------------------------------------------------------------------------
- */
+/* ---- the object ---- */
 
 /* The field a key names, -1: none. `key` has its quotes. */
 static mql_status

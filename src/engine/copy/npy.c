@@ -150,8 +150,7 @@ typedef struct Npy {
     uint64_t rows;
 } Npy;
 
-/* ---- opening
- * ------------------------------------------------------------------------- */
+/* ---- opening ---- */
 
 static mql_status
 find_type(const NpyHeader *header, const NpyType **type, Error *err)
@@ -252,9 +251,7 @@ npy_open(CopyReader *reader, Error *err)
     return MQL_OK;
 }
 
-/* ---- rows
- * ------------------------------------------------------------------------------
- */
+/* ---- rows ---- */
 
 /* Nothing stands behind the last row. */
 static mql_status

@@ -85,8 +85,7 @@ analyse_name(Analyser *analyser, const Node *node, Expr **out)
     return analyse_column(analyser, node->text, node->position, out);
 }
 
-/* ---- parameters
- * -------------------------------------------------------------- */
+/* ---- parameters ---- */
 
 /* The type of a bound value, except that text takes the type its context wants.
  */
@@ -122,8 +121,7 @@ analyse_parameter(Analyser *analyser, const Node *node, Type expected,
                                       : adapt(analyser, expr, expected, out);
 }
 
-/* ---- the rest
- * ---------------------------------------------------------------- */
+/* ---- the rest ---- */
 
 static mql_status
 unsupported(Analyser *analyser, const Node *node, const char *what)

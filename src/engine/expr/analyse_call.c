@@ -5,8 +5,7 @@
  */
 #include "engine/expr/expr_internal.h"
 
-/* ---- letters
- * --------------------------------------------------------------------- */
+/* ---- letters ---- */
 
 /* The letter of argument `i`, 0: there is no such argument. */
 static char
@@ -80,8 +79,7 @@ no_function(Analyser *analyser, const char *name, Expr *const *arguments,
     return analyser->err->status;
 }
 
-/* ---- fitting arguments
- * ----------------------------------------------------------- */
+/* ---- fitting arguments ---- */
 
 /* JSON as another type: what is of another kind is NULL. */
 static mql_status
@@ -304,8 +302,7 @@ make_call(Analyser *analyser, const Function *function, Expr *const *arguments,
     return fold(analyser, call, out);
 }
 
-/* ---- calls by name
- * ---------------------------------------------------------------- */
+/* ---- calls by name ---- */
 
 /* Known to the language, not yet to the engine. */
 static bool
@@ -475,8 +472,7 @@ analyse_call(Analyser *analyser, const Node *node, Expr **out)
     return make_call(analyser, function, arguments, count, node->position, out);
 }
 
-/* ---- paths
- * ------------------------------------------------------------------------ */
+/* ---- paths ---- */
 
 /* Milvus' exists: of a JSON path, two-valued. */
 mql_status

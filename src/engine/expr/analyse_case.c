@@ -96,8 +96,7 @@ make_common(Analyser *analyser, Expr **items, uint32_t count, const char *what,
     return MQL_OK;
 }
 
-/* ---- CASE
- * -------------------------------------------------------------------- */
+/* ---- CASE ---- */
 
 typedef struct Case {
     Expr **items; /* condition, result, ..., [else] */

@@ -63,8 +63,7 @@ no_operator(Analyser *analyser, const char *name, const Expr *left,
                                      "explicit type casts.");
 }
 
-/* ---- the two sides
- * ------------------------------------------------------------ */
+/* ---- the two sides ---- */
 
 static bool
 is_soft(const Node *node)
@@ -140,8 +139,7 @@ check_quoted(Analyser *analyser, const Expr *left, const Expr *right)
     return undefined_quoted(analyser, name, quoted->position);
 }
 
-/* ---- numbers
- * -------------------------------------------------------------------- */
+/* ---- numbers ---- */
 
 /* An integer side and a real constant: the same question about integers. */
 static mql_status
@@ -202,8 +200,7 @@ fit_number(Analyser *analyser, CompareOp *op, const Expr *side, Expr **constant)
     return MQL_OK;
 }
 
-/* ---- making
- * ---------------------------------------------------------------------- */
+/* ---- making ---- */
 
 /* Whether values of the two types can be compared with `op`. */
 static bool

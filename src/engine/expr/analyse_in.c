@@ -38,8 +38,7 @@ value_class(TypeKind kind)
     }
 }
 
-/* ---- the list
- * ------------------------------------------------------------------ */
+/* ---- the list ---- */
 
 static uint64_t
 real_hash(double real)
@@ -201,8 +200,7 @@ make_in(Analyser *analyser, Expr *left, Value *values, uint32_t count,
     return fold(analyser, expr, out);
 }
 
-/* ---- fitting values to the left side
- * --------------------------------------------- */
+/* ---- fitting values to the left side ---- */
 
 /* A number as the left side holds numbers; false: no value of it is equal. */
 static bool
@@ -341,8 +339,7 @@ analyse_in_list(Analyser *analyser, const Node *node, const Node *elements,
     return end_let(analyser, left, stand_in, body, out);
 }
 
-/* ---- arrays
- * ---------------------------------------------------------------------- */
+/* ---- arrays ---- */
 
 static bool
 is_array(const Expr *expr)

@@ -7,8 +7,7 @@
  */
 #include "engine/expr/expr_internal.h"
 
-/* ---- OR of equalities
- * ---------------------------------------------------------- */
+/* ---- OR of equalities ---- */
 
 /* field = constant (for OR) or field <> constant (for AND), of one kind of
  * value. */
@@ -109,8 +108,7 @@ analyse_not(Analyser *analyser, const Node *node, Expr **out)
     return MQL_OK;
 }
 
-/* ---- IS
- * -------------------------------------------------------------------------- */
+/* ---- IS ---- */
 
 static mql_status
 make_is_null(Analyser *analyser, Expr *in, bool is_negated, int64_t position,
@@ -156,8 +154,7 @@ analyse_is(Analyser *analyser, const Node *node, Expr **out)
     return is_negated ? make_not(analyser, *out, out) : MQL_OK;
 }
 
-/* ---- text
- * ------------------------------------------------------------------------ */
+/* ---- text ---- */
 
 /* Both sides of LIKE or a regular expression as VARCHAR. */
 static mql_status
@@ -251,8 +248,7 @@ analyse_match(Analyser *analyser, const Node *node, Expr **out)
     return MQL_OK;
 }
 
-/* ---- arithmetic
- * ------------------------------------------------------------------ */
+/* ---- arithmetic ---- */
 
 static mql_status
 no_unary(Analyser *analyser, const Node *node, const Expr *in)

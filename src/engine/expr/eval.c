@@ -10,8 +10,7 @@
  */
 #include "engine/expr/expr_internal.h"
 
-/* ---- leaves
- * ---------------------------------------------------------------------- */
+/* ---- leaves ---- */
 
 /* The bound value, as the type that analysis found. */
 static mql_status
@@ -109,8 +108,7 @@ result_init(const Eval *context, const Operand *arguments, uint32_t count,
     return MQL_OK;
 }
 
-/* ---- dispatch
- * ---------------------------------------------------------------------- */
+/* ---- dispatch ---- */
 
 static mql_status
 eval_column(const Eval *context, const Expr *expr, Column *out)

@@ -4,8 +4,7 @@
  */
 #include "engine/expr/expr_internal.h"
 
-/* ---- calls
- * ------------------------------------------------------------------------ */
+/* ---- calls ---- */
 
 /* Row by row; an error gets the call's position. */
 static mql_status
@@ -71,8 +70,7 @@ eval_call(const Eval *context, const Expr *expr, Column *out)
     return call_rows(context, expr, arguments, valid, out);
 }
 
-/* ---- casts
- * ------------------------------------------------------------------------ */
+/* ---- casts ---- */
 
 /* Whether every value of `from` is one of `to` in the same form. */
 static bool
@@ -132,8 +130,7 @@ eval_cast(const Eval *context, const Expr *expr, Column *out)
     return cast_rows(context, expr, &in, out);
 }
 
-/* ---- LIKE
- * ------------------------------------------------------------------------- */
+/* ---- LIKE ---- */
 
 static mql_status
 compile_like(const Eval *context, const Expr *expr, const Operand *patterns,

@@ -7,8 +7,7 @@
  */
 #include "engine/expr/expr_internal.h"
 
-/* ---- one loop per form
- * --------------------------------------------------------- */
+/* ---- one loop per form ---- */
 
 /* What a comparison accepts, as weights of less, equal, greater. */
 typedef struct Accept {
@@ -171,8 +170,7 @@ eval_compare(const Eval *context, const Expr *expr, Column *out)
     return MQL_OK;
 }
 
-/* ---- JSON
- * ------------------------------------------------------------------------- */
+/* ---- JSON ---- */
 
 /* Arrays and objects are equal or not; there is no order. */
 static bool
@@ -201,9 +199,7 @@ json_compare_value(Json json, const Value *value, CompareOp op, int *order)
            value_compare(&left, &right, order);
 }
 
-/* ---- IN
- * ---------------------------------------------------------------------------
- */
+/* ---- IN ---- */
 
 /* Which classes of values the list holds, as bits. */
 static uint32_t

@@ -127,8 +127,7 @@ eval_not(const Eval *context, const Expr *expr, Column *out)
     return MQL_OK;
 }
 
-/* ---- CASE
- * ------------------------------------------------------------------------- */
+/* ---- CASE ---- */
 
 typedef struct CaseRun {
     ColumnBuilder result;

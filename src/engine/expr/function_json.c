@@ -8,8 +8,7 @@
  */
 #include "engine/expr/expr_internal.h"
 
-/* ---- access
- * ----------------------------------------------------------------------- */
+/* ---- access ---- */
 
 /* The member or element, absent where there is none. */
 static Json
@@ -126,8 +125,7 @@ row_exists(const RowCall *call, const Value *arguments, Value *result,
     return MQL_OK;
 }
 
-/* ---- membership
- * ------------------------------------------------------------------- */
+/* ---- membership ---- */
 
 static bool
 is_document(TypeKind kind)
@@ -227,8 +225,7 @@ row_json_typeof(const RowCall *call, const Value *arguments, Value *result,
     return MQL_OK;
 }
 
-/* ---- making JSON
- * ------------------------------------------------------------------ */
+/* ---- making JSON ---- */
 
 mql_status
 row_to_json(const RowCall *call, const Value *arguments, Value *result,
@@ -269,8 +266,7 @@ row_json_array(const RowCall *call, const Value *arguments, Value *result,
     return status;
 }
 
-/* ---- x IN $1
- * ---------------------------------------------------------------------- */
+/* ---- x IN $1 ---- */
 
 /* A list that was hashed once, for all batches of a run. */
 struct ExprKept {

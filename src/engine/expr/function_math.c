@@ -166,8 +166,7 @@ batch_arithmetic(const BatchCall *call, Error *err)
     return MQL_OK;
 }
 
-/* ---- JSON
- * ------------------------------------------------------------------------- */
+/* ---- JSON ---- */
 
 /* A number, also out of JSON; false: it is none. */
 static bool
@@ -211,8 +210,7 @@ row_json_arithmetic(const RowCall *call, const Value *arguments, Value *result,
     return result_buffer(call, &buffer, result, err);
 }
 
-/* ---- functions
- * -------------------------------------------------------------------- */
+/* ---- functions ---- */
 
 static int64_t
 power_of_ten(int64_t digits)

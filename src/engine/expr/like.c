@@ -27,8 +27,7 @@ struct LikePattern {
     bool ignores_case;
 };
 
-/* ---- compiling
- * -------------------------------------------------------------------- */
+/* ---- compiling ---- */
 
 static uint32_t
 count_percents(Slice pattern, char escape)
@@ -108,8 +107,7 @@ like_compile(Slice pattern, char escape, bool ignores_case, Arena *arena,
     return cut(pattern, escape, like, err);
 }
 
-/* ---- matching
- * --------------------------------------------------------------------- */
+/* ---- matching ---- */
 
 /* The end of the piece when it stands at `at`, else NULL. */
 static const char *

@@ -146,8 +146,7 @@ fold(Analyser *analyser, Expr *expr, Expr **out)
     return make_constant(analyser, &value, expr->position, out);
 }
 
-/* ---- logic
- * ------------------------------------------------------------------- */
+/* ---- logic ---- */
 
 mql_status
 make_not(Analyser *analyser, Expr *in, Expr **out)

@@ -49,8 +49,7 @@ struct Regex {
     uint32_t *stack;
 };
 
-/* ---- compiling
- * -------------------------------------------------------------------- */
+/* ---- compiling ---- */
 
 typedef struct Compiler {
     Regex *regex;
@@ -195,8 +194,7 @@ regex_compile(Slice text, Arena *arena, Regex **out, Error *err)
     return MQL_OK;
 }
 
-/* ---- running
- * ---------------------------------------------------------------------- */
+/* ---- running ---- */
 
 /* The place between two characters. */
 typedef struct Place {

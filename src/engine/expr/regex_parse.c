@@ -63,8 +63,7 @@ take(RegexParser *parser, const char *text)
     return true;
 }
 
-/* ---- classes
- * ---------------------------------------------------------------------- */
+/* ---- classes ---- */
 
 static const CharRange digits[] = {{'0', '9'}};
 static const CharRange words[] = {
@@ -242,8 +241,7 @@ parse_class(RegexParser *parser, Pattern **out)
     }
 }
 
-/* ---- atoms
- * ------------------------------------------------------------------------ */
+/* ---- atoms ---- */
 
 static mql_status
 new_character(RegexParser *parser, uint32_t character, Pattern **out)
@@ -313,8 +311,7 @@ parse_atom(RegexParser *parser, Pattern **out)
     return new_character(parser, utf8_next(&parser->at), out);
 }
 
-/* ---- repetition
- * ------------------------------------------------------------------- */
+/* ---- repetition ---- */
 
 static bool
 read_count(RegexParser *parser, uint32_t *count)

@@ -57,8 +57,7 @@ check_text_size(Slice bytes, Error *err)
     return size > JSON_SIZE_MOST ? too_large(size, err) : MQL_OK;
 }
 
-/* ---- to JSON
- * ----------------------------------------------------------------- */
+/* ---- to JSON ---- */
 
 static mql_status
 vector_to_json(const Value *value, Buffer *out, Error *err)
@@ -158,8 +157,7 @@ convert_to_json(const Value *value, Type to, Arena *arena, Value *out,
     return check_text_size(out->bytes, err);
 }
 
-/* ---- out of JSON
- * --------------------------------------------------------------- */
+/* ---- out of JSON ---- */
 
 bool
 value_of_json(Json json, Value *value)
@@ -246,8 +244,7 @@ convert_from_json(const Value *value, Type to, bool is_explicit, Arena *arena,
     return cannot_cast_json(json, to, err);
 }
 
-/* ---- to ARRAY
- * -------------------------------------------------------------------- */
+/* ---- to ARRAY ---- */
 
 static mql_status
 convert_element(Json json, Type to, bool is_explicit, Arena *arena, Buffer *out,

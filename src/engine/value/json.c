@@ -185,8 +185,7 @@ json_depth(Json json)
     return deepest + 1;
 }
 
-/* ---- order -----------------------------------------------------------------
- */
+/* ---- order ---- */
 
 int
 compare_reals(double a, double b)
@@ -290,8 +289,7 @@ json_equal(Json a, Json b)
     return json_compare(a, b) == 0;
 }
 
-/* ---- checking --------------------------------------------------------------
- */
+/* ---- checking ---- */
 
 static bool check_value(const char *data, size_t left, uint32_t depth,
                         size_t *size);

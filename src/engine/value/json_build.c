@@ -60,8 +60,7 @@ json_append_string(Buffer *out, Slice text)
     buffer_append_sized(out, text);
 }
 
-/* ---- containers
- * ---------------------------------------------------------------- */
+/* ---- containers ---- */
 
 void
 json_open(Buffer *out, JsonTag tag)

@@ -56,8 +56,7 @@ skip_blanks(JsonParser *parser)
     parser->at = at;
 }
 
-/* ---- numbers
- * ----------------------------------------------------------------- */
+/* ---- numbers ---- */
 
 static bool
 is_digit(const char *at, const char *end)
@@ -145,8 +144,7 @@ parse_number(JsonParser *parser)
     return MQL_OK;
 }
 
-/* ---- strings
- * ------------------------------------------------------------------- */
+/* ---- strings ---- */
 
 /* The first byte that needs care: quote, backslash, control; or the end. */
 static const char *
@@ -284,8 +282,7 @@ parse_string(JsonParser *parser)
     return MQL_OK;
 }
 
-/* ---- containers
- * ---------------------------------------------------------------- */
+/* ---- containers ---- */
 
 static mql_status
 open_container(JsonParser *parser, bool is_object)

@@ -88,8 +88,7 @@ days_of_month(int64_t year, uint32_t month)
     return month == 2 && is_leap(year) ? 29 : days[month - 1];
 }
 
-/* ---- reading ---------------------------------------------------------------
- */
+/* ---- reading ---- */
 
 typedef struct Cursor {
     const char *at;
@@ -257,8 +256,7 @@ timestamp_read(Slice text, int64_t *microseconds, Error *err)
     return MQL_OK;
 }
 
-/* ---- printing --------------------------------------------------------------
- */
+/* ---- printing ---- */
 
 void
 timestamp_print(Buffer *out, int64_t microseconds)

@@ -131,7 +131,7 @@ type_text(char text[TYPE_TEXT_SIZE], Type type)
     buffer_free(&buffer);
 }
 
-/* ---- names --------------------------------------------------------------- */
+/* ---- names ---- */
 
 typedef enum Modifier {
     MODIFIER_NONE,

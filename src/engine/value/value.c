@@ -45,8 +45,7 @@ value_vector(const float *vector, uint32_t dim)
                    .bytes = {(const char *)vector, dim * sizeof *vector}};
 }
 
-/* ---- text
- * -------------------------------------------------------------------- */
+/* ---- text ---- */
 
 static void
 print_vector(Buffer *out, const Value *value)
@@ -126,8 +125,7 @@ value_print(Buffer *out, const Value *value)
     }
 }
 
-/* ---- order
- * ------------------------------------------------------------------- */
+/* ---- order ---- */
 
 static int
 compare_vectors(const Value *a, const Value *b)
@@ -206,8 +204,7 @@ value_compare(const Value *a, const Value *b, int *order)
     }
 }
 
-/* ---- encoding
- * ------------------------------------------------------------------ */
+/* ---- encoding ---- */
 
 void
 value_encode(Buffer *out, const Value *value)

@@ -28,7 +28,7 @@ wrong(const Inverted *inverted, const char *what, Error *err)
                          "an INVERTED index has a wrong %s", what);
 }
 
-/* ---- reading ------------------------------------------------------------ */
+/* ---- reading ---- */
 
 static mql_status
 read_word(const Inverted *inverted, const Section *section, uint32_t place,
@@ -89,7 +89,7 @@ inverted_postings(const Inverted *inverted, uint32_t start, uint32_t end,
     return MQL_OK;
 }
 
-/* ---- searching keys ----------------------------------------------------- */
+/* ---- searching keys ---- */
 
 int
 inverted_compare(KeyType type, const Key *a, const Key *b)
@@ -217,7 +217,7 @@ check_predicate(const Inverted *inverted, const ScalarPredicate *predicate,
     return MQL_OK;
 }
 
-/* ---- answering ---------------------------------------------------------- */
+/* ---- answering ---- */
 
 static mql_status
 lookup_valid(const Inverted *inverted, roaring_bitmap_t **rows, Error *err)
@@ -331,7 +331,7 @@ inverted_estimate(const Index *index, const ScalarPredicate *predicate)
     return sum < most ? sum : most;
 }
 
-/* ---- opening ------------------------------------------------------------ */
+/* ---- opening ---- */
 
 static mql_status
 check_header(const Inverted *inverted, const IndexOpen *input, Error *err)

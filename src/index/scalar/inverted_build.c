@@ -26,7 +26,7 @@ typedef struct Sorted {
     InvertedHeader header;
 } Sorted;
 
-/* ---- sorting ------------------------------------------------------------ */
+/* ---- sorting ---- */
 
 static uint64_t
 order_of_real(double real)
@@ -128,7 +128,7 @@ sort_entries(Sorted *sorted, Error *err)
     return status;
 }
 
-/* ---- writing ------------------------------------------------------------ */
+/* ---- writing ---- */
 
 static mql_status
 poll_cancel(const Sorted *sorted, uint32_t place, Error *err)

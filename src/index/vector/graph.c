@@ -21,7 +21,7 @@
 /* What a fair part is: an eighth of what chance would give. */
 #define MASK_FAIR 8.0
 
-/* ---- memory ------------------------------------------------------------- */
+/* ---- memory ---- */
 
 Scratch *
 scratch_create(uint32_t ids, uint32_t links_most, uint32_t code_size)
@@ -93,7 +93,7 @@ next_epoch(Scratch *scratch)
     }
 }
 
-/* ---- one step ----------------------------------------------------------- */
+/* ---- one step ---- */
 
 static mql_status
 damaged(const Level *level, Error *err)
@@ -215,7 +215,7 @@ begin(const Walk *walk, const Level *level, Error *err)
     return MQL_OK;
 }
 
-/* ---- the plain walk ----------------------------------------------------- */
+/* ---- the plain walk ---- */
 
 /* Insert into the sorted pool; returns the place, or `width` if it is too far.
  */
@@ -312,7 +312,7 @@ graph_descend(const Walk *walk, const Level *levels, uint32_t top,
                   err);
 }
 
-/* ---- the masked walk ---------------------------------------------------- */
+/* ---- the masked walk ---- */
 
 /* Add to the min-heap of what to expand. */
 static mql_status

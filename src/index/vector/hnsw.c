@@ -43,7 +43,7 @@ static const IndexOption search_options[] = {
     {.name = NULL},
 };
 
-/* ---- scratch memory ----------------------------------------------------- */
+/* ---- scratch memory ---- */
 
 mql_status
 hnsw_scratch_take(Hnsw *hnsw, Scratch **scratch, Error *err)
@@ -71,7 +71,7 @@ hnsw_scratch_return(Hnsw *hnsw, Scratch *scratch)
     pthread_mutex_unlock(&hnsw->lock);
 }
 
-/* ---- opening ------------------------------------------------------------ */
+/* ---- opening ---- */
 
 static mql_status
 wrong(const Hnsw *hnsw, const char *what, Error *err)

@@ -19,7 +19,7 @@
 #define BATCH_PART 40   /* ... and this part of all nodes                   */
 #define WORK_SAMPLES 64 /* searches that measure header.work                */
 
-/* ---- memory ------------------------------------------------------------- */
+/* ---- memory ---- */
 
 static void
 worker_free(Worker *worker)
@@ -82,7 +82,7 @@ make_workers(Build *build, Error *err)
     return MQL_OK;
 }
 
-/* ---- the order of nodes ------------------------------------------------- */
+/* ---- the order of nodes ---- */
 
 /* Level l or higher has one node in m^l. */
 static uint32_t
@@ -165,7 +165,7 @@ make_levels(Build *build, Error *err)
     return MQL_OK;
 }
 
-/* ---- codes -------------------------------------------------------------- */
+/* ---- codes ---- */
 
 static mql_status
 encode_rows(void *context, uint32_t thread, uint64_t first, uint64_t count,
@@ -215,7 +215,7 @@ make_codes(Build *build, Error *err)
     return MQL_OK;
 }
 
-/* ---- joining ------------------------------------------------------------ */
+/* ---- joining ---- */
 
 static uint32_t
 level_of_node(const Build *build, uint32_t node)
@@ -398,7 +398,7 @@ make_links(Build *build, Error *err)
     return status;
 }
 
-/* ---- measuring and writing ---------------------------------------------- */
+/* ---- measuring and writing ---- */
 
 /* What a search does. */
 static mql_status

@@ -43,7 +43,7 @@ width_of(const Hnsw *hnsw, const VectorQuery *query)
     return least((uint64_t)ef, hnsw->header.node_count);
 }
 
-/* ---- ranking ------------------------------------------------------------ */
+/* ---- ranking ---- */
 
 /* How many of the pool are worth ranking by floats. */
 static uint32_t
@@ -107,7 +107,7 @@ rank(const Hnsw *hnsw, const Walk *walk, const VectorQuery *query,
     return MQL_OK;
 }
 
-/* ---- without a filter --------------------------------------------------- */
+/* ---- without a filter ---- */
 
 static uint32_t
 entry_of(const Hnsw *hnsw)
@@ -133,7 +133,7 @@ search_plain(const Hnsw *hnsw, const Walk *walk, const VectorQuery *query,
     return rank(hnsw, walk, query, nearest, found, err);
 }
 
-/* ---- with a filter ------------------------------------------------------ */
+/* ---- with a filter ---- */
 
 /* What one distance costs, in nanoseconds, measured with rows in memory and not
  * in cache: a walk waits for each row, a scan runs ahead of itself. */
@@ -221,7 +221,7 @@ search_masked(const Hnsw *hnsw, const Walk *walk, const VectorQuery *query,
     return rank(hnsw, walk, query, nearest, found, err);
 }
 
-/* ---- both --------------------------------------------------------------- */
+/* ---- both ---- */
 
 static mql_status
 search_graph(const Hnsw *hnsw, const Walk *walk, const VectorQuery *query,
