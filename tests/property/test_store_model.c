@@ -344,8 +344,9 @@ take_action(World *world, Transaction *transaction)
     return true;
 }
 
-/* Changes of the whole collection have a transaction of their own. */
-static void
+/* Whether the transaction may go on: after a partition has gone, the version's
+ * partitions are not those of the definition. */
+static bool
 take_large_action(World *world, Transaction *transaction)
 {
     const Collection *definition =
@@ -353,13 +354,13 @@ take_large_action(World *world, Transaction *transaction)
     switch (below(world, 3)) {
     case 0:
         drop_index(world, transaction, definition);
-        return;
+        return true;
     case 1:
         replace_partition(world, transaction, definition);
-        return;
+        return false;
     default:
         truncate_items(world, transaction, definition->id);
-        return;
+        return true;
     }
 }
 
@@ -370,11 +371,13 @@ step(World *world)
     memcpy(world->next, world->rows, sizeof world->rows);
     OK(transaction_begin(world->store, &transaction, err));
     bool is_alive = true;
-    if (below(world, 20) == 0)
-        take_large_action(world, transaction);
-    else
-        for (uint32_t i = 1 + below(world, 3); i > 0 && is_alive; i--)
-            is_alive = take_action(world, transaction);
+    uint32_t actions = 1 + below(world, 3);
+    if (below(world, 20) == 0) {
+        bool may_go_on = take_large_action(world, transaction);
+        actions = may_go_on ? below(world, 2) : 0;
+    }
+    for (; actions > 0 && is_alive; actions--)
+        is_alive = take_action(world, transaction);
     if (!is_alive && below(world, 2) == 0) {
         FAILS("MQ001", transaction_commit(transaction, err));
     } else if (!is_alive || below(world, 10) == 0) {

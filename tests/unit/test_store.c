@@ -371,6 +371,85 @@ test_large_transactions_are_sealed(void **state)
     assert_memory_equal(&before, &after, sizeof before);
 }
 
+static uint64_t
+log_size(const Fixture *fixture)
+{
+    char *wal = path_in(fixture->path, "wal");
+    DIR *directory = opendir(wal);
+    uint64_t size = 0;
+    assert_non_null(directory);
+    for (const struct dirent *entry; (entry = readdir(directory)) != NULL;) {
+        char *path = path_in(wal, entry->d_name);
+        struct stat status;
+        if (stat(path, &status) == 0 && S_ISREG(status.st_mode))
+            size += (uint64_t)status.st_size;
+        free(path);
+    }
+    closedir(directory);
+    free(wal);
+    return size;
+}
+
+static void
+flush_one(Store *store, const char *name)
+{
+    Transaction *transaction = NULL;
+    OK(transaction_begin(store, &transaction, err));
+    uint64_t id = version_find_collection(transaction_version(transaction), 1,
+                                          slice_of(name))
+                      ->collection->id;
+    OK(transaction_flush(transaction, id, NULL, err));
+    OK(transaction_commit(transaction, err));
+}
+
+/* The log keeps what any collection needs, and no more. */
+static void
+test_log_is_trimmed(void **state)
+{
+    Fixture *fixture = *state;
+    OK(items_create(fixture->store, "a", false, err));
+    OK(items_create(fixture->store, "b", false, err));
+    put_range(fixture->store, "a", 1, 1500, 0, INSERT_NEW);
+    put_range(fixture->store, "b", 1, 20, 0, INSERT_NEW);
+    put_range(fixture->store, "a", 2001, 1500, 0, INSERT_NEW);
+    flush_one(fixture->store, "a");
+    put_range(fixture->store, "a", 4001, 5, 0, INSERT_NEW);
+    assert_true(log_size(fixture) > 200000);
+    reopen(fixture);
+    assert_int_equal(sum_of(fixture->store, "b").count, 20);
+    assert_int_equal(sum_of(fixture->store, "a").count, 3005);
+    flush_one(fixture->store, "b");
+    assert_true(log_size(fixture) < 200000);
+    reopen(fixture);
+    assert_int_equal(sum_of(fixture->store, "b").count, 20);
+    assert_int_equal(sum_of(fixture->store, "a").count, 3005);
+    delete_range(fixture->store, "b", 1, 3);
+    flush_one(fixture->store, "a");
+    reopen(fixture);
+    assert_int_equal(sum_of(fixture->store, "b").count, 17);
+}
+
+/* A log that has become long is sealed by the commit that finds it so. */
+static void
+test_long_log_is_sealed(void **state)
+{
+    Fixture *fixture = *state;
+    fixture->limits.wal_bytes = 50000;
+    reopen(fixture);
+    OK(items_create(fixture->store, "a", false, err));
+    OK(items_create(fixture->store, "b", false, err));
+    put_range(fixture->store, "b", 1, 20, 0, INSERT_NEW);
+    for (int i = 0; i < 40; i++)
+        put_range(fixture->store, "a", 1 + i * 100, 100, 0, INSERT_NEW);
+    assert_true(sealed_count(fixture->store, "a") >= 2);
+    assert_int_equal(sealed_count(fixture->store, "b"), 1);
+    assert_int_equal(sum_of(fixture->store, "a").count, 4000);
+    assert_int_equal(sum_of(fixture->store, "b").count, 20);
+    reopen(fixture);
+    assert_int_equal(sum_of(fixture->store, "a").count, 4000);
+    assert_int_equal(sum_of(fixture->store, "b").count, 20);
+}
+
 /* ---- readers beside a writer ---- */
 
 #define PAIRS 40
@@ -482,6 +561,8 @@ main(void)
         TEST(test_lock),
         TEST(test_rollback_leaves_nothing),
         TEST(test_large_transactions_are_sealed),
+        TEST(test_log_is_trimmed),
+        TEST(test_long_log_is_sealed),
         TEST(test_readers_beside_a_writer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -156,7 +156,7 @@ staged_partition(Insert *insert, uint64_t partition, StagedPartition **found,
     *found = staged;
     if (staged != NULL)
         return MQL_OK;
-    if (collection_find_partition_id(insert->definition, partition) < 0)
+    if (collection_find_partition_id(change_definition(change), partition) < 0)
         return error_set(err, ERR_INTERNAL_ERROR, "no such partition");
     staged = calloc(1, sizeof *staged);
     if (staged == NULL)
