@@ -27,6 +27,7 @@ struct mql_stmt {
     Buffer tag;
     char **names; /* per column, NUL-terminated */
     uint32_t name_count;
+    uint64_t analysis; /* of the Prepared that `names` are of */
     int64_t changes;
 };
 

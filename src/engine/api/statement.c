@@ -50,6 +50,7 @@ make_columns(mql_stmt *stmt, Error *err)
         if (stmt->names[i] == NULL)
             return error_no_memory(err);
     }
+    stmt->analysis = prepared->analysis;
     return MQL_OK;
 }
 
@@ -224,13 +225,12 @@ end_run(mql_stmt *stmt, mql_status status)
 static mql_status
 start_run(mql_stmt *stmt, Error *err)
 {
-    const ScopeColumn *columns = stmt->prepared->columns;
     atomic_store(&stmt->conn->session.cancel, false);
     stmt->batch = (Batch){0};
     stmt->row = 0;
     TRY(prepared_start(stmt->prepared, err));
-    if (columns != stmt->prepared->columns)
-        return make_columns(stmt, err); /* analysed again */
+    if (stmt->analysis != stmt->prepared->analysis)
+        return make_columns(stmt, err);
     return MQL_OK;
 }
 
@@ -315,7 +315,8 @@ mql_column_count(mql_stmt *stmt)
 static bool
 is_column(const mql_stmt *stmt, int32_t column)
 {
-    return column >= 0 && (uint32_t)column < stmt->prepared->column_count;
+    return column >= 0 && (uint32_t)column < stmt->prepared->column_count &&
+           (uint32_t)column < stmt->name_count;
 }
 
 const char *

@@ -21,6 +21,7 @@ planner_notice(void *context, const char *message)
 static void
 forget_plan(Prepared *prepared)
 {
+    prepared->is_analysed = false;
     planner_release(&prepared->planner);
     arena_reset(&prepared->plan_arena);
     prepared->plan = NULL;
@@ -33,6 +34,9 @@ static mql_status
 analyse(Prepared *prepared, const Version *version, Error *err)
 {
     forget_plan(prepared);
+    prepared->analysis++;
+    for (uint32_t i = 0; i < prepared->statement.parameter_count; i++)
+        prepared->parameter_types[i] = (Type){0};
     prepared->planner = (Planner){
         .arena = &prepared->plan_arena,
         .version = version,
@@ -47,6 +51,7 @@ analyse(Prepared *prepared, const Version *version, Error *err)
     if (prepared->kind->prepare != NULL)
         status = prepared->kind->prepare(prepared, err);
     prepared->planner.version = NULL;
+    prepared->is_analysed = status == MQL_OK;
     if (status != MQL_OK)
         forget_plan(prepared);
     return status;
@@ -55,7 +60,7 @@ analyse(Prepared *prepared, const Version *version, Error *err)
 mql_status
 prepared_refresh(Prepared *prepared, const Version *version, Error *err)
 {
-    if (prepared->schema == version->schema &&
+    if (prepared->is_analysed && prepared->schema == version->schema &&
         prepared->planner.database == prepared->session->database)
         return MQL_OK;
     return analyse(prepared, version, err);

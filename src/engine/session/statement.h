@@ -45,7 +45,9 @@ struct Prepared {
     const char *text;
     Statement statement;
     const StatementKind *kind;
-    uint64_t schema; /* of the Version it was analysed with                */
+    bool is_analysed;  /* false after an analysis that failed              */
+    uint64_t analysis; /* counts them: columns may differ after each       */
+    uint64_t schema;   /* of the Version it was analysed with              */
 
     Planner planner;
     const PlanNode *plan;       /* queries                                 */
