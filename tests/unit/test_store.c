@@ -303,6 +303,41 @@ test_generated_keys_are_never_used_twice(void **state)
     }
 }
 
+/* A given key pushes the generated ones past it. */
+static void
+test_given_keys_beside_generated_ones(void **state)
+{
+    Fixture *fixture = *state;
+    OK(items_create(fixture->store, "c", true, err));
+    Transaction *transaction = NULL;
+    Arena arena;
+    Batch batch;
+    uint32_t bad_row;
+    Item items[3] = {{4, 0}, {1, 0}, {2, 0}};
+    arena_init(&arena, 0);
+    item_batch(&batch, items, 3, false, &arena);
+    OK(transaction_begin(fixture->store, &transaction, err));
+    const CollectionVersion *collection = version_find_collection(
+        transaction_version(transaction), 1, slice_of("c"));
+    InsertTarget target = {collection, collection->collection->partitions[0].id,
+                           INSERT_NEW};
+    OK(transaction_insert(transaction, &target, &batch, &bad_row, err));
+    OK(transaction_commit(transaction, err));
+    arena_free(&arena);
+    OK(items_put(fixture->store, "c", 0, INSERT_NEW, items, 2, err));
+    const Version *version = store_version(fixture->store);
+    collection = version_find_collection(version, 1, slice_of("c"));
+    const bool wanted[] = {false, true, true, false, true, true, true, false};
+    for (int64_t id = 0; id < 8; id++) {
+        const Segment *segment = NULL;
+        uint32_t row = 0;
+        assert_int_equal(
+            item_find(collection, id, version->sequence, &segment, &row),
+            wanted[id]);
+    }
+    version_release(version);
+}
+
 static void
 test_lock(void **state)
 {
@@ -558,6 +593,7 @@ main(void)
         TEST(test_old_version_stays),
         TEST(test_truncate_and_drop),
         TEST(test_generated_keys_are_never_used_twice),
+        TEST(test_given_keys_beside_generated_ones),
         TEST(test_lock),
         TEST(test_rollback_leaves_nothing),
         TEST(test_large_transactions_are_sealed),
