@@ -17,8 +17,8 @@
 #include "base/bits.h"
 #include "engine/exec/hits.h"
 #include "engine/exec/operators.h"
-#include "index/kernels/distance.h"
 #include "index/top_k.h"
+#include "index/vector/exact.h"
 
 #define SEARCH_DEFAULT_LIMIT 10
 #define SEARCH_ROWS_MOST 16384 /* Milvus' limit + offset, and targets */
@@ -171,27 +171,6 @@ uses_index(const SearchPlan *plan)
     return plan->index != NULL && !plan->is_exact && !plan->has_range_filter;
 }
 
-static float
-vector_distance(const DistanceTable *kernels, Metric metric, const float *query,
-                float query_norm, const float *vector, size_t dim)
-{
-    if (metric == METRIC_L2)
-        return kernels->l2_f32(query, vector, dim);
-    if (metric == METRIC_IP)
-        return -kernels->dot_f32(query, vector, dim);
-    float square;
-    float product = kernels->dot_square_f32(query, vector, dim, &square);
-    float norm = square > 0 ? sqrtf(square) : 1.0f;
-    return -product / (query_norm * norm);
-}
-
-static float
-norm_of(const DistanceTable *kernels, const float *vector, size_t dim)
-{
-    float square = kernels->dot_f32(vector, vector, dim);
-    return square > 0 ? sqrtf(square) : 1.0f;
-}
-
 /* Exact scan of a segment in memory: its vectors come batch by batch. */
 static mql_status
 scan_growing(SearchOperator *search, const SegmentRows *rows,
@@ -200,9 +179,8 @@ scan_growing(SearchOperator *search, const SegmentRows *rows,
 {
     const SearchPlan *plan = (const SearchPlan *)search->base.plan;
     const Field *field = &plan->table.collection->fields[plan->field];
-    const DistanceTable *kernels = distance_table();
-    size_t dim = field->type.length;
-    float query_norm = norm_of(kernels, query->vector, dim);
+    const ExactQuery exact =
+        exact_query_of(plan->metric, query->vector, field->type.length);
     TopK top = top_k_of(nearest, query->k);
     Arena *arena = &search->base.batch_arena;
     uint32_t positions[BATCH_ROWS];
@@ -224,10 +202,7 @@ scan_growing(SearchOperator *search, const SegmentRows *rows,
                 (const float *)(const void *)column.bytes[i].data;
             query->counters->distances++;
             top_k_offer(
-                &top,
-                (Neighbor){vector_distance(kernels, plan->metric, query->vector,
-                                           query_norm, vector, dim),
-                           positions[i]});
+                &top, (Neighbor){exact_distance(&exact, vector), positions[i]});
         }
     }
     *found = top_k_finish(&top);
