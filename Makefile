@@ -96,8 +96,6 @@ $(BUILD)/tests/%: tests/%.c $(OBJECTS)
 	@mkdir -p $(@D)
 	$(call SAY,CC)
 	$(Q)$(CC) $(ALL) -Itests -o $@ $< $(OBJECTS) $(LIBS) -lcmocka
-# A test with a malloc of its own: the compiler must not think it knows it.
-$(BUILD)/tests/unit/%_memory: EXTRA = -fno-builtin
 # LMDB's own calls to the disk pass through the crash tests' file functions.
 WRAP := $(foreach c,pwrite pwritev fdatasync fsync msync ftruncate open write writev,-Wl,--wrap=$(c))
 CRASH_SHARED = $(filter-out tests/crash/test_%,$(wildcard tests/crash/*.c))

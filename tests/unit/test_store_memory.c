@@ -64,6 +64,8 @@ counted(void *block)
     return block;
 }
 
+/* The libraries must find these too, not only this program. */
+#pragma GCC visibility push(default)
 void *
 malloc(size_t size)
 {
@@ -107,6 +109,7 @@ free(void *block)
         atomic_fetch_sub(&blocks, 1);
     __libc_free(block);
 }
+#pragma GCC visibility pop
 #endif
 
 /* ---- the workload ---- */
