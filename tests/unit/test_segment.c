@@ -105,7 +105,8 @@ keep(Arena *arena, Buffer *buffer)
 {
     Slice copy = {arena_alloc(arena, buffer->size + 1), buffer->size};
     assert_non_null(copy.data);
-    memcpy((char *)(uintptr_t)copy.data, buffer->data, buffer->size);
+    if (buffer->size > 0)
+        memcpy((char *)(uintptr_t)copy.data, buffer->data, buffer->size);
     buffer_free(buffer);
     return copy;
 }
