@@ -22,6 +22,10 @@ typedef struct Execution {
     const Vfs *vfs;     /* its clock */
     int64_t deadline;   /* statement_timeout: microseconds, 0 for none */
     bool is_timed;      /* EXPLAIN ANALYZE */
+    /* Called with what the user should know; may be NULL. */
+    void (*notice)(void *context, const char *message);
+    void *notice_context;
+    bool has_bypassed; /* a damaged index, and said so */
 } Execution;
 
 typedef struct OperatorKind OperatorKind;
@@ -67,6 +71,11 @@ void operator_explain(Buffer *out, const PlanNode *plan,
 
 /* QUERY_CANCELED when the run was interrupted. */
 mql_status execution_poll(const Execution *execution, Error *err);
+
+/* What an index answered: damage is forgotten, after a notice once a run, since
+ * the caller can scan instead; any other failure comes back as it is. */
+mql_status execution_bypass(Execution *execution, mql_status status,
+                            Error *err);
 
 /* LIMIT's or OFFSET's value: `usual` when expr is NULL or its value is NULL.
  * Errors: INVALID_LIMIT... */

@@ -269,6 +269,18 @@ intersect(Filter *filter, const roaring_bitmap_t *rows, uint64_t *bits,
     return MQL_OK;
 }
 
+/* bits &= the rows the condition's indexes name. */
+static mql_status
+narrow(Filter *filter, const Condition *condition, uint64_t *bits, Error *err)
+{
+    roaring_bitmap_t *found;
+    TRY(condition_rows(filter, condition, &found, err));
+    mql_status status = intersect(filter, found, bits, err);
+    roaring_bitmap_free(found);
+    return status;
+}
+
+/* A damaged index is not trusted and not needed: the columns know. */
 static mql_status
 apply_indexes(Filter *filter, bool *is_done, SegmentRows *rows, Error *err)
 {
@@ -278,11 +290,9 @@ apply_indexes(Filter *filter, bool *is_done, SegmentRows *rows, Error *err)
             condition != NULL && is_answerable(condition, filter->segment);
         if (!is_done[i])
             continue;
-        roaring_bitmap_t *found;
-        TRY(condition_rows(filter, condition, &found, err));
-        mql_status status = intersect(filter, found, rows->bits, err);
-        roaring_bitmap_free(found);
-        TRY(status);
+        mql_status status = narrow(filter, condition, rows->bits, err);
+        is_done[i] = status == MQL_OK;
+        TRY(execution_bypass(filter->execution, status, err));
     }
     rows->count = (uint32_t)bits_count(rows->bits, rows->row_count);
     return MQL_OK;

@@ -3,6 +3,7 @@
 #include "engine/exec/operators.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 const OperatorKind *const operator_kinds[PLAN_KIND_COUNT] = {
@@ -23,6 +24,23 @@ execution_poll(const Execution *execution, Error *err)
         execution->vfs->now(execution->vfs->context) > execution->deadline)
         return error_set(err, ERR_QUERY_CANCELED,
                          "canceling statement due to statement timeout");
+    return MQL_OK;
+}
+
+mql_status
+execution_bypass(Execution *execution, mql_status status, Error *err)
+{
+    if (status != MQL_CORRUPT)
+        return status;
+    if (execution->notice != NULL && !execution->has_bypassed) {
+        char words[3 * ERROR_TEXT_SIZE];
+        snprintf(words, sizeof words,
+                 "a damaged index is not used, its rows are scanned: %s %s",
+                 err->text, err->detail);
+        execution->notice(execution->notice_context, words);
+    }
+    execution->has_bypassed = true;
+    error_clear(err);
     return MQL_OK;
 }
 

@@ -233,12 +233,17 @@ search_segment(SearchOperator *search, const SegmentRows *rows,
     const Index *index = NULL;
     if (uses_index(plan))
         index = segment_index(rows->segment, plan->index->id);
-    if (index == NULL) {
-        search->exact_scans++;
-        return vector_scan(&column, plan->metric, query, nearest, found, err);
+    if (index != NULL) {
+        mql_status status =
+            index->kind->search(index, query, nearest, found, err);
+        if (status == MQL_OK) {
+            search->index_searches++;
+            return MQL_OK;
+        }
+        TRY(execution_bypass(search->base.execution, status, err));
     }
-    search->index_searches++;
-    return index->kind->search(index, query, nearest, found, err);
+    search->exact_scans++;
+    return vector_scan(&column, plan->metric, query, nearest, found, err);
 }
 
 /* ---- one target ---- */

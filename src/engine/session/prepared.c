@@ -209,6 +209,8 @@ begin_run(Prepared *prepared)
         .default_ef = session->settings[SETTING_EF_SEARCH],
         .vfs = vfs,
         .deadline = prepared->deadline,
+        .notice = planner_notice,
+        .notice_context = session,
     };
 }
 

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_index_bypass.c - a damaged index file costs time, never an answer.
+ *
+ * One byte of an index file is changed, in turn all over the file; the database
+ * is opened again and asked. Found at open or only when read: the answers are
+ * the undamaged ones, from a scan.
+ */
+#include "files.h"
+
+#include "mql.h"
+
+/* Prime, so that every kind of place in the file is met. */
+#define STRIDE 211
+
+#define QUESTIONS 4
+static const char *const questions[QUESTIONS] = {
+    "SELECT id FROM c WHERE n = 3 ORDER BY id",
+    "SELECT id FROM c WHERE NOT (n > 1) AND id < 90 ORDER BY id",
+    "SELECT id FROM c WHERE n IS NULL ORDER BY id",
+    "SEARCH c FOR [7, 3] LIMIT 5 WITH (ef = 200)",
+};
+
+typedef struct Answers {
+    char *text[QUESTIONS];
+} Answers;
+
+static void
+execute(mql_conn *conn, const char *sql)
+{
+    mql_error error = MQL_ERROR_INIT;
+    mql_status status = mql_exec(conn, sql);
+    mql_error_get(conn, &error);
+    if (status != MQL_OK)
+        fail_msg("%s: %s", sql, error.message);
+}
+
+static char *
+ask(mql_conn *conn, const char *sql)
+{
+    mql_stmt *stmt;
+    size_t size;
+    char *text = NULL;
+    FILE *out = open_memstream(&text, &size);
+    assert_non_null(out);
+    assert_int_equal(mql_prepare(conn, sql, -1, &stmt, NULL), MQL_OK);
+    mql_status status;
+    while ((status = mql_step(stmt)) == MQL_ROW)
+        for (int32_t i = 0; i < mql_column_count(stmt); i++)
+            fprintf(out, "%s ", mql_column_text(stmt, i, NULL));
+    mql_finalize(stmt);
+    fclose(out);
+    if (status != MQL_DONE) {
+        mql_error error = MQL_ERROR_INIT;
+        mql_error_get(conn, &error);
+        fail_msg("%s: %s %s", sql, error.message, error.detail);
+    }
+    return text;
+}
+
+static Answers
+ask_all(const char *path)
+{
+    mql_db *db;
+    mql_conn *conn;
+    Answers answers;
+    mql_error error = MQL_ERROR_INIT;
+    if (mql_open(path, NULL, &db, &error) != MQL_OK)
+        fail_msg("%s", error.message);
+    assert_int_equal(mql_connect(db, &conn, &error), MQL_OK);
+    for (int i = 0; i < QUESTIONS; i++)
+        answers.text[i] = ask(conn, questions[i]);
+    mql_disconnect(conn);
+    mql_close(db);
+    return answers;
+}
+
+static void
+free_answers(Answers *answers)
+{
+    for (int i = 0; i < QUESTIONS; i++)
+        free(answers->text[i]);
+}
+
+static void
+make_database(const char *path, const char *index)
+{
+    mql_db *db;
+    mql_conn *conn;
+    mql_error error = MQL_ERROR_INIT;
+    assert_int_equal(mql_open(path, NULL, &db, &error), MQL_OK);
+    assert_int_equal(mql_connect(db, &conn, &error), MQL_OK);
+    execute(conn, "CREATE COLLECTION c (id INT64 PRIMARY KEY, n INT32 NULL, "
+                  "v FLOAT_VECTOR(2))");
+    for (int i = 0; i < 200; i++) {
+        char sql[128];
+        snprintf(sql, sizeof sql, "INSERT INTO c VALUES (%d, %s, [%d, %d])", i,
+                 i % 7 == 6 ? "NULL" : (const char[2]){(char)('0' + i % 7), 0},
+                 i % 20, i / 20);
+        execute(conn, sql);
+    }
+    execute(conn, index);
+    execute(conn, "FLUSH c");
+    assert_int_equal(mql_disconnect(conn), MQL_OK);
+    assert_int_equal(mql_close(db), MQL_OK);
+}
+
+/* The only file of that ending in the directory; malloc'ed. */
+static char *
+find_file(const char *directory, const char *ending)
+{
+    char *found = NULL;
+    DIR *entries = opendir(directory);
+    assert_non_null(entries);
+    for (const struct dirent *entry; (entry = readdir(entries)) != NULL;) {
+        size_t size = strlen(entry->d_name);
+        if (size > strlen(ending) &&
+            strcmp(entry->d_name + size - strlen(ending), ending) == 0) {
+            assert_null(found);
+            found = path_in(directory, entry->d_name);
+        }
+    }
+    closedir(entries);
+    assert_non_null(found);
+    return found;
+}
+
+static void
+damage_everywhere(const char *index)
+{
+    char *root = temporary_directory();
+    char *path = path_in(root, "db");
+    make_database(path, index);
+    Answers good = ask_all(path);
+    char *segments = path_in(path, "segments");
+    char *file = find_file(segments, ".idx");
+    Bytes bytes = read_file(file);
+    for (size_t at = 0; at < bytes.size; at += STRIDE) {
+        bytes.data[at] ^= 0x10;
+        write_file(file, bytes.data, bytes.size);
+        bytes.data[at] ^= 0x10;
+        Answers now = ask_all(path);
+        for (int i = 0; i < QUESTIONS; i++)
+            assert_string_equal(now.text[i], good.text[i]);
+        free_answers(&now);
+    }
+    free_answers(&good);
+    free(bytes.data);
+    free(file);
+    free(segments);
+    remove_tree(root);
+    free(path);
+    free(root);
+}
+
+static void
+test_inverted(void **state)
+{
+    (void)state;
+    damage_everywhere("CREATE INDEX ON c (n) USING INVERTED");
+}
+
+static void
+test_hnsw(void **state)
+{
+    (void)state;
+    damage_everywhere(
+        "CREATE INDEX ON c (v) USING HNSW WITH (metric_type = 'L2')");
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_inverted),
+        cmocka_unit_test(test_hnsw),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
