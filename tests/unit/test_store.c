@@ -303,6 +303,31 @@ test_generated_keys_are_never_used_twice(void **state)
     }
 }
 
+static void
+test_names_are_found(void **state)
+{
+    Fixture *fixture = *state;
+    const char *const names[] = {"items", "b", "Users", "users", "a", "Zoo"};
+    for (int i = 0; i < 6; i++)
+        OK(items_create(fixture->store, names[i], false, err));
+    const Version *version = store_version(fixture->store);
+    for (int i = 0; i < 6; i++) {
+        const CollectionVersion *found =
+            version_find_collection(version, 1, slice_of(names[i]));
+        assert_non_null(found);
+        assert_string_equal(found->collection->name, names[i]);
+        assert_ptr_equal(version_collection(version, found->collection->id),
+                         found);
+        assert_null(version_find_collection(version, 2, slice_of(names[i])));
+    }
+    assert_non_null(version_find_collection(version, 1, slice_of("ITEMS")));
+    assert_non_null(version_find_collection(version, 1, slice_of("zoo")));
+    assert_null(version_find_collection(version, 1, slice_of("USERS")));
+    assert_null(version_find_collection(version, 1, slice_of("item")));
+    assert_null(version_find_collection(version, 1, slice_of("")));
+    version_release(version);
+}
+
 /* A given key pushes the generated ones past it. */
 static void
 test_given_keys_beside_generated_ones(void **state)
@@ -593,6 +618,7 @@ main(void)
         TEST(test_old_version_stays),
         TEST(test_truncate_and_drop),
         TEST(test_generated_keys_are_never_used_twice),
+        TEST(test_names_are_found),
         TEST(test_given_keys_beside_generated_ones),
         TEST(test_lock),
         TEST(test_rollback_leaves_nothing),

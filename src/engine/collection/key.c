@@ -19,39 +19,39 @@ stable_hash(const void *data, size_t size)
     return checksum_keyed((ChecksumKey){0, 0, 0}, data, size);
 }
 
-static RowKey
-row_key_of_int(int64_t integer)
+RowKey
+row_key_plain(const Value *value)
 {
-    unsigned char bytes[8];
-    for (int i = 0; i < 8; i++)
-        bytes[i] = (unsigned char)((uint64_t)integer >> (8 * i));
-    return (RowKey){.integer = integer,
-                    .hash = stable_hash(bytes, sizeof bytes)};
+    if (type_physical(value->type.kind) == PHYSICAL_BYTES)
+        return (RowKey){.is_text = true, .text = value->bytes};
+    return (RowKey){.integer = value->integer};
 }
 
-static RowKey
-row_key_of_text(Slice text)
+uint64_t
+row_key_hash(const RowKey *key)
 {
-    return (RowKey){.is_text = true,
-                    .text = text,
-                    .hash =
-                        stable_hash(text.size > 0 ? text.data : "", text.size)};
+    if (key->is_text)
+        return stable_hash(key->text.size > 0 ? key->text.data : "",
+                           key->text.size);
+    unsigned char bytes[8];
+    for (int i = 0; i < 8; i++)
+        bytes[i] = (unsigned char)((uint64_t)key->integer >> (8 * i));
+    return stable_hash(bytes, sizeof bytes);
 }
 
 RowKey
 row_key_of(const Value *value)
 {
-    return type_physical(value->type.kind) == PHYSICAL_BYTES
-               ? row_key_of_text(value->bytes)
-               : row_key_of_int(value->integer);
+    RowKey key = row_key_plain(value);
+    key.hash = row_key_hash(&key);
+    return key;
 }
 
 RowKey
 row_key_of_column(const Column *column, uint32_t row)
 {
-    return type_physical(column->type.kind) == PHYSICAL_BYTES
-               ? row_key_of_text(column->bytes[row])
-               : row_key_of_int(column->ints[row]);
+    Value value = column_value(column, row);
+    return row_key_of(&value);
 }
 
 bool

@@ -194,7 +194,7 @@ sealed_key(const SealedSegment *segment, uint32_t row, RowKey *key, Error *err)
         memcpy(&value.integer, field->values.data + row * field->width,
                sizeof value.integer);
     }
-    *key = row_key_of(&value);
+    *key = row_key_plain(&value);
     return MQL_OK;
 }
 
@@ -277,7 +277,7 @@ sealed_find_key(const SealedSegment *segment, const RowKey *key,
         bool visible;
         TRY(ordered_row(segment, position, &found, err));
         TRY(sealed_key(segment, found, &other, err));
-        if (!row_key_equal(&other, key))
+        if (row_key_compare(&other, key) != 0)
             return MQL_OK;
         TRY(is_visible(segment, found, sequence, &visible, err));
         if (visible) {

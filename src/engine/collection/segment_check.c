@@ -67,8 +67,9 @@ check_key_order(const SealedSegment *segment, uint64_t *seen, Error *err)
         TRY(sealed_key(segment, row, &key, err));
         if (i > 0 && row_key_compare(&before, &key) > 0)
             return wrong(&segment->base, "order of keys", err);
-        uint64_t offset = bloom_offset(key.hash, segment->bloom_blocks);
-        if (!bloom_block_has(segment->bloom.data + offset, key.hash))
+        uint64_t hash = row_key_hash(&key);
+        uint64_t offset = bloom_offset(hash, segment->bloom_blocks);
+        if (!bloom_block_has(segment->bloom.data + offset, hash))
             return wrong(&segment->base, "filter of keys", err);
         before = key;
     }

@@ -60,6 +60,9 @@ typedef struct RowKey {
 } RowKey;
 
 RowKey row_key_of(const Value *value);
+/* Without the hash, for comparing only. */
+RowKey row_key_plain(const Value *value);
+uint64_t row_key_hash(const RowKey *key);
 RowKey row_key_of_column(const Column *column, uint32_t row);
 bool row_key_equal(const RowKey *a, const RowKey *b);
 int row_key_compare(const RowKey *a, const RowKey *b);
@@ -322,7 +325,7 @@ mql_status sealed_read(const SealedSegment *segment, const Field *field,
                        Error *err);
 mql_status sealed_find_key(const SealedSegment *segment, const RowKey *key,
                            uint64_t sequence, uint32_t *row, Error *err);
-/* Key of a row, in place. */
+/* Key of a row, in place and without its hash. */
 mql_status sealed_key(const SealedSegment *segment, uint32_t row, RowKey *key,
                       Error *err);
 bool sealed_vectors(const SealedSegment *segment, const Field *field,

@@ -239,24 +239,54 @@ version_find_database(const Version *version, Slice name)
     return is_ambiguous ? NULL : found;
 }
 
+/* Position of the first collection of a database whose name is not below
+ * `name`. */
+static uint32_t
+collection_position(const Version *version, uint64_t database, Slice name)
+{
+    uint32_t low = 0;
+    uint32_t high = version->collection_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        const Collection *other = version->collections[middle]->collection;
+        bool is_below = other->database != database
+                            ? other->database < database
+                            : slice_compare(slice_of(other->name), name) < 0;
+        if (is_below)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static bool
+is_named(const CollectionVersion *version, uint64_t database, Slice name)
+{
+    return version->collection->database == database &&
+           slice_equal(slice_of(version->collection->name), name);
+}
+
 const CollectionVersion *
 version_find_collection(const Version *version, uint64_t database, Slice name)
 {
+    uint32_t position = collection_position(version, database, name);
+    if (position < version->collection_count &&
+        is_named(version->collections[position], database, name))
+        return version->collections[position];
     const CollectionVersion *found = NULL;
-    bool is_ambiguous = false;
-    for (uint32_t i = 0; i < version->collection_count; i++) {
-        const CollectionVersion *collection = version->collections[i];
-        if (collection->collection->database != database)
+    for (uint32_t i = collection_position(version, database, (Slice){NULL, 0});
+         i < version->collection_count &&
+         version->collections[i]->collection->database == database;
+         i++) {
+        const CollectionVersion *other = version->collections[i];
+        if (!slice_equal_nocase(slice_of(other->collection->name), name))
             continue;
-        Slice other = slice_of(collection->collection->name);
-        if (slice_equal(other, name))
-            return collection;
-        if (!slice_equal_nocase(other, name))
-            continue;
-        is_ambiguous = is_ambiguous || found != NULL;
-        found = collection;
+        if (found != NULL)
+            return NULL;
+        found = other;
     }
-    return is_ambiguous ? NULL : found;
+    return found;
 }
 
 const CollectionVersion *
