@@ -136,6 +136,23 @@ test_parameter_type(void **state)
     tear_down(&fixture);
 }
 
+/* The words are those of this call, not of an earlier failure. */
+static void
+test_disconnect_too_early(void **state)
+{
+    (void)state;
+    Fixture fixture;
+    set_up(&fixture, "SELECT id FROM t");
+    assert_int_equal(mql_bind_null(fixture.stmt, 9), MQL_MISUSE);
+    assert_int_equal(mql_disconnect(fixture.user), MQL_MISUSE);
+    mql_error error = MQL_ERROR_INIT;
+    mql_error_get(fixture.user, &error);
+    assert_string_equal(error.message,
+                        "the connection has statements: finalize them first");
+    assert_int_equal(mql_close(fixture.db), MQL_MISUSE);
+    tear_down(&fixture);
+}
+
 int
 main(void)
 {
@@ -144,6 +161,7 @@ main(void)
         cmocka_unit_test(test_insert_into_dropped),
         cmocka_unit_test(test_other_columns),
         cmocka_unit_test(test_parameter_type),
+        cmocka_unit_test(test_disconnect_too_early),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

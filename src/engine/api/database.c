@@ -162,8 +162,10 @@ mql_disconnect(mql_conn *conn)
 {
     if (conn == NULL)
         return MQL_OK;
+    error_clear(&conn->session.error);
     if (conn->session.statement_count > 0)
-        return MQL_MISUSE;
+        return error_set(&conn->session.error, ERR_MISUSE,
+                         "the connection has statements: finalize them first");
     atomic_fetch_sub(&conn->db->connections, 1);
     session_close(&conn->session);
     free(conn);
