@@ -312,10 +312,10 @@ planner_search_options(Planner *planner, const Node *options, SearchPlan *plan,
 {
     if (options == NULL)
         return MQL_OK;
-    /* The metric first: what the others mean depends on it. */
     for (const Node *option = options->first; option != NULL;
          option = option->next)
         TRY(set_option(planner, option, plan, err));
+    /* Last: what a range means depends on the metric. */
     return check_range(options, plan, err);
 }
 
