@@ -32,7 +32,7 @@ drop_collection_run(Prepared *prepared, Error *err)
          name != NULL && status == MQL_OK; name = name->next)
         if (name->kind == NODE_NAME)
             status = drop_one(prepared, transaction, name, err);
-    return end_transaction(transaction, status, err);
+    return prepared_end(prepared, transaction, status, err);
 }
 
 /* Begin a transaction and find the statement's collection in it. */
@@ -43,8 +43,8 @@ begin_with(Prepared *prepared, const Node *name, Transaction **transaction,
     TRY(prepared_begin(prepared, transaction, err));
     mql_status status = find_collection(prepared, name, found, err);
     if (status != MQL_OK)
-        transaction_rollback(*transaction);
-    return status;
+        return prepared_end(prepared, *transaction, status, err);
+    return MQL_OK;
 }
 
 mql_status
@@ -54,8 +54,8 @@ truncate_run(Prepared *prepared, Error *err)
     const CollectionVersion *found;
     const Node *name = node_child(prepared->statement.root, NODE_NAME);
     TRY(begin_with(prepared, name, &transaction, &found, err));
-    return end_transaction(
-        transaction,
+    return prepared_end(
+        prepared, transaction,
         transaction_truncate(transaction, found->collection->id, err), err);
 }
 
@@ -102,10 +102,10 @@ change_load(Prepared *prepared, bool is_loaded, Error *err)
     const CollectionVersion *found;
     TRY(begin_with(prepared, node_child(root, NODE_NAME), &transaction, &found,
                    err));
-    return end_transaction(transaction,
-                           change_collection(transaction, found->collection,
-                                             set_loaded, &change, err),
-                           err);
+    return prepared_end(prepared, transaction,
+                        change_collection(transaction, found->collection,
+                                          set_loaded, &change, err),
+                        err);
 }
 
 mql_status
@@ -132,8 +132,8 @@ flush_run(Prepared *prepared, Error *err)
     else
         TRY(prepared_begin(prepared, &transaction, err));
     uint64_t id = found != NULL ? found->collection->id : 0;
-    return end_transaction(
-        transaction, transaction_flush(transaction, id, &watch, err), err);
+    return prepared_end(prepared, transaction,
+                        transaction_flush(transaction, id, &watch, err), err);
 }
 
 /* ---- partitions ---- */
@@ -236,7 +236,7 @@ create_partition_run(Prepared *prepared, Error *err)
             session_notice(prepared->session,
                            "partition \"%.*s\" already exists, skipping",
                            (int)name->text.size, name->text.data);
-            return end_transaction(transaction, MQL_OK, err);
+            return prepared_end(prepared, transaction, MQL_OK, err);
         }
         status = error_at(err, ERR_DUPLICATE_OBJECT, name->position,
                           "partition \"%.*s\" already exists",
@@ -246,7 +246,7 @@ create_partition_run(Prepared *prepared, Error *err)
     if (status == MQL_OK)
         status = change_collection(transaction, collection, add_partition,
                                    &change, err);
-    return end_transaction(transaction, status, err);
+    return prepared_end(prepared, transaction, status, err);
 }
 
 mql_status
@@ -272,12 +272,12 @@ drop_partition_run(Prepared *prepared, Error *err)
                               "not exist",
                               (int)name->text.size, name->text.data,
                               collection->name);
-        return end_transaction(transaction, status, err);
+        return prepared_end(prepared, transaction, status, err);
     }
     if (collection->has_partition_key)
         status = check_partition(root, collection, name, err);
     if (status == MQL_OK)
         status = change_collection(transaction, collection, remove_partition,
                                    &change, err);
-    return end_transaction(transaction, status, err);
+    return prepared_end(prepared, transaction, status, err);
 }

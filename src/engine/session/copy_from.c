@@ -196,5 +196,5 @@ copy_from_run(Prepared *prepared, Error *err)
                        (unsigned long long)copy_skipped(copy->reader));
     copy_close(copy->reader);
     arena_free(&copy->arena);
-    return end_transaction(transaction, status, err);
+    return prepared_end(prepared, transaction, status, err);
 }

@@ -541,9 +541,8 @@ create_collection_run(Prepared *prepared, Error *err)
         else
             error_at(err, ERR_DUPLICATE_TABLE, name->position,
                      "collection \"%s\" already exists", found);
-        transaction_rollback(transaction);
-        return err->status;
+        return prepared_end(prepared, transaction, err->status, err);
     }
-    return end_transaction(transaction, create(prepared, transaction, err),
-                           err);
+    return prepared_end(prepared, transaction,
+                        create(prepared, transaction, err), err);
 }

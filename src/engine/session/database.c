@@ -17,19 +17,19 @@ create_database_run(Prepared *prepared, Error *err)
         version_find_database(prepared->execution.version, name->text);
     bool is_fine = node_child(root, NODE_IF_NOT_EXISTS) != NULL;
     if (existing != NULL && is_taken(name, existing->name, is_fine)) {
-        transaction_rollback(transaction);
-        if (!is_fine)
-            return error_at(err, ERR_DUPLICATE_DATABASE, name->position,
-                            "database \"%.*s\" already exists",
-                            (int)name->text.size, name->text.data);
-        session_notice(prepared->session,
-                       "database \"%.*s\" already exists, skipping",
-                       (int)name->text.size, name->text.data);
-        return MQL_OK;
+        if (is_fine)
+            session_notice(prepared->session,
+                           "database \"%.*s\" already exists, skipping",
+                           (int)name->text.size, name->text.data);
+        else
+            error_at(err, ERR_DUPLICATE_DATABASE, name->position,
+                     "database \"%.*s\" already exists", (int)name->text.size,
+                     name->text.data);
+        return prepared_end(prepared, transaction, err->status, err);
     }
     mql_status status =
         transaction_create_database(transaction, name->text, NULL, 0, err);
-    return end_transaction(transaction, status, err);
+    return prepared_end(prepared, transaction, status, err);
 }
 
 /* Drop the database's collections, or refuse without CASCADE. */
@@ -70,8 +70,7 @@ drop_database_run(Prepared *prepared, Error *err)
         session_notice(prepared->session,
                        "database \"%.*s\" does not exist, skipping",
                        (int)name->text.size, name->text.data);
-        transaction_rollback(transaction);
-        return MQL_OK;
+        return prepared_end(prepared, transaction, MQL_OK, err);
     }
     if (database == NULL)
         status = error_at(err, ERR_INVALID_DATABASE, name->position,
@@ -88,7 +87,7 @@ drop_database_run(Prepared *prepared, Error *err)
         status = drop_contents(prepared, transaction, database, err);
     if (status == MQL_OK)
         status = transaction_drop_database(transaction, database->id, err);
-    return end_transaction(transaction, status, err);
+    return prepared_end(prepared, transaction, status, err);
 }
 
 mql_status

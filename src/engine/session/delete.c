@@ -65,5 +65,5 @@ delete_run(Prepared *prepared, Error *err)
     mql_status status = delete_rows(prepared, transaction, err);
     if (status == MQL_OK)
         prepared->changes = (int64_t)transaction_deleted(transaction);
-    return end_transaction(transaction, status, err);
+    return prepared_end(prepared, transaction, status, err);
 }

@@ -270,7 +270,7 @@ create_index_run(Prepared *prepared, Error *err)
     if (existing != NULL) {
         session_notice(prepared->session,
                        "index \"%s\" already exists, skipping", existing->name);
-        return end_transaction(transaction, MQL_OK, err);
+        return prepared_end(prepared, transaction, MQL_OK, err);
     }
     if (status == MQL_OK)
         status = define_index(prepared, root, found->collection, &index, err);
@@ -279,7 +279,7 @@ create_index_run(Prepared *prepared, Error *err)
         status = transaction_create_index(transaction, found->collection->id,
                                           &index, &watch, err);
     }
-    return end_transaction(transaction, status, err);
+    return prepared_end(prepared, transaction, status, err);
 }
 
 /* ---- DROP INDEX ---- */
@@ -348,11 +348,11 @@ drop_index_run(Prepared *prepared, Error *err)
             status = error_at(err, ERR_UNDEFINED_OBJECT, name->position,
                               "index \"%.*s\" does not exist",
                               (int)name->text.size, name->text.data);
-        return end_transaction(transaction, status, err);
+        return prepared_end(prepared, transaction, status, err);
     }
     uint32_t at = (uint32_t)position;
     if (status == MQL_OK)
         status = change_collection(transaction, found->collection, remove_index,
                                    &at, err);
-    return end_transaction(transaction, status, err);
+    return prepared_end(prepared, transaction, status, err);
 }

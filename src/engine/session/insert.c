@@ -514,5 +514,5 @@ insert_run(Prepared *prepared, Error *err)
     mql_status status = insert_rows(prepared, transaction, err);
     if (status == MQL_OK)
         prepared->changes = (int64_t)transaction_inserted(transaction);
-    return end_transaction(transaction, status, err);
+    return prepared_end(prepared, transaction, status, err);
 }

@@ -155,15 +155,6 @@ option_text(Prepared *prepared, const Node *option, Slice *text, Error *err)
     return MQL_OK;
 }
 
-mql_status
-end_transaction(Transaction *transaction, mql_status status, Error *err)
-{
-    if (status == MQL_OK)
-        return transaction_commit(transaction, err);
-    transaction_rollback(transaction);
-    return status;
-}
-
 char *
 collection_text(Collection *collection, Slice text)
 {

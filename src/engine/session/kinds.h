@@ -77,11 +77,6 @@ bool is_taken(const Node *name, const char *existing, bool if_not_exists);
 mql_status option_text(Prepared *prepared, const Node *option, Slice *text,
                        Error *err);
 
-/* Commit, or roll back when status is a failure already; the transaction is
- * gone. */
-mql_status end_transaction(Transaction *transaction, mql_status status,
-                           Error *err);
-
 /* A definition's text in the collection's arena. */
 char *collection_text(Collection *collection, Slice text);
 

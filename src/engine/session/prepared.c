@@ -305,6 +305,17 @@ prepared_begin(Prepared *prepared, Transaction **transaction, Error *err)
     return status;
 }
 
+mql_status
+prepared_end(Prepared *prepared, Transaction *transaction, mql_status status,
+             Error *err)
+{
+    (void)prepared;
+    if (status == MQL_OK)
+        return transaction_commit(transaction, err);
+    transaction_rollback(transaction);
+    return status;
+}
+
 static void
 report_progress(void *context, const char *phase, uint64_t done, uint64_t total)
 {

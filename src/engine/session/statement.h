@@ -92,6 +92,11 @@ void prepared_stop(Prepared *prepared);
  * prepared->version and execution see it. */
 mql_status prepared_begin(Prepared *prepared, Transaction **transaction,
                           Error *err);
+/* The statement's end: with status MQL_OK its changes are committed, or stay
+ * with the session's open transaction; else they are taken back. `transaction`
+ * is not to be used after it. Every prepared_begin() has its prepared_end(). */
+mql_status prepared_end(Prepared *prepared, Transaction *transaction,
+                        mql_status status, Error *err);
 /* Who watches the statement's long work. */
 Watch prepared_watch(Prepared *prepared);
 /* The columns of a SHOW: names and kinds, in the plan's arena. */
