@@ -79,7 +79,7 @@ $(BUILD)/libmql.a: $(OBJECTS)
 	$(Q)rm -f $@ && $(AR) rcs $@ $(BUILD)/mql_all.o
 $(BUILD)/libmql.so.$(SONAME): $(OBJECTS)
 	$(call SAY,CC)
-	$(Q)$(CC) $(ALL) -shared -Wl,-soname,libmql.so.$(SONAME) -Wl,-z,relro,-z,now -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(ALL) -shared -Wl,-soname,libmql.so.$(SONAME) -Wl,-z,relro,-z,now,-z,nodelete -o $@ $^ $(LIBS)
 $(BUILD)/libmql.so: $(BUILD)/libmql.so.$(SONAME)
 	$(Q)ln -sf $(<F) $@
 $(BUILD)/mql: $(CLI) $(BUILD)/libmql.a

@@ -272,7 +272,12 @@ MQL_API const char *mql_command_tag(mql_stmt *stmt);
 /* Rows inserted, replaced, deleted or copied by the last run. */
 MQL_API int64_t mql_changes(mql_stmt *stmt);
 
-/* ---- the current row ---- */
+/*
+ * ---- the current row ----
+ *
+ * When the disk cannot give a value's bytes, the value is NULL (0), and
+ * mql_error_get() and the next mql_step() say so.
+ */
 
 /* Columns count from 0. Names and types are known after mql_prepare(). */
 MQL_API int32_t mql_column_count(mql_stmt *stmt);
@@ -296,8 +301,8 @@ MQL_API double mql_column_double(mql_stmt *stmt, int32_t column);
 MQL_API const char *mql_column_text(mql_stmt *stmt, int32_t column,
                                     size_t *size);
 
-/* A float vector in place, `dim` (may be NULL) its dimension; NULL for NULL and
- * other types. Valid as above. */
+/* A float vector, `dim` (may be NULL) its dimension; NULL for NULL and other
+ * types. Valid as above. */
 MQL_API const float *mql_column_vector_f32(mql_stmt *stmt, int32_t column,
                                            uint32_t *dim);
 

@@ -113,13 +113,18 @@ processor_count(void)
     return count < 1 ? 1 : (uint32_t)count;
 }
 
-/* Signals are the host program's business: ours take none. */
+/* Signals are the host program's business: ours take none, but for those that
+ * a thread brings upon itself (base/guard.h). */
 static bool
 start_workers(Pool *pool)
 {
     sigset_t all;
     sigset_t before;
     sigfillset(&all);
+    sigdelset(&all, SIGBUS);
+    sigdelset(&all, SIGSEGV);
+    sigdelset(&all, SIGFPE);
+    sigdelset(&all, SIGILL);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     while (pool->started + 1 < pool->threads) {
         Worker *worker = &pool->workers[pool->started];

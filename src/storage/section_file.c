@@ -17,6 +17,7 @@
 
 #include "base/bits.h"
 #include "base/buffer.h"
+#include "base/guard.h"
 #include "base/map.h"
 
 #define CHECKSUMS_PER_BLOCK (SECTION_BLOCK_SIZE / 8)
@@ -34,6 +35,7 @@ struct SectionFile {
     SectionFileIdentity identity;
     const char *data; /* the whole file, mapped */
     uint64_t size;
+    Guard *guard;           /* of the mapping                     */
     uint64_t table_offset;  /* of the block checksums             */
     uint64_t blocks;        /* of all sections                    */
     uint64_t table_blocks;  /* 64 KiB pieces of the table         */
@@ -226,11 +228,37 @@ load(SectionFile *file, Error *err)
         status = file_map(&handle, (size_t)file->size, &address, err);
     file->data = address;
     file_close(&handle);
+    if (status == MQL_OK) {
+        file->guard = guard_add(address, (size_t)file->size);
+        if (file->guard == NULL)
+            status = error_no_memory(err);
+    }
     if (status == MQL_OK)
         status = check_header(file, err);
     if (status == MQL_OK)
         status = read_directory(file, err);
     return status;
+}
+
+mql_status
+section_file_intact(const SectionFile *file, Error *err)
+{
+    uint64_t offset;
+    if (file->guard == NULL || !guard_has_fault(file->guard, &offset))
+        return MQL_OK;
+    return error_corrupt(err, file->path, (int64_t)offset,
+                         "a mapped file could not be read");
+}
+
+/* Zeros in the place of a page fail every checksum; the reason is the page. */
+static mql_status
+explain_fault(const SectionFile *file, mql_status status, Error *err)
+{
+    if (status != MQL_CORRUPT || file->guard == NULL ||
+        !guard_has_fault(file->guard, NULL))
+        return status;
+    error_clear(err);
+    return section_file_intact(file, err);
 }
 
 mql_status
@@ -247,6 +275,7 @@ section_file_open(const Vfs *vfs, const char *path,
     file->path = strdup(path);
     mql_status status =
         file->path == NULL ? error_no_memory(err) : load(file, err);
+    status = explain_fault(file, status, err);
     if (status != MQL_OK) {
         section_file_close(file);
         return status;
@@ -260,6 +289,7 @@ section_file_close(SectionFile *file)
 {
     if (file == NULL)
         return;
+    guard_remove(file->guard);
     file_unmap(file->vfs, file->data, (size_t)file->size);
     map_free(&file->index);
     free(file->entries);
@@ -395,11 +425,12 @@ section_verify(SectionFile *file, const Section *section, uint64_t offset,
                              "range outside of section %u.%u", entry->id.kind,
                              entry->id.number);
     uint64_t last = (offset + size - 1) / SECTION_BLOCK_SIZE;
-    for (uint64_t i = offset / SECTION_BLOCK_SIZE; i <= last; i++) {
+    mql_status status = section_file_intact(file, err);
+    for (uint64_t i = offset / SECTION_BLOCK_SIZE;
+         status == MQL_OK && i <= last; i++)
         if (!is_verified(file, entry->first_block + i))
-            TRY(verify_block(file, entry, i, err));
-    }
-    return MQL_OK;
+            status = verify_block(file, entry, i, err);
+    return explain_fault(file, status, err);
 }
 
 /* Bytes nothing owns are zero. */
@@ -414,8 +445,8 @@ check_gap(const SectionFile *file, uint64_t from, uint64_t to, Error *err)
     return MQL_OK;
 }
 
-mql_status
-section_file_check(SectionFile *file, Error *err)
+static mql_status
+check_everything(SectionFile *file, Error *err)
 {
     uint64_t size;
     uint64_t end = SECTION_HEADER_SIZE;
@@ -443,4 +474,13 @@ section_file_check(SectionFile *file, Error *err)
         return error_corrupt(err, file->path, (int64_t)footer.directory_offset,
                              "damaged directory");
     return MQL_OK;
+}
+
+mql_status
+section_file_check(SectionFile *file, Error *err)
+{
+    mql_status status = check_everything(file, err);
+    if (status == MQL_OK)
+        status = section_file_intact(file, err);
+    return explain_fault(file, status, err);
 }

@@ -101,6 +101,11 @@ mql_status section_verify(SectionFile *file, const Section *section,
 /* Check every byte of the file again, whatever was checked before. */
 mql_status section_file_check(SectionFile *file, Error *err);
 
+/* Whether every page that was touched could be read: DATA_CORRUPTED, naming the
+ * place, when not (base/guard.h). To be asked after mapped bytes were used and
+ * before what came of them is. */
+mql_status section_file_intact(const SectionFile *file, Error *err);
+
 /* Bytes of this file verified (hence read) so far; for tests of opening. */
 uint64_t section_file_verified_bytes(const SectionFile *file);
 

@@ -23,6 +23,7 @@ struct mql_stmt {
     uint32_t row;     /* of the batch, current          */
     bool has_row;     /* between MQL_ROW and what follows */
     Buffer *texts;    /* per column: its text            */
+    Buffer *vectors;  /* per column: its vector          */
     Buffer type_text; /* of the last type asked            */
     Buffer tag;
     char **names; /* per column, NUL-terminated */

@@ -22,11 +22,14 @@ free_columns(mql_stmt *stmt)
 {
     for (uint32_t i = 0; i < stmt->name_count; i++) {
         buffer_free(&stmt->texts[i]);
+        buffer_free(&stmt->vectors[i]);
         free(stmt->names[i]);
     }
     free(stmt->texts);
+    free(stmt->vectors);
     free(stmt->names);
     stmt->texts = NULL;
+    stmt->vectors = NULL;
     stmt->names = NULL;
     stmt->name_count = 0;
 }
@@ -40,8 +43,9 @@ make_columns(mql_stmt *stmt, Error *err)
     free_columns(stmt);
     uint32_t count = prepared->column_count;
     stmt->texts = calloc(count + 1, sizeof *stmt->texts);
+    stmt->vectors = calloc(count + 1, sizeof *stmt->vectors);
     stmt->names = calloc(count + 1, sizeof *stmt->names);
-    if (stmt->texts == NULL || stmt->names == NULL)
+    if (stmt->texts == NULL || stmt->vectors == NULL || stmt->names == NULL)
         return error_no_memory(err);
     for (uint32_t i = 0; i < count; i++) {
         Slice name = prepared->columns[i].name;
@@ -243,6 +247,8 @@ mql_step(mql_stmt *stmt)
         status = start_run(stmt, err);
     else if (stmt->has_row)
         stmt->row++;
+    if (status == MQL_OK)
+        status = prepared_intact(stmt->prepared, err);
     if (status != MQL_OK)
         return end_run(stmt, status);
     if (stmt->row < stmt->batch.count) {
@@ -343,13 +349,27 @@ mql_column_type_name(mql_stmt *stmt, int32_t column)
     return buffer_text(&stmt->type_text);
 }
 
-/* The value in the current row; NULL past the columns or without a row. */
+/* A value was read: whether it may leave. What could not be read is NULL here,
+ * and an error at the next step. */
+static bool
+is_intact(mql_stmt *stmt)
+{
+    Error failure = ERROR_INIT;
+    if (prepared_intact(stmt->prepared, &failure) == MQL_OK)
+        return true;
+    stmt->conn->session.error = failure;
+    return false;
+}
+
+/* The value in the current row; NULL past the columns or without a row. Its
+ * bytes may lie in a mapped file. */
 static Value
-current(const mql_stmt *stmt, int32_t column)
+current(mql_stmt *stmt, int32_t column)
 {
     if (!stmt->has_row || !is_column(stmt, column))
         return VALUE_NULL;
-    return column_value(&stmt->batch.columns[column], stmt->row);
+    Value value = column_value(&stmt->batch.columns[column], stmt->row);
+    return is_intact(stmt) ? value : VALUE_NULL;
 }
 
 int32_t
@@ -410,6 +430,8 @@ mql_column_text(mql_stmt *stmt, int32_t column, size_t *size)
     Buffer *text = &stmt->texts[column];
     buffer_clear(text);
     value_print(text, &value);
+    if (!is_intact(stmt))
+        return NULL;
     if (size != NULL)
         *size = text->size;
     return buffer_text(text);
@@ -421,6 +443,16 @@ mql_column_vector_f32(mql_stmt *stmt, int32_t column, uint32_t *dim)
     Value value = current(stmt, column);
     bool is_vector = !value.is_null && value.type.kind == TYPE_FLOAT_VECTOR;
     if (dim != NULL)
-        *dim = is_vector ? value.type.length : 0;
-    return is_vector ? value_floats(&value) : NULL;
+        *dim = 0;
+    if (!is_vector)
+        return NULL;
+    Buffer *copy = &stmt->vectors[column];
+    buffer_clear(copy);
+    buffer_append(copy, value_floats(&value),
+                  value.type.length * sizeof(float));
+    if (buffer_failed(copy) || !is_intact(stmt))
+        return NULL;
+    if (dim != NULL)
+        *dim = value.type.length;
+    return (const float *)(const void *)copy->data;
 }

@@ -522,7 +522,9 @@ seal_everything(Transaction *transaction, Error *err)
     for (uint32_t i = 0; i < base->collection_count; i++) {
         const CollectionEntry *entry =
             collection_entry_of(base->collections[i]);
-        if (entry->state->dirty_since == 0)
+        Error unused = ERROR_INIT;
+        if (entry->state->dirty_since == 0 ||
+            collection_intact(&entry->version, &unused) != MQL_OK)
             continue;
         CollectionChange *change;
         TRY(transaction_change(transaction, entry->version.collection->id,

@@ -92,7 +92,8 @@ segment_index(const Segment *segment, uint64_t index_id)
         return NULL;
     const SegmentIndex *index = atomic_load_explicit(
         &as_sealed(segment)->indexes, memory_order_acquire);
-    while (index != NULL && index->id != index_id)
+    while (index != NULL &&
+           (index->id != index_id || segment_index_is_damaged(index)))
         index = index->next;
     return index == NULL ? NULL : index->index;
 }
@@ -106,10 +107,12 @@ segment_find_key(const Segment *segment, const Value *key, uint64_t sequence,
     if (key->is_null)
         return MQL_OK;
     RowKey wanted = row_key_of(key);
+    TRY(segment_intact(segment, err));
     if (segment->is_sealed)
         TRY(sealed_find_key(as_sealed(segment), &wanted, sequence, row, err));
     else
         *row = growing_find_key(as_growing(segment), &wanted, sequence);
+    TRY(segment_intact(segment, err));
     *found = *row != ROW_NONE;
     return MQL_OK;
 }

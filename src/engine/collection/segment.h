@@ -72,4 +72,17 @@ mql_status segment_find_key(const Segment *segment, const Value *key,
                             uint64_t sequence, bool *found, uint32_t *row,
                             Error *err);
 
+/*
+ * Whether what was read of the segment's mapped file was there (DATA_CORRUPTED
+ * when not): to be asked after the reading and before its results are used. One
+ * load while nothing in the process is damaged.
+ */
+mql_status segment_intact(const Segment *segment, Error *err);
+/* The same of its index files, after an index has answered. */
+mql_status segment_indexes_intact(const Segment *segment, Error *err);
+
+/* The index was found damaged: it is not used any more, FLUSH builds it again.
+ */
+void segment_index_distrust(const Segment *segment, uint64_t index_id);
+
 #endif

@@ -93,7 +93,8 @@ check_index(const SealedSegment *segment, const IndexDefinition *definition,
             Error *err)
 {
     const SegmentIndex *index = atomic_load(&segment->indexes);
-    while (index != NULL && index->id != definition->id)
+    while (index != NULL &&
+           (index->id != definition->id || segment_index_is_damaged(index)))
         index = index->next;
     if (index == NULL) {
         if (sealed_field(segment, definition->field) == NULL)

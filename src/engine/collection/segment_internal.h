@@ -261,7 +261,14 @@ typedef struct SegmentIndex {
     SectionFile *file; /* NULL for kinds without */
     Index *index;
     VectorColumn vectors;
+    atomic_bool is_damaged; /* found so when it was used */
 } SegmentIndex;
+
+static inline bool
+segment_index_is_damaged(const SegmentIndex *index)
+{
+    return atomic_load_explicit(&index->is_damaged, memory_order_relaxed);
+}
 
 /* Documents (JSON, ARRAY) are checked by pages of this many rows when first
  * read. */

@@ -313,6 +313,12 @@ mql_status commit_record(Transaction *transaction, const Version *version,
 /* What cannot fail, after the log has it. */
 void commit_apply(Transaction *transaction, VersionHolder *holder);
 
+/* intact.c */
+/* Whether all segments of the collection can be read. */
+mql_status collection_intact(const CollectionVersion *collection, Error *err);
+/* Whether all that the transaction's changes came of was there. */
+mql_status changes_intact(const Transaction *transaction, Error *err);
+
 /* ---- recovery (recovery.c) ---- */
 
 /* Catalogue and log to the first Version; removes leftover files. */

@@ -311,6 +311,8 @@ commit_changes(Transaction *transaction, Error *err)
     VersionHolder *holder = NULL;
     mql_status status = commit_files(transaction, err);
     if (status == MQL_OK)
+        status = changes_intact(transaction, err);
+    if (status == MQL_OK)
         status = commit_prepare(transaction, &holder, err);
     if (status == MQL_OK)
         status = commit_record(transaction, &holder->version, &payload,
@@ -648,6 +650,20 @@ want_seal(Transaction *transaction, uint64_t id, Error *err)
     return MQL_OK;
 }
 
+/* A damaged collection keeps its commits in the log: what it is repaired with
+ * may need them. */
+static bool
+may_seal(const Transaction *transaction, const CollectionVersion *collection)
+{
+    Error failure = ERROR_INIT;
+    if (collection_intact(collection, &failure) == MQL_OK)
+        return true;
+    log_write(&transaction->store->space.log, "WARNING",
+              "damaged collection \"%s\" is not flushed: %s",
+              collection->collection->name, failure.text);
+    return false;
+}
+
 mql_status
 transaction_flush(Transaction *transaction, uint64_t collection,
                   const Watch *watch, Error *err)
@@ -658,7 +674,7 @@ transaction_flush(Transaction *transaction, uint64_t collection,
     if (collection != 0)
         status = want_seal(transaction, collection, err);
     for (uint32_t i = 0; collection == 0 && i < base->collection_count; i++)
-        if (status == MQL_OK)
+        if (status == MQL_OK && may_seal(transaction, base->collections[i]))
             status = want_seal(transaction,
                                base->collections[i]->collection->id, err);
     if (status != MQL_OK)

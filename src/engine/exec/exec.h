@@ -65,6 +65,10 @@ mql_status operator_open(const PlanNode *plan, Execution *execution,
 mql_status operator_next(Operator *operator, Batch * batch, Error *err);
 void operator_close(Operator *operator); /* NULL is allowed */
 
+/* Whether all that the tree has read was there: DATA_CORRUPTED when a mapped
+ * file could not be read. operator_next() asks after each batch. */
+mql_status operator_intact(const Operator *operator, Error * err);
+
 /* The whole tree's text; `operator` NULL: the plan only. */
 void operator_explain(Buffer *out, const PlanNode *plan,
                       const Operator *operator, int indent);

@@ -275,9 +275,21 @@ narrow(Filter *filter, const Condition *condition, uint64_t *bits, Error *err)
 {
     roaring_bitmap_t *found;
     TRY(condition_rows(filter, condition, &found, err));
-    mql_status status = intersect(filter, found, bits, err);
+    mql_status status = segment_indexes_intact(filter->segment, err);
+    if (status == MQL_OK)
+        status = intersect(filter, found, bits, err);
     roaring_bitmap_free(found);
     return status;
+}
+
+/* The indexes of a condition that met damage are not asked again. */
+static void
+distrust(const Condition *condition, const Segment *segment)
+{
+    if (condition->kind == CONDITION_INDEX)
+        segment_index_distrust(segment, condition->index->id);
+    for (uint32_t i = 0; i < condition->child_count; i++)
+        distrust(condition->children[i], segment);
 }
 
 /* A damaged index is not trusted and not needed: the columns know. */
@@ -292,6 +304,8 @@ apply_indexes(Filter *filter, bool *is_done, SegmentRows *rows, Error *err)
             continue;
         mql_status status = narrow(filter, condition, rows->bits, err);
         is_done[i] = status == MQL_OK;
+        if (status == MQL_CORRUPT)
+            distrust(condition, filter->segment);
         TRY(execution_bypass(filter->execution, status, err));
     }
     rows->count = (uint32_t)bits_count(rows->bits, rows->row_count);
@@ -388,6 +402,7 @@ segment_filter(const TablePlan *table, Execution *execution,
                const Segment *segment, Arena *arena, SegmentRows *rows,
                FilterCounters *counters, Error *err)
 {
+    TRY(segment_intact(segment, err));
     uint32_t row_count = segment_row_count(segment, execution->sequence);
     *rows = (SegmentRows){.segment = segment, .row_count = row_count};
     rows->bits =
@@ -407,7 +422,7 @@ segment_filter(const TablePlan *table, Execution *execution,
     if (rows->count > 0 && needs_columns(is_done, table->conjunct_count))
         TRY(apply_columns(&filter, is_done, rows, err));
     counters->matching_rows += rows->count;
-    return MQL_OK;
+    return segment_intact(segment, err);
 }
 
 /* Rows of a released partition are not there until it is loaded again. */

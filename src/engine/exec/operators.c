@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/guard.h"
+
 const OperatorKind *const operator_kinds[PLAN_KIND_COUNT] = {
     [PLAN_ONE_ROW] = &one_row_operator, [PLAN_SCAN] = &scan_operator,
     [PLAN_SEARCH] = &search_operator,   [PLAN_COUNT] = &count_operator,
@@ -87,6 +89,45 @@ operator_open(const PlanNode *plan, Execution *execution, Operator **operator,
     return status;
 }
 
+/* The collection a leaf reads; NULL: none. */
+static const TablePlan *
+table_of(const PlanNode *leaf)
+{
+    switch (leaf->kind) {
+    case PLAN_SCAN:
+        return &((const ScanPlan *)leaf)->table;
+    case PLAN_SEARCH:
+        return &((const SearchPlan *)leaf)->table;
+    case PLAN_COUNT:
+        return &((const CountPlan *)leaf)->table;
+    default:
+        return NULL;
+    }
+}
+
+static mql_status
+table_intact(const TablePlan *table, const Execution *execution, Error *err)
+{
+    const CollectionVersion *version;
+    TRY(table_version(table, execution, &version, err));
+    for (uint32_t i = 0; i < version->segment_count; i++)
+        if (table_has_segment(table, version->collection, version->segments[i]))
+            TRY(segment_intact(version->segments[i], err));
+    return MQL_OK;
+}
+
+mql_status
+operator_intact(const Operator *operator, Error * err)
+{
+    if (guard_damaged() == 0)
+        return MQL_OK;
+    while (operator->input != NULL)
+        operator= operator->input;
+    const TablePlan *table = table_of(operator->plan);
+    return table == NULL ? MQL_OK
+                         : table_intact(table, operator->execution, err);
+}
+
 mql_status
 operator_next(Operator *operator, Batch * batch, Error *err)
 {
@@ -98,6 +139,8 @@ operator_next(Operator *operator, Batch * batch, Error *err)
         execution->is_timed ? execution->vfs->now(execution->vfs->context) : 0;
     *batch = (Batch){0};
     mql_status status = operator->kind->next(operator, batch, err);
+    if (status == MQL_OK)
+        status = operator_intact(operator, err);
     if (execution->is_timed)
         operator->time += execution->vfs->now(execution->vfs->context) - before;
     operator->rows += batch->count;

@@ -236,10 +236,14 @@ search_segment(SearchOperator *search, const SegmentRows *rows,
     if (index != NULL) {
         mql_status status =
             index->kind->search(index, query, nearest, found, err);
+        if (status == MQL_OK)
+            status = segment_indexes_intact(rows->segment, err);
         if (status == MQL_OK) {
             search->index_searches++;
             return MQL_OK;
         }
+        if (status == MQL_CORRUPT)
+            segment_index_distrust(rows->segment, plan->index->id);
         TRY(execution_bypass(search->base.execution, status, err));
     }
     search->exact_scans++;

@@ -272,6 +272,14 @@ prepared_next(Prepared *prepared, Batch *batch, Error *err)
     return next_rows(prepared, batch, err);
 }
 
+mql_status
+prepared_intact(const Prepared *prepared, Error *err)
+{
+    if (prepared->operator== NULL)
+        return MQL_OK;
+    return operator_intact(prepared->operator, err);
+}
+
 void
 prepared_stop(Prepared *prepared)
 {

@@ -83,6 +83,8 @@ mql_status prepared_refresh(Prepared *prepared, const Version *version,
 mql_status prepared_start(Prepared *prepared, Error *err);
 /* The next rows; count 0 at the end. */
 mql_status prepared_next(Prepared *prepared, Batch *batch, Error *err);
+/* Whether all that the run has read was there: asked before a value leaves. */
+mql_status prepared_intact(const Prepared *prepared, Error *err);
 /* End the run, wherever it is. */
 void prepared_stop(Prepared *prepared);
 
