@@ -293,8 +293,8 @@ conflict_key(A) ::= LP names(L) RP.      { A = L; }
 assigns(A) ::= assign(E).                { A = node_with(parse, NODE_LIST, NONE, E); }
 assigns(A) ::= assigns(L) COMMA assign(E). { A = node_add(parse, L, E); }
 assign(A) ::= id(N) EQ row_item(E).      { A = node_add(parse, node_named(parse, NODE_ASSIGN, N, N), E); }
-statement(A) ::= UPDATE(T) relation(N) SET assigns(L) where_opt(W) returning_opt(R). {
-    A = node_add(parse, node_add(parse, node_take(parse, node_with(parse, NODE_UPDATE, T, N), L), W), R);
+statement(A) ::= UPDATE(T) relation(N) partitions_opt(P) SET assigns(L) where_opt(W) returning_opt(R). {
+    A = node_add(parse, node_add(parse, node_take(parse, node_pair(parse, NODE_UPDATE, T, N, P), L), W), R);
 }
 statement(A) ::= DELETE(T) FROM relation(N) partitions_opt(P) where_opt(W) returning_opt(R). {
     A = node_add(parse, node_add(parse, node_pair(parse, NODE_DELETE, T, N, P), W), R);

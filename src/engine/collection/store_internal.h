@@ -267,6 +267,7 @@ struct Transaction {
     uint64_t inserted;
     uint64_t deleted;
     Arena batch_arena; /* reset for each batch */
+    Column keys;       /* of the last batch inserted, in batch_arena */
 };
 
 /* transaction.c */

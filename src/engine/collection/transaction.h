@@ -54,6 +54,10 @@ mql_status transaction_insert(Transaction *transaction,
                               const InsertTarget *target, const Batch *batch,
                               uint32_t *bad_row, Error *err);
 
+/* The keys of the rows that the last transaction_insert() staged, generated ones
+ * included; until the next call that changes the transaction. */
+const Column *transaction_keys(const Transaction *transaction);
+
 /* Delete rows of a segment of the transaction's version (visible there, in any
  * order, without doubles). */
 mql_status transaction_delete(Transaction *transaction,

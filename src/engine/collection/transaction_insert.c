@@ -388,6 +388,7 @@ insert_batch(Transaction *transaction, const InsertTarget *target,
     TRY(copy_columns(&insert, batch, err));
     TRY(check_shape(&insert, target, err));
     TRY(generate_keys(&insert, err));
+    transaction->keys = insert.batch.columns[insert.definition->primary];
     TRY(check_nulls(&insert, err));
     TRY(find_places(&insert, target, err));
     TRY(append_rows(&insert, err));
@@ -410,4 +411,10 @@ transaction_insert(Transaction *transaction, const InsertTarget *target,
     if (status != MQL_OK)
         transaction->is_failed = true;
     return status;
+}
+
+const Column *
+transaction_keys(const Transaction *transaction)
+{
+    return &transaction->keys;
 }

@@ -1,33 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* delete.c - DELETE ... WHERE. */
+/* delete.c - DELETE: the rows that a WHERE lets through, or all. */
 #include "base/bits.h"
+#include "engine/session/change.h"
 #include "engine/session/kinds.h"
+
+typedef struct Delete {
+    TablePlan table;
+    const ProjectPlan *returning;
+} Delete;
 
 mql_status
 delete_prepare(Prepared *prepared, Error *err)
 {
     const Node *root = prepared->statement.root;
     Planner *planner = &prepared->planner;
-    TRY(planner_unbuilt(node_child(root, NODE_RETURNING), "RETURNING", err));
     const CollectionVersion *version;
     TRY(planner_collection(planner, node_child(root, NODE_NAME), &version,
                            err));
     Scope *scope;
     TRY(planner_scope(planner, version->collection, NULL, 0, &scope, err));
-    TablePlan *table = arena_new(&prepared->plan_arena, TablePlan);
-    if (table == NULL)
+    Delete *delete = arena_new(&prepared->plan_arena, Delete);
+    if (delete == NULL)
         return error_no_memory(err);
-    prepared->detail = table;
-    return planner_table(planner, version, scope,
-                         node_child(root, NODE_PARTITIONS),
-                         node_child(root, NODE_WHERE), table, err);
+    prepared->detail = delete;
+    TRY(planner_table(planner, version, scope,
+                      node_child(root, NODE_PARTITIONS),
+                      node_child(root, NODE_WHERE), &delete->table, err));
+    return returning_prepare(prepared, root, scope, &delete->returning, err);
 }
 
 static mql_status
 delete_segment(Prepared *prepared, Transaction *transaction,
                const CollectionVersion *collection, const SegmentRows *rows,
-               Error *err)
+               Arena *arena, Error *err)
 {
+    const Delete *delete = prepared->detail;
     uint32_t positions[BATCH_ROWS];
     size_t from = 0;
     for (;;) {
@@ -36,15 +43,24 @@ delete_segment(Prepared *prepared, Transaction *transaction,
         if (count == 0)
             return MQL_OK;
         TRY(execution_poll(&prepared->execution, err));
+        if (delete->returning != NULL) {
+            const RowRange range = {.rows = positions, .count = count};
+            Batch batch;
+            arena_reset(arena);
+            TRY(table_read(&delete->table, rows->segment, range, arena, &batch,
+                           err));
+            TRY(returning_add(prepared, delete->returning, &batch, err));
+        }
         TRY(transaction_delete(transaction, collection, rows->segment,
                                positions, count, err));
+        prepared->changes += count;
     }
 }
 
 static mql_status
 delete_rows(Prepared *prepared, Transaction *transaction, Error *err)
 {
-    const TablePlan *table = prepared->detail;
+    const TablePlan *table = &((const Delete *)prepared->detail)->table;
     const CollectionVersion *collection;
     TRY(table_version(table, &prepared->execution, &collection, err));
     FilterCounters counters = {0};
@@ -52,9 +68,14 @@ delete_rows(Prepared *prepared, Transaction *transaction, Error *err)
     uint32_t segment_count;
     TRY(table_filter(table, &prepared->execution, &prepared->exec_arena, &rows,
                      &segment_count, &counters, err));
-    for (uint32_t i = 0; i < segment_count; i++)
-        TRY(delete_segment(prepared, transaction, collection, &rows[i], err));
-    return MQL_OK;
+    Arena arena;
+    arena_init(&arena, prepared->exec_arena.limit);
+    mql_status status = MQL_OK;
+    for (uint32_t i = 0; status == MQL_OK && i < segment_count; i++)
+        status = delete_segment(prepared, transaction, collection, &rows[i],
+                                &arena, err);
+    arena_free(&arena);
+    return status;
 }
 
 mql_status
@@ -63,7 +84,5 @@ delete_run(Prepared *prepared, Error *err)
     Transaction *transaction;
     TRY(prepared_begin(prepared, &transaction, err));
     mql_status status = delete_rows(prepared, transaction, err);
-    if (status == MQL_OK)
-        prepared->changes = (int64_t)transaction_deleted(transaction);
     return prepared_end(prepared, transaction, status, err);
 }

@@ -26,6 +26,7 @@ static const StatementKind statement_kinds[] = {
     {NODE_FLUSH, "FLUSH", false, NULL, flush_run},
     {NODE_INSERT, "INSERT", true, insert_prepare, insert_run},
     {NODE_UPSERT, "UPSERT", true, insert_prepare, insert_run},
+    {NODE_UPDATE, "UPDATE", true, update_prepare, update_run},
     {NODE_DELETE, "DELETE", true, delete_prepare, delete_run},
     {NODE_COPY_FROM, "COPY", true, NULL, copy_from_run},
     {NODE_SHOW, "SHOW", false, show_prepare, show_run},

@@ -34,6 +34,9 @@ mql_status insert_run(Prepared *prepared, Error *err);
 /* delete.c */
 mql_status delete_prepare(Prepared *prepared, Error *err);
 mql_status delete_run(Prepared *prepared, Error *err);
+/* update.c */
+mql_status update_prepare(Prepared *prepared, Error *err);
+mql_status update_run(Prepared *prepared, Error *err);
 /* copy_from.c */
 mql_status copy_from_run(Prepared *prepared, Error *err);
 /* show.c */

@@ -269,7 +269,14 @@ prepared_next(Prepared *prepared, Batch *batch, Error *err)
 {
     if (prepared->operator!= NULL)
         return operator_next(prepared->operator, batch, err);
-    return next_rows(prepared, batch, err);
+    if (prepared->kept_last == NULL)
+        return next_rows(prepared, batch, err);
+    *batch = (Batch){.column_count = prepared->column_count};
+    if (prepared->kept != NULL) {
+        *batch = prepared->kept->batch;
+        prepared->kept = prepared->kept->next;
+    }
+    return MQL_OK;
 }
 
 mql_status
@@ -287,6 +294,7 @@ prepared_stop(Prepared *prepared)
     prepared->operator= NULL;
     free(prepared->rows.values);
     prepared->rows = (Rows){0};
+    prepared->kept = prepared->kept_last = NULL;
     version_release(prepared->version);
     prepared->version = NULL;
     arena_reset(&prepared->exec_arena);
@@ -366,6 +374,17 @@ rows_add(Prepared *prepared, const Value *values, Error *err)
            prepared->column_count * sizeof *values);
     rows->count++;
     return MQL_OK;
+}
+
+void
+prepared_keep(Prepared *prepared, KeptBatch *kept)
+{
+    kept->next = NULL;
+    if (prepared->kept_last != NULL)
+        prepared->kept_last->next = kept;
+    else
+        prepared->kept = kept;
+    prepared->kept_last = kept;
 }
 
 Value

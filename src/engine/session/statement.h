@@ -37,6 +37,12 @@ typedef struct Rows {
     uint64_t given;
 } Rows;
 
+/* Rows that a change gives back, in exec_arena; given in their order. */
+typedef struct KeptBatch {
+    struct KeptBatch *next;
+    Batch batch;
+} KeptBatch;
+
 struct Prepared {
     Session *session;
     Arena parse_arena; /* text and tree: as long as the statement          */
@@ -64,6 +70,8 @@ struct Prepared {
     Execution execution;
     Operator *operator; /* queries, while running                      */
     Rows rows;
+    KeptBatch *kept; /* those of RETURNING still to be given               */
+    KeptBatch *kept_last;
     int64_t changes;
     int64_t deadline; /* microseconds, 0: none                             */
 };
@@ -107,6 +115,8 @@ mql_status prepared_columns(Prepared *prepared, const ScopeColumn *columns,
 /* One more row; `values` are copied, their bytes must live in exec_arena or
  * longer. */
 mql_status rows_add(Prepared *prepared, const Value *values, Error *err);
+/* Rows of RETURNING; the batch and all it points to live in exec_arena. */
+void prepared_keep(Prepared *prepared, KeptBatch *kept);
 /* Text copied to exec_arena; NULL text: NULL. */
 Value rows_text(Prepared *prepared, const char *text);
 Value rows_buffer(Prepared *prepared,
