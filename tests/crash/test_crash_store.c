@@ -62,6 +62,7 @@ static const StoreLimits limits = {
     .growing_bytes = 6000,
     .wal_bytes = 1 << 20,
     .chunk_bytes = 1000,
+    .retention = INT64_C(3600) * 1000 * 1000,
 };
 
 /* What a reader sees: per id the step that put it + 1, or 0; and the partition.
@@ -70,6 +71,7 @@ typedef struct Picture {
     int puts[IDS];
     uint32_t partitions[IDS];
     bool has_collection;
+    uint64_t sequence; /* of the commit that made it so; 0: not known */
 } Picture;
 
 static void
@@ -253,15 +255,14 @@ look_at(void *context, uint64_t partition, int64_t id, int64_t generation)
 }
 
 static bool
-shows(Store *store, const Picture *picture)
+shows_at(const CollectionVersion *collection, uint64_t sequence,
+         const Picture *picture)
 {
-    const Version *version = store_version(store);
-    const CollectionVersion *collection = items_of(version);
     Look look = {.has_twice = false};
     for (int id = 0; id < IDS; id++)
         look.generations[id] = -2;
     if (collection != NULL)
-        collection_each_item(collection, version->sequence, look_at, &look);
+        collection_each_item(collection, sequence, look_at, &look);
     bool is_same =
         picture->has_collection == (collection != NULL) && !look.has_twice;
     for (int id = 0; id < IDS && is_same; id++) {
@@ -277,8 +278,51 @@ shows(Store *store, const Picture *picture)
             look.partitions[id] ==
                 collection->collection->partitions[picture->partitions[id]].id;
     }
+    return is_same;
+}
+
+static bool
+shows(Store *store, const Picture *picture)
+{
+    const Version *version = store_version(store);
+    bool is_same = shows_at(items_of(version), version->sequence, picture);
     version_release(version);
     return is_same;
+}
+
+/* The moments of all commits are known, in order. */
+static bool
+knows_times(Store *store, uint64_t last)
+{
+    int64_t before = 0;
+    for (uint64_t sequence = 1; sequence <= last; sequence++) {
+        int64_t time;
+        if (!store_time_of(store, sequence, &time) || time < before)
+            return false;
+        before = time;
+    }
+    return store_commit_at(store, INT64_MAX) == last;
+}
+
+/* What is wrong with the pictures before the last one of `past`. */
+static const char *
+judge_past(Store *store, const Picture *past, size_t count)
+{
+    const Version *version = store_version(store);
+    const CollectionVersion *collection = items_of(version);
+    const char *wrong = NULL;
+    if (!knows_times(store, version->sequence))
+        wrong = "the times of commits are wrong";
+    for (size_t i = 0; i < count && collection != NULL && wrong == NULL; i++) {
+        uint64_t sequence = past[i].sequence;
+        if (sequence < collection->collection->created ||
+            sequence < collection->collection->horizon)
+            continue;
+        if (!shows_at(collection, sequence, &past[i]))
+            wrong = "rows of the past are wrong";
+    }
+    version_release(version);
+    return wrong;
 }
 
 /* One more row goes in and stays. */
@@ -307,11 +351,13 @@ judge_writing(const Vfs *vfs, const char *path, Store **store)
     return is_there ? NULL : "the new row is lost";
 }
 
-/* What is wrong with the directory, which must look like one of the pictures.
- */
+/* What is wrong with the directory, which must look like one of two pictures,
+ * and have those before them, all in order. */
 static const char *
-judge(const Vfs *vfs, const char *path, const Picture *a, const Picture *b)
+judge(const Vfs *vfs, const char *path, const Picture *pictures, size_t last)
 {
+    const Picture *a = &pictures[last];
+    const Picture *b = &pictures[last + 1];
     static char words[1200];
     Store *store = NULL;
     Error failure = ERROR_INIT;
@@ -328,6 +374,8 @@ judge(const Vfs *vfs, const char *path, const Picture *a, const Picture *b)
                  failure.detail);
         wrong = words;
     }
+    if (wrong == NULL)
+        wrong = judge_past(store, pictures, last);
     if (wrong == NULL)
         wrong = judge_writing(vfs, path, &store);
     store_close(store);
@@ -375,6 +423,15 @@ run_finish(Run *run)
     free(run->survivor_path);
 }
 
+static uint64_t
+last_commit(Store *store)
+{
+    const Version *version = store_version(store);
+    uint64_t sequence = version->sequence;
+    version_release(version);
+    return sequence;
+}
+
 static void
 run_workload(Run *run)
 {
@@ -386,6 +443,7 @@ run_workload(Run *run)
         picture_step(&run->pictures[i + 1], i);
         OK(run_step(store, i, err));
         assert_true(shows(store, &run->pictures[i + 1]));
+        run->pictures[i + 1].sequence = last_commit(store);
         run->done[i + 1] = crash_operations(run->crash);
         /* now and then by way of the disk */
         if (i % 7 != 6)
@@ -414,8 +472,8 @@ judge_state(Run *run, uint64_t operations, uint64_t state)
 {
     size_t count = acknowledged_at(run, operations);
     crash_survivor(run->crash, operations, state, run->survivor);
-    const char *wrong = judge(&posix_vfs, run->survivor_path,
-                              &run->pictures[count], &run->pictures[count + 1]);
+    const char *wrong =
+        judge(&posix_vfs, run->survivor_path, run->pictures, count);
     remove_tree(run->survivor);
     run->states++;
     return wrong;
@@ -461,8 +519,7 @@ judge_recovery(Run *run, size_t count)
         uint64_t state = n % crash_state_count(crash, n);
         crash_survivor(crash, n, state, second);
         const char *wrong =
-            judge(&posix_vfs, second_path, &run->pictures[count],
-                  &run->pictures[count + 1]);
+            judge(&posix_vfs, second_path, run->pictures, count);
         remove_tree(second);
         if (wrong != NULL)
             fail_msg("recovery, after operation %" PRIu64 " (%s): %s", n,
@@ -533,20 +590,12 @@ every_sync_is_needed(void **state)
 
 /* What must be seen while steps fail. */
 typedef struct Expected {
-    Picture now;
+    Picture past[STEPS + 2]; /* after steps that succeeded, and `maybe` */
+    size_t last;             /* the one that is now */
     Picture maybe; /* after reopening: with the first step that failed since one
                       succeeded */
     bool has_failed;
 } Expected;
-
-static uint64_t
-last_commit(Store *store)
-{
-    const Version *version = store_version(store);
-    uint64_t sequence = version->sequence;
-    version_release(version);
-    return sequence;
-}
 
 /* Run the steps though some fail; false: it did not even open. */
 static bool
@@ -557,12 +606,13 @@ run_failing(Run *run, Expected *expected)
     if (open_with(crash_vfs(run->crash), run->path, &store, &failure) != MQL_OK)
         return false;
     for (size_t i = 0; i < STEPS; i++) {
-        Picture next = expected->now;
+        Picture next = expected->past[expected->last];
         picture_step(&next, i);
         Error step_failure = ERROR_INIT;
         uint64_t before = last_commit(store);
         if (run_step(store, i, &step_failure) == MQL_OK) {
-            expected->now = next;
+            next.sequence = last_commit(store);
+            expected->past[++expected->last] = next;
             /* the log took another one: those that it refused are not in it */
             if (last_commit(store) > before)
                 expected->has_failed = false;
@@ -571,7 +621,7 @@ run_failing(Run *run, Expected *expected)
             expected->maybe = next;
             expected->has_failed = true;
         }
-        if (!shows(store, &expected->now))
+        if (!shows(store, &expected->past[expected->last]))
             fail_msg("after step %zu rows are wrong: %s", i, step_failure.text);
     }
     store_close(store);
@@ -586,11 +636,11 @@ check_failure(uint64_t number, int error, bool is_sticky)
     crash_fail_at(run.crash, number, error, is_sticky);
     Expected expected = {.has_failed = false};
     run_failing(&run, &expected);
-    if (!expected.has_failed)
-        expected.maybe = expected.now;
+    expected.past[expected.last + 1] =
+        expected.has_failed ? expected.maybe : expected.past[expected.last];
     crash_fail_at(run.crash, 0, 0, false);
     const char *wrong =
-        judge(crash_vfs(run.crash), run.path, &expected.now, &expected.maybe);
+        judge(crash_vfs(run.crash), run.path, expected.past, expected.last);
     if (wrong != NULL)
         fail_msg("operation %" PRIu64 " fails with %d%s (%s): %s", number,
                  error, is_sticky ? " for good" : "",

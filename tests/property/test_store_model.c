@@ -2,7 +2,8 @@
 /*
  * test_store_model.c - random transactions against a store and against an
  * array, which must agree at all times: after each commit, each rollback, each
- * reopening.
+ * reopening. Pictures of the past are remembered and must stay readable within
+ * the retention.
  *
  * MQL_TEST_SEED=n runs one seed, MQL_TEST_STEPS=n more steps.
  */
@@ -17,6 +18,13 @@ typedef struct ModelRow {
     uint64_t partition;
 } ModelRow;
 
+typedef struct PastPicture {
+    ModelRow rows[IDS];
+    bool is_there;
+} PastPicture;
+
+#define PICTURES 400
+
 typedef struct World {
     uint64_t random;
     char *path;
@@ -26,6 +34,9 @@ typedef struct World {
     ModelRow next[IDS]; /* with the transaction under way */
     int64_t generation;
     uint32_t index_count; /* made so far, for their names */
+    PastPicture *past;    /* by sequence number */
+    uint64_t forgotten; /* pictures read that the retention allowed, by kind */
+    uint64_t remembered;
 } World;
 
 static uint32_t
@@ -46,6 +57,7 @@ choose_limits(World *world)
         .growing_bytes = 5000u << below(world, 7),
         .wal_bytes = 20000u << below(world, 6),
         .chunk_bytes = 1000u << below(world, 6),
+        .retention = (int64_t[]){0, 5000, INT64_C(3600000000)}[below(world, 3)],
     };
 }
 
@@ -66,7 +78,7 @@ items_of(const Version *version)
 /* ---- comparing ---- */
 
 typedef struct Seen {
-    const World *world;
+    const ModelRow *model;
     bool rows[IDS];
     uint32_t count;
 } Seen;
@@ -76,7 +88,7 @@ see(void *context, uint64_t partition, int64_t id, int64_t generation)
 {
     Seen *seen = context;
     assert_in_range(id, 0, IDS - 1);
-    const ModelRow *row = &seen->world->rows[id];
+    const ModelRow *row = &seen->model[id];
     assert_false(seen->rows[id]);
     assert_true(row->is_present);
     assert_int_equal(partition, row->partition);
@@ -156,7 +168,8 @@ check_indexes(const CollectionVersion *collection, const Segment *segment,
 }
 
 static void
-check_keys(World *world, const CollectionVersion *collection, uint64_t sequence)
+check_keys(World *world, const CollectionVersion *collection,
+           const ModelRow *model, uint64_t sequence)
 {
     for (int i = 0; i < 20; i++) {
         int64_t id = below(world, IDS);
@@ -170,8 +183,51 @@ check_keys(World *world, const CollectionVersion *collection, uint64_t sequence)
             found += is_there ? 1 : 0;
             check_indexes(collection, segment, id, is_there, row, sequence);
         }
-        assert_int_equal(found, world->rows[id].is_present ? 1 : 0);
+        assert_int_equal(found, model[id].is_present ? 1 : 0);
     }
+}
+
+static void
+check_picture(World *world, const CollectionVersion *collection,
+              const ModelRow *model, uint64_t sequence)
+{
+    Seen *seen = calloc(1, sizeof *seen);
+    seen->model = model;
+    collection_each_item(collection, sequence, see, seen);
+    uint32_t wanted = 0;
+    for (int i = 0; i < IDS; i++)
+        wanted += model[i].is_present ? 1 : 0;
+    assert_int_equal(seen->count, wanted);
+    free(seen);
+    check_keys(world, collection, model, sequence);
+}
+
+/* Some commits of the past, as they were; the moments of all, in order. */
+static void
+check_past(World *world, const CollectionVersion *collection, uint64_t last)
+{
+    uint64_t horizon = collection->collection->horizon;
+    assert_true(horizon <= last);
+    assert_int_equal(collection->collection->created, 2);
+    for (int i = 0; i < 3 && last > 2; i++) {
+        uint64_t sequence = 2 + below(world, (uint32_t)last - 2);
+        if (sequence < horizon || sequence >= PICTURES ||
+            !world->past[sequence].is_there) {
+            world->forgotten++;
+            continue;
+        }
+        check_picture(world, collection, world->past[sequence].rows, sequence);
+        world->remembered++;
+    }
+    int64_t before = 0;
+    for (uint64_t sequence = 1; sequence <= last; sequence++) {
+        int64_t time;
+        assert_true(store_time_of(world->store, sequence, &time));
+        assert_true(time >= before);
+        assert_true(store_commit_at(world->store, time) >= sequence);
+        before = time;
+    }
+    assert_int_equal(store_commit_at(world->store, INT64_MAX), last);
 }
 
 static void
@@ -179,15 +235,13 @@ check_world(World *world)
 {
     const Version *version = store_version(world->store);
     const CollectionVersion *collection = items_of(version);
-    Seen *seen = calloc(1, sizeof *seen);
-    seen->world = world;
-    collection_each_item(collection, version->sequence, see, seen);
-    uint32_t wanted = 0;
-    for (int i = 0; i < IDS; i++)
-        wanted += world->rows[i].is_present ? 1 : 0;
-    assert_int_equal(seen->count, wanted);
-    free(seen);
-    check_keys(world, collection, version->sequence);
+    check_picture(world, collection, world->rows, version->sequence);
+    if (version->sequence < PICTURES) {
+        PastPicture *picture = &world->past[version->sequence];
+        memcpy(picture->rows, world->rows, sizeof picture->rows);
+        picture->is_there = true;
+    }
+    check_past(world, collection, version->sequence);
     version_release(version);
     if (below(world, 4) == 0)
         OK(store_check(world->store, err));
@@ -406,6 +460,7 @@ run(uint64_t seed)
     char *root = temporary_directory();
     world->random = seed * UINT64_C(0x9E3779B97F4A7C15) + 1;
     world->path = path_in(root, "db");
+    world->past = calloc(PICTURES, sizeof *world->past);
     open_world(world);
     OK(items_create(world->store, NAME, false, err));
     uint64_t steps = number_of("MQL_TEST_STEPS", 150);
@@ -414,7 +469,11 @@ run(uint64_t seed)
         check_world(world);
     }
     store_close(world->store);
+    print_message("%llu old pictures read, %llu forgotten\n",
+                  (unsigned long long)world->remembered,
+                  (unsigned long long)world->forgotten);
     remove_tree(root);
+    free(world->past);
     free(world->path);
     free(root);
     free(world);

@@ -236,12 +236,15 @@ test_old_version_stays(void **state)
     assert_true(item_find(collection, 55, old->sequence, &segment, &row));
     version_release(old);
     assert_int_equal(sum_of(store, "c").count, 45);
-    /* The sealed segment knows the numbers of insertion. */
+    /* The sealed segment knows the numbers of insertion and deletion. */
     const Version *now = store_version(store);
     collection = version_find_collection(now, 1, slice_of("c"));
     memset(&sum, 0, sizeof sum);
     collection_each_item(collection, 3, add_item, &sum);
-    assert_int_equal(sum.count, 40);
+    assert_int_equal(sum.count, 100);
+    assert_int_equal(sum.generations, 0);
+    assert_int_equal(collection->collection->created, 2);
+    assert_int_equal(collection->collection->horizon, 0);
     version_release(now);
 }
 

@@ -83,6 +83,9 @@ typedef struct Collection {
     uint64_t flushed;       /* rows of commits up to this sequence number are in
                                sealed segments */
     int64_t next_auto_id;   /* as of `flushed` */
+    uint64_t created;       /* commit that made it */
+    uint64_t horizon; /* rows deleted by commits up to this one may be gone:
+                         older pictures cannot be read */
 } Collection;
 
 typedef struct DatabaseDefinition {

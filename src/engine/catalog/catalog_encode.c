@@ -126,6 +126,8 @@ collection_encode(Buffer *out, const Collection *collection)
                                                       : 0)));
     buffer_append_u64(out, collection->flushed);
     buffer_append_u64(out, (uint64_t)collection->next_auto_id);
+    buffer_append_u64(out, collection->created);
+    buffer_append_u64(out, collection->horizon);
 }
 
 void
@@ -409,6 +411,8 @@ decode_collection(Decoder *decoder, Collection *collection)
     collection->has_partition_key = flags & COLLECTION_PARTITION_KEY;
     collection->flushed = read_u64(reader);
     collection->next_auto_id = (int64_t)read_u64(reader);
+    collection->created = read_u64(reader);
+    collection->horizon = read_u64(reader);
     if (reader->failed || reader_left(reader) != 0 ||
         (flags & ~COLLECTION_FLAGS) != 0 || collection->next_auto_id < 1)
         return damaged(decoder, "Wrong end");

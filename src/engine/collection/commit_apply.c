@@ -97,5 +97,7 @@ commit_apply(Transaction *transaction, VersionHolder *holder)
         apply_entries(transaction, change);
         apply_state(change);
     }
+    timeline_append(&transaction->store->timeline, transaction->sequence,
+                    transaction->time);
     store_publish(transaction->store, holder);
 }

@@ -13,8 +13,7 @@
 /* ---- rows to write ---- */
 
 mql_status
-live_rows(const GrowingSegment *segment, const uint64_t *deleted,
-          RowSource *source, Error *err)
+live_rows(const GrowingSegment *segment, RowSource *source, Error *err)
 {
     uint32_t most = atomic_load(&segment->count);
     uint32_t *rows = malloc((most + (size_t)1) * sizeof *rows);
@@ -22,10 +21,60 @@ live_rows(const GrowingSegment *segment, const uint64_t *deleted,
         return error_no_memory(err);
     uint32_t count = 0;
     for (uint32_t row = 0; row < most; row++)
-        if (growing_deleted(segment, row) == 0 &&
-            (deleted == NULL || !bits_get(deleted, row)))
+        if (growing_deleted(segment, row) == 0)
             rows[count++] = row;
-    *source = (RowSource){segment, rows, count};
+    *source = (RowSource){segment, rows, count, NULL};
+    return MQL_OK;
+}
+
+/* With the commit's own deletions; 0: it stays. */
+static uint64_t
+deletion_of(const RowSource *source, uint32_t row, uint64_t sequence)
+{
+    uint64_t number = growing_deleted(source->segment, row);
+    if (number == 0 && source->deleted != NULL &&
+        bits_get(source->deleted, row))
+        return sequence;
+    return number;
+}
+
+/* Rows that somebody may ask for: live ones, and those deleted within the
+ * retention. */
+static mql_status
+kept_rows(const Transaction *transaction, CollectionChange *change,
+          const GrowingSegment *segment, const uint64_t *deleted,
+          RowSource *source, Error *err)
+{
+    uint32_t most = atomic_load(&segment->count);
+    uint32_t *rows = malloc((most + (size_t)1) * sizeof *rows);
+    if (rows == NULL)
+        return error_no_memory(err);
+    *source = (RowSource){segment, rows, 0, deleted};
+    for (uint32_t row = 0; row < most; row++) {
+        uint64_t number = deletion_of(source, row, transaction->sequence);
+        if (number == 0 || number > transaction->horizon)
+            rows[source->count++] = row;
+        else if (number > change->forgotten)
+            change->forgotten = number;
+    }
+    return MQL_OK;
+}
+
+/* The deletions of rows that went to a new segment. */
+static mql_status
+keep_deletions(const Transaction *transaction, SealedSegment *segment,
+               const RowSource *sources, uint32_t count, Error *err)
+{
+    uint32_t position = 0;
+    for (uint32_t s = 0; s < count; s++)
+        for (uint32_t i = 0; i < sources[s].count; i++, position++) {
+            uint64_t number = deletion_of(&sources[s], sources[s].rows[i],
+                                          transaction->sequence);
+            if (number == 0)
+                continue;
+            TRY(sealed_reserve_delete(segment, position, err));
+            sealed_delete(segment, position, number);
+        }
     return MQL_OK;
 }
 
@@ -105,6 +154,7 @@ write_sealed(Transaction *transaction, CollectionChange *change,
     TRY(segment_write(space, &input, &entry, err));
     TRY(sealed_open(space, &entry, change_definition(change), &segment, err));
     TRY(keep_sealed(change, segment, err));
+    TRY(keep_deletions(transaction, segment, sources, count, err));
     return index_new_segment(transaction, change_definition(change), segment,
                              err);
 }
@@ -126,7 +176,7 @@ change_spill(Transaction *transaction, CollectionChange *change,
              StagedPartition *staged, Error *err)
 {
     RowSource source;
-    TRY(live_rows(staged->rows, NULL, &source, err));
+    TRY(live_rows(staged->rows, &source, err));
     mql_status status = MQL_OK;
     if (source.count > 0)
         status = write_sealed(transaction, change, staged->partition, &source,
@@ -148,13 +198,13 @@ find_staged(const CollectionChange *change, uint64_t partition)
     return staged;
 }
 
-/* Live rows of the partition's growing segments and of what is staged for it.
- */
+/* Rows of the partition's growing segments and of what is staged for it. */
 static mql_status
-collect_sources(const CollectionChange *change, uint64_t partition,
-                const StagedPartition *staged, RowSource *sources,
-                uint32_t *count, Error *err)
+collect_sources(const Transaction *transaction, CollectionChange *change,
+                uint64_t partition, RowSource *sources, uint32_t *count,
+                Error *err)
 {
+    const StagedPartition *staged = find_staged(change, partition);
     const CollectionVersion *base = &change->base->version;
     for (uint32_t i = 0; i < base->segment_count; i++) {
         const Segment *segment = base->segments[i];
@@ -163,12 +213,13 @@ collect_sources(const CollectionChange *change, uint64_t partition,
             continue;
         const uint64_t *deleted =
             change->deleted != NULL ? change->deleted[i].bits : NULL;
-        TRY(live_rows(as_growing(segment), deleted, &sources[*count], err));
+        TRY(kept_rows(transaction, change, as_growing(segment), deleted,
+                      &sources[*count], err));
         *count += sources[*count].count > 0 ? 1 : 0;
     }
     if (staged == NULL)
         return MQL_OK;
-    TRY(live_rows(staged->rows, NULL, &sources[*count], err));
+    TRY(live_rows(staged->rows, &sources[*count], err));
     *count += sources[*count].count > 0 ? 1 : 0;
     return MQL_OK;
 }
@@ -184,7 +235,7 @@ seal_partition(Transaction *transaction, CollectionChange *change,
         return error_no_memory(err);
     uint32_t count = 0;
     mql_status status =
-        collect_sources(change, partition, staged, sources, &count, err);
+        collect_sources(transaction, change, partition, sources, &count, err);
     if (status == MQL_OK && count > 0)
         status =
             write_sealed(transaction, change, partition, sources, count, err);
@@ -471,6 +522,16 @@ update_base_segments(Transaction *transaction, CollectionChange *change,
 
 /* ---- all of it ---- */
 
+/* Segments that go take their rows along: nothing before is left to be read. */
+static void
+forget_lost_segments(const Transaction *transaction, CollectionChange *change)
+{
+    const CollectionVersion *base = &change->base->version;
+    for (uint32_t i = 0; i < base->segment_count; i++)
+        if (!change_keeps(change, base->segments[i]))
+            change->forgotten = transaction->sequence;
+}
+
 /* Rows or deletes that only the log will have. */
 static bool
 needs_log(const CollectionChange *change)
@@ -498,6 +559,7 @@ change_files(Transaction *transaction, CollectionChange *change,
         return MQL_OK;
     if (!change->is_dropped) {
         forget_lost_partitions(transaction, change);
+        forget_lost_segments(transaction, change);
         change->is_sealing = change->wants_seal || is_due(transaction, change);
     }
     if (change->is_sealing)
@@ -539,6 +601,10 @@ commit_files(Transaction *transaction, Error *err)
 {
     Store *store = transaction->store;
     uint64_t logged = 0;
+    transaction->time = store->space.vfs->now(store->space.vfs->context);
+    transaction->horizon = atomic_load(&store->retention) == 0
+                               ? transaction->sequence
+                               : store_horizon(store);
     if (wal_size(store->wal) > store->limits.wal_bytes)
         TRY(seal_everything(transaction, err));
     for (CollectionChange *change = transaction->collections; change != NULL;

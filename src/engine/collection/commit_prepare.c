@@ -69,7 +69,7 @@ static mql_status
 append_staged(Transaction *transaction, CollectionChange *change,
               StagedPartition *staged, Error *err)
 {
-    TRY(live_rows(staged->rows, NULL, &staged->source, err));
+    TRY(live_rows(staged->rows, &staged->source, err));
     if (staged->source.count == 0)
         return MQL_OK;
     TRY(find_target(transaction, change, staged, err));
@@ -135,6 +135,10 @@ update_definition(Transaction *transaction, CollectionChange *change,
         flushed = change->base->version.collection->flushed;
     change->definition->flushed = flushed;
     change->definition->next_auto_id = change->next_auto_id;
+    if (change->base == NULL)
+        change->definition->created = transaction->sequence;
+    if (change->forgotten > change->definition->horizon)
+        change->definition->horizon = change->forgotten;
     return MQL_OK;
 }
 

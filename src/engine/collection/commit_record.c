@@ -242,7 +242,7 @@ static mql_status
 collect_meta(const Transaction *transaction, MetaChanges *changes,
              uint64_t trim, Error *err)
 {
-    const Store *store = transaction->store;
+    Store *store = transaction->store;
     TRY(meta_of_databases(transaction, changes, err));
     for (CollectionChange *change = transaction->collections; change != NULL;
          change = change->next)
@@ -251,8 +251,11 @@ collect_meta(const Transaction *transaction, MetaChanges *changes,
     uint64_t next_id = atomic_load(&store->next_id);
     if (changes->count > 0 && next_id != store->stored_next_id)
         meta_put_u64(changes, META_NEXT_ID, next_id);
-    if (trim > 0)
+    if (trim > 0) {
+        TimePoint point = {transaction->sequence, transaction->time};
         meta_put_u64(changes, META_TRIMMED, trim);
+        timeline_put(&store->timeline, point, changes);
+    }
     return buffer_failed(&changes->bytes) ? error_no_memory(err) : MQL_OK;
 }
 

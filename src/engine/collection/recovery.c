@@ -22,6 +22,7 @@
 typedef struct KeptRecord {
     struct KeptRecord *next;
     uint64_t sequence;
+    int64_t time;
     size_t size;
     char payload[];
 } KeptRecord;
@@ -112,6 +113,7 @@ keep_record(Recovery *recovery, const WalRecord *record, Error *err)
         return error_no_memory(err);
     kept->next = NULL;
     kept->sequence = record->sequence;
+    kept->time = record->time;
     kept->size = record->payload.size;
     memcpy(kept->payload, record->payload.data, record->payload.size);
     *recovery->last = kept;
@@ -210,6 +212,7 @@ make_first_commit(Recovery *recovery, uint64_t *last, Error *err)
         status = meta_apply(store->meta, buffer_slice(&changes.bytes), 1, err);
     if (status == MQL_OK)
         status = read_numbers(store, err);
+    timeline_append(&store->timeline, record.sequence, record.time);
     *last = 1;
     buffer_free(&value);
     buffer_free(&payload);
@@ -312,6 +315,32 @@ load_catalogue(Recovery *recovery, Error *err)
     TRY(meta_each(meta, "database/", load_database, recovery, err));
     TRY(meta_each(meta, "collection/", load_collection, recovery, err));
     return meta_each(meta, "segment/", load_segment, recovery, err);
+}
+
+/* ---- the times of commits ---- */
+
+static mql_status
+load_times(void *context, Slice key, Slice value, Error *err)
+{
+    Store *store = context;
+    uint64_t number = 0;
+    for (size_t i = strlen(TIMELINE_PREFIX); i < key.size; i++)
+        number = number * 10 + (uint64_t)(unsigned char)(key.data[i] - '0');
+    return timeline_load(&store->timeline, number, value, err);
+}
+
+/* The log has those that the catalogue lacks. */
+static mql_status
+load_timeline(Recovery *recovery, Error *err)
+{
+    Store *store = recovery->store;
+    TRY(meta_each(store->meta, TIMELINE_PREFIX, load_times, store, err));
+    uint64_t known = timeline_last(&store->timeline).sequence;
+    for (const KeptRecord *record = recovery->first; record != NULL;
+         record = record->next)
+        if (record->sequence > known)
+            timeline_append(&store->timeline, record->sequence, record->time);
+    return MQL_OK;
 }
 
 /* ---- 3. rows and deletions ---- */
@@ -562,6 +591,7 @@ recover(Recovery *recovery, Error *err)
     TRY(read_log(recovery, &last, err));
     TRY(make_first_commit(recovery, &last, err));
     TRY(load_catalogue(recovery, err));
+    TRY(load_timeline(recovery, err));
     TRY(replay_records(recovery, err));
     TRY(publish_first(recovery, last, err));
     TRY(remove_leftovers(recovery, "segments", false, err));

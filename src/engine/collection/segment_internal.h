@@ -350,6 +350,7 @@ typedef struct RowSource {
     const GrowingSegment *segment;
     const uint32_t *rows;
     uint32_t count;
+    const uint64_t *deleted; /* bits of rows that the commit deletes, or NULL */
 } RowSource;
 
 typedef struct SegmentWrite {

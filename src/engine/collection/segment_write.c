@@ -227,8 +227,12 @@ typedef struct KeyedRow {
 static int
 compare_keyed_rows(const void *a, const void *b)
 {
-    return row_key_compare(&((const KeyedRow *)a)->key,
-                           &((const KeyedRow *)b)->key);
+    const KeyedRow *left = a;
+    const KeyedRow *right = b;
+    int order = row_key_compare(&left->key, &right->key);
+    /* Of one key the newest comes first: it is the one mostly asked for. */
+    return order != 0 ? order
+                      : (left->row < right->row) - (left->row > right->row);
 }
 
 static void

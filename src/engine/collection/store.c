@@ -158,6 +158,8 @@ store_create(const char *path, const StoreOptions *options, Store **store,
     pthread_mutex_init(&created->writer_mutex, NULL);
     pthread_cond_init(&created->writer_free, NULL);
     pthread_mutex_init(&created->version_mutex, NULL);
+    timeline_init(&created->timeline, created->limits.retention);
+    atomic_init(&created->retention, created->limits.retention);
     created->space.path = strdup(path);
     if (created->space.path == NULL) {
         store_close(created);
@@ -226,6 +228,7 @@ store_close(Store *store)
     file_close(&store->lock);
     file_names_free(store, store->orphans, false);
     buffer_free(&store->unapplied);
+    timeline_free(&store->timeline);
     pthread_mutex_destroy(&store->version_mutex);
     pthread_cond_destroy(&store->writer_free);
     pthread_mutex_destroy(&store->writer_mutex);
@@ -249,4 +252,50 @@ const Vfs *
 store_vfs(const Store *store)
 {
     return store->space.vfs;
+}
+
+/* ---- the past ---- */
+
+int64_t
+store_retention(Store *store)
+{
+    return atomic_load(&store->retention);
+}
+
+void
+store_set_retention(Store *store, int64_t retention)
+{
+    atomic_store(&store->retention, retention);
+    timeline_set_retention(&store->timeline, retention);
+}
+
+uint64_t
+store_horizon(Store *store)
+{
+    int64_t retention = store_retention(store);
+    if (retention == 0)
+        return timeline_last(&store->timeline).sequence;
+    return timeline_at(&store->timeline,
+                       store->space.vfs->now(store->space.vfs->context) -
+                           retention);
+}
+
+int64_t
+store_now(Store *store)
+{
+    int64_t now = store->space.vfs->now(store->space.vfs->context);
+    int64_t last = timeline_last(&store->timeline).time;
+    return now > last ? now : last;
+}
+
+uint64_t
+store_commit_at(Store *store, int64_t time)
+{
+    return timeline_at(&store->timeline, time);
+}
+
+bool
+store_time_of(Store *store, uint64_t sequence, int64_t *time)
+{
+    return timeline_time(&store->timeline, sequence, time);
 }

@@ -42,6 +42,7 @@ typedef struct StoreLimits {
     uint64_t wal_bytes;     /* log that a reopening would read; the commit that
                                passes this seals all */
     uint64_t chunk_bytes;   /* memory of one chunk of growing rows */
+    int64_t retention;      /* microseconds for which deleted rows are kept */
 } StoreLimits;
 
 #define STORE_LIMITS_USUAL                                                     \
@@ -51,7 +52,8 @@ typedef struct StoreLimits {
                    .staged_bytes = UINT64_C(1) << 30,                          \
                    .growing_bytes = UINT64_C(128) << 20,                       \
                    .wal_bytes = UINT64_C(256) << 20,                           \
-                   .chunk_bytes = UINT64_C(1) << 20})
+                   .chunk_bytes = UINT64_C(1) << 20,                           \
+                   .retention = INT64_C(24) * 3600 * 1000 * 1000})
 
 typedef struct StoreOptions {
     const Vfs *vfs;   /* NULL: posix_vfs */
@@ -103,6 +105,30 @@ const CollectionVersion *version_find_collection(const Version *version,
                                                  uint64_t database, Slice name);
 const CollectionVersion *version_collection(const Version *version,
                                             uint64_t id);
+
+/*
+ * ---- the past ----
+ *
+ * Rows that were deleted are kept for as long as the retention says, in growing
+ * segments and in the sealed ones that are written from them, so that pictures
+ * of the past can be read: any sequence number from a collection's `created`
+ * and `horizon` on, with the segments of the newest Version. Whoever leaves out
+ * deleted rows (sealing, compaction) leaves out those deleted at or before
+ * store_horizon() only, and raises the collection's horizon
+ * (CollectionChange.forgotten).
+ */
+
+int64_t store_retention(Store *store);
+void store_set_retention(Store *store, int64_t retention); /* microseconds */
+/* Deletions by commits up to this one may be forgotten now; with a retention of
+ * 0 all. */
+uint64_t store_horizon(Store *store);
+/* The clock, microseconds since 1970; not before the last commit's time. */
+int64_t store_now(Store *store);
+/* The last commit known at or before the moment; 0: none is known. */
+uint64_t store_commit_at(Store *store, int64_t time);
+/* A moment at which the commit was there already; false: not made yet. */
+bool store_time_of(Store *store, uint64_t sequence, int64_t *time);
 
 /* Verify every byte and invariant of every segment, index and deletes file: for
  * tests and CHECK. Waits for the writer lock. (The catalogue and the log are

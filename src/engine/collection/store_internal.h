@@ -18,6 +18,7 @@
 
 #include "engine/collection/segment_internal.h"
 #include "engine/collection/store.h"
+#include "engine/collection/timeline.h"
 #include "engine/collection/transaction.h"
 #include "storage/meta.h"
 #include "storage/wal.h"
@@ -135,6 +136,8 @@ struct Store {
     /* Files of commits that the log refused: they may be in it all the same,
      * unless it takes another one. */
     FileName *orphans;
+    Timeline timeline;
+    _Atomic int64_t retention; /* microseconds */
 };
 
 /* Publish a version; takes its reference. */
@@ -245,6 +248,8 @@ typedef struct CollectionChange {
     uint32_t grown_count;
     CollectionEntry *entry; /* commit: the new one, NULL: the base's stays */
     bool is_logging;        /* commit: rows or deletes of it are in the log */
+    uint64_t forgotten; /* commit: rows deleted by commits up to this one are
+                           left out; the collection's horizon is raised to it */
 } CollectionChange;
 
 typedef struct DatabaseChange {
@@ -257,6 +262,8 @@ struct Transaction {
     Store *store;
     const Version *base;
     uint64_t sequence; /* of the commit to come */
+    int64_t time;      /* commit: the clock, microseconds since 1970 */
+    uint64_t horizon;  /* commit: deletions up to it may be forgotten */
     bool is_failed;
     CollectionChange *collections;
     DatabaseChange *databases;
@@ -295,10 +302,9 @@ mql_status file_name_add(FileName **list, char *path, Error *err);
 /* Write staged rows as a sealed segment and forget them here. */
 mql_status change_spill(Transaction *transaction, CollectionChange *change,
                         StagedPartition *staged, Error *err);
-/* Rows of a growing segment that are live and not in `deleted` (may be NULL).
- */
-mql_status live_rows(const GrowingSegment *segment, const uint64_t *deleted,
-                     RowSource *source, Error *err);
+/* Rows of a growing segment that are not deleted. */
+mql_status live_rows(const GrowingSegment *segment, RowSource *source,
+                     Error *err);
 /* Everything that goes to files before the commit. */
 mql_status commit_files(Transaction *transaction, Error *err);
 /* commit_prepare.c: memory that readers will see. */

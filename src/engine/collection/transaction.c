@@ -269,7 +269,7 @@ log_commit(Transaction *transaction, const Buffer *payload,
     Store *store = transaction->store;
     WalRecord record = {
         .sequence = transaction->sequence,
-        .time = store->space.vfs->now(store->space.vfs->context),
+        .time = transaction->time,
         .payload = buffer_slice(payload),
     };
     if (buffer_reserve(&store->unapplied, changes->bytes.size + 1) == NULL) {
@@ -295,6 +295,8 @@ finish_commit(Transaction *transaction, const MetaChanges *changes,
     bool is_applied = apply_meta(transaction, changes);
     commit_apply(transaction, holder);
     if (is_applied) {
+        if (trim > 0)
+            timeline_stored(&store->timeline, transaction->sequence);
         trim_log(store, trim);
         file_names_free(store, transaction->obsolete, true);
         transaction->obsolete = NULL;
