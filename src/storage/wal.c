@@ -164,6 +164,7 @@ wal_encode_record(const Wal *wal, const WalFile *file, uint64_t offset,
     buffer_append_u32(to, header->kind);
     buffer_append_u64(to, header->sequence);
     buffer_append_u64(to, (uint64_t)header->time);
+    buffer_append_u64(to, header->durable);
     buffer_append_u64(to, payload.size);
     buffer_append_u64(to, checksum_keyed(key, payload.data, payload.size));
     if (!buffer_failed(to))
@@ -198,6 +199,7 @@ wal_open(
         return status;
     }
     *last = wal_last_file(wal)->last;
+    atomic_store(&wal->durable, *last);
     *result = wal;
     return MQL_OK;
 }
@@ -269,11 +271,6 @@ append(Wal *wal, const WalRecordHeader *header, Slice payload, Error *err)
         cut_back(wal);
         return status;
     }
-    status = file_sync(&wal->file, err);
-    if (status != MQL_OK) {
-        wal->is_dead = true;
-        return status;
-    }
     file->end += size;
     if (file->end > wal->allocated)
         wal->allocated = file->end;
@@ -281,7 +278,7 @@ append(Wal *wal, const WalRecordHeader *header, Slice payload, Error *err)
 }
 
 mql_status
-wal_commit(Wal *wal, const WalRecord *record, Error *err)
+wal_append(Wal *wal, const WalRecord *record, Error *err)
 {
     WalFile *file = wal_last_file(wal);
     if (wal->is_dead)
@@ -301,10 +298,29 @@ wal_commit(Wal *wal, const WalRecord *record, Error *err)
         .kind = WAL_COMMIT,
         .sequence = record->sequence,
         .time = record->time,
+        .durable = atomic_load(&wal->durable),
     };
     TRY(append(wal, &header, record->payload, err));
     file->last = record->sequence;
     return MQL_OK;
+}
+
+mql_status
+wal_sync(Wal *wal, uint64_t sequence, Error *err)
+{
+    mql_status status = file_sync(&wal->file, err);
+    if (status != MQL_OK)
+        atomic_store(&wal->is_dead, true);
+    else
+        atomic_store(&wal->durable, sequence);
+    return status;
+}
+
+mql_status
+wal_commit(Wal *wal, const WalRecord *record, Error *err)
+{
+    TRY(wal_append(wal, record, err));
+    return wal_sync(wal, record->sequence, err);
 }
 
 /* The mark makes damage to the last commit tell itself from a torn tail. The
@@ -320,8 +336,10 @@ wal_close(Wal *wal)
         WalRecordHeader mark = {
             .kind = WAL_CLOSED,
             .sequence = wal_last_file(wal)->last,
+            .durable = wal_last_file(wal)->last,
         };
-        (void)!append(wal, &mark, (Slice){NULL, 0}, &ignored);
+        if (append(wal, &mark, (Slice){NULL, 0}, &ignored) == MQL_OK)
+            (void)!file_sync(&wal->file, &ignored);
     }
     file_close(&wal->file);
     buffer_free(&wal->scratch);

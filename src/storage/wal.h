@@ -9,7 +9,8 @@
  * log is opened; damage followed by a record that verifies is corruption and
  * refused. docs/format/wal.md has the offset tables.
  *
- * Used under the database's writer lock: one thread at a time.
+ * Used under the database's writer lock, one thread at a time, but for
+ * wal_sync().
  */
 #ifndef STORAGE_WAL_H
 #define STORAGE_WAL_H
@@ -47,6 +48,16 @@ void wal_close(Wal *wal);
  * and the next opening finds the record whole or not at all.
  */
 mql_status wal_commit(Wal *wal, const WalRecord *record, Error *err);
+
+/*
+ * The halves of wal_commit(), so that one sync serves several commits.
+ * wal_append() writes a record after those before it. wal_sync() makes every
+ * record appended before the call durable, and `sequence` is the last of them;
+ * one thread at a time may be in it while another appends. Failures are as
+ * above: a failed append leaves the log as it was, a failed sync kills it.
+ */
+mql_status wal_append(Wal *wal, const WalRecord *record, Error *err);
+mql_status wal_sync(Wal *wal, uint64_t sequence, Error *err);
 
 /* Everything up to `sequence` is safe elsewhere: start a new file and remove
  * the files that hold nothing above it. */

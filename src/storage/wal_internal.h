@@ -21,11 +21,13 @@
  *                  is the last, and the next commit overwrites it
  *          8    8  sequence number; kind 2: of the last commit before it
  *         16    8  time, microseconds since 1970
- *         24    8  size of the payload
- *         32    8  checksum of the payload, keyed {database id, salt, offset of
+ *         24    8  durable: every commit up to this sequence number was on the
+ *                  disk when the record was written
+ *         32    8  size of the payload
+ *         40    8  checksum of the payload, keyed {database id, salt, offset of
  *                  the record}
- *         40    8  checksum of the bytes before it, same key
- *         48       payload, then zeros up to a multiple of 8
+ *         48    8  checksum of the bytes before it, same key
+ *         56       payload, then zeros up to a multiple of 8
  *
  *   zeros up to the end of the file, room for records to come
  *
@@ -35,6 +37,7 @@
 #ifndef STORAGE_WAL_INTERNAL_H
 #define STORAGE_WAL_INTERNAL_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "base/buffer.h"
@@ -45,7 +48,7 @@
 #define WAL_VERSION 1u
 #define WAL_HEADER_SIZE 64u
 #define WAL_RECORD_MAGIC UINT32_C(0x524C514D)
-#define WAL_RECORD_SIZE 48u
+#define WAL_RECORD_SIZE 56u
 #define WAL_PAYLOAD_MOST ((uint64_t)1 << 30)
 /* Twenty digits, ".log" or ".new", NUL. */
 #define WAL_NAME_SIZE 28u
@@ -67,11 +70,12 @@ struct Wal {
     WalFile *files; /* in order; the last one is written to */
     size_t file_count;
     size_t file_capacity;
-    File file;          /* the last of `files`                           */
-    uint64_t allocated; /* size of that file                             */
-    bool is_marked;     /* the mark of closing stands at its end         */
-    bool is_dead;       /* a sync or a clean-up failed                   */
-    Buffer scratch;     /* a record on its way to the disk               */
+    File file;           /* the last of `files`                           */
+    uint64_t allocated;  /* size of that file                             */
+    bool is_marked;      /* the mark of closing stands at its end         */
+    atomic_bool is_dead; /* a sync or a clean-up failed                  */
+    _Atomic uint64_t durable; /* commits up to this one are on the disk  */
+    Buffer scratch; /* a record on its way to the disk               */
 };
 
 /* A record's header, taken apart. */
@@ -79,6 +83,7 @@ typedef struct WalRecordHeader {
     uint32_t kind;
     uint64_t sequence;
     int64_t time;
+    uint64_t durable;
     uint64_t payload_size;
     uint64_t payload_checksum;
 } WalRecordHeader;

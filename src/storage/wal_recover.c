@@ -6,18 +6,22 @@
  * the last file is one of three things:
  *
  *   zeros          room that was made ahead
- *   a torn tail    the one commit that was being written when the power went;
- *                  nobody was told that it was done. It is cut and logged.
- *   damage         some later record verifies, so that commits which were
- *                  acknowledged lie behind: refused, nothing is changed
+ *   a torn tail    commits that were being written when the power went; nobody
+ *                  was told that they were done. They are cut and logged. A
+ *                  later one of them may verify where an earlier one does not:
+ *                  one sync serves several commits.
+ *   damage         some later record verifies that was written when the first
+ *                  one missing was on the disk already, so that commits which
+ *                  were acknowledged are lost: refused, nothing is changed
  *
  * Files and records carry consecutive sequence numbers, so that a lost file, or
  * an end that lies before what the catalogue has applied, is damage too.
  *
- * The last record, or the file's name, may come from a process whose sync
+ * The last records, or the file's name, may come from a process whose sync
  * failed or that was killed before it: the system then shows what the disk
- * never got. Both are therefore made durable once more before anybody relies on
- * them, unless the log was closed in order.
+ * never got. Those that were not known to be durable, and the name, are
+ * therefore made durable once more before anybody relies on them, unless the
+ * log was closed in order.
  */
 #include "storage/wal_internal.h"
 
@@ -41,8 +45,12 @@ typedef struct Scan {
     const WalReplay *how;
     WalFile info;
     Window window;
-    uint64_t last_record; /* offset of the last good commit, 0: none */
-    bool is_marked;       /* the mark of closing follows it          */
+    /* Commits from `unsynced` on (0: none) may not be durable; those before
+     * `next_sequence`, which is at `next`, are when a later one says so. */
+    uint64_t unsynced;
+    uint64_t next;
+    uint64_t next_sequence;
+    bool is_marked; /* the mark of closing follows it          */
 } Scan;
 
 /* `size` bytes at `offset`, which lie within the file. */
@@ -114,6 +122,7 @@ decode_record(const Scan *scan, const char *data, uint64_t offset,
     header->kind = read_u32(&reader);
     header->sequence = read_u64(&reader);
     header->time = (int64_t)read_u64(&reader);
+    header->durable = read_u64(&reader);
     header->payload_size = read_u64(&reader);
     header->payload_checksum = read_u64(&reader);
     ChecksumKey key = wal_record_key(scan->wal, &scan->info, offset);
@@ -148,6 +157,25 @@ read_record(Scan *scan, WalRecordHeader *header, Slice *payload, bool *is_good,
     return MQL_OK;
 }
 
+/* Two marks suffice to know, to within a group of commits or two, from where
+ * on the disk may lack something. */
+static void
+note_durable(Scan *scan, const WalRecordHeader *header)
+{
+    if (scan->unsynced == 0) {
+        scan->unsynced = scan->info.end;
+        scan->next_sequence = header->sequence;
+        scan->next = scan->info.end;
+    }
+    if (header->durable + 1 < scan->next_sequence)
+        return;
+    scan->unsynced = scan->next;
+    if (header->durable + 1 >= header->sequence)
+        scan->unsynced = scan->info.end;
+    scan->next = scan->info.end;
+    scan->next_sequence = header->sequence;
+}
+
 /* Check a good record's place and hand it on. */
 static mql_status
 take_record(Scan *scan, const WalRecordHeader *header, Slice payload,
@@ -164,7 +192,7 @@ take_record(Scan *scan, const WalRecordHeader *header, Slice payload,
     scan->is_marked = header->kind == WAL_CLOSED;
     if (scan->is_marked)
         return MQL_OK;
-    scan->last_record = info->end;
+    note_durable(scan, header);
     info->end += WAL_RECORD_SIZE + wal_padded(payload.size);
     info->last = header->sequence;
     if (header->sequence <= scan->how->after)
@@ -210,7 +238,8 @@ inspect(Scan *scan, const char *data, uint64_t offset, uint64_t *tail,
     *tail = offset + (left < 8 ? left : 8);
     WalRecordHeader header;
     if (offset == scan->info.end || left < WAL_RECORD_SIZE ||
-        !decode_record(scan, data, offset, &header))
+        !decode_record(scan, data, offset, &header) ||
+        header.durable <= scan->info.last)
         return MQL_OK;
     return error_corrupt(err, scan->window.file->path, (int64_t)scan->info.end,
                          "the log is damaged between commit %" PRIu64
@@ -276,8 +305,8 @@ settle(Scan *scan, Error *err)
         return MQL_OK;
     }
     TRY(directory_sync(wal->vfs, wal->directory, err));
-    if (scan->last_record != 0)
-        TRY(write_again(&scan->window, scan->last_record, scan->info.end, err));
+    if (scan->unsynced != 0)
+        TRY(write_again(&scan->window, scan->unsynced, scan->info.end, err));
     return file_sync(file, err);
 }
 

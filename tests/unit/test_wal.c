@@ -11,7 +11,7 @@
 
 #define DATABASE UINT64_C(0xABCDEF0123456789)
 #define HEADER_SIZE 64u
-#define RECORD_SIZE 48u
+#define RECORD_SIZE 56u
 
 /* What the replay has seen. */
 typedef struct Seen {
