@@ -2,8 +2,10 @@
 /*
  * test_store_model.c - random transactions against a store and against an
  * array, which must agree at all times: after each commit, each rollback, each
- * reopening. Pictures of the past are remembered and must stay readable within
- * the retention.
+ * reopening; and within a transaction, after each action and each return to a
+ * savepoint. Optimistic transactions meet another that commits while they run,
+ * and must fail when, and only when, the two touch the same row. Pictures of
+ * the past are remembered and must stay readable within the retention.
  *
  * MQL_TEST_SEED=n runs one seed, MQL_TEST_STEPS=n more steps.
  */
@@ -31,7 +33,12 @@ typedef struct World {
     Store *store;
     StoreLimits limits;
     ModelRow rows[IDS];
-    ModelRow next[IDS]; /* with the transaction under way */
+    ModelRow next[IDS];  /* with the transaction under way */
+    ModelRow saved[IDS]; /* at its savepoint */
+    bool has_savepoint;
+    bool is_open;   /* a transaction is under way */
+    bool was_whole; /* at its savepoint */
+    bool is_whole;  /* it changed more than single rows */
     int64_t generation;
     uint32_t index_count; /* made so far, for their names */
     PastPicture *past;    /* by sequence number */
@@ -147,15 +154,17 @@ search(const Segment *segment, const Index *index, int64_t id,
 }
 
 static void
-check_indexes(const CollectionVersion *collection, const Segment *segment,
-              int64_t id, bool is_there, uint32_t row, uint64_t sequence)
+check_indexes(const World *world, const CollectionVersion *collection,
+              const Segment *segment, int64_t id, bool is_there, uint32_t row,
+              uint64_t sequence)
 {
     const Collection *definition = collection->collection;
     Item item = {id, 0};
     for (uint32_t i = 0; i < definition->index_count; i++) {
         const IndexDefinition *wanted = &definition->indexes[i];
         const Index *index = segment_index(segment, wanted->id);
-        if (!segment_is_sealed(segment)) {
+        /* A transaction's new index is built when it commits. */
+        if (!segment_is_sealed(segment) || (index == NULL && world->is_open)) {
             assert_null(index);
             continue;
         }
@@ -181,7 +190,8 @@ check_keys(World *world, const CollectionVersion *collection,
             uint32_t row;
             OK(segment_find_key(segment, &key, sequence, &is_there, &row, err));
             found += is_there ? 1 : 0;
-            check_indexes(collection, segment, id, is_there, row, sequence);
+            check_indexes(world, collection, segment, id, is_there, row,
+                          sequence);
         }
         assert_int_equal(found, model[id].is_present ? 1 : 0);
     }
@@ -300,22 +310,21 @@ put_items(World *world, Transaction *transaction,
     return true;
 }
 
-/* Rows of the transaction's version that the transaction has not replaced. */
+/* Rows that the transaction sees, its own among them. */
 static void
 delete_items(World *world, Transaction *transaction,
              const CollectionVersion *collection)
 {
     uint64_t sequence = transaction_version(transaction)->sequence;
+    bool is_deleted[IDS] = {false}; /* by this call: still in the picture */
     uint32_t count = 1 + below(world, below(world, 2) == 0 ? 5 : 100);
     for (uint32_t i = 0; i < count; i++) {
         int64_t id = below(world, IDS);
         const Segment *segment = NULL;
         uint32_t row = 0;
-        bool is_same = world->next[id].is_present &&
-                       world->rows[id].is_present &&
-                       world->next[id].generation == world->rows[id].generation;
-        if (!is_same)
+        if (!world->next[id].is_present || is_deleted[id])
             continue;
+        is_deleted[id] = true;
         assert_true(item_find(collection, id, sequence, &segment, &row));
         OK(transaction_delete(transaction, collection, segment, &row, 1, err));
         world->next[id].is_present = false;
@@ -379,10 +388,8 @@ truncate_items(World *world, Transaction *transaction, uint64_t id)
 
 /* False: the transaction failed. */
 static bool
-take_action(World *world, Transaction *transaction)
+act(World *world, Transaction *transaction, const CollectionVersion *collection)
 {
-    const CollectionVersion *collection =
-        items_of(transaction_version(transaction));
     const Collection *definition = collection->collection;
     uint32_t choice = below(world, 100);
     if (choice < 25)
@@ -393,53 +400,183 @@ take_action(World *world, Transaction *transaction)
         delete_items(world, transaction, collection);
     else if (choice < 91)
         OK(transaction_flush(transaction, definition->id, NULL, err));
-    else if (choice < 94 && definition->index_count < 4)
+    else if (choice < 94 && definition->index_count < 4) {
         add_index(world, transaction, definition);
+        world->is_whole = true;
+    }
     return true;
 }
 
-/* Whether the transaction may go on: after a partition has gone, the version's
- * partitions are not those of the definition. */
 static bool
+take_action(World *world, Transaction *transaction)
+{
+    const Version *view;
+    OK(transaction_view(transaction, &view, err));
+    bool is_alive = act(world, transaction, items_of(view));
+    version_release(view);
+    return is_alive;
+}
+
+static void
 take_large_action(World *world, Transaction *transaction)
 {
-    const Collection *definition =
-        items_of(transaction_version(transaction))->collection;
-    switch (below(world, 3)) {
+    const Version *view;
+    OK(transaction_view(transaction, &view, err));
+    const Collection *definition = items_of(view)->collection;
+    uint32_t choice = below(world, 3);
+    if (choice > 0 || definition->index_count > 0)
+        world->is_whole = true;
+    switch (choice) {
     case 0:
         drop_index(world, transaction, definition);
-        return true;
+        break;
     case 1:
         replace_partition(world, transaction, definition);
-        return false;
+        break;
     default:
         truncate_items(world, transaction, definition->id);
-        return true;
     }
+    version_release(view);
+}
+
+static void
+use_savepoint(World *world, Transaction *transaction)
+{
+    if (!world->has_savepoint) {
+        OK(transaction_savepoint(transaction, slice_of("s"), err));
+        memcpy(world->saved, world->next, sizeof world->next);
+        world->was_whole = world->is_whole;
+        world->has_savepoint = true;
+    } else if (below(world, 3) == 0) {
+        OK(transaction_release_savepoint(transaction, slice_of("s"), err));
+        world->has_savepoint = false;
+    } else {
+        OK(transaction_rollback_to(transaction, slice_of("s"), err));
+        memcpy(world->next, world->saved, sizeof world->next);
+        world->is_whole = world->was_whole;
+    }
+}
+
+/* False: the transaction failed. */
+static bool
+take_actions(World *world, Transaction *transaction)
+{
+    bool is_alive = true;
+    for (uint32_t left = 1 + below(world, 5); left > 0 && is_alive; left--) {
+        if (below(world, 20) == 0)
+            take_large_action(world, transaction);
+        else if (below(world, 4) == 0)
+            use_savepoint(world, transaction);
+        else
+            is_alive = take_action(world, transaction);
+        const Version *view;
+        if (!is_alive)
+            return false;
+        OK(transaction_view(transaction, &view, err));
+        check_picture(world, items_of(view), world->next, view->sequence);
+        version_release(view);
+    }
+    return true;
+}
+
+/* Another session commits some rows, and maybe seals, while the transaction is
+ * open. Its rows are the model's afterwards. */
+static void
+interfere(World *world)
+{
+    Transaction *transaction;
+    ModelRow *kept = malloc(sizeof world->next);
+    memcpy(kept, world->next, sizeof world->next);
+    memcpy(world->next, world->rows, sizeof world->rows);
+    OK(transaction_begin(world->store, &transaction, err));
+    const CollectionVersion *collection =
+        items_of(transaction_version(transaction));
+    if (below(world, 2) == 0)
+        put_items(world, transaction, collection, INSERT_REPLACE);
+    if (below(world, 2) == 0)
+        OK(transaction_flush(transaction, collection->collection->id, NULL,
+                             err));
+    OK(transaction_commit(transaction, err));
+    memcpy(world->rows, world->next, sizeof world->rows);
+    memcpy(world->next, kept, sizeof world->next);
+    free(kept);
+}
+
+static bool
+is_same(const ModelRow *a, const ModelRow *b)
+{
+    return a->is_present == b->is_present &&
+           (!a->is_present || a->generation == b->generation);
+}
+
+/* What two transactions that began with `base` leave behind; false: they are in
+ * conflict. */
+static bool
+merge(World *world, const ModelRow *base)
+{
+    bool is_changed = false;
+    bool is_conflict = false;
+    for (int i = 0; i < IDS; i++) {
+        const ModelRow *theirs = &world->rows[i];
+        bool is_theirs = !is_same(theirs, &base[i]);
+        bool is_mine = !is_same(&world->next[i], &base[i]);
+        is_changed = is_changed || is_theirs;
+        is_conflict = is_conflict || (is_theirs && is_mine);
+        if (!is_mine)
+            world->next[i] = *theirs;
+    }
+    return !is_conflict && !(world->is_whole && is_changed);
+}
+
+/* Commit, or whatever else comes to the same. */
+static void
+finish(World *world, Transaction *transaction, const ModelRow *base)
+{
+    bool is_whole = world->is_whole;
+    if (below(world, 10) == 0) {
+        transaction_rollback(transaction);
+        return;
+    }
+    bool is_merged = merge(world, base);
+    Error failure = ERROR_INIT;
+    mql_status status = transaction_commit(transaction, &failure);
+    /* A flush in between changes more than the model knows. */
+    if (is_whole && status == MQL_CONFLICT)
+        return;
+    if (status != (is_merged ? MQL_OK : MQL_CONFLICT))
+        fail_msg("commit: %d %s %s", status, failure.text, failure.detail);
+    if (is_merged)
+        memcpy(world->rows, world->next, sizeof world->rows);
 }
 
 static void
 step(World *world)
 {
     Transaction *transaction;
+    ModelRow *base = malloc(sizeof world->rows);
+    memcpy(base, world->rows, sizeof world->rows);
     memcpy(world->next, world->rows, sizeof world->rows);
-    OK(transaction_begin(world->store, &transaction, err));
-    bool is_alive = true;
-    uint32_t actions = 1 + below(world, 3);
-    if (below(world, 20) == 0) {
-        bool may_go_on = take_large_action(world, transaction);
-        actions = may_go_on ? below(world, 2) : 0;
+    world->has_savepoint = false;
+    world->is_whole = false;
+    world->is_open = true;
+    bool is_optimistic = below(world, 2) == 0;
+    if (is_optimistic)
+        OK(transaction_begin_optimistic(world->store, &transaction, err));
+    else
+        OK(transaction_begin(world->store, &transaction, err));
+    bool is_alive = take_actions(world, transaction);
+    if (is_optimistic && below(world, 2) == 0) {
+        interfere(world);
+        is_alive = is_alive && take_actions(world, transaction);
     }
-    for (; actions > 0 && is_alive; actions--)
-        is_alive = take_action(world, transaction);
-    if (!is_alive && below(world, 2) == 0) {
+    if (!is_alive && below(world, 2) == 0)
         FAILS("MQ001", transaction_commit(transaction, err));
-    } else if (!is_alive || below(world, 10) == 0) {
+    else if (!is_alive)
         transaction_rollback(transaction);
-    } else {
-        OK(transaction_commit(transaction, err));
-        memcpy(world->rows, world->next, sizeof world->rows);
-    }
+    else
+        finish(world, transaction, base);
+    free(base);
+    world->is_open = false;
     if (below(world, 12) == 0) {
         store_close(world->store);
         open_world(world);
@@ -484,7 +621,7 @@ test_store_agrees_with_model(void **state)
 {
     (void)state;
     uint64_t only = number_of("MQL_TEST_SEED", 0);
-    for (uint64_t seed = 1; seed <= 12; seed++) {
+    for (uint64_t seed = 1; seed <= 16; seed++) {
         if (only != 0)
             seed = only;
         print_message("seed %llu\n", (unsigned long long)seed);

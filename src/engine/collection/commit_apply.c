@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * commit_apply.c - the steps after a commit is durable. None of them can fail.
+ * commit_apply.c - what a commit does to the memory that readers have. None of
+ * it can fail.
  *
  * Rows and deletions are stored before the Version that shows them is
  * published: a reader that has the Version sees them all, and one with an older
@@ -77,27 +78,25 @@ apply_entries(const Transaction *transaction, CollectionChange *change)
 }
 
 static void
-apply_state(const CollectionChange *change)
+apply_state(const CollectionChange *change, uint64_t sequence)
 {
-    if (change->entry == NULL && change->base == NULL)
-        return;
-    CollectionState *state =
-        change->base != NULL ? change->base->state : change->state;
-    state->next_auto_id = change->next_auto_id;
+    CollectionState *state = change->base->state;
     state->dirty_since = state->dirty_next;
+    state->changed = sequence;
+    if (change->is_new_definition)
+        state->defined = sequence;
 }
 
 void
-commit_apply(Transaction *transaction, VersionHolder *holder)
+commit_apply(Transaction *transaction)
 {
     for (CollectionChange *change = transaction->collections; change != NULL;
          change = change->next) {
         publish_rows(change);
         apply_deletes(transaction, change);
         apply_entries(transaction, change);
-        apply_state(change);
+        apply_state(change, transaction->sequence);
     }
     timeline_append(&transaction->store->timeline, transaction->sequence,
                     transaction->time);
-    store_publish(transaction->store, holder);
 }

@@ -131,12 +131,13 @@ index_new_segment(Transaction *transaction, const Collection *definition,
     return MQL_OK;
 }
 
-/* Write the rows as a new segment of the change. The rows have the fields of
+/* Write the rows as a new segment of the change; `sequence` is that of rows
+ * staged, 0 before the commit. The rows have the fields of
  * the base. */
 static mql_status
 write_sealed(Transaction *transaction, CollectionChange *change,
              uint64_t partition, const RowSource *sources, uint32_t count,
-             Error *err)
+             uint64_t sequence, Error *err)
 {
     const FileSpace *space = &transaction->store->space;
     SegmentWrite input = {
@@ -145,6 +146,7 @@ write_sealed(Transaction *transaction, CollectionChange *change,
         .partition = partition,
         .sources = sources,
         .source_count = count,
+        .sequence = sequence,
         .watch = &transaction->watch,
     };
     SegmentEntry entry;
@@ -180,7 +182,7 @@ change_spill(Transaction *transaction, CollectionChange *change,
     mql_status status = MQL_OK;
     if (source.count > 0)
         status = write_sealed(transaction, change, staged->partition, &source,
-                              1, err);
+                              1, 0, err);
     free((void *)(uintptr_t)source.rows);
     TRY(status);
     forget_staged(transaction, change, staged);
@@ -237,8 +239,8 @@ seal_partition(Transaction *transaction, CollectionChange *change,
     mql_status status =
         collect_sources(transaction, change, partition, sources, &count, err);
     if (status == MQL_OK && count > 0)
-        status =
-            write_sealed(transaction, change, partition, sources, count, err);
+        status = write_sealed(transaction, change, partition, sources, count,
+                              transaction->sequence, err);
     for (size_t i = 0; i < most; i++)
         free((void *)(uintptr_t)sources[i].rows);
     free(sources);
@@ -555,7 +557,7 @@ static mql_status
 change_files(Transaction *transaction, CollectionChange *change,
              uint64_t *logged, Error *err)
 {
-    if (change->base == NULL)
+    if (change->created != NULL && change->is_dropped)
         return MQL_OK;
     if (!change->is_dropped) {
         forget_lost_partitions(transaction, change);

@@ -106,7 +106,7 @@ reserve_deletes(CollectionChange *change, Error *err)
 static bool
 needs_entry(const CollectionChange *change)
 {
-    return change->base == NULL || change->definition != NULL ||
+    return change->created != NULL || change->definition != NULL ||
            change->sealed_count > 0 || change->grown_count > 0 ||
            change->is_sealing || change->is_truncated;
 }
@@ -116,7 +116,7 @@ needs_entry(const CollectionChange *change)
 static bool
 needs_definition(const CollectionChange *change)
 {
-    return change->base == NULL || change->definition != NULL ||
+    return change->created != NULL || change->definition != NULL ||
            change->sealed_count > 0 || change->is_sealing ||
            change->is_truncated;
 }
@@ -131,11 +131,12 @@ update_definition(Transaction *transaction, CollectionChange *change,
     uint64_t flushed = transaction->sequence;
     if (change->is_logging)
         flushed--;
-    if (change->base != NULL && !change->is_sealing && !change->is_truncated)
+    if (change->created == NULL && !change->is_sealing && !change->is_truncated)
         flushed = change->base->version.collection->flushed;
     change->definition->flushed = flushed;
-    change->definition->next_auto_id = change->next_auto_id;
-    if (change->base == NULL)
+    change->definition->next_auto_id =
+        atomic_load(&change->base->state->next_auto_id);
+    if (change->created != NULL)
         change->definition->created = transaction->sequence;
     if (change->forgotten > change->definition->horizon)
         change->definition->horizon = change->forgotten;
@@ -146,9 +147,7 @@ static uint32_t
 list_segments(const CollectionChange *change, Segment **list)
 {
     uint32_t count = 0;
-    uint32_t base_count =
-        change->base != NULL ? change->base->version.segment_count : 0;
-    for (uint32_t i = 0; i < base_count; i++) {
+    for (uint32_t i = 0; i < change->base->version.segment_count; i++) {
         Segment *segment = change->base->version.segments[i];
         bool is_sealed_away = change->is_sealing && !segment->is_sealed;
         if (change_keeps(change, segment) && !is_sealed_away)
@@ -168,17 +167,12 @@ static mql_status
 make_entry(CollectionChange *change, Error *err)
 {
     size_t most = change->sealed_count + (size_t)change->grown_count + 1;
-    if (change->base != NULL)
-        most += change->base->version.segment_count;
+    most += change->base->version.segment_count;
     Segment **list = calloc(most, sizeof(Segment *));
-    if (change->base == NULL)
-        change->state = collection_state_create();
-    CollectionState *state =
-        change->base != NULL ? change->base->state : change->state;
-    if (list != NULL && state != NULL)
+    if (list != NULL)
         change->entry = collection_entry_create(
-            (Collection *)(uintptr_t)change_definition(change), state, list,
-            list_segments(change, list));
+            (Collection *)(uintptr_t)change_definition(change),
+            change->base->state, list, list_segments(change, list));
     free(list);
     return change->entry == NULL ? error_no_memory(err) : MQL_OK;
 }
@@ -188,6 +182,9 @@ prepare_change(Transaction *transaction, CollectionChange *change, Error *err)
 {
     if (change->is_dropped)
         return MQL_OK;
+    for (uint32_t i = 0; i < change->sealed_count; i++)
+        if (change->sealed[i]->max_inserted == 0)
+            sealed_set_sequence(change->sealed[i], transaction->sequence);
     for (StagedPartition *staged = change->staged; staged != NULL;
          staged = staged->next)
         TRY(append_staged(transaction, change, staged, err));
@@ -198,98 +195,24 @@ prepare_change(Transaction *transaction, CollectionChange *change, Error *err)
 
 /* ---- the version ---- */
 
-static bool
-is_changed(const Transaction *transaction, const CollectionEntry *entry)
-{
-    for (const CollectionChange *change = transaction->collections;
-         change != NULL; change = change->next)
-        if (change->base == entry)
-            return change->is_dropped || change->entry != NULL;
-    return false;
-}
-
-static const DatabaseChange *
-database_change(const Transaction *transaction, uint64_t id)
-{
-    const DatabaseChange *change = transaction->databases;
-    while (change != NULL && change->id != id)
-        change = change->next;
-    return change;
-}
-
-static void
-fill_databases(const Transaction *transaction, Contents *contents)
-{
-    const Version *base = transaction->base;
-    for (uint32_t i = 0; i < base->database_count; i++) {
-        DatabaseEntry *entry = database_entry_of(base->databases[i]);
-        if (database_change(transaction, entry->definition.id) != NULL)
-            continue;
-        atomic_fetch_add(&entry->references, 1);
-        contents->databases[contents->database_count++] = &entry->definition;
-    }
-    for (DatabaseChange *change = transaction->databases; change != NULL;
-         change = change->next) {
-        if (database_change(transaction, change->id) != change ||
-            change->entry == NULL)
-            continue;
-        atomic_fetch_add(&change->entry->references, 1);
-        contents->databases[contents->database_count++] =
-            &change->entry->definition;
-    }
-}
-
-static void
-fill_collections(const Transaction *transaction, Contents *contents)
-{
-    const Version *base = transaction->base;
-    for (uint32_t i = 0; i < base->collection_count; i++) {
-        CollectionEntry *entry = collection_entry_of(base->collections[i]);
-        if (is_changed(transaction, entry))
-            continue;
-        atomic_fetch_add(&entry->references, 1);
-        contents->collections[contents->collection_count++] = &entry->version;
-    }
-    for (CollectionChange *change = transaction->collections; change != NULL;
-         change = change->next) {
-        if (change->entry == NULL)
-            continue;
-        atomic_fetch_add(&change->entry->references, 1);
-        contents->collections[contents->collection_count++] =
-            &change->entry->version;
-    }
-}
-
 /* The base's contents when nothing but rows of growing segments changes. */
 static Contents *
 make_contents(const Transaction *transaction)
 {
     Contents *old = contents_of(transaction->base);
-    uint32_t databases = old->database_count;
-    uint32_t collections = old->collection_count;
     bool is_new = transaction->databases != NULL;
     bool is_new_schema = is_new;
-    for (DatabaseChange *change = transaction->databases; change != NULL;
-         change = change->next)
-        databases++;
     for (CollectionChange *change = transaction->collections; change != NULL;
          change = change->next) {
-        collections++;
         is_new = is_new || change->is_dropped || change->entry != NULL;
         is_new_schema = is_new_schema || change->is_new_definition;
     }
-    if (!is_new) {
-        atomic_fetch_add(&old->references, 1);
-        return old;
-    }
-    Contents *contents = contents_create(databases, collections);
-    if (contents == NULL)
-        return NULL;
-    contents->schema = is_new_schema ? transaction->sequence : old->schema;
-    fill_databases(transaction, contents);
-    fill_collections(transaction, contents);
-    contents_sort(contents);
-    return contents;
+    if (is_new)
+        return transaction_contents(transaction, false,
+                                    is_new_schema ? transaction->sequence
+                                                  : old->schema);
+    atomic_fetch_add(&old->references, 1);
+    return old;
 }
 
 mql_status
@@ -314,7 +237,6 @@ commit_unprepare(Transaction *transaction)
              staged = staged->next)
             if (staged->target != NULL)
                 growing_rollback(staged->target);
-        if (change->base != NULL)
-            change->base->state->dirty_next = change->base->state->dirty_since;
+        change->base->state->dirty_next = change->base->state->dirty_since;
     }
 }

@@ -116,8 +116,7 @@ put_segments(const CollectionChange *change, MetaChanges *changes, Error *err)
 static mql_status
 meta_of_change(const CollectionChange *change, MetaChanges *changes, Error *err)
 {
-    if (change->base != NULL)
-        drop_lost_segments(change, changes);
+    drop_lost_segments(change, changes);
     if (change->is_dropped) {
         drop(changes, "collection", change->id);
         return MQL_OK;
@@ -136,7 +135,7 @@ static uint64_t
 dirty_after(const CollectionChange *change, uint64_t sequence)
 {
     uint64_t dirty_since = 0;
-    if (change->base != NULL && !change->is_sealing && !change->is_truncated)
+    if (!change->is_sealing && !change->is_truncated)
         dirty_since = change->base->state->dirty_since;
     if (dirty_since == 0 && change->is_logging)
         dirty_since = sequence;
@@ -152,10 +151,7 @@ find_trim(const Transaction *transaction, const Contents *contents)
     for (CollectionChange *change = transaction->collections; change != NULL;
          change = change->next) {
         is_due = is_due || change->is_sealing;
-        if (change->entry == NULL && change->base == NULL)
-            continue;
-        CollectionState *state =
-            change->base != NULL ? change->base->state : change->state;
+        CollectionState *state = change->base->state;
         state->dirty_next =
             change->is_dropped ? 0 : dirty_after(change, transaction->sequence);
     }
@@ -174,15 +170,6 @@ find_trim(const Transaction *transaction, const Contents *contents)
 /* ---- deletes and rows ---- */
 
 static mql_status
-key_of_row(const Segment *segment, uint32_t row, RowKey *key, Error *err)
-{
-    if (segment->is_sealed)
-        return sealed_key(as_sealed(segment), row, key, err);
-    *key = growing_key(as_growing(segment), row);
-    return MQL_OK;
-}
-
-static mql_status
 collect_deletes(const CollectionChange *change, uint32_t position,
                 RecordDeletes *deletes, Error *err)
 {
@@ -198,7 +185,7 @@ collect_deletes(const CollectionChange *change, uint32_t position,
         if (!bits_get(set->bits, row))
             continue;
         RowKey key;
-        TRY(key_of_row(segment, row, &key, err));
+        TRY(segment_key(segment, row, &key, err));
         record_delete_key(deletes, &key);
         left--;
     }
@@ -209,7 +196,7 @@ static mql_status
 record_change_deletes(const CollectionChange *change, Buffer *payload,
                       Error *err)
 {
-    if (change->base == NULL || change->deleted == NULL)
+    if (change->deleted == NULL)
         return MQL_OK;
     const Collection *definition = change->base->version.collection;
     bool is_text =
@@ -232,7 +219,9 @@ record_change_rows(const CollectionChange *change, Buffer *payload, Error *err)
          staged = staged->next)
         if (staged->source.count > 0)
             TRY(record_rows(payload, change_definition(change), &staged->source,
-                            staged->partition, change->next_auto_id, err));
+                            staged->partition,
+                            atomic_load(&change->base->state->next_auto_id),
+                            err));
     return MQL_OK;
 }
 
@@ -246,7 +235,7 @@ collect_meta(const Transaction *transaction, MetaChanges *changes,
     TRY(meta_of_databases(transaction, changes, err));
     for (CollectionChange *change = transaction->collections; change != NULL;
          change = change->next)
-        if (change->base != NULL || !change->is_dropped)
+        if (change->created == NULL || !change->is_dropped)
             TRY(meta_of_change(change, changes, err));
     uint64_t next_id = atomic_load(&store->next_id);
     if (changes->count > 0 && next_id != store->stored_next_id)

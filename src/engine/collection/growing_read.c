@@ -43,6 +43,12 @@ growing_delete(GrowingSegment *segment, uint32_t row, uint64_t sequence)
                           memory_order_release);
 }
 
+void
+growing_revive(GrowingSegment *segment, uint32_t row)
+{
+    growing_delete(segment, row, 0);
+}
+
 const char *
 growing_value(const GrowingSegment *segment, const GrowingField *field,
               uint32_t row)
@@ -198,6 +204,18 @@ growing_read(const GrowingSegment *segment, const Field *field, RowRange range,
     return MQL_OK;
 }
 
+/* The first row visible from `row` on, towards older ones with the same key. */
+static uint32_t
+visible_or_older(const GrowingSegment *segment, uint32_t row, uint64_t sequence)
+{
+    while (row != ROW_NONE && !is_visible(segment, row, sequence)) {
+        const uint32_t *previous = (const void *)(growing_chunk(segment, row) +
+                                                  segment->previous_offset);
+        row = previous[place_of(segment, row)];
+    }
+    return row;
+}
+
 uint32_t
 growing_find_key(const GrowingSegment *segment, const RowKey *key,
                  uint64_t sequence)
@@ -205,12 +223,18 @@ growing_find_key(const GrowingSegment *segment, const RowKey *key,
     /* The lock keeps the index still; the rows do not move. */
     pthread_rwlock_t *lock = (pthread_rwlock_t *)(uintptr_t)&segment->key_lock;
     pthread_rwlock_rdlock(lock);
-    uint32_t row = growing_newest(segment, key);
-    while (row != ROW_NONE && !is_visible(segment, row, sequence)) {
-        const uint32_t *previous = (const void *)(growing_chunk(segment, row) +
-                                                  segment->previous_offset);
-        row = previous[place_of(segment, row)];
-    }
+    uint32_t row =
+        visible_or_older(segment, growing_newest(segment, key), sequence);
     pthread_rwlock_unlock(lock);
     return row;
+}
+
+uint32_t
+growing_find_older(const GrowingSegment *segment, uint32_t row,
+                   uint64_t sequence)
+{
+    const uint32_t *previous =
+        (const void *)(growing_chunk(segment, row) + segment->previous_offset);
+    return visible_or_older(segment, previous[place_of(segment, row)],
+                            sequence);
 }

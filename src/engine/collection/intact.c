@@ -13,6 +13,7 @@
 mql_status
 segment_intact(const Segment *segment, Error *err)
 {
+    segment = segment_under(segment);
     if (guard_damaged() == 0 || !segment->is_sealed)
         return MQL_OK;
     return section_file_intact(as_sealed(segment)->file, err);
@@ -21,6 +22,7 @@ segment_intact(const Segment *segment, Error *err)
 mql_status
 segment_indexes_intact(const Segment *segment, Error *err)
 {
+    segment = segment_under(segment);
     if (guard_damaged() == 0 || !segment->is_sealed)
         return MQL_OK;
     const SegmentIndex *index = atomic_load_explicit(
@@ -34,6 +36,7 @@ segment_indexes_intact(const Segment *segment, Error *err)
 void
 segment_index_distrust(const Segment *segment, uint64_t index_id)
 {
+    segment = segment_under(segment);
     if (!segment->is_sealed)
         return;
     SegmentIndex *index = atomic_load_explicit(&as_sealed(segment)->indexes,
@@ -69,7 +72,7 @@ changes_intact(const Transaction *transaction, Error *err)
         return MQL_OK;
     const CollectionChange *change = transaction->collections;
     for (; change != NULL; change = change->next) {
-        if (change->base == NULL || !depends_on_rows(change))
+        if (!depends_on_rows(change))
             continue;
         const CollectionVersion *base = &change->base->version;
         for (uint32_t i = 0; i < base->segment_count; i++)

@@ -252,7 +252,8 @@ load_collection(void *context, Slice key, Slice value, Error *err)
         !map_put_u64(&recovery->by_id, collection->definition->id,
                      recovery->collection_count - 1))
         return error_no_memory(err);
-    collection->state->next_auto_id = collection->definition->next_auto_id;
+    atomic_store(&collection->state->next_auto_id,
+                 collection->definition->next_auto_id);
     return MQL_OK;
 }
 
@@ -390,8 +391,8 @@ replay_rows(void *context, const RecordRows *rows, Error *err)
     if (collection == NULL)
         return MQL_OK;
     mark_dirty(recovery, collection);
-    if (rows->next_auto_id > collection->state->next_auto_id)
-        collection->state->next_auto_id = rows->next_auto_id;
+    if (rows->next_auto_id > atomic_load(&collection->state->next_auto_id))
+        atomic_store(&collection->state->next_auto_id, rows->next_auto_id);
     if (collection_find_partition_id(collection->definition, rows->partition) <
         0)
         return MQL_OK;
@@ -580,6 +581,8 @@ publish_first(Recovery *recovery, uint64_t last, Error *err)
     VersionHolder *holder = version_create(contents, last);
     if (holder == NULL)
         return error_no_memory(err);
+    recovery->store->appended = last;
+    recovery->store->synced = last;
     store_publish(recovery->store, holder);
     return MQL_OK;
 }

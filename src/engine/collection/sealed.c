@@ -126,6 +126,8 @@ open_header(SealedSegment *segment, Error *err)
         segment->row_count != segment->entry.row_count ||
         segment->min_inserted > segment->max_inserted)
         return damaged(segment, "wrong header of a segment", err);
+    if (segment->max_inserted == 0)
+        sealed_set_sequence(segment, segment->entry.sequence);
     return open_fields(segment, &reader, field_count, err);
 }
 
@@ -263,6 +265,14 @@ sealed_free(SealedSegment *segment)
     free(segment);
 }
 
+void
+sealed_set_sequence(SealedSegment *segment, uint64_t sequence)
+{
+    segment->entry.sequence = sequence;
+    segment->min_inserted = sequence;
+    segment->max_inserted = sequence;
+}
+
 const SealedField *
 sealed_field(const SealedSegment *segment, uint32_t id)
 {
@@ -298,6 +308,15 @@ sealed_delete(SealedSegment *segment, uint32_t row, uint64_t sequence)
     if (is_new)
         atomic_fetch_add_explicit(&segment->deleted_count, 1,
                                   memory_order_release);
+}
+
+void
+sealed_revive(SealedSegment *segment, uint32_t row)
+{
+    DeletePage *page = atomic_load_explicit(
+        &segment->pages[row / DELETE_PAGE_ROWS], memory_order_relaxed);
+    atomic_store(&page->sequences[row % DELETE_PAGE_ROWS], 0);
+    atomic_fetch_sub(&segment->deleted_count, 1);
 }
 
 uint64_t

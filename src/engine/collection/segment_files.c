@@ -82,6 +82,7 @@ segment_entry_encode(Buffer *out, const SegmentEntry *entry)
     buffer_append_u64(out, entry->collection);
     buffer_append_u64(out, entry->partition);
     buffer_append_u32(out, entry->row_count);
+    buffer_append_u64(out, entry->sequence);
     buffer_append_u64(out, entry->size);
     buffer_append_u64(out, entry->deletes);
     buffer_append_u64(out, entry->deletes_size);
@@ -119,6 +120,7 @@ segment_entry_decode(Slice bytes, SegmentEntry *entry, Error *err)
     entry->collection = read_u64(&reader);
     entry->partition = read_u64(&reader);
     entry->row_count = read_u32(&reader);
+    entry->sequence = read_u64(&reader);
     entry->size = read_u64(&reader);
     entry->deletes = read_u64(&reader);
     entry->deletes_size = read_u64(&reader);

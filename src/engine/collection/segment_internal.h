@@ -27,7 +27,8 @@
 
 struct Segment {
     atomic_uint references;
-    bool is_sealed;
+    bool is_sealed;  /* an overlay: what is under it */
+    bool is_overlay; /* neither kind: never cast without asking */
     uint64_t id;
     uint64_t collection; /* id */
     uint64_t partition;  /* id */
@@ -192,6 +193,11 @@ mql_status growing_read(const GrowingSegment *segment, const Field *field,
                         Error *err);
 uint32_t growing_find_key(const GrowingSegment *segment, const RowKey *key,
                           uint64_t sequence);
+/* The next older row with the key of `row` that is visible; ROW_NONE. */
+uint32_t growing_find_older(const GrowingSegment *segment, uint32_t row,
+                            uint64_t sequence);
+/* Take back a deletion that nobody else saw. */
+void growing_revive(GrowingSegment *segment, uint32_t row);
 
 /* ---- sealed ---- */
 
@@ -231,8 +237,10 @@ typedef struct SegmentEntry {
     uint64_t collection;
     uint64_t partition;
     uint32_t row_count;
-    uint64_t size;    /* of the .seg file */
-    uint64_t deletes; /* sequence number in the .del file's name, 0: none */
+    uint64_t sequence; /* of the commit, of rows that a transaction wrote before
+                          it knew its number; 0: the file says it all */
+    uint64_t size;     /* of the .seg file */
+    uint64_t deletes;  /* sequence number in the .del file's name, 0: none */
     uint64_t deletes_size;
     uint32_t index_count;
     IndexFile *indexes; /* malloc'ed */
@@ -324,6 +332,9 @@ mql_status sealed_open(const FileSpace *space, const SegmentEntry *entry,
                        const Collection *definition, SealedSegment **segment,
                        Error *err);
 void sealed_free(SealedSegment *segment);
+/* The commit that rows written without one (number 0) belong to: before readers
+ * see the segment. */
+void sealed_set_sequence(SealedSegment *segment, uint64_t sequence);
 const SealedField *sealed_field(const SealedSegment *segment, uint32_t id);
 uint32_t sealed_visible(const SealedSegment *segment, uint64_t sequence,
                         uint32_t rows, uint64_t *bits);
@@ -342,6 +353,57 @@ mql_status sealed_reserve_delete(SealedSegment *segment, uint32_t row,
                                  Error *err);
 void sealed_delete(SealedSegment *segment, uint32_t row, uint64_t sequence);
 uint64_t sealed_deleted(const SealedSegment *segment, uint32_t row);
+/* Take back a deletion that nobody else saw. */
+void sealed_revive(SealedSegment *segment, uint32_t row);
+
+/* ---- growing or sealed, no overlay (segment.c) ---- */
+
+/* Key of a row; of a sealed one without its hash. */
+mql_status segment_key(const Segment *segment, uint32_t row, RowKey *key,
+                       Error *err);
+/* The row with the key that is visible at `sequence`; ROW_NONE. */
+mql_status segment_find_row(const Segment *segment, const RowKey *key,
+                            uint64_t sequence, uint32_t *row, Error *err);
+/* Sequence number of the deletion, 0: none. */
+uint64_t segment_deleted(const Segment *segment, uint32_t row);
+
+/* ---- as a transaction sees it (overlay.c) ---- */
+
+typedef struct OverlaySegment {
+    Segment base;
+    Segment *under; /* growing or sealed, never an overlay */
+    uint64_t sequence;
+    uint32_t row_count;
+    uint64_t *hidden; /* bits of rows, may be NULL */
+} OverlaySegment;
+
+typedef struct OverlayPicture {
+    Segment *under; /* retained by the overlay */
+    uint64_t sequence;
+    uint32_t row_count;     /* rows from there on are not in it */
+    const uint64_t *hidden; /* copied; NULL: none */
+} OverlayPicture;
+
+/* NULL: out of memory. */
+Segment *overlay_create(const OverlayPicture *picture);
+void overlay_free(OverlaySegment *overlay);
+uint32_t overlay_visible(const OverlaySegment *overlay, uint32_t rows,
+                         uint64_t *bits);
+mql_status overlay_find_key(const OverlaySegment *overlay, const RowKey *key,
+                            uint32_t *row, Error *err);
+
+static inline const OverlaySegment *
+as_overlay(const Segment *segment)
+{
+    return (const OverlaySegment *)(const void *)segment;
+}
+
+/* What a segment of a Version is about, overlay or not. */
+static inline const Segment *
+segment_under(const Segment *segment)
+{
+    return segment->is_overlay ? as_overlay(segment)->under : segment;
+}
 
 /* ---- files ---- */
 
@@ -359,6 +421,7 @@ typedef struct SegmentWrite {
     uint64_t partition;
     const RowSource *sources;
     uint32_t source_count;
+    uint64_t sequence; /* of rows that a transaction staged; 0: not known yet */
     const Watch *watch; /* may be NULL */
 } SegmentWrite;
 

@@ -176,6 +176,14 @@ write_field(Writing *writing, uint32_t position, Error *err)
 
 /* ---- numbers of insertion ---- */
 
+/* Rows that a transaction staged have no number of their own yet. */
+static uint64_t
+inserted_of(const Writing *writing, const GrowingSegment *segment, uint32_t row)
+{
+    uint64_t inserted = growing_inserted(segment, row);
+    return inserted != 0 ? inserted : writing->input->sequence;
+}
+
 static void
 find_inserted_range(Writing *writing)
 {
@@ -184,7 +192,7 @@ find_inserted_range(Writing *writing)
         const RowSource *source = &writing->input->sources[s];
         for (uint32_t i = 0; i < source->count; i++) {
             uint32_t row = source->rows != NULL ? source->rows[i] : i;
-            uint64_t inserted = growing_inserted(source->segment, row);
+            uint64_t inserted = inserted_of(writing, source->segment, row);
             if (inserted < writing->min_inserted)
                 writing->min_inserted = inserted;
             if (inserted > writing->max_inserted)
@@ -201,7 +209,7 @@ append_inserted(Writing *writing, const GrowingSegment *segment,
     (void)position;
     (void)context;
     for (uint32_t i = 0; i < run; i++) {
-        uint64_t inserted = growing_inserted(segment, row + i);
+        uint64_t inserted = inserted_of(writing, segment, row + i);
         TRY(section_append(writing->writer, &inserted, sizeof inserted, err));
     }
     return MQL_OK;

@@ -160,6 +160,8 @@ store_create(const char *path, const StoreOptions *options, Store **store,
     pthread_mutex_init(&created->version_mutex, NULL);
     timeline_init(&created->timeline, created->limits.retention);
     atomic_init(&created->retention, created->limits.retention);
+    pthread_mutex_init(&created->sync_mutex, NULL);
+    pthread_cond_init(&created->sync_done, NULL);
     created->space.path = strdup(path);
     if (created->space.path == NULL) {
         store_close(created);
@@ -222,6 +224,11 @@ store_close(Store *store)
         return;
     note_end(store);
     version_release(store->version);
+    while (store->pending_first != NULL) {
+        VersionHolder *next = store->pending_first->next;
+        version_release(&store->pending_first->version);
+        store->pending_first = next;
+    }
     wal_close(store->wal);
     meta_close(store->meta);
     pool_destroy(store->pool);
@@ -230,6 +237,8 @@ store_close(Store *store)
     buffer_free(&store->unapplied);
     timeline_free(&store->timeline);
     pthread_mutex_destroy(&store->version_mutex);
+    pthread_cond_destroy(&store->sync_done);
+    pthread_mutex_destroy(&store->sync_mutex);
     pthread_cond_destroy(&store->writer_free);
     pthread_mutex_destroy(&store->writer_mutex);
     free(store->space.path);

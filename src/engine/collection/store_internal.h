@@ -31,10 +31,15 @@ typedef struct DatabaseEntry {
     Arena arena;
 } DatabaseEntry;
 
-/* Running numbers of a collection, the writer's alone. */
+/* Running numbers of a collection: the writer's alone, but for generated keys,
+ * which open transactions take as they go (those of one that fails are lost).
+ */
 typedef struct CollectionState {
     atomic_uint references;
-    int64_t next_auto_id;
+    _Atomic int64_t next_auto_id;
+    uint64_t
+        defined; /* last commit since opening that changed the definition */
+    uint64_t changed;     /* that changed anything */
     uint64_t dirty_since; /* first commit whose rows or deletes are only in the
                              log; 0: none */
     uint64_t dirty_next; /* what it will be after the commit under way; else the
@@ -59,6 +64,7 @@ typedef struct Contents {
 typedef struct VersionHolder {
     Version version; /* first */
     Contents *contents;
+    struct VersionHolder *next; /* among those that wait for their sync */
 } VersionHolder;
 
 DatabaseEntry *database_entry_create(void); /* NULL: out of memory */
@@ -83,6 +89,9 @@ void contents_release(Contents *contents);
 
 /* Takes the reference of `contents`, also on failure. */
 VersionHolder *version_create(Contents *contents, uint64_t sequence);
+
+/* For reading; release it with version_release(). */
+const Version *version_retain(const Version *version);
 
 static inline DatabaseEntry *
 database_entry_of(const DatabaseDefinition *definition)
@@ -125,12 +134,26 @@ struct Store {
      * reference. */
     pthread_mutex_t version_mutex;
     Version *version;
+    /* Versions of commits that are in the log and not yet synced, in order:
+     * what the next writer begins with (commit.c). */
+    VersionHolder *pending_first;
+    VersionHolder *pending_last;
+    /* One thread syncs the log for all that wait (commit.c). */
+    pthread_mutex_t sync_mutex;
+    pthread_cond_t sync_done;
+    bool is_syncing;
+    bool is_sync_failed;
+    uint64_t appended; /* commits up to this one can be synced and published */
+    uint64_t synced;
+    Error sync_failure;
+    /* Numbers of schemas that only an open transaction sees. */
+    _Atomic uint64_t next_private_schema;
     /* The writer's. */
     _Atomic uint64_t next_id;
     uint64_t stored_next_id; /* in the catalogue */
     uint64_t noted;          /* commit that the catalogue knows as the last */
     uint64_t trimmed;        /* the log may lack commits up to this one */
-    bool is_dead;
+    atomic_bool is_dead;
     /* Changes of commits in the log that the catalogue had no room for. */
     Buffer unapplied;
     /* Files of commits that the log refused: they may be in it all the same,
@@ -142,6 +165,13 @@ struct Store {
 
 /* Publish a version; takes its reference. */
 void store_publish(Store *store, VersionHolder *holder);
+/* What the next commit follows: published, or waiting for its sync. For the
+ * writer; release it. */
+const Version *store_newest(Store *store);
+/* Queue a version until its commit is synced; takes its reference. */
+void store_pend(Store *store, VersionHolder *holder);
+/* Publish those up to `sequence`. */
+void store_publish_pending(Store *store, uint64_t sequence);
 
 /* One writer at a time, for as long as between these two. */
 void store_wait_for_writer(Store *store);
@@ -205,11 +235,12 @@ typedef struct RowSet {
     bool is_persisted; /* in a .del file of this commit */
 } RowSet;
 
+/* Their sequence number of insertion is 0. */
 typedef struct StagedPartition {
     struct StagedPartition *next;
     uint64_t partition;
     GrowingSegment *rows;
-    uint32_t superseded; /* rows that a later row of the transaction replaced */
+    uint32_t superseded;    /* rows that the transaction has deleted again */
     GrowingSegment *target; /* commit: where they go when they go to the log */
     bool is_logged;
     RowSource source; /* commit: rows to write; source.rows is malloc'ed */
@@ -225,9 +256,10 @@ typedef struct EntryChange {
 typedef struct CollectionChange {
     struct CollectionChange *next;
     uint64_t id;
-    CollectionEntry *base;  /* NULL: made by this transaction */
-    Collection *definition; /* owned; NULL: the base's */
-    CollectionState *state; /* owned */
+    CollectionEntry *base;     /* never NULL: of one made here it is empty */
+    CollectionEntry *created;  /* owned: the base of one made here, or NULL */
+    Collection *definition;    /* owned; NULL: the base's */
+    bool is_definition_shared; /* others look at it: change a copy */
     bool
         is_new_definition; /* for readers too: prepared statements look again */
     bool is_dropped;
@@ -236,8 +268,7 @@ typedef struct CollectionChange {
     bool wants_indexes; /* files of indexes that segments of the base lack are
                            built */
     bool is_sealing;    /* commit: nothing stays growing */
-    int64_t next_auto_id;
-    RowSet *deleted; /* one for each segment of the base, or NULL */
+    RowSet *deleted;    /* one for each segment of the base, or NULL */
     uint64_t deleted_count;
     StagedPartition *staged;
     SealedSegment **sealed; /* new ones; owned references */
@@ -247,10 +278,14 @@ typedef struct CollectionChange {
     GrowingSegment **grown; /* commit: new growing segments; owned references */
     uint32_t grown_count;
     CollectionEntry *entry; /* commit: the new one, NULL: the base's stays */
-    bool is_logging;        /* commit: rows or deletes of it are in the log */
+    CollectionEntry
+        *view;          /* as the transaction sees it, while a view is made */
+    bool is_logging;    /* commit: rows or deletes of it are in the log */
     uint64_t forgotten; /* commit: rows deleted by commits up to this one are
                            left out; the collection's horizon is raised to it */
 } CollectionChange;
+
+typedef struct Savepoint Savepoint;
 
 typedef struct DatabaseChange {
     struct DatabaseChange *next;
@@ -261,10 +296,18 @@ typedef struct DatabaseChange {
 struct Transaction {
     Store *store;
     const Version *base;
-    uint64_t sequence; /* of the commit to come */
-    int64_t time;      /* commit: the clock, microseconds since 1970 */
-    uint64_t horizon;  /* commit: deletions up to it may be forgotten */
+    const Version *newest; /* while committing: what the base becomes */
+    /* Of the commit to come. Until it commits, an optimistic transaction's only
+     * marks what it deleted of its own rows. */
+    uint64_t sequence;
+    int64_t time;       /* commit: the clock, microseconds since 1970 */
+    uint64_t horizon;   /* commit: deletions up to it may be forgotten */
+    bool is_optimistic; /* takes the writer lock for committing only */
+    bool is_writer;     /* has it */
     bool is_failed;
+    bool has_definitions;  /* changes some */
+    VersionHolder *view;   /* what the transaction sees; NULL: make it anew */
+    Savepoint *savepoints; /* newest first */
     CollectionChange *collections;
     DatabaseChange *databases;
     FileName *written;  /* remove unless it commits */
@@ -278,6 +321,14 @@ struct Transaction {
 };
 
 /* transaction.c */
+/* Something changes: the view is to be made anew. */
+void transaction_touch(Transaction *transaction);
+/* The end, whatever came before; written files stay if asked. */
+void transaction_end(Transaction *transaction, bool is_keeping_files);
+bool transaction_is_empty(const Transaction *transaction);
+void change_free_staged(CollectionChange *change);
+void change_free_deleted(CollectionChange *change);
+void change_free_sealed(CollectionChange *change);
 /* The collection's change, made when there is none. */
 mql_status transaction_change(Transaction *transaction, uint64_t id,
                               CollectionChange **change, Error *err);
@@ -285,6 +336,9 @@ mql_status transaction_change(Transaction *transaction, uint64_t id,
 const Collection *change_definition(const CollectionChange *change);
 /* A definition that may be changed. */
 mql_status change_own_definition(CollectionChange *change, Error *err);
+/* Whether the partition of a segment, anybody's, is still there. */
+bool change_has_partition(const CollectionChange *change,
+                          const Segment *segment);
 /* Whether a segment of the base is still there for the transaction. */
 bool change_keeps(const CollectionChange *change, const Segment *segment);
 mql_status change_delete(Transaction *transaction, CollectionChange *change,
@@ -292,6 +346,19 @@ mql_status change_delete(Transaction *transaction, CollectionChange *change,
 bool change_is_deleted(const CollectionChange *change, uint32_t segment,
                        uint32_t row);
 void staged_free(StagedPartition *staged);
+/* transaction_view.c */
+/* Every definition and collection as the transaction leaves it: entries for
+ * readers of the transaction, or for the commit. NULL: out of memory. */
+Contents *transaction_contents(const Transaction *transaction, bool is_view,
+                               uint64_t schema);
+/* transaction_rebase.c */
+/* Put the changes upon the newest state: SERIALIZATION_FAILURE when somebody
+ * changed the same since. For the writer. */
+mql_status transaction_rebase(Transaction *transaction, Error *err);
+/* savepoint.c */
+void savepoints_free(Transaction *transaction);
+/* commit.c */
+mql_status commit_changes(Transaction *transaction, Error *err);
 /* Free the list, after removing the files if asked to; failures are only
  * logged. */
 void file_names_free(const Store *store, FileName *list, bool is_removing);
@@ -318,7 +385,7 @@ mql_status commit_record(Transaction *transaction, const Version *version,
                          Error *err);
 /* commit_apply.c */
 /* What cannot fail, after the log has it. */
-void commit_apply(Transaction *transaction, VersionHolder *holder);
+void commit_apply(Transaction *transaction);
 
 /* intact.c */
 /* Whether all segments of the collection can be read. */

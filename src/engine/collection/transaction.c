@@ -31,27 +31,59 @@ store_free_writer(Store *store)
     pthread_mutex_unlock(&store->writer_mutex);
 }
 
+static mql_status
+refuse_dead(const Store *store, Error *err)
+{
+    return error_set(err, ERR_IO_ERROR,
+                     "database \"%s\" takes no more changes after an "
+                     "input/output error; it must be opened again",
+                     store->space.path);
+}
+
+static Transaction *
+begin(Store *store, const Version *base)
+{
+    Transaction *begun = calloc(1, sizeof *begun);
+    if (begun == NULL)
+        return NULL;
+    begun->store = store;
+    begun->base = base;
+    begun->sequence = base->sequence + 1;
+    arena_init(&begun->batch_arena, 0);
+    return begun;
+}
+
 mql_status
 transaction_begin(Store *store, Transaction **transaction, Error *err)
 {
     *transaction = NULL;
-    Transaction *begun = calloc(1, sizeof *begun);
-    if (begun == NULL)
-        return error_no_memory(err);
     store_wait_for_writer(store);
     if (store->is_dead) {
         store_free_writer(store);
-        free(begun);
-        return error_set(err, ERR_IO_ERROR,
-                         "database \"%s\" takes no more changes after an "
-                         "input/output error; it must be opened again",
-                         store->space.path);
+        return refuse_dead(store, err);
     }
-    begun->store = store;
-    begun->base = store_version(store);
-    begun->sequence = begun->base->sequence + 1;
-    arena_init(&begun->batch_arena, 0);
-    *transaction = begun;
+    const Version *base = store_newest(store);
+    *transaction = begin(store, base);
+    if (*transaction == NULL) {
+        version_release(base);
+        store_free_writer(store);
+        return error_no_memory(err);
+    }
+    (*transaction)->is_writer = true;
+    return MQL_OK;
+}
+
+mql_status
+transaction_begin_optimistic(Store *store, Transaction **transaction,
+                             Error *err)
+{
+    const Version *base = store_version(store);
+    *transaction = begin(store, base);
+    if (*transaction == NULL) {
+        version_release(base);
+        return error_no_memory(err);
+    }
+    (*transaction)->is_optimistic = true;
     return MQL_OK;
 }
 
@@ -59,6 +91,21 @@ const Version *
 transaction_version(const Transaction *transaction)
 {
     return transaction->base;
+}
+
+void
+transaction_touch(Transaction *transaction)
+{
+    if (transaction->view != NULL)
+        version_release(&transaction->view->version);
+    transaction->view = NULL;
+}
+
+void
+transaction_begin_statement(Transaction *transaction)
+{
+    transaction->inserted = 0;
+    transaction->deleted = 0;
 }
 
 uint64_t
@@ -88,7 +135,7 @@ staged_free(StagedPartition *staged)
     free(staged);
 }
 
-static void
+void
 change_free_staged(CollectionChange *change)
 {
     while (change->staged != NULL) {
@@ -98,7 +145,7 @@ change_free_staged(CollectionChange *change)
     }
 }
 
-static void
+void
 change_free_deleted(CollectionChange *change)
 {
     if (change->deleted == NULL)
@@ -109,7 +156,7 @@ change_free_deleted(CollectionChange *change)
     change->deleted = NULL;
 }
 
-static void
+void
 change_free_sealed(CollectionChange *change)
 {
     for (uint32_t i = 0; i < change->sealed_count; i++)
@@ -136,8 +183,8 @@ change_free(CollectionChange *change)
         segment_release(&change->grown[i]->base);
     free(change->grown);
     collection_release(change->definition);
-    collection_state_release(change->state);
     collection_entry_release(change->entry);
+    collection_entry_release(change->created);
     free(change);
 }
 
@@ -156,11 +203,13 @@ file_names_free(const Store *store, FileName *list, bool is_removing)
     }
 }
 
-/* Forget everything; files written stay when their commit may be in the log. */
-static void
+void
 transaction_end(Transaction *transaction, bool is_keeping_files)
 {
     Store *store = transaction->store;
+    bool is_writer = transaction->is_writer;
+    transaction_touch(transaction);
+    savepoints_free(transaction);
     while (transaction->collections != NULL) {
         CollectionChange *next = transaction->collections->next;
         change_free(transaction->collections);
@@ -175,9 +224,11 @@ transaction_end(Transaction *transaction, bool is_keeping_files)
     file_names_free(store, transaction->written, !is_keeping_files);
     file_names_free(store, transaction->obsolete, false);
     version_release(transaction->base);
+    version_release(transaction->newest);
     arena_free(&transaction->batch_arena);
     free(transaction);
-    store_free_writer(store);
+    if (is_writer)
+        store_free_writer(store);
 }
 
 void
@@ -202,137 +253,6 @@ file_name_add(FileName **list, char *path, Error *err)
 
 /* ---- committing ---- */
 
-/*
- * The record is in the log; the catalogue follows. The commit is durable
- * whatever happens here, because opening the database applies what the
- * catalogue lacks. With a full disk or memory they wait for the next commit's;
- * after any other failure the store takes no more.
- */
-static bool
-apply_meta(Transaction *transaction, const MetaChanges *changes)
-{
-    Store *store = transaction->store;
-    Buffer *unapplied = &store->unapplied;
-    if (changes->count == 0)
-        return unapplied->size == 0;
-    buffer_append_slice(unapplied, buffer_slice(&changes->bytes));
-    Error failure = ERROR_INIT;
-    mql_status status = meta_apply(store->meta, buffer_slice(unapplied),
-                                   transaction->sequence, &failure);
-    if (status == MQL_OK) {
-        buffer_clear(unapplied);
-        store->noted = transaction->sequence;
-        store->stored_next_id = atomic_load(&store->next_id);
-        return true;
-    }
-    log_write(&store->space.log, "WARNING",
-              "the catalogue could not be written, its changes are only in "
-              "the log: %s",
-              failure.text);
-    store->is_dead = status != MQL_FULL && status != MQL_NO_MEMORY;
-    return false;
-}
-
-static void
-trim_log(Store *store, uint64_t trim)
-{
-    Error failure = ERROR_INIT;
-    if (trim <= store->trimmed)
-        return;
-    store->trimmed = trim;
-    if (wal_trim(store->wal, trim, &failure) != MQL_OK)
-        log_write(&store->space.log, "WARNING", "%s", failure.text);
-}
-
-/*
- * A record that the log refused may be in it all the same when the database is
- * opened again, if it was the sync that failed: its files must not be missing
- * then. They go when the log takes another commit, which it does not after a
- * failed sync, or at the next opening.
- */
-static void
-keep_orphans(Transaction *transaction)
-{
-    FileName **link = &transaction->store->orphans;
-    while (*link != NULL)
-        link = &(*link)->next;
-    *link = transaction->written;
-    transaction->written = NULL;
-}
-
-/* A full disk may have room again: the log knows whether it takes another
- * commit. */
-static mql_status
-log_commit(Transaction *transaction, const Buffer *payload,
-           const MetaChanges *changes, Error *err)
-{
-    Store *store = transaction->store;
-    WalRecord record = {
-        .sequence = transaction->sequence,
-        .time = transaction->time,
-        .payload = buffer_slice(payload),
-    };
-    if (buffer_reserve(&store->unapplied, changes->bytes.size + 1) == NULL) {
-        store->unapplied.failed = false;
-        return error_no_memory(err);
-    }
-    mql_status status = wal_commit(store->wal, &record, err);
-    if (status == MQL_IO)
-        store->is_dead = true;
-    if (status != MQL_OK)
-        keep_orphans(transaction);
-    return status;
-}
-
-/* From here on the commit is durable and nothing can fail. */
-static void
-finish_commit(Transaction *transaction, const MetaChanges *changes,
-              uint64_t trim, VersionHolder *holder)
-{
-    Store *store = transaction->store;
-    file_names_free(store, store->orphans, true);
-    store->orphans = NULL;
-    bool is_applied = apply_meta(transaction, changes);
-    commit_apply(transaction, holder);
-    if (is_applied) {
-        if (trim > 0)
-            timeline_stored(&store->timeline, transaction->sequence);
-        trim_log(store, trim);
-        file_names_free(store, transaction->obsolete, true);
-        transaction->obsolete = NULL;
-    }
-    transaction_end(transaction, true);
-}
-
-static mql_status
-commit_changes(Transaction *transaction, Error *err)
-{
-    Buffer payload = BUFFER_INIT;
-    MetaChanges changes = META_CHANGES_INIT;
-    uint64_t trim = 0;
-    VersionHolder *holder = NULL;
-    mql_status status = commit_files(transaction, err);
-    if (status == MQL_OK)
-        status = changes_intact(transaction, err);
-    if (status == MQL_OK)
-        status = commit_prepare(transaction, &holder, err);
-    if (status == MQL_OK)
-        status = commit_record(transaction, &holder->version, &payload,
-                               &changes, &trim, err);
-    if (status == MQL_OK)
-        status = log_commit(transaction, &payload, &changes, err);
-    if (status == MQL_OK) {
-        finish_commit(transaction, &changes, trim, holder);
-    } else {
-        commit_unprepare(transaction);
-        version_release(holder == NULL ? NULL : &holder->version);
-        transaction_end(transaction, false);
-    }
-    buffer_free(&payload);
-    meta_changes_free(&changes);
-    return status;
-}
-
 static bool
 change_is_empty(const CollectionChange *change)
 {
@@ -342,23 +262,45 @@ change_is_empty(const CollectionChange *change)
            change->deleted_count == 0;
 }
 
+bool
+transaction_is_empty(const Transaction *transaction)
+{
+    bool is_empty = transaction->databases == NULL;
+    for (const CollectionChange *change = transaction->collections;
+         change != NULL; change = change->next)
+        is_empty = is_empty && change_is_empty(change);
+    return is_empty;
+}
+
+/* From here on the transaction is the writer, upon the newest state. */
+static mql_status
+become_writer(Transaction *transaction, Error *err)
+{
+    Store *store = transaction->store;
+    store_wait_for_writer(store);
+    transaction->is_writer = true;
+    if (store->is_dead)
+        return refuse_dead(store, err);
+    return transaction_rebase(transaction, err);
+}
+
 mql_status
 transaction_commit(Transaction *transaction, Error *err)
 {
-    if (transaction->is_failed) {
-        transaction_end(transaction, false);
-        return error_set(err, ERR_MISUSE,
-                         "a transaction that has failed cannot be committed");
+    mql_status status = MQL_OK;
+    if (transaction->is_failed)
+        status = error_set(err, ERR_MISUSE,
+                           "a transaction that has failed cannot be committed");
+    else if (!transaction_is_empty(transaction)) {
+        transaction_touch(transaction);
+        savepoints_free(transaction);
+        if (!transaction->is_writer)
+            status = become_writer(transaction, err);
+        if (status == MQL_OK)
+            return commit_changes(transaction, err);
     }
-    bool is_empty = transaction->databases == NULL;
-    for (CollectionChange *change = transaction->collections; change != NULL;
-         change = change->next)
-        is_empty = is_empty && change_is_empty(change);
-    if (is_empty) {
-        transaction_end(transaction, false);
-        return MQL_OK;
-    }
-    return commit_changes(transaction, err);
+    transaction_end(transaction, false);
+    return status;
 }
 
 /* ---- changes of a collection ---- */
@@ -372,16 +314,19 @@ find_change(const Transaction *transaction, uint64_t id)
     return change;
 }
 
+/* Takes the reference of `created` (may be NULL), also on failure. */
 static mql_status
 add_change(Transaction *transaction, uint64_t id, CollectionEntry *base,
-           CollectionChange **change, Error *err)
+           CollectionEntry *created, CollectionChange **change, Error *err)
 {
     CollectionChange *added = calloc(1, sizeof *added);
-    if (added == NULL)
+    if (added == NULL) {
+        collection_entry_release(created);
         return error_no_memory(err);
+    }
     added->id = id;
     added->base = base;
-    added->next_auto_id = base != NULL ? base->state->next_auto_id : 1;
+    added->created = created;
     added->next = transaction->collections;
     transaction->collections = added;
     *change = added;
@@ -400,8 +345,8 @@ transaction_change(Transaction *transaction, uint64_t id,
     if (version == NULL)
         return error_set(err, ERR_UNDEFINED_TABLE,
                          "collection %" PRIu64 " does not exist", id);
-    return add_change(transaction, id, collection_entry_of(version), change,
-                      err);
+    return add_change(transaction, id, collection_entry_of(version), NULL,
+                      change, err);
 }
 
 const Collection *
@@ -414,18 +359,28 @@ change_definition(const CollectionChange *change)
 mql_status
 change_own_definition(CollectionChange *change, Error *err)
 {
-    if (change->definition != NULL)
+    if (change->definition != NULL && !change->is_definition_shared)
         return MQL_OK;
-    return collection_copy(change->base->version.collection,
-                           &change->definition, err);
+    Collection *copy;
+    TRY(collection_copy(change_definition(change), &copy, err));
+    collection_release(change->definition);
+    change->definition = copy;
+    change->is_definition_shared = false;
+    return MQL_OK;
+}
+
+bool
+change_has_partition(const CollectionChange *change, const Segment *segment)
+{
+    return collection_find_partition_id(change_definition(change),
+                                        segment->partition) >= 0;
 }
 
 bool
 change_keeps(const CollectionChange *change, const Segment *segment)
 {
     return !change->is_dropped && !change->is_truncated &&
-           collection_find_partition_id(change_definition(change),
-                                        segment->partition) >= 0;
+           change_has_partition(change, segment);
 }
 
 bool
@@ -462,22 +417,13 @@ change_delete(Transaction *transaction, CollectionChange *change,
     return MQL_OK;
 }
 
+/* Rows of the base's segment at that position. */
 static mql_status
-delete_rows(Transaction *transaction, const CollectionVersion *collection,
-            const Segment *segment, const uint32_t *rows, uint32_t count,
-            Error *err)
+delete_of_base(Transaction *transaction, CollectionChange *change,
+               uint32_t position, const uint32_t *rows, uint32_t count,
+               Error *err)
 {
-    CollectionChange *change;
-    TRY(transaction_change(transaction, collection->collection->id, &change,
-                           err));
-    uint32_t position = 0;
-    while (position < collection->segment_count &&
-           collection->segments[position] != segment)
-        position++;
-    if (position == collection->segment_count ||
-        &change->base->version != collection)
-        return error_set(err, ERR_INTERNAL_ERROR,
-                         "segment is not of the transaction's version");
+    const Segment *segment = change->base->version.segments[position];
     uint32_t most = segment_row_count(segment, transaction->base->sequence);
     for (uint32_t i = 0; i < count; i++) {
         if (rows[i] >= most)
@@ -487,6 +433,58 @@ delete_rows(Transaction *transaction, const CollectionVersion *collection,
     return MQL_OK;
 }
 
+/* Rows that the transaction staged. */
+static void
+delete_staged(Transaction *transaction, StagedPartition *staged,
+              const uint32_t *rows, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (growing_deleted(staged->rows, rows[i]) != 0)
+            continue;
+        growing_delete(staged->rows, rows[i], transaction->sequence);
+        staged->superseded++;
+        transaction->deleted++;
+    }
+}
+
+/* Rows that the transaction has spilled to a file. */
+static mql_status
+delete_spilled(Transaction *transaction, SealedSegment *segment,
+               const uint32_t *rows, uint32_t count, Error *err)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (sealed_deleted(segment, rows[i]) != 0)
+            continue;
+        TRY(sealed_reserve_delete(segment, rows[i], err));
+        sealed_delete(segment, rows[i], transaction->sequence);
+        transaction->deleted++;
+    }
+    return MQL_OK;
+}
+
+static mql_status
+delete_rows(Transaction *transaction, CollectionChange *change,
+            const Segment *segment, const uint32_t *rows, uint32_t count,
+            Error *err)
+{
+    const CollectionVersion *base = &change->base->version;
+    for (uint32_t i = 0; i < base->segment_count; i++)
+        if (base->segments[i] == segment)
+            return delete_of_base(transaction, change, i, rows, count, err);
+    for (StagedPartition *staged = change->staged; staged != NULL;
+         staged = staged->next)
+        if (&staged->rows->base == segment) {
+            delete_staged(transaction, staged, rows, count);
+            return MQL_OK;
+        }
+    for (uint32_t i = 0; i < change->sealed_count; i++)
+        if (&change->sealed[i]->base == segment)
+            return delete_spilled(transaction, change->sealed[i], rows, count,
+                                  err);
+    return error_set(err, ERR_INTERNAL_ERROR,
+                     "segment is not of the transaction's version");
+}
+
 mql_status
 transaction_delete(Transaction *transaction,
                    const CollectionVersion *collection, const Segment *segment,
@@ -494,8 +492,13 @@ transaction_delete(Transaction *transaction,
 {
     if (count == 0)
         return MQL_OK;
-    mql_status status =
-        delete_rows(transaction, collection, segment, rows, count, err);
+    CollectionChange *change;
+    transaction_touch(transaction);
+    mql_status status = transaction_change(
+        transaction, collection->collection->id, &change, err);
+    if (status == MQL_OK)
+        status = delete_rows(transaction, change, segment_under(segment), rows,
+                             count, err);
     if (status != MQL_OK)
         transaction->is_failed = true;
     return status;
@@ -538,6 +541,8 @@ add_database_change(Transaction *transaction, uint64_t id, DatabaseEntry *entry,
     }
     *change = (DatabaseChange){transaction->databases, id, entry};
     transaction->databases = change;
+    transaction->has_definitions = true;
+    transaction_touch(transaction);
     return MQL_OK;
 }
 
@@ -565,19 +570,36 @@ transaction_drop_database(Transaction *transaction, uint64_t id, Error *err)
     return add_database_change(transaction, id, NULL, err);
 }
 
+/* The change of a collection that the transaction makes: upon an empty one. */
+static mql_status
+create_change(Transaction *transaction, Collection *collection,
+              CollectionChange **change, Error *err)
+{
+    CollectionState *state = collection_state_create();
+    CollectionEntry *empty =
+        state == NULL ? NULL
+                      : collection_entry_create(collection, state, NULL, 0);
+    collection_state_release(state);
+    if (empty == NULL)
+        return error_no_memory(err);
+    return add_change(transaction, collection->id, empty, empty, change, err);
+}
+
 mql_status
 transaction_put_collection(Transaction *transaction, Collection *collection,
                            Error *err)
 {
     CollectionChange *change = find_change(transaction, collection->id);
     mql_status status = MQL_OK;
+    transaction_touch(transaction);
     if (change == NULL) {
         const CollectionVersion *version =
             version_collection(transaction->base, collection->id);
         status =
-            add_change(transaction, collection->id,
-                       version != NULL ? collection_entry_of(version) : NULL,
-                       &change, err);
+            version != NULL
+                ? add_change(transaction, collection->id,
+                             collection_entry_of(version), NULL, &change, err)
+                : create_change(transaction, collection, &change, err);
     }
     if (status != MQL_OK) {
         collection_release(collection);
@@ -586,8 +608,10 @@ transaction_put_collection(Transaction *transaction, Collection *collection,
     }
     collection_release(change->definition);
     change->definition = collection;
+    change->is_definition_shared = change->created != NULL;
     change->is_new_definition = true;
     change->is_dropped = false;
+    transaction->has_definitions = true;
     return MQL_OK;
 }
 
@@ -613,6 +637,8 @@ transaction_drop_collection(Transaction *transaction, uint64_t id, Error *err)
         transaction->is_failed = true;
         return status;
     }
+    transaction_touch(transaction);
+    transaction->has_definitions = true;
     forget_rows(transaction, change);
     change->is_dropped = true;
     change->is_new_definition = true;
@@ -628,6 +654,7 @@ transaction_truncate(Transaction *transaction, uint64_t id, Error *err)
         transaction->is_failed = true;
         return status;
     }
+    transaction_touch(transaction);
     forget_rows(transaction, change);
     change->is_truncated = true;
     return MQL_OK;
@@ -712,6 +739,8 @@ create_index(Transaction *transaction, uint64_t collection,
     TRY(transaction_change(transaction, collection, &change, err));
     TRY(change_own_definition(change, err));
     TRY(append_index(change->definition, index, err));
+    transaction_touch(transaction);
+    transaction->has_definitions = true;
     change->is_new_definition = true;
     change->wants_seal = true;
     change->wants_indexes = true;

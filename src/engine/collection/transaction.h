@@ -19,9 +19,38 @@ typedef struct Transaction Transaction;
 mql_status transaction_begin(Store *store, Transaction **transaction,
                              Error *err);
 
+/*
+ * A transaction of several statements: it waits for nobody and nobody waits for
+ * it. It sees the newest published state throughout. Committing it fails with
+ * SERIALIZATION_FAILURE when a commit since then deleted a row that it deletes,
+ * inserted a key that it inserts, or changed a definition that it uses
+ * (transaction_rebase.c); then nothing has changed.
+ */
+mql_status transaction_begin_optimistic(Store *store, Transaction **transaction,
+                                        Error *err);
+
 /* The state it began with; stays until it ends. Its own changes are not in it.
  */
 const Version *transaction_version(const Transaction *transaction);
+/* The state it began with and its own changes so far: a picture, which later
+ * changes do not touch. Release it before the transaction ends. */
+mql_status transaction_view(Transaction *transaction, const Version **version,
+                            Error *err);
+
+/* Count inserted and deleted rows from 0 again. */
+void transaction_begin_statement(Transaction *transaction);
+
+/*
+ * Savepoints: rolling back to one takes back what came after it and keeps it;
+ * releasing one forgets it and those after it. The newest of a name counts.
+ * Errors: UNDEFINED_SAVEPOINT.
+ */
+mql_status transaction_savepoint(Transaction *transaction, Slice name,
+                                 Error *err);
+mql_status transaction_rollback_to(Transaction *transaction, Slice name,
+                                   Error *err);
+mql_status transaction_release_savepoint(Transaction *transaction, Slice name,
+                                         Error *err);
 
 /* Make everything durable and visible. The transaction is gone afterwards, also
  * on failure (nothing changed). */
@@ -54,11 +83,11 @@ mql_status transaction_insert(Transaction *transaction,
                               const InsertTarget *target, const Batch *batch,
                               uint32_t *bad_row, Error *err);
 
-/* The keys of the rows that the last transaction_insert() staged, generated ones
- * included; until the next call that changes the transaction. */
+/* The keys of the rows that the last transaction_insert() staged, generated
+ * ones included; until the next call that changes the transaction. */
 const Column *transaction_keys(const Transaction *transaction);
 
-/* Delete rows of a segment of the transaction's version (visible there, in any
+/* Delete rows of a segment of a view of the transaction (visible there, in any
  * order, without doubles). */
 mql_status transaction_delete(Transaction *transaction,
                               const CollectionVersion *collection,

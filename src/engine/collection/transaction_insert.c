@@ -56,7 +56,7 @@ check_shape(const Insert *insert, const InsertTarget *target, Error *err)
     if (insert->batch.column_count != insert->definition->field_count ||
         insert->batch.count > BATCH_ROWS)
         return error_set(err, ERR_INTERNAL_ERROR, "batch of a wrong shape");
-    if (&insert->change->base->version != target->collection ||
+    if (change_definition(insert->change) != target->collection->collection ||
         insert->change->is_dropped)
         return error_set(err, ERR_INTERNAL_ERROR,
                          "collection is not of the transaction's version");
@@ -68,14 +68,16 @@ check_shape(const Insert *insert, const InsertTarget *target, Error *err)
 static mql_status
 next_key(Insert *insert, uint32_t row, int64_t *key, Error *err)
 {
-    int64_t *next = &insert->change->next_auto_id;
-    if (*next == INT64_MAX) {
-        *insert->bad_row = row;
-        return error_set(err, ERR_OUT_OF_RANGE,
-                         "collection \"%s\" has no generated keys left",
-                         insert->definition->name);
-    }
-    *key = (*next)++;
+    _Atomic int64_t *next = &insert->change->base->state->next_auto_id;
+    *key = atomic_load(next);
+    do {
+        if (*key == INT64_MAX) {
+            *insert->bad_row = row;
+            return error_set(err, ERR_OUT_OF_RANGE,
+                             "collection \"%s\" has no generated keys left",
+                             insert->definition->name);
+        }
+    } while (!atomic_compare_exchange_weak(next, key, *key + 1));
     return MQL_OK;
 }
 
@@ -93,9 +95,11 @@ generated_text(int64_t key, Arena *arena, Slice *text, Error *err)
 static void
 pass_given_key(Insert *insert, int64_t key)
 {
-    int64_t *next = &insert->change->next_auto_id;
-    if (key >= *next)
-        *next = key < INT64_MAX ? key + 1 : INT64_MAX;
+    _Atomic int64_t *next = &insert->change->base->state->next_auto_id;
+    int64_t wanted = key < INT64_MAX ? key + 1 : INT64_MAX;
+    int64_t seen = atomic_load(next);
+    while (seen < wanted && !atomic_compare_exchange_weak(next, &seen, wanted))
+        ;
 }
 
 static mql_status
@@ -151,7 +155,8 @@ staged_partition(Insert *insert, uint64_t partition, StagedPartition **found,
 {
     CollectionChange *change = insert->change;
     StagedPartition *staged = change->staged;
-    while (staged != NULL && staged->partition != partition)
+    while (staged != NULL && (staged->partition != partition ||
+                              !growing_fits(staged->rows, insert->definition)))
         staged = staged->next;
     *found = staged;
     if (staged != NULL)
@@ -225,8 +230,8 @@ append_to(Insert *insert, StagedPartition *staged, uint32_t *rows, Error *err)
     if (count == 0)
         return MQL_OK;
     uint64_t before = staged->rows->memory;
-    mql_status status = growing_append(staged->rows, &insert->batch, rows,
-                                       count, transaction->sequence, err);
+    mql_status status =
+        growing_append(staged->rows, &insert->batch, rows, count, 0, err);
     transaction->staged_bytes += staged->rows->memory - before;
     TRY(status);
     return growing_reserve_keys(staged->rows, err);
@@ -274,16 +279,21 @@ meet_staged(Insert *insert, const RowKey *key, uint32_t row, Error *err)
     uint64_t sequence = insert->transaction->sequence;
     for (StagedPartition *staged = change->staged; staged != NULL;
          staged = staged->next) {
-        uint32_t found = growing_newest(staged->rows, key);
-        if (found == ROW_NONE || growing_deleted(staged->rows, found) != 0)
+        uint32_t found = ROW_NONE;
+        if (change_has_partition(change, &staged->rows->base))
+            found = growing_find_key(staged->rows, key, sequence);
+        if (found == ROW_NONE)
             continue;
         if (insert->mode == INSERT_NEW)
             return duplicate(insert, row, err);
         growing_delete(staged->rows, found, sequence);
+        staged->superseded++;
     }
     for (uint32_t i = 0; i < change->sealed_count; i++) {
         uint32_t found;
         SealedSegment *segment = change->sealed[i];
+        if (!change_has_partition(change, &segment->base))
+            continue;
         TRY(sealed_find_key(segment, key, sequence, &found, err));
         if (found == ROW_NONE)
             continue;
@@ -383,6 +393,7 @@ insert_batch(Transaction *transaction, const InsertTarget *target,
                      .mode = target->mode,
                      .bad_row = bad_row};
     arena_reset(&transaction->batch_arena);
+    transaction_touch(transaction);
     TRY(transaction_change(transaction, insert.definition->id, &insert.change,
                            err));
     TRY(copy_columns(&insert, batch, err));

@@ -49,7 +49,7 @@ collection_state_create(void)
     if (state == NULL)
         return NULL;
     atomic_init(&state->references, 1);
-    state->next_auto_id = 1;
+    atomic_init(&state->next_auto_id, 1);
     return state;
 }
 
@@ -200,13 +200,64 @@ version_release(const Version *version)
 }
 
 const Version *
+version_retain(const Version *version)
+{
+    /* The counter changes, the version does not. */
+    add_reference(&((Version *)(uintptr_t)version)->references);
+    return version;
+}
+
+const Version *
 store_version(Store *store)
 {
     pthread_mutex_lock(&store->version_mutex);
-    Version *version = store->version;
-    add_reference(&version->references);
+    const Version *version = version_retain(store->version);
     pthread_mutex_unlock(&store->version_mutex);
     return version;
+}
+
+const Version *
+store_newest(Store *store)
+{
+    pthread_mutex_lock(&store->version_mutex);
+    const Version *version = version_retain(store->pending_last != NULL
+                                                ? &store->pending_last->version
+                                                : store->version);
+    pthread_mutex_unlock(&store->version_mutex);
+    return version;
+}
+
+void
+store_pend(Store *store, VersionHolder *holder)
+{
+    pthread_mutex_lock(&store->version_mutex);
+    if (store->pending_last != NULL)
+        store->pending_last->next = holder;
+    else
+        store->pending_first = holder;
+    store->pending_last = holder;
+    pthread_mutex_unlock(&store->version_mutex);
+}
+
+void
+store_publish_pending(Store *store, uint64_t sequence)
+{
+    for (;;) {
+        pthread_mutex_lock(&store->version_mutex);
+        VersionHolder *first = store->pending_first;
+        if (first == NULL || first->version.sequence > sequence) {
+            pthread_mutex_unlock(&store->version_mutex);
+            return;
+        }
+        Version *old = store->version;
+        store->version = &first->version;
+        store->pending_first = first->next;
+        if (first->next == NULL)
+            store->pending_last = NULL;
+        first->next = NULL;
+        pthread_mutex_unlock(&store->version_mutex);
+        version_release(old);
+    }
 }
 
 void

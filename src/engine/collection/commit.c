@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * commit.c - making a transaction durable and visible.
+ *
+ * A commit of rows alone is written to the log and to memory, where its
+ * sequence number hides it, and gives the writer's place to the next; then it
+ * waits for a sync. One of those that wait syncs the log for all of them, and
+ * publishes the newest Version that is durable: so many sessions share one
+ * sync. Other commits wait for theirs as the writer, because what follows
+ * (catalogue, removing files) must not come before it.
+ *
+ * A sync that fails ends all commits: those that wait are not acknowledged and
+ * never published.
+ */
+#include "engine/collection/store_internal.h"
+
+/* ---- the sync ---- */
+
+/* With the mutex held. */
+static void
+sync_log(Store *store)
+{
+    uint64_t until = store->appended;
+    Error failure = ERROR_INIT;
+    store->is_syncing = true;
+    pthread_mutex_unlock(&store->sync_mutex);
+    mql_status status = wal_sync(store->wal, until, &failure);
+    if (status == MQL_OK)
+        store_publish_pending(store, until);
+    pthread_mutex_lock(&store->sync_mutex);
+    store->is_syncing = false;
+    if (status == MQL_OK) {
+        store->synced = until;
+    } else {
+        store->is_sync_failed = true;
+        store->sync_failure = failure;
+        store->is_dead = true;
+    }
+    pthread_cond_broadcast(&store->sync_done);
+}
+
+/* Wait until the commit is durable, and published if it is pending. */
+static mql_status
+wait_for_sync(Store *store, uint64_t sequence, Error *err)
+{
+    pthread_mutex_lock(&store->sync_mutex);
+    while (store->synced < sequence && !store->is_sync_failed) {
+        if (store->is_syncing)
+            pthread_cond_wait(&store->sync_done, &store->sync_mutex);
+        else
+            sync_log(store);
+    }
+    mql_status status = MQL_OK;
+    if (store->synced < sequence) {
+        *err = store->sync_failure;
+        status = err->status;
+    }
+    pthread_mutex_unlock(&store->sync_mutex);
+    return status;
+}
+
+/* From now on a sync covers it. */
+static void
+note_appended(Store *store, uint64_t sequence)
+{
+    pthread_mutex_lock(&store->sync_mutex);
+    store->appended = sequence;
+    pthread_mutex_unlock(&store->sync_mutex);
+}
+
+/* ---- the steps ---- */
+
+/*
+ * The record is in the log; the catalogue follows. The commit is durable
+ * whatever happens here, because opening the database applies what the
+ * catalogue lacks. With a full disk or memory they wait for the next commit's;
+ * after any other failure the store takes no more.
+ */
+static bool
+apply_meta(Transaction *transaction, const MetaChanges *changes)
+{
+    Store *store = transaction->store;
+    Buffer *unapplied = &store->unapplied;
+    if (changes->count == 0)
+        return unapplied->size == 0;
+    buffer_append_slice(unapplied, buffer_slice(&changes->bytes));
+    Error failure = ERROR_INIT;
+    mql_status status = meta_apply(store->meta, buffer_slice(unapplied),
+                                   transaction->sequence, &failure);
+    if (status == MQL_OK) {
+        buffer_clear(unapplied);
+        store->noted = transaction->sequence;
+        store->stored_next_id = atomic_load(&store->next_id);
+        return true;
+    }
+    log_write(&store->space.log, "WARNING",
+              "the catalogue could not be written, its changes are only in "
+              "the log: %s",
+              failure.text);
+    store->is_dead = status != MQL_FULL && status != MQL_NO_MEMORY;
+    return false;
+}
+
+static void
+trim_log(Store *store, uint64_t trim)
+{
+    Error failure = ERROR_INIT;
+    if (trim <= store->trimmed)
+        return;
+    store->trimmed = trim;
+    if (wal_trim(store->wal, trim, &failure) != MQL_OK)
+        log_write(&store->space.log, "WARNING", "%s", failure.text);
+}
+
+/*
+ * A record that the log refused may be in it all the same when the database is
+ * opened again, if it was the sync that failed: its files must not be missing
+ * then. They go when the log takes another commit, which it does not after a
+ * failed sync, or at the next opening.
+ */
+static void
+keep_orphans(Transaction *transaction)
+{
+    FileName **link = &transaction->store->orphans;
+    while (*link != NULL)
+        link = &(*link)->next;
+    *link = transaction->written;
+    transaction->written = NULL;
+}
+
+/* A full disk may have room again: the log knows whether it takes another
+ * commit. */
+static mql_status
+append_commit(Transaction *transaction, const Buffer *payload,
+              const MetaChanges *changes, Error *err)
+{
+    Store *store = transaction->store;
+    WalRecord record = {
+        .sequence = transaction->sequence,
+        .time = transaction->time,
+        .payload = buffer_slice(payload),
+    };
+    if (buffer_reserve(&store->unapplied, changes->bytes.size + 1) == NULL) {
+        store->unapplied.failed = false;
+        return error_no_memory(err);
+    }
+    mql_status status = wal_append(store->wal, &record, err);
+    if (status == MQL_IO)
+        store->is_dead = true;
+    if (status != MQL_OK)
+        keep_orphans(transaction);
+    return status;
+}
+
+/* Nothing of it happened, though the log may have it. */
+static void
+give_up(Transaction *transaction, VersionHolder *holder)
+{
+    commit_unprepare(transaction);
+    version_release(holder == NULL ? NULL : &holder->version);
+    transaction_end(transaction, false);
+}
+
+static void
+forget_orphans(Store *store)
+{
+    file_names_free(store, store->orphans, true);
+    store->orphans = NULL;
+}
+
+/* Rows and deletions only: the sync is shared. */
+static mql_status
+finish_shared(Transaction *transaction, VersionHolder *holder, Error *err)
+{
+    Store *store = transaction->store;
+    uint64_t sequence = transaction->sequence;
+    commit_apply(transaction);
+    store_pend(store, holder);
+    note_appended(store, sequence);
+    transaction_end(transaction, true);
+    return wait_for_sync(store, sequence, err);
+}
+
+/* After the sync nothing can fail. */
+static mql_status
+finish_alone(Transaction *transaction, const MetaChanges *changes,
+             uint64_t trim, VersionHolder *holder, Error *err)
+{
+    Store *store = transaction->store;
+    note_appended(store, transaction->sequence);
+    mql_status status = wait_for_sync(store, transaction->sequence, err);
+    if (status != MQL_OK) {
+        keep_orphans(transaction);
+        give_up(transaction, holder);
+        return status;
+    }
+    forget_orphans(store);
+    bool is_applied = apply_meta(transaction, changes);
+    commit_apply(transaction);
+    store_publish(store, holder);
+    if (is_applied) {
+        if (trim > 0)
+            timeline_stored(&store->timeline, transaction->sequence);
+        trim_log(store, trim);
+        file_names_free(store, transaction->obsolete, true);
+        transaction->obsolete = NULL;
+    }
+    transaction_end(transaction, true);
+    return MQL_OK;
+}
+
+mql_status
+commit_changes(Transaction *transaction, Error *err)
+{
+    Buffer payload = BUFFER_INIT;
+    MetaChanges changes = META_CHANGES_INIT;
+    uint64_t trim = 0;
+    VersionHolder *holder = NULL;
+    mql_status status = commit_files(transaction, err);
+    if (status == MQL_OK)
+        status = changes_intact(transaction, err);
+    if (status == MQL_OK)
+        status = commit_prepare(transaction, &holder, err);
+    if (status == MQL_OK)
+        status = commit_record(transaction, &holder->version, &payload,
+                               &changes, &trim, err);
+    if (status == MQL_OK)
+        status = append_commit(transaction, &payload, &changes, err);
+    if (status != MQL_OK)
+        give_up(transaction, holder);
+    else if (changes.count == 0 && transaction->written == NULL &&
+             transaction->obsolete == NULL)
+        status = finish_shared(transaction, holder, err);
+    else
+        status = finish_alone(transaction, &changes, trim, holder, err);
+    buffer_free(&payload);
+    meta_changes_free(&changes);
+    return status;
+}
