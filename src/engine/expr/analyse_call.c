@@ -559,6 +559,9 @@ analyse_dot(Analyser *analyser, const Node *node, Expr **out)
     bool is_name = base->kind == NODE_NAME || base->kind == NODE_DOUBLE_QUOTED;
     if (is_name && is_qualifier(analyser->scope, base->text))
         return analyse_column(analyser, node->text, node->position, out);
+    Slice second = analyser->scope->second_qualifier;
+    if (is_name && second.size > 0 && slice_equal_nocase(base->text, second))
+        return analyse_second(analyser, node->text, node->position, out);
     if (is_name && scope_find(analyser->scope, base->text) == -1)
         return error_at(analyser->err, ERR_UNDEFINED_TABLE, base->position,
                         "missing FROM-clause entry for table \"%.*s\"",

@@ -94,6 +94,12 @@ typedef struct Scope {
     Slice qualifier;        /* the table's name or alias, "" for none   */
     Slice qualifier2;       /* a second accepted qualifier, or ""       */
     int32_t dynamic_column; /* position of $meta, -1: no dynamic fields */
+    /* A second table, EXCLUDED, whose names need the qualifier before them:
+     * columns [column_count, column_count + second_count). */
+    Slice second_qualifier; /* "" for none */
+    uint32_t second_count;
+    int32_t second_dynamic; /* its $meta, -1: none; means nothing without a
+                               qualifier */
     bool *used;             /* per column; set when named. May be NULL  */
     /* Parameter types, filled in by analysis as they become clear: TYPE_NULL
      * while unknown. May be NULL. */

@@ -33,6 +33,9 @@ mql_status analyse_bool(Analyser *analyser, const Node *node, const char *where,
                         Expr **out);
 mql_status analyse_column(Analyser *analyser, Slice name, int64_t position,
                           Expr **out);
+/* A field of the scope's second table. */
+mql_status analyse_second(Analyser *analyser, Slice name, int64_t position,
+                          Expr **out);
 /* "x" where only a field makes sense and none has that name: 42703. */
 mql_status undefined_quoted(Analyser *analyser, Slice name, int64_t position);
 /* A literal node as a value, without making an Expr: true when it is one. */

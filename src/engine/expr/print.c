@@ -213,10 +213,17 @@ static void
 print_column(const Printer *printer, const Expr *expr)
 {
     const Scope *scope = printer->scope;
-    if (scope == NULL || expr->column >= scope->column_count)
+    uint32_t count =
+        scope == NULL ? 0 : scope->column_count + scope->second_count;
+    if (expr->column >= count) {
         buffer_printf(printer->out, "#%u", expr->column);
-    else
-        buffer_append_slice(printer->out, scope->columns[expr->column].name);
+        return;
+    }
+    if (expr->column >= scope->column_count) {
+        buffer_append_slice(printer->out, scope->second_qualifier);
+        buffer_append_char(printer->out, '.');
+    }
+    buffer_append_slice(printer->out, scope->columns[expr->column].name);
 }
 
 static void

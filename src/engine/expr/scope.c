@@ -76,12 +76,12 @@ make_column(Analyser *analyser, uint32_t column, int64_t position, Expr **out)
 
 /* $meta["name"] */
 static mql_status
-make_dynamic(Analyser *analyser, Slice name, int64_t position, Expr **out)
+make_dynamic(Analyser *analyser, int32_t column, Slice name, int64_t position,
+             Expr **out)
 {
     Expr *arguments[2];
     Value key = value_text(name);
-    TRY(make_column(analyser, (uint32_t)analyser->scope->dynamic_column,
-                    position, &arguments[0]));
+    TRY(make_column(analyser, (uint32_t)column, position, &arguments[0]));
     TRY(make_constant(analyser, &key, position, &arguments[1]));
     return make_call(analyser, function_named("json_get"), arguments, 2,
                      position, out);
@@ -98,6 +98,27 @@ analyse_column(Analyser *analyser, Slice name, int64_t position, Expr **out)
                         "field reference \"%.*s\" is ambiguous", (int)name.size,
                         name.data);
     if (analyser->scope->dynamic_column >= 0)
-        return make_dynamic(analyser, name, position, out);
+        return make_dynamic(analyser, analyser->scope->dynamic_column, name,
+                            position, out);
     return undefined_column(analyser, name, position);
+}
+
+mql_status
+analyse_second(Analyser *analyser, Slice name, int64_t position, Expr **out)
+{
+    const Scope *scope = analyser->scope;
+    const Scope second = {.columns = scope->columns + scope->column_count,
+                          .column_count = scope->second_count};
+    int32_t column = scope_find(&second, name);
+    if (column >= 0)
+        return make_column(analyser, scope->column_count + (uint32_t)column,
+                           position, out);
+    if (column == -1 && scope->second_dynamic >= 0)
+        return make_dynamic(analyser, scope->second_dynamic, name, position,
+                            out);
+    return column == -2
+               ? error_at(analyser->err, ERR_AMBIGUOUS_COLUMN, position,
+                          "field reference \"%.*s\" is ambiguous",
+                          (int)name.size, name.data)
+               : undefined_column(analyser, name, position);
 }

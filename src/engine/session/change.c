@@ -114,14 +114,28 @@ change_blame_row(Error *err, const Collection *collection, const Column *keys,
     return err->status;
 }
 
-static mql_status
-json_item(const Value *value, Arena *arena, Slice *item, Error *err)
+mql_status
+change_blame_field(Error *err, const Collection *collection, const Place *place)
 {
+    if (place->field < 0)
+        return err->status;
+    const Field *field = &collection->fields[place->field];
+    char type[TYPE_TEXT_SIZE];
+    type_text(type, field->type);
+    return change_blame(err, "Field \"%s\" is of type %s.", field->name, type);
+}
+
+mql_status
+change_json_value(Value *value, Arena *arena, Error *err)
+{
+    if (value->is_null)
+        return MQL_OK;
     Buffer json = BUFFER_INIT;
     mql_status status = value_to_json(&json, value, err);
-    *item = arena_copy_slice(arena, buffer_slice(&json));
-    bool failed = buffer_failed(&json) || item->data == NULL;
+    Slice item = arena_copy_slice(arena, buffer_slice(&json));
+    bool failed = buffer_failed(&json) || item.data == NULL;
     buffer_free(&json);
+    *value = (Value){.type = type_of(TYPE_JSON), .bytes = item};
     return status == MQL_OK && failed ? error_no_memory(err) : status;
 }
 
@@ -133,10 +147,7 @@ change_to_json(const Column *in, uint32_t count, Arena *arena, Column *out,
     TRY(column_builder_init(&builder, type_of(TYPE_JSON), count, arena, err));
     for (uint32_t row = 0; row < count; row++) {
         Value value = column_value(in, row);
-        if (value.is_null)
-            continue;
-        TRY(json_item(&value, arena, &value.bytes, err));
-        value.type = type_of(TYPE_JSON);
+        TRY(change_json_value(&value, arena, err));
         column_builder_set(&builder, row, &value);
     }
     *out = column_builder_finish(&builder);
@@ -237,17 +248,6 @@ change_merge(const Place *places, const Column *given, uint32_t count,
 /* ---- assignments ---- */
 
 static mql_status
-blame_field(const Collection *collection, const Place *place, Error *err)
-{
-    if (place->field < 0)
-        return err->status;
-    const Field *field = &collection->fields[place->field];
-    char type[TYPE_TEXT_SIZE];
-    type_text(type, field->type);
-    return change_blame(err, "Field \"%s\" is of type %s.", field->name, type);
-}
-
-static mql_status
 add_assignment(Prepared *prepared, const Node *node, const Scope *scope,
                Assignments *assignments, Error *err)
 {
@@ -271,7 +271,7 @@ add_assignment(Prepared *prepared, const Node *node, const Scope *scope,
         return MQL_OK;
     bool is_about_value = strncmp(err->sqlstate, "22", 2) == 0 ||
                           strcmp(err->sqlstate, "42804") == 0;
-    return is_about_value ? blame_field(collection, place, err) : status;
+    return is_about_value ? change_blame_field(err, collection, place) : status;
 }
 
 mql_status
@@ -294,10 +294,9 @@ assignments_prepare(Prepared *prepared, const Node *parent,
     return MQL_OK;
 }
 
-/* A failure of a batch: which of its rows it is. */
-static mql_status
-find_bad_row(const Expr *value, ExprRun *run, const Batch *old, Arena *arena,
-             uint32_t *bad_row)
+mql_status
+change_find_row(const Expr *value, ExprRun *run, const Batch *old, Arena *arena,
+                uint32_t *bad_row)
 {
     Column *columns =
         arena_alloc_array(arena, old->column_count + 1, sizeof *columns);
@@ -365,9 +364,9 @@ assign(const Assignments *assignments, uint32_t position, ExprRun *run,
     mql_status status = expr_eval(value, run, old, arena, column, err);
     uint32_t row;
     if (status != MQL_OK && err->status == MQL_INVALID)
-        blame_field(collection, place, err);
+        change_blame_field(err, collection, place);
     if (status != MQL_OK && err->status == MQL_INVALID &&
-        find_bad_row(value, run, old, arena, &row) == MQL_OK)
+        change_find_row(value, run, old, arena, &row) == MQL_OK)
         change_blame_row(err, collection, &old->columns[collection->primary],
                          row);
     TRY(status);

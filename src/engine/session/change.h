@@ -37,6 +37,18 @@ mql_status change_blame(Error *err, const char *format, ...)
 mql_status change_blame_row(Error *err, const Collection *collection,
                             const Column *keys, uint32_t row);
 
+/* Same, the field being named with its type. */
+mql_status change_blame_field(Error *err, const Collection *collection,
+                              const Place *place);
+
+/* The first row of a batch whose evaluation failed: NOT_FOUND when none fails
+ * by itself. */
+mql_status change_find_row(const Expr *value, ExprRun *run, const Batch *batch,
+                           Arena *arena, uint32_t *row);
+
+/* A value as a JSON document; NULL stays NULL. */
+mql_status change_json_value(Value *value, Arena *arena, Error *err);
+
 /* As JSON documents; NULLs stay NULL. */
 mql_status change_to_json(const Column *in, uint32_t count, Arena *arena,
                           Column *out, Error *err);
