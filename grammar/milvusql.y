@@ -257,6 +257,20 @@ partitions_opt(A) ::= partitions(P).     { A = P; }
 partitions(A) ::= PARTITION(T) name(N).  { A = node_with(parse, NODE_PARTITIONS, T, N); }
 partitions(A) ::= PARTITION(T) LP names(L) RP. { A = node_turn(parse, L, NODE_PARTITIONS, T); }
 
+/* ==== transactions: the words are checked by session/transaction.c ==== */
+statement(A) ::= BEGIN(T) block_words(W).      { A = node_turn(parse, W, NODE_BEGIN, T); }
+statement(A) ::= START(T) block_words(W).      { A = node_turn(parse, W, NODE_START, T); }
+statement(A) ::= COMMIT(T) block_words(W).     { A = node_turn(parse, W, NODE_COMMIT, T); }
+statement(A) ::= END(T) block_words(W).        { A = node_turn(parse, W, NODE_COMMIT, T); }
+statement(A) ::= ROLLBACK(T) block_words(W).   { A = node_turn(parse, W, NODE_ROLLBACK, T); }
+statement(A) ::= ROLLBACK(T) block_words(W) TO id(N).           { A = node_add(parse, node_named(parse, NODE_ROLLBACK_TO, T, N), W); }
+statement(A) ::= ROLLBACK(T) block_words(W) TO SAVEPOINT id(N). { A = node_add(parse, node_named(parse, NODE_ROLLBACK_TO, T, N), W); }
+statement(A) ::= SAVEPOINT(T) id(N).           { A = node_named(parse, NODE_SAVEPOINT, T, N); }
+statement(A) ::= RELEASE(T) SAVEPOINT id(N).   { A = node_named(parse, NODE_RELEASE_SAVEPOINT, T, N); }
+block_words(A) ::= .                           { A = node_new(parse, NODE_LIST, NONE); }
+block_words(A) ::= block_words(L) COMMA.       { A = L; }
+block_words(A) ::= block_words(L) id(N).       { A = node_add(parse, L, build_name(parse, N)); }
+
 /* ==== INSERT, UPSERT, UPDATE, DELETE ==== */
 statement(A) ::= insert(I) body(B) query_tail(L) conflict_opt(C) returning_opt(R). {
     A = build_insert(parse, I, node_take(parse, B, L));
@@ -560,7 +574,6 @@ unbuilt(A) ::= CREATE(T) UNIQUE INDEX(W).                { A = build_unbuilt(par
 unbuilt(A) ::= ALTER(T) DATABASE(W).     { A = build_unbuilt(parse, T, W); }
 unbuilt(A) ::= ALTER(T) INDEX(W).        { A = build_unbuilt(parse, T, W); }
 unbuilt(A) ::= ALTER(T) collection.      { A = build_unbuilt(parse, T, NONE); if (A) A->text = SLICE_LITERAL("ALTER COLLECTION"); }
-unbuilt(A) ::= RELEASE(T) SAVEPOINT(W).  { A = build_unbuilt(parse, T, W); }
 unbuilt(A) ::= BACKUP(T) DATABASE(W).    { A = build_unbuilt(parse, T, W); }
 unbuilt(A) ::= RESTORE(T) DATABASE(W).   { A = build_unbuilt(parse, T, W); }
 unbuilt(A) ::= VERIFY(T) BACKUP(W).      { A = build_unbuilt(parse, T, W); }
@@ -568,7 +581,7 @@ unbuilt(A) ::= CHECK(T) DATABASE(W).     { A = build_unbuilt(parse, T, W); }
 unbuilt(A) ::= CHECK(T) collection.      { A = build_unbuilt(parse, T, NONE); if (A) A->text = SLICE_LITERAL("CHECK COLLECTION"); }
 unbuilt(A) ::= COMMENT(T) ON(W).         { A = build_unbuilt(parse, T, W); }
 unbuilt(A) ::= IMPORT(T) INTO(W).        { A = build_unbuilt(parse, T, W); }
-unbuilt(A) ::= GRANT|REVOKE|REINDEX|BEGIN|START|COMMIT|ROLLBACK|SAVEPOINT|DECLARE|FETCH|CLOSE|PREPARE|EXECUTE|DEALLOCATE|VACUUM(T). {
+unbuilt(A) ::= GRANT|REVOKE|REINDEX|DECLARE|FETCH|CLOSE|PREPARE|EXECUTE|DEALLOCATE|VACUUM(T). {
     A = build_unbuilt(parse, T, T);
 }
 

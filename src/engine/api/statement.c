@@ -276,7 +276,8 @@ mql_command_tag(mql_stmt *stmt)
 {
     const StatementKind *kind = stmt->prepared->kind;
     buffer_clear(&stmt->tag);
-    buffer_append_text(&stmt->tag, kind->tag);
+    const char *tag = stmt->prepared->tag;
+    buffer_append_text(&stmt->tag, tag != NULL ? tag : kind->tag);
     if (kind->counts)
         buffer_printf(&stmt->tag, " %" PRId64, stmt->changes);
     return buffer_text(&stmt->tag);

@@ -41,6 +41,7 @@ overlay_create(const OverlayPicture *picture)
     overlay->under = segment_retain(under);
     overlay->sequence = picture->sequence;
     overlay->row_count = picture->row_count;
+    overlay->is_own = picture->is_own;
     return &overlay->base;
 }
 
@@ -55,8 +56,14 @@ overlay_free(OverlaySegment *overlay)
 uint32_t
 overlay_visible(const OverlaySegment *overlay, uint32_t rows, uint64_t *bits)
 {
-    uint32_t count =
-        segment_visible(overlay->under, overlay->sequence, rows, bits);
+    uint32_t count = rows;
+    if (overlay->is_own) {
+        /* A picture that outlives its transaction stays as it is. */
+        memset(bits, 0, bits_words(rows) * sizeof *bits);
+        bits_set_range(bits, 0, rows);
+    } else {
+        count = segment_visible(overlay->under, overlay->sequence, rows, bits);
+    }
     if (overlay->hidden == NULL)
         return count;
     count = 0;

@@ -374,6 +374,7 @@ typedef struct OverlaySegment {
     Segment *under; /* growing or sealed, never an overlay */
     uint64_t sequence;
     uint32_t row_count;
+    bool is_own;
     uint64_t *hidden; /* bits of rows, may be NULL */
 } OverlaySegment;
 
@@ -381,6 +382,7 @@ typedef struct OverlayPicture {
     Segment *under; /* retained by the overlay */
     uint64_t sequence;
     uint32_t row_count;     /* rows from there on are not in it */
+    bool is_own;            /* of the transaction: only `hidden` hides rows */
     const uint64_t *hidden; /* copied; NULL: none */
 } OverlayPicture;
 

@@ -137,7 +137,7 @@ add_base(const Transaction *transaction, const CollectionChange *change,
             continue;
         }
         OverlayPicture picture = {segment, sequence,
-                                  segment_row_count(segment, sequence),
+                                  segment_row_count(segment, sequence), false,
                                   change->deleted[i].bits};
         TRY(add_overlay(list, &picture, err));
     }
@@ -169,7 +169,7 @@ add_own(const Transaction *transaction, Segment *segment, bool has_deletions,
         if (hidden == NULL)
             return error_no_memory(err);
     }
-    OverlayPicture picture = {segment, transaction->base->sequence, rows,
+    OverlayPicture picture = {segment, transaction->base->sequence, rows, true,
                               hidden};
     mql_status status = add_overlay(list, &picture, err);
     free(hidden);

@@ -44,6 +44,14 @@ mql_status show_prepare(Prepared *prepared, Error *err);
 mql_status show_run(Prepared *prepared, Error *err);
 mql_status describe_prepare(Prepared *prepared, Error *err);
 mql_status describe_run(Prepared *prepared, Error *err);
+/* transaction.c */
+mql_status begin_run(Prepared *prepared, Error *err);
+mql_status start_run(Prepared *prepared, Error *err);
+mql_status commit_run(Prepared *prepared, Error *err);
+mql_status rollback_run(Prepared *prepared, Error *err);
+mql_status rollback_to_run(Prepared *prepared, Error *err);
+mql_status savepoint_run(Prepared *prepared, Error *err);
+mql_status release_savepoint_run(Prepared *prepared, Error *err);
 /* set.c */
 mql_status set_run(Prepared *prepared, Error *err);
 mql_status reset_run(Prepared *prepared, Error *err);

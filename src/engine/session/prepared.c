@@ -85,6 +85,25 @@ find_kind(Prepared *prepared, Error *err)
                     "%s is not supported yet", words);
 }
 
+/* Whether the session's transaction lets the statement run. */
+static mql_status
+check_place(const Prepared *prepared, Error *err)
+{
+    const Session *session = prepared->session;
+    StatementPlace place = prepared->kind->place;
+    if (session->transaction == NULL || place == PLACE_CONTROL)
+        return MQL_OK;
+    if (session->is_failed)
+        return error_set(err, ERR_FAILED_TRANSACTION,
+                         "current transaction is aborted, commands ignored "
+                         "until end of transaction block");
+    if (place == PLACE_ALONE)
+        return error_set(err, ERR_ACTIVE_TRANSACTION,
+                         "%s cannot run inside a transaction block",
+                         prepared->kind->tag);
+    return MQL_OK;
+}
+
 static mql_status
 make_parameters(Prepared *prepared, Error *err)
 {
@@ -145,11 +164,19 @@ prepared_create(Session *session, const char *sql, size_t size,
     status = make_parameters(made, err);
     if (status != MQL_OK)
         goto done;
-    const Version *version = store_version(session->store);
+    status = check_place(made, err);
+    if (status != MQL_OK)
+        goto done;
+    const Version *version;
+    status = session_version(session, &version, err);
+    if (status != MQL_OK)
+        goto done;
     status = analyse(made, version, err);
     version_release(version);
 
 done:
+    if (status != MQL_OK)
+        session_fail(session);
     if (status != MQL_OK || made->statement.root == NULL)
         prepared_destroy(made);
     else
@@ -187,7 +214,7 @@ set_version(Prepared *prepared, const Version *version)
 }
 
 static void
-begin_run(Prepared *prepared)
+begin_execution(Prepared *prepared)
 {
     Session *session = prepared->session;
     const Vfs *vfs = store_vfs(session->store);
@@ -196,6 +223,7 @@ begin_run(Prepared *prepared)
     prepared->exec_arena.limit = (size_t)session->settings[SETTING_WORK_MEM];
     prepared->is_running = true;
     prepared->changes = 0;
+    prepared->tag = NULL;
     prepared->deadline = timeout > 0 ? now + timeout * 1000 : 0;
     prepared->execution = (Execution){
         .run = {.parameters = prepared->parameters,
@@ -214,25 +242,32 @@ begin_run(Prepared *prepared)
     };
 }
 
+static mql_status
+start(Prepared *prepared, Error *err)
+{
+    const Version *version;
+    TRY(check_place(prepared, err));
+    if (prepared->kind->place == PLACE_CONTROL)
+        version = store_version(prepared->session->store);
+    else
+        TRY(session_version(prepared->session, &version, err));
+    set_version(prepared, version);
+    TRY(prepared_refresh(prepared, version, err));
+    if (prepared->kind->run != NULL)
+        return prepared->kind->run(prepared, err);
+    return operator_open(prepared->plan, &prepared->execution,
+                         &prepared->operator, err);
+}
+
 mql_status
 prepared_start(Prepared *prepared, Error *err)
 {
-    begin_run(prepared);
-    const Version *version = store_version(prepared->session->store);
-    set_version(prepared, version);
-    mql_status status = prepared_refresh(prepared, version, err);
-    if (status != MQL_OK)
-        goto failed;
-    if (prepared->kind->run != NULL)
-        status = prepared->kind->run(prepared, err);
-    else
-        status = operator_open(prepared->plan, &prepared->execution,
-                               &prepared->operator, err);
-    if (status == MQL_OK)
-        return MQL_OK;
-
-failed:
-    prepared_stop(prepared);
+    begin_execution(prepared);
+    mql_status status = start(prepared, err);
+    if (status != MQL_OK) {
+        session_fail(prepared->session);
+        prepared_stop(prepared);
+    }
     return status;
 }
 
@@ -267,8 +302,12 @@ next_rows(Prepared *prepared, Batch *batch, Error *err)
 mql_status
 prepared_next(Prepared *prepared, Batch *batch, Error *err)
 {
-    if (prepared->operator!= NULL)
-        return operator_next(prepared->operator, batch, err);
+    if (prepared->operator!= NULL) {
+        mql_status status = operator_next(prepared->operator, batch, err);
+        if (status != MQL_OK)
+            session_fail(prepared->session);
+        return status;
+    }
     if (prepared->kept_last == NULL)
         return next_rows(prepared, batch, err);
     *batch = (Batch){.column_count = prepared->column_count};
@@ -306,7 +345,17 @@ prepared_stop(Prepared *prepared)
 mql_status
 prepared_begin(Prepared *prepared, Transaction **transaction, Error *err)
 {
-    TRY(transaction_begin(prepared->session->store, transaction, err));
+    Session *session = prepared->session;
+    if (session->transaction != NULL && session->is_read_only)
+        return error_set(err, ERR_READ_ONLY,
+                         "cannot execute %s in a read-only transaction",
+                         prepared->kind->tag);
+    if (session->transaction != NULL) {
+        *transaction = session->transaction;
+        transaction_begin_statement(*transaction);
+        return MQL_OK;
+    }
+    TRY(transaction_begin(session->store, transaction, err));
     /* The schema may have changed while the lock was waited for. */
     const Version *version = transaction_version(*transaction);
     version_release(prepared->version);
@@ -325,7 +374,8 @@ mql_status
 prepared_end(Prepared *prepared, Transaction *transaction, mql_status status,
              Error *err)
 {
-    (void)prepared;
+    if (prepared->session->transaction != NULL)
+        return status; /* it goes on, or has failed with the statement */
     if (status == MQL_OK)
         return transaction_commit(transaction, err);
     transaction_rollback(transaction);

@@ -21,6 +21,8 @@ session_open(Store *store, Session *session, Error *err)
 void
 session_close(Session *session)
 {
+    transaction_rollback(session->transaction);
+    session->transaction = NULL;
     free(session->database_name);
     session->database_name = NULL;
 }
@@ -44,7 +46,8 @@ database_missing(const Version *version, Slice name, int64_t position,
 mql_status
 session_use(Session *session, Slice name, int64_t position, Error *err)
 {
-    const Version *version = store_version(session->store);
+    const Version *version;
+    TRY(session_version(session, &version, err));
     const DatabaseDefinition *found = version_find_database(version, name);
     mql_status status = MQL_OK;
     if (found == NULL) {
@@ -65,15 +68,45 @@ done:
     return status;
 }
 
+mql_status
+session_version(Session *session, const Version **version, Error *err)
+{
+    if (session->transaction != NULL)
+        return transaction_view(session->transaction, version, err);
+    *version = store_version(session->store);
+    return MQL_OK;
+}
+
 void
-session_notice(Session *session, const char *format, ...)
+session_fail(Session *session)
+{
+    session->is_failed = session->transaction != NULL;
+}
+
+static void
+tell(Session *session, const char *severity, const char *format, va_list args)
 {
     if (session->notice == NULL)
         return;
     char text[ERROR_TEXT_SIZE];
+    vsnprintf(text, sizeof text, format, args);
+    session->notice(session->notice_context, severity, text);
+}
+
+void
+session_notice(Session *session, const char *format, ...)
+{
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    tell(session, "NOTICE", format, args);
     va_end(args);
-    session->notice(session->notice_context, "NOTICE", text);
+}
+
+void
+session_warning(Session *session, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    tell(session, "WARNING", format, args);
+    va_end(args);
 }

@@ -8,7 +8,7 @@
 #ifndef ENGINE_SESSION_SESSION_H
 #define ENGINE_SESSION_SESSION_H
 
-#include "engine/collection/store.h"
+#include "engine/collection/transaction.h"
 
 /* Settings by their place in settings.def. */
 typedef enum SettingId {
@@ -23,7 +23,11 @@ typedef struct Session {
     uint64_t database;   /* id of the current one */
     char *database_name; /* malloc'ed */
     int64_t settings[SETTING_COUNT];
-    Error error; /* of the last call */
+    Transaction *transaction; /* from BEGIN to COMMIT, else NULL */
+    bool is_read_only;        /* the transaction is */
+    bool is_failed;           /* a statement of it has failed */
+    int64_t settings_before[SETTING_COUNT]; /* it began */
+    Error error;                            /* of the last call */
     atomic_bool cancel;
     uint32_t statement_count; /* prepared and not finalized */
     void (*notice)(void *context, const char *severity, const char *message);
@@ -42,7 +46,18 @@ void session_close(Session *session);
 mql_status session_use(Session *session, Slice name, int64_t position,
                        Error *err);
 
+/* What the session's next statement sees: the newest version, or what its
+ * transaction sees. Release it. */
+mql_status session_version(Session *session, const Version **version,
+                           Error *err);
+
+/* A statement has failed: the open transaction, if there is one, only waits for
+ * its ROLLBACK. */
+void session_fail(Session *session);
+
 void session_notice(Session *session, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void session_warning(Session *session, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* ---- settings: SET, SHOW, RESET ---- */

@@ -16,6 +16,13 @@
 
 typedef struct Prepared Prepared;
 
+/* Where a statement may stand. */
+typedef enum StatementPlace {
+    PLACE_ANY,     /* within a transaction or without                    */
+    PLACE_ALONE,   /* not within BEGIN and COMMIT                        */
+    PLACE_CONTROL, /* begins and ends transactions; also in a failed one */
+} StatementPlace;
+
 typedef struct StatementKind {
     NodeKind node;
     const char *tag; /* what psql would print after it: "CREATE COLLECTION" */
@@ -25,6 +32,7 @@ typedef struct StatementKind {
     mql_status (*prepare)(Prepared *prepared, Error *err);
     /* Do it. NULL: a query, run by its plan. */
     mql_status (*run)(Prepared *prepared, Error *err);
+    StatementPlace place;
 } StatementKind;
 
 /* The entry of a kind of node, NULL when the engine does not do it yet. */
@@ -51,6 +59,7 @@ struct Prepared {
     const char *text;
     Statement statement;
     const StatementKind *kind;
+    const char *tag;   /* of the run, when it is not the kind's; else NULL   */
     bool is_analysed;  /* false after an analysis that failed              */
     uint64_t analysis; /* counts them: columns may differ after each       */
     uint64_t schema;   /* of the Version it was analysed with              */
@@ -98,8 +107,9 @@ void prepared_stop(Prepared *prepared);
 
 /* ---- for the kinds ---- */
 
-/* A transaction whose catalogue is the one the statement is analysed with;
- * prepared->version and execution see it. */
+/* The session's open transaction, or one for this statement alone; its view is
+ * what the statement is analysed with, and prepared->version and execution see
+ * it. Errors: READ_ONLY in a read-only transaction. */
 mql_status prepared_begin(Prepared *prepared, Transaction **transaction,
                           Error *err);
 /* The statement's end: with status MQL_OK its changes are committed, or stay
