@@ -101,7 +101,7 @@ typedef struct SegmentRows {
 typedef struct FilterCounters {
     uint32_t segments;      /* looked at                             */
     uint32_t pruned;        /* left out by partition                 */
-    uint64_t visible_rows;  /* before the filter                     */
+    uint64_t visible_rows;  /* before the filter; after a lookup by key */
     uint64_t matching_rows; /* after it                              */
     uint64_t checked_rows;  /* whose columns were read for it        */
     uint32_t index_lookups;

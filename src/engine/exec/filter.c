@@ -2,8 +2,9 @@
 /*
  * filter.c - the rows of a segment that a WHERE lets through, as a bit array.
  *
- * Visible rows first; then each conjunct that indexes answer narrows the bits
- * by a Roaring set; what is left of the condition is evaluated on the columns
+ * Rows named by their keys are looked up and nothing else is. Otherwise visible
+ * rows first; then each conjunct that indexes answer narrows the bits by a
+ * Roaring set; what is left of the condition is evaluated on the columns
  * of the rows that are still in, a batch at a time.
  */
 #include <roaring/roaring.h>
@@ -397,6 +398,76 @@ needs_columns(const bool *is_done, uint32_t count)
     return false;
 }
 
+/* Whether the condition holds for no row but those of the keys it names. */
+static bool
+is_keyed(const Condition *condition)
+{
+    if (condition == NULL || condition->kind == CONDITION_INDEX)
+        return false;
+    if (condition->kind == CONDITION_KEY)
+        return true;
+    bool is_and = condition->kind == CONDITION_AND;
+    for (uint32_t i = 0; i < condition->child_count; i++)
+        if (is_keyed(condition->children[i]) == is_and)
+            return is_and;
+    return !is_and;
+}
+
+/*
+ * Rows named by their keys: no other row is looked at, and a segment that has
+ * none of them costs its lookups only. `is_done` OUT: the conjunct that did
+ * it; false: none could.
+ */
+static mql_status
+apply_keys(Filter *filter, bool *is_done, SegmentRows *rows, bool *is_keys,
+           Error *err)
+{
+    const TablePlan *table = filter->table;
+    uint32_t i = 0;
+    while (i < table->conjunct_count &&
+           !(is_keyed(table->conjuncts[i].condition) &&
+             is_answerable(table->conjuncts[i].condition, filter->segment)))
+        i++;
+    *is_keys = false;
+    if (i == table->conjunct_count)
+        return MQL_OK;
+    roaring_bitmap_t *found;
+    mql_status status =
+        condition_rows(filter, table->conjuncts[i].condition, &found, err);
+    if (status != MQL_OK)
+        return execution_bypass(filter->execution, status, err);
+    *is_keys = is_done[i] = true;
+    rows->count = (uint32_t)roaring_bitmap_get_cardinality(found);
+    rows->row_count = rows->count > 0 ? filter->row_count : 0;
+    rows->bits = arena_alloc_array(
+        filter->arena, bits_words(rows->row_count) + 1, sizeof *rows->bits);
+    if (rows->bits == NULL)
+        status = error_no_memory(err);
+    else if (rows->count > 0 &&
+             roaring_bitmap_maximum(found) >= filter->row_count)
+        status = error_set(err, ERR_DATA_CORRUPTED,
+                           "keys name rows their segment does not have");
+    else
+        roaring_iterate(found, set_bit, rows->bits);
+    roaring_bitmap_free(found);
+    return status;
+}
+
+/* All rows that are there, less those that indexes rule out. */
+static mql_status
+apply_visible(Filter *filter, bool *is_done, SegmentRows *rows, Error *err)
+{
+    rows->row_count = filter->row_count;
+    rows->bits = arena_alloc_array(
+        filter->arena, bits_words(rows->row_count) + 1, sizeof *rows->bits);
+    if (rows->bits == NULL)
+        return error_no_memory(err);
+    rows->count = segment_visible(filter->segment, filter->execution->sequence,
+                                  rows->row_count, rows->bits);
+    filter->counters->visible_rows += rows->count;
+    return rows->count > 0 ? apply_indexes(filter, is_done, rows, err) : MQL_OK;
+}
+
 mql_status
 segment_filter(const TablePlan *table, Execution *execution,
                const Segment *segment, Arena *arena, SegmentRows *rows,
@@ -404,21 +475,20 @@ segment_filter(const TablePlan *table, Execution *execution,
 {
     TRY(segment_intact(segment, err));
     uint32_t row_count = segment_row_count(segment, execution->sequence);
-    *rows = (SegmentRows){.segment = segment, .row_count = row_count};
-    rows->bits =
-        arena_alloc_array(arena, bits_words(row_count) + 1, sizeof *rows->bits);
+    *rows = (SegmentRows){.segment = segment};
     bool *is_done =
         arena_alloc_array(arena, table->conjunct_count + 1, sizeof *is_done);
-    if (rows->bits == NULL || is_done == NULL)
+    if (is_done == NULL)
         return error_no_memory(err);
-    rows->count =
-        segment_visible(segment, execution->sequence, row_count, rows->bits);
     counters->segments++;
-    counters->visible_rows += rows->count;
 
     Filter filter = {table, execution, segment, row_count, arena, counters};
-    if (rows->count > 0)
-        TRY(apply_indexes(&filter, is_done, rows, err));
+    bool is_keys;
+    TRY(apply_keys(&filter, is_done, rows, &is_keys, err));
+    if (is_keys)
+        counters->visible_rows += rows->count;
+    else
+        TRY(apply_visible(&filter, is_done, rows, err));
     if (rows->count > 0 && needs_columns(is_done, table->conjunct_count))
         TRY(apply_columns(&filter, is_done, rows, err));
     counters->matching_rows += rows->count;

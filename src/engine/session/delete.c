@@ -5,7 +5,7 @@
 #include "engine/session/kinds.h"
 
 typedef struct Delete {
-    TablePlan table;
+    ScanPlan scan; /* finds the rows */
     const ProjectPlan *returning;
 } Delete;
 
@@ -23,9 +23,11 @@ delete_prepare(Prepared *prepared, Error *err)
     if (delete == NULL)
         return error_no_memory(err);
     prepared->detail = delete;
+    delete->scan.base =
+        (PlanNode){PLAN_SCAN, NULL, scope->columns, scope->column_count};
     TRY(planner_table(planner, version, scope,
                       node_child(root, NODE_PARTITIONS),
-                      node_child(root, NODE_WHERE), &delete->table, err));
+                      node_child(root, NODE_WHERE), &delete->scan.table, err));
     return returning_prepare(prepared, root, scope, &delete->returning, err);
 }
 
@@ -47,8 +49,8 @@ delete_segment(Prepared *prepared, Transaction *transaction,
             const RowRange range = {.rows = positions, .count = count};
             Batch batch;
             arena_reset(arena);
-            TRY(table_read(&delete->table, rows->segment, range, arena, &batch,
-                           err));
+            TRY(table_read(&delete->scan.table, rows->segment, range, arena,
+                           &batch, err));
             TRY(returning_add(prepared, delete->returning, &batch, err));
         }
         TRY(transaction_delete(transaction, collection, rows->segment,
@@ -60,7 +62,7 @@ delete_segment(Prepared *prepared, Transaction *transaction,
 static mql_status
 delete_rows(Prepared *prepared, Transaction *transaction, Error *err)
 {
-    const TablePlan *table = &((const Delete *)prepared->detail)->table;
+    const TablePlan *table = &((const Delete *)prepared->detail)->scan.table;
     const CollectionVersion *collection;
     TRY(table_version(table, &prepared->execution, &collection, err));
     FilterCounters counters = {0};
@@ -85,4 +87,12 @@ delete_run(Prepared *prepared, Error *err)
     TRY(prepared_begin(prepared, &transaction, err));
     mql_status status = delete_rows(prepared, transaction, err);
     return prepared_end(prepared, transaction, status, err);
+}
+
+void
+delete_explain(const Prepared *prepared, Buffer *out)
+{
+    const Delete *delete = prepared->detail;
+    buffer_printf(out, "Delete on %s\n", delete->scan.table.collection->name);
+    operator_explain(out, &delete->scan.base, NULL, 2);
 }

@@ -15,6 +15,9 @@ typedef struct Explain {
     const Node *timing;
     const PlanNode *plan;
     const StatementKind *kind;
+    /* A change of rows: how to say what its analysis found out. */
+    void (*explain_change)(const Prepared *prepared, Buffer *out);
+    void *detail;
 } Explain;
 
 static const ScopeColumn plan_column[] = {
@@ -117,6 +120,48 @@ explained(const Node *root)
     return statement;
 }
 
+static void
+find_change(Explain *explain)
+{
+    switch (explain->statement->kind) {
+    case NODE_INSERT:
+    case NODE_UPSERT:
+        explain->explain_change = insert_explain;
+        break;
+    case NODE_UPDATE:
+        explain->explain_change = update_explain;
+        break;
+    case NODE_DELETE:
+        explain->explain_change = delete_explain;
+        break;
+    default:
+        break;
+    }
+}
+
+/* A change is analysed as if it were the statement itself. */
+static mql_status
+prepare_change(Prepared *prepared, Explain *explain, Error *err)
+{
+    const Statement statement = prepared->statement;
+    prepared->statement.root = (Node *)(uintptr_t)explain->statement;
+    mql_status status = explain->kind->prepare(prepared, err);
+    prepared->statement = statement;
+    explain->detail = prepared->detail;
+    prepared->detail = explain;
+    return status == MQL_OK ? prepared_columns(prepared, plan_column, 1)
+                            : status;
+}
+
+static void
+explain_change(Prepared *prepared, Buffer *out)
+{
+    Explain *explain = prepared->detail;
+    prepared->detail = explain->detail;
+    explain->explain_change(prepared, out);
+    prepared->detail = explain;
+}
+
 mql_status
 explain_prepare(Prepared *prepared, Error *err)
 {
@@ -147,7 +192,10 @@ explain_prepare(Prepared *prepared, Error *err)
         return planner_unbuilt(statement, node_kind_name(statement->kind), err);
     if (explain->is_analyze)
         return planner_unbuilt(statement, "EXPLAIN ANALYZE of a change", err);
-    return MQL_OK;
+    find_change(explain);
+    return explain->explain_change != NULL
+               ? prepare_change(prepared, explain, err)
+               : MQL_OK;
 }
 
 /* One row for each line. */
@@ -210,6 +258,8 @@ explain_run(Prepared *prepared, Error *err)
         node_print(&out, explain->statement);
     else if (explain->plan != NULL)
         status = explain_plan(prepared, explain, &out, err);
+    else if (explain->explain_change != NULL)
+        explain_change(prepared, &out);
     else
         buffer_printf(&out, "%s\n", explain->kind->tag);
     if (status == MQL_OK && buffer_failed(&out))

@@ -291,6 +291,7 @@ insert_prepare(Prepared *prepared, Error *err)
     if (insert == NULL)
         return error_no_memory(err);
     insert->collection = version->collection;
+    insert->is_upsert = root->kind == NODE_UPSERT;
     prepared->detail = insert;
     TRY(find_partition(root, insert, err));
     TRY(analyse_source(prepared, insert, root, err));
@@ -316,8 +317,7 @@ insert_run(Prepared *prepared, Error *err)
         .collection = version_collection(prepared->execution.version,
                                          run.insert->collection->id),
         .partition = run.insert->partition,
-        .mode = prepared->statement.root->kind == NODE_UPSERT ? INSERT_REPLACE
-                                                              : INSERT_NEW,
+        .mode = run.insert->is_upsert ? INSERT_REPLACE : INSERT_NEW,
     };
     arena_init(&run.arena, prepared->exec_arena.limit);
     arena_init(&run.key_arena, 0);
@@ -327,4 +327,26 @@ insert_run(Prepared *prepared, Error *err)
     arena_free(&run.key_arena);
     map_free(&run.keys);
     return prepared_end(prepared, transaction, status, err);
+}
+
+void
+insert_explain(const Prepared *prepared, Buffer *out)
+{
+    const Insert *insert = prepared->detail;
+    const Conflict *conflict = insert->conflict;
+    buffer_printf(out, "%s on %s\n", insert->is_upsert ? "Upsert" : "Insert",
+                  insert->collection->name);
+    if (conflict != NULL)
+        buffer_printf(out, "  Conflict Resolution: %s\n",
+                      conflict->updates ? "UPDATE" : "NOTHING");
+    if (conflict != NULL && conflict->where != NULL) {
+        buffer_append_text(out, "  Conflict Filter: ");
+        expr_print(out, conflict->where, conflict->scope);
+        buffer_append_char(out, '\n');
+    }
+    if (insert->query != NULL)
+        operator_explain(out, insert->query, NULL, 2);
+    else
+        buffer_printf(out, "  ->  Values (%u %s)\n", insert->row_count,
+                      insert->row_count == 1 ? "row" : "rows");
 }

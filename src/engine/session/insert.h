@@ -23,6 +23,7 @@ typedef struct Conflict {
 typedef struct Insert {
     const Collection *collection;
     uint64_t partition;
+    bool is_upsert;
     Place *places;
     uint32_t place_count;
     bool keeps_old;        /* UPSERT with a list: fields left out keep theirs */

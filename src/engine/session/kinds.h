@@ -31,12 +31,15 @@ mql_status drop_index_run(Prepared *prepared, Error *err);
 /* insert.c */
 mql_status insert_prepare(Prepared *prepared, Error *err);
 mql_status insert_run(Prepared *prepared, Error *err);
+void insert_explain(const Prepared *prepared, Buffer *out);
 /* delete.c */
 mql_status delete_prepare(Prepared *prepared, Error *err);
 mql_status delete_run(Prepared *prepared, Error *err);
+void delete_explain(const Prepared *prepared, Buffer *out);
 /* update.c */
 mql_status update_prepare(Prepared *prepared, Error *err);
 mql_status update_run(Prepared *prepared, Error *err);
+void update_explain(const Prepared *prepared, Buffer *out);
 /* copy_from.c */
 mql_status copy_from_run(Prepared *prepared, Error *err);
 /* show.c */

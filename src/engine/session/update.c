@@ -12,7 +12,7 @@
 #include "engine/session/kinds.h"
 
 typedef struct Update {
-    TablePlan table;
+    ScanPlan scan; /* finds the rows */
     Assignments assignments;
     const ProjectPlan *returning;
 } Update;
@@ -33,11 +33,13 @@ update_prepare(Prepared *prepared, Error *err)
     if (update == NULL)
         return error_no_memory(err);
     prepared->detail = update;
+    update->scan.base =
+        (PlanNode){PLAN_SCAN, NULL, scope->columns, scope->column_count};
     TRY(assignments_prepare(prepared, root, version->collection, scope,
                             &update->assignments, err));
     TRY(planner_table(planner, version, scope,
                       node_child(root, NODE_PARTITIONS),
-                      node_child(root, NODE_WHERE), &update->table, err));
+                      node_child(root, NODE_WHERE), &update->scan.table, err));
     return returning_prepare(prepared, root, scope, &update->returning, err);
 }
 
@@ -89,16 +91,17 @@ insert_new(UpdateRun *run, const Segment *segment, const uint32_t *rows,
     const InsertTarget target = {.collection = run->collection,
                                  .partition = segment_partition(segment),
                                  .mode = INSERT_NEW};
-    uint32_t primary = update->table.collection->primary;
+    uint32_t primary = update->scan.table.collection->primary;
     Batch old, changed;
     arena_reset(&run->arena);
-    TRY(table_read(&update->table, segment, range, &run->arena, &old, err));
+    TRY(table_read(&update->scan.table, segment, range, &run->arena, &old,
+                   err));
     TRY(assignments_run(&update->assignments, &prepared->execution.run, &old,
                         &run->arena, &changed, err));
     uint32_t bad_row = 0;
     if (transaction_insert(run->transaction, &target, &changed, &bad_row,
                            err) != MQL_OK)
-        return change_blame_row(err, update->table.collection,
+        return change_blame_row(err, update->scan.table.collection,
                                 &old.columns[primary], bad_row);
     changed.columns[primary] = *transaction_keys(run->transaction);
     return returning_add(prepared, update->returning, &changed, err);
@@ -111,9 +114,9 @@ update_rows(UpdateRun *run, Error *err)
     FilterCounters counters = {0};
     SegmentRows *rows;
     uint32_t segment_count;
-    TRY(table_version(&run->update->table, &prepared->execution,
+    TRY(table_version(&run->update->scan.table, &prepared->execution,
                       &run->collection, err));
-    TRY(table_filter(&run->update->table, &prepared->execution,
+    TRY(table_filter(&run->update->scan.table, &prepared->execution,
                      &prepared->exec_arena, &rows, &segment_count, &counters,
                      err));
     for (uint32_t i = 0; i < segment_count; i++)
@@ -135,4 +138,12 @@ update_run(Prepared *prepared, Error *err)
     mql_status status = update_rows(&run, err);
     arena_free(&run.arena);
     return prepared_end(prepared, transaction, status, err);
+}
+
+void
+update_explain(const Prepared *prepared, Buffer *out)
+{
+    const Update *update = prepared->detail;
+    buffer_printf(out, "Update on %s\n", update->scan.table.collection->name);
+    operator_explain(out, &update->scan.base, NULL, 2);
 }
