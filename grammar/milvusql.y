@@ -71,7 +71,7 @@
     LAST LEFT LEVEL LIMIT LOAD LOCAL NEXT NOTHING NULLS OF OFFSET ONLY ORDER
     OUTER OUTPUT PARAMS PARTITION PRECISION PREPARE PRIMARY PRIVILEGE QUERY
     RANK REINDEX RELEASE RERANK RESET RESTORE RESTRICT RETURNING REVOKE ROLE
-    ROLLBACK ROW ROWS SAVEPOINT SEARCH SESSION SET SHOW SIZE START STDIN
+    ROLLBACK ROW ROWS SAVEPOINT SEARCH SEQUENCE SESSION SET SHOW SIZE START STDIN
     STDOUT STORED STRICT TABLE TO TRUNCATE UNIQUE UNKNOWN UPDATE UPSERT USE
     USER USING VACUUM VALUES VARYING VERBOSE VERIFY WEIGHT
     .
@@ -354,6 +354,7 @@ search_head(A) ::= as_of(M).             { A = M; }
 search_head(A) ::= partitions(P).        { A = P; }
 search_head(A) ::= ON(T) id(N).          { A = node_named(parse, NODE_ON_FIELD, T, N); }
 as_of(A) ::= AS(T) OF expr(E).           { A = node_with(parse, NODE_AS_OF, T, E); }
+as_of(A) ::= AS(T) OF SEQUENCE expr(E).  { A = node_with(parse, NODE_AS_OF, T, E); if (A) A->text = SLICE_LITERAL("sequence"); }
 targets(A) ::= target(E).                { A = node_with(parse, NODE_LIST, NONE, E); }
 targets(A) ::= targets(L) COMMA target(E). { A = node_add(parse, L, E); }
 target(A) ::= expr(E).                   { A = E; }
@@ -494,6 +495,7 @@ nulls(A) ::= NULLS LAST.                 { A = FLAG_NULLS_LAST; }
 
 /* Milvus' spellings. */
 query(A) ::= QUERY(T) relation(N) query_clauses(C). { A = build_query_statement(parse, T, N, C); }
+query(A) ::= QUERY(T) relation(N) as_of(M) query_clauses(C). { A = build_query_statement(parse, T, N, build_clause(parse, C, M)); }
 query_clauses(A) ::= .                   { A = NULL; }
 query_clauses(A) ::= query_clauses(L) search_clause(C). { A = build_clause(parse, L, C); }
 query(A) ::= COUNT(T) FROM(F) source(S) where_opt(W). {

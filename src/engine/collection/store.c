@@ -303,6 +303,12 @@ store_commit_at(Store *store, int64_t time)
     return timeline_at(&store->timeline, time);
 }
 
+uint64_t
+store_first_commit(Store *store)
+{
+    return timeline_first(&store->timeline).sequence;
+}
+
 bool
 store_time_of(Store *store, uint64_t sequence, int64_t *time)
 {

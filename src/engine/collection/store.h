@@ -83,7 +83,9 @@ typedef struct CollectionVersion {
 
 typedef struct Version {
     atomic_uint references;
-    uint64_t sequence;                          /* of the last commit in it */
+    uint64_t sequence;               /* of the last commit in it */
+    const struct Version *committed; /* what an open transaction sees has the
+                                        one it began with here; else NULL */
     const DatabaseDefinition *const *databases; /* by name */
     uint32_t database_count;
     const CollectionVersion *const *collections; /* by database id, then name */
@@ -127,6 +129,8 @@ uint64_t store_horizon(Store *store);
 int64_t store_now(Store *store);
 /* The last commit known at or before the moment; 0: none is known. */
 uint64_t store_commit_at(Store *store, int64_t time);
+/* The first one that has a moment. */
+uint64_t store_first_commit(Store *store);
 /* A moment at which the commit was there already; false: not made yet. */
 bool store_time_of(Store *store, uint64_t sequence, int64_t *time);
 

@@ -242,6 +242,9 @@ make_view(Transaction *transaction, Error *err)
         if (contents != NULL)
             transaction->view =
                 version_create(contents, transaction->base->sequence);
+        if (transaction->view != NULL)
+            transaction->view->version.committed =
+                version_retain(transaction->base);
         if (transaction->view == NULL)
             status = error_no_memory(err);
     }

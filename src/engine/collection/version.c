@@ -195,6 +195,7 @@ version_release(const Version *version)
     VersionHolder *holder = (VersionHolder *)(uintptr_t)version;
     if (holder == NULL || !drop_reference(&holder->version.references))
         return;
+    version_release(holder->version.committed);
     contents_release(holder->contents);
     free(holder);
 }

@@ -12,8 +12,16 @@
 #include "engine/collection/store.h"
 #include "engine/plan/plan.h"
 
+/* Which rows of a collection are there: those inserted after `expired` and up
+ * to `sequence`, and not deleted up to it. */
+typedef struct Snapshot {
+    uint64_t sequence;
+    uint64_t expired; /* 0: none */
+} Snapshot;
+
 /* One run of a statement. */
 typedef struct Execution {
+    Store *store;
     const Version *version; /* what it sees */
     uint64_t sequence;      /* rows up to this commit */
     ExprRun run;
@@ -25,7 +33,8 @@ typedef struct Execution {
     /* Called with what the user should know; may be NULL. */
     void (*notice)(void *context, const char *message);
     void *notice_context;
-    bool has_bypassed; /* a damaged index, and said so */
+    bool has_bypassed;           /* a damaged index, and said so */
+    struct TableMoment *moments; /* found so far (moment.c) */
 } Execution;
 
 typedef struct OperatorKind OperatorKind;
@@ -88,6 +97,14 @@ mql_status execution_count(Execution *execution, const Expr *expr,
                            Error *err);
 
 /* ---- rows of a collection ---- */
+
+/*
+ * What the run sees of the table: its own picture, or that of AS OF, found once
+ * for a run. Errors: SNAPSHOT_TOO_OLD, INVALID_PARAMETER for the future,
+ * UNDEFINED_TABLE when the collection was not there.
+ */
+mql_status table_snapshot(const TablePlan *table, Execution *execution,
+                          Snapshot *snapshot, Error *err);
 
 /* The rows of one segment that the filter lets through. */
 typedef struct SegmentRows {

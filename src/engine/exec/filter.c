@@ -22,6 +22,7 @@ typedef struct Filter {
     uint32_t row_count;
     Arena *arena;
     FilterCounters *counters;
+    Snapshot snapshot;
 } Filter;
 
 static mql_status condition_rows(Filter *filter, const Condition *condition,
@@ -171,7 +172,7 @@ add_key(Filter *filter, const Value *key, roaring_bitmap_t *rows, Error *err)
     uint32_t row;
     if (key->is_null)
         return MQL_OK;
-    TRY(segment_find_key(filter->segment, key, filter->execution->sequence,
+    TRY(segment_find_key(filter->segment, key, filter->snapshot.sequence,
                          &found, &row, err));
     if (found)
         roaring_bitmap_add(rows, row);
@@ -462,7 +463,7 @@ apply_visible(Filter *filter, bool *is_done, SegmentRows *rows, Error *err)
         filter->arena, bits_words(rows->row_count) + 1, sizeof *rows->bits);
     if (rows->bits == NULL)
         return error_no_memory(err);
-    rows->count = segment_visible(filter->segment, filter->execution->sequence,
+    rows->count = segment_visible(filter->segment, filter->snapshot.sequence,
                                   rows->row_count, rows->bits);
     filter->counters->visible_rows += rows->count;
     return rows->count > 0 ? apply_indexes(filter, is_done, rows, err) : MQL_OK;
@@ -474,7 +475,9 @@ segment_filter(const TablePlan *table, Execution *execution,
                FilterCounters *counters, Error *err)
 {
     TRY(segment_intact(segment, err));
-    uint32_t row_count = segment_row_count(segment, execution->sequence);
+    Snapshot snapshot;
+    TRY(table_snapshot(table, execution, &snapshot, err));
+    uint32_t row_count = segment_row_count(segment, snapshot.sequence);
     *rows = (SegmentRows){.segment = segment};
     bool *is_done =
         arena_alloc_array(arena, table->conjunct_count + 1, sizeof *is_done);
@@ -482,7 +485,8 @@ segment_filter(const TablePlan *table, Execution *execution,
         return error_no_memory(err);
     counters->segments++;
 
-    Filter filter = {table, execution, segment, row_count, arena, counters};
+    Filter filter = {table, execution, segment, row_count,
+                     arena, counters,  snapshot};
     bool is_keys;
     TRY(apply_keys(&filter, is_done, rows, &is_keys, err));
     if (is_keys)
@@ -514,7 +518,15 @@ mql_status
 table_version(const TablePlan *table, const Execution *execution,
               const CollectionVersion **version, Error *err)
 {
-    *version = version_collection(execution->version, table->collection->id);
+    const Version *whole = execution->version;
+    /* The past has nothing of an open transaction. */
+    if (table->moment != NULL && whole->committed != NULL)
+        whole = whole->committed;
+    *version = version_collection(whole, table->collection->id);
+    if (*version == NULL && table->moment != NULL)
+        return error_at(err, ERR_UNDEFINED_TABLE, table->moment->position,
+                        "collection \"%s\" did not exist then",
+                        table->collection->name);
     if (*version == NULL)
         return error_set(err, ERR_UNDEFINED_TABLE,
                          "collection \"%s\" does not exist any more",
@@ -528,6 +540,8 @@ table_filter(const TablePlan *table, Execution *execution, Arena *arena,
              FilterCounters *counters, Error *err)
 {
     const CollectionVersion *version;
+    Snapshot snapshot; /* wrong moments are errors without segments too */
+    TRY(table_snapshot(table, execution, &snapshot, err));
     TRY(table_version(table, execution, &version, err));
     *rows = arena_alloc_array(arena, version->segment_count + 1, sizeof **rows);
     *segment_count = 0;

@@ -21,6 +21,8 @@ scan_open(Operator *operator, Error * err)
     ScanOperator *scan = (ScanOperator *)operator;
     const ScanPlan *plan = (const ScanPlan *)operator->plan;
     arena_init(&scan->segment_arena, operator->execution->arena->limit);
+    Snapshot snapshot; /* wrong moments are errors without segments too */
+    TRY(table_snapshot(&plan->table, operator->execution, &snapshot, err));
     return table_version(&plan->table, operator->execution, &scan->version,
                          err);
 }

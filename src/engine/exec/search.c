@@ -114,13 +114,15 @@ add_key(SearchOperator *search, const SearchTarget *target, Error *err)
     const CollectionVersion *version;
     TRY(table_version(&plan->table, execution, &version, err));
     Value key;
+    Snapshot snapshot;
+    TRY(table_snapshot(&plan->table, execution, &snapshot, err));
     TRY(expr_value(target->key, &execution->run, &search->arena, &key, err));
 
     for (uint32_t i = 0; !key.is_null && i < version->segment_count; i++) {
         const Segment *segment = version->segments[i];
         bool found;
         uint32_t row;
-        TRY(segment_find_key(segment, &key, execution->sequence, &found, &row,
+        TRY(segment_find_key(segment, &key, snapshot.sequence, &found, &row,
                              err));
         if (!found)
             continue;

@@ -160,6 +160,7 @@ struct ExprRun {
     int64_t now;          /* the statement's time, microseconds */
     const char *user;     /* for current_user */
     const char *database; /* for current_database */
+    uint64_t sequence;    /* for current_sequence: the last commit seen */
     const atomic_bool *cancel;
     uint64_t random_state; /* for random(), random_sample() */
     uint64_t distances;    /* distance computations made */

@@ -286,3 +286,13 @@ row_current(const RowCall *call, const Value *arguments, Value *result,
         result->bytes = slice_of(name);
     return MQL_OK;
 }
+
+mql_status
+row_sequence(const RowCall *call, const Value *arguments, Value *result,
+             Error *err)
+{
+    (void)arguments;
+    (void)err;
+    result->integer = (int64_t)call->run->sequence;
+    return MQL_OK;
+}

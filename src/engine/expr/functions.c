@@ -123,6 +123,7 @@ static const Function functions[] = {
     /* ---- the session ---- */
     {"version", "", 't', 0, row_version, NULL, 0, "version() -> VARCHAR", "of mql"},
     {"current_user", "", 't', FUNCTION_STABLE, row_current, NULL, 0, "current_user", "who is connected"},
+    {"current_sequence", "", 'i', FUNCTION_STABLE, row_sequence, NULL, 0, "current_sequence() -> INT64", "number of the last commit, for AS OF SEQUENCE"},
     {"current_database", "", 't', FUNCTION_STABLE, row_current, NULL, 1, "current_database()", "the database in use"},
 
     /* ---- vectors ---- */

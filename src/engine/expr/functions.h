@@ -179,6 +179,7 @@ ROW_FUNCTION(row_date_trunc)
 ROW_FUNCTION(row_extract)
 ROW_FUNCTION(row_to_timestamp)
 ROW_FUNCTION(row_version)
+ROW_FUNCTION(row_sequence)
 ROW_FUNCTION(row_current) /* operation 0: user, 1: database */
 
 /* function_vector.c */

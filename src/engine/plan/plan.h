@@ -80,6 +80,8 @@ typedef struct TablePlan {
     const Scope *scope; /* for printing */
     const bool *used;   /* per scope position: the batches have it */
     uint32_t column_count;
+    const Expr *moment; /* AS OF; NULL: the run's own */
+    bool is_sequence;   /* it is the number of a commit */
 } TablePlan;
 
 /* ---- nodes ---- */

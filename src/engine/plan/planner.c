@@ -250,6 +250,49 @@ planner_count(Planner *planner, const Node *clause, const Expr **expr,
     return MQL_OK;
 }
 
+/* What AS OF takes; a parameter's type is known when it runs. */
+static bool
+is_moment(const Expr *expr, bool is_sequence)
+{
+    TypeKind kind = expr->type.kind;
+    if (kind == TYPE_NULL)
+        return true;
+    return type_is_integer(kind) || (kind == TYPE_TIMESTAMPTZ && !is_sequence);
+}
+
+mql_status
+planner_moment(Planner *planner, const Node *as_of, TablePlan *table,
+               Error *err)
+{
+    if (as_of == NULL)
+        return MQL_OK;
+    const Node *node = as_of->first;
+    Scope none = {.dynamic_column = -1,
+                  .parameter_types = planner->parameter_types,
+                  .parameter_count = planner->parameter_count};
+    table->is_sequence = as_of->kind == NODE_AS_OF && as_of->text.size > 0;
+    TypeKind wanted = table->is_sequence ? TYPE_INT64 : TYPE_TIMESTAMPTZ;
+    if (node->kind == NODE_PARAMETER && !table->is_sequence)
+        wanted = TYPE_NULL;
+    Expr *expr;
+    TRY(expr_analyse(node, &none, type_of(wanted), planner->arena, &expr, err));
+    if (expr->type.kind == TYPE_VARCHAR &&
+        expr_coerce(expr, type_of(wanted), planner->arena, &expr, err) !=
+            MQL_OK)
+        return error_locate(err, node->position);
+    char text[TYPE_TEXT_SIZE];
+    type_text(text, expr->type);
+    if (!is_moment(expr, table->is_sequence))
+        return error_at(err, ERR_DATATYPE_MISMATCH, node->position,
+                        "argument of AS OF must be %s, not type %s",
+                        table->is_sequence
+                            ? "an integer"
+                            : "a timestamp or milliseconds since 1970",
+                        text);
+    table->moment = expr;
+    return MQL_OK;
+}
+
 mql_status
 planner_query(Planner *planner, const Node *query, const PlanNode **plan,
               Error *err)

@@ -42,6 +42,11 @@ mql_status planner_table(Planner *planner, const CollectionVersion *version,
                          const Scope *scope, const Node *partitions,
                          const Node *where, TablePlan *table, Error *err);
 
+/* AS OF (may be NULL) for a table: a timestamp, milliseconds since 1970, or the
+ * number of a commit; constants are checked here, the rest when it runs. */
+mql_status planner_moment(Planner *planner, const Node *as_of, TablePlan *table,
+                          Error *err);
+
 /* The index conditions of a filter: see filter.c. */
 mql_status planner_filter(Planner *planner, const Collection *collection,
                           const Scope *scope, const Expr *where,

@@ -177,6 +177,20 @@ set_metric(Planner *planner, const Node *option, SearchPlan *plan, Error *err)
     return MQL_OK;
 }
 
+/* Milvus' way to write AS OF; 0 is now. */
+static mql_status
+set_travel(Planner *planner, const Node *option, SearchPlan *plan, Error *err)
+{
+    Value value;
+    TRY(convert_option(planner, option, TYPE_INT64, &value, err));
+    if (value.integer == 0)
+        return MQL_OK;
+    if (plan->table.moment != NULL)
+        return error_at(err, ERR_SYNTAX_ERROR, option->position,
+                        "\"travel_timestamp\" besides AS OF");
+    return planner_moment(planner, option, &plan->table, err);
+}
+
 static mql_status
 refuse_recall(Planner *planner, const Node *option, SearchPlan *plan,
               Error *err)
@@ -198,6 +212,7 @@ static const struct {
     {"ignore_growing", set_ignore_growing},
     {"consistency_level", set_consistency},
     {"metric_type", set_metric},
+    {"travel_timestamp", set_travel},
     {"recall", refuse_recall},
 };
 
@@ -474,6 +489,8 @@ plan_search_node(Planner *planner, const Node *node, Scope **scope,
     TRY(planner_table(planner, version, *scope,
                       node_child(node, NODE_PARTITIONS),
                       node_child(node, NODE_WHERE), &search->table, err));
+    TRY(planner_moment(planner, node_child(node, NODE_AS_OF), &search->table,
+                       err));
     planner_choose_index(collection, search->field, NULL, search);
     TRY(planner_search_options(planner, node_child(node, NODE_OPTIONS), search,
                                err));
@@ -491,7 +508,6 @@ mql_status
 planner_search(Planner *planner, const Node *node, const PlanNode **plan,
                Error *err)
 {
-    TRY(planner_unbuilt(node_child(node, NODE_AS_OF), "AS OF", err));
     TRY(planner_unbuilt(node_child(node, NODE_GROUP_BY), "GROUP BY", err));
 
     Scope *scope;

@@ -33,7 +33,6 @@ reject_unbuilt(const Node *select, Error *err)
     const Node *from = node_child(select, NODE_FROM);
     if (from == NULL)
         return MQL_OK;
-    TRY(planner_unbuilt(node_child(from, NODE_AS_OF), "AS OF", err));
     TRY(planner_unbuilt(node_child(select, NODE_JOIN), "JOIN", err));
     TRY(planner_unbuilt(node_child(from, NODE_JOIN), "JOIN", err));
     TRY(planner_unbuilt(
@@ -49,6 +48,7 @@ open_query(Planner *planner, Select *select, const Node *from, Error *err)
     TRY(planner_query(planner, from->first, &select->input, err));
     TRY(planner_unbuilt(node_child(from, NODE_PARTITIONS),
                         "PARTITION of a query", err));
+    TRY(planner_unbuilt(node_child(from, NODE_AS_OF), "AS OF of a query", err));
     const Node *alias = node_child(from, NODE_ALIAS);
     select->scope = arena_new(planner->arena, Scope);
     if (select->scope == NULL)
@@ -103,10 +103,27 @@ open_from(Planner *planner, Select *select, Error *err)
     const Node *alias = node_child(from, NODE_ALIAS);
     if (alias != NULL)
         select->scope->qualifier = alias->text;
-    return planner_table(planner, select->version, select->scope,
-                         node_child(from, NODE_PARTITIONS),
-                         node_child(select->node, NODE_WHERE), &select->table,
-                         err);
+    TRY(planner_table(planner, select->version, select->scope,
+                      node_child(from, NODE_PARTITIONS),
+                      node_child(select->node, NODE_WHERE), &select->table,
+                      err));
+    return planner_moment(planner, node_child(from, NODE_AS_OF), &select->table,
+                          err);
+}
+
+/* WITH where nothing is searched: checked all the same, a wrong word is an
+ * error. */
+static mql_status
+read_options(Planner *planner, Select *select, Error *err)
+{
+    const Node *options = node_child(select->node, NODE_OPTIONS);
+    if (options != NULL && select->version == NULL)
+        return error_at(err, ERR_SYNTAX_ERROR, options->position,
+                        "WITH needs a vector search");
+    SearchPlan search = {.table = select->table};
+    TRY(planner_search_options(planner, options, &search, err));
+    select->table = search.table; /* travel_timestamp */
+    return MQL_OK;
 }
 
 /* count(*), the only aggregate so far. */
@@ -121,6 +138,7 @@ is_count(const Node *node)
 static mql_status
 plan_count(Planner *planner, Select *select, const PlanNode **plan, Error *err)
 {
+    TRY(read_options(planner, select, err));
     CountPlan *count = arena_new(planner->arena, CountPlan);
     ScopeColumn *columns =
         arena_alloc_array(planner->arena, select->node->count, sizeof *columns);
@@ -242,10 +260,7 @@ plan_ordered_search(Planner *planner, Select *select,
 static mql_status
 plan_scan(Planner *planner, Select *select, const PlanNode **plan, Error *err)
 {
-    const Node *options = node_child(select->node, NODE_OPTIONS);
-    if (options != NULL && select->version == NULL)
-        return error_at(err, ERR_SYNTAX_ERROR, options->position,
-                        "WITH needs a vector search");
+    TRY(read_options(planner, select, err));
     if (select->input != NULL) {
         *plan = select->input;
         return MQL_OK;
@@ -267,11 +282,6 @@ plan_scan(Planner *planner, Select *select, const PlanNode **plan, Error *err)
         .table = select->table,
     };
     *plan = &scan->base;
-    if (options != NULL) {
-        /* Checked though nothing is searched: a wrong word is an error. */
-        SearchPlan unused = {.table = select->table};
-        TRY(planner_search_options(planner, options, &unused, err));
-    }
     return MQL_OK;
 }
 

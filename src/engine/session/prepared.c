@@ -211,6 +211,7 @@ set_version(Prepared *prepared, const Version *version)
     prepared->version = version;
     prepared->execution.version = version;
     prepared->execution.sequence = version->sequence;
+    prepared->execution.run.sequence = version->sequence;
 }
 
 static void
@@ -226,6 +227,7 @@ begin_execution(Prepared *prepared)
     prepared->tag = NULL;
     prepared->deadline = timeout > 0 ? now + timeout * 1000 : 0;
     prepared->execution = (Execution){
+        .store = session->store,
         .run = {.parameters = prepared->parameters,
                 .parameter_count = prepared->statement.parameter_count,
                 .now = now,
@@ -362,6 +364,7 @@ prepared_begin(Prepared *prepared, Transaction **transaction, Error *err)
     prepared->version = NULL;
     prepared->execution.version = version;
     prepared->execution.sequence = version->sequence;
+    prepared->execution.run.sequence = version->sequence;
     mql_status status = prepared_refresh(prepared, version, err);
     if (status != MQL_OK) {
         transaction_rollback(*transaction);
