@@ -411,6 +411,21 @@ insert_batch(Transaction *transaction, const InsertTarget *target,
     return MQL_OK;
 }
 
+/* Rows appended and not published would be published by a later call, after a
+ * return to a savepoint. */
+static void
+drop_unpublished(Transaction *transaction)
+{
+    for (CollectionChange *change = transaction->collections; change != NULL;
+         change = change->next)
+        for (StagedPartition *staged = change->staged; staged != NULL;
+             staged = staged->next) {
+            transaction->staged_bytes -= staged->rows->memory;
+            growing_rollback(staged->rows);
+            transaction->staged_bytes += staged->rows->memory;
+        }
+}
+
 mql_status
 transaction_insert(Transaction *transaction, const InsertTarget *target,
                    const Batch *batch, uint32_t *bad_row, Error *err)
@@ -419,8 +434,10 @@ transaction_insert(Transaction *transaction, const InsertTarget *target,
     if (batch->count == 0)
         return MQL_OK;
     mql_status status = insert_batch(transaction, target, batch, bad_row, err);
-    if (status != MQL_OK)
+    if (status != MQL_OK) {
+        drop_unpublished(transaction);
         transaction->is_failed = true;
+    }
     return status;
 }
 
