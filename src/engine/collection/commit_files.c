@@ -450,6 +450,7 @@ add_indexes(Transaction *transaction, CollectionChange *change,
             SealedSegment *segment, Error *err)
 {
     const Collection *definition = change_definition(change);
+    TRY(segment_intact(&segment->base, err));
     for (uint32_t i = 0; i < definition->index_count; i++) {
         const IndexDefinition *index = &definition->indexes[i];
         if (sealed_field(segment, index->field) == NULL ||

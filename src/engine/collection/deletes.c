@@ -106,7 +106,7 @@ read_sections(SealedSegment *segment, SectionFile *file, Error *err)
         TRY(sealed_reserve_delete(segment, row[i], err));
         sealed_delete(segment, row[i], sequence[i]);
     }
-    return MQL_OK;
+    return section_file_intact(file, err);
 }
 
 mql_status

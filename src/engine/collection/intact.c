@@ -16,7 +16,13 @@ segment_intact(const Segment *segment, Error *err)
     segment = segment_under(segment);
     if (guard_damaged() == 0 || !segment->is_sealed)
         return MQL_OK;
-    return section_file_intact(as_sealed(segment)->file, err);
+    const SealedSegment *sealed = as_sealed(segment);
+    const Error *damage = atomic_load(&sealed->damage);
+    if (damage == NULL)
+        return section_file_intact(sealed->file, err);
+    if (err != NULL && err->status == MQL_OK)
+        *err = *damage;
+    return damage->status;
 }
 
 mql_status

@@ -279,6 +279,39 @@ keep_segment(Recovered *collection, Segment *segment, Error *err)
     return MQL_OK;
 }
 
+static bool
+is_damage(mql_status status)
+{
+    return status == MQL_CORRUPT || status == MQL_NOT_FOUND;
+}
+
+/* A segment that cannot be read takes its collection out of use, not the
+ * database. */
+static mql_status
+open_or_replace(Recovery *recovery, const SegmentEntry *entry,
+                const Collection *definition, SealedSegment **segment,
+                Error *err)
+{
+    const FileSpace *space = &recovery->store->space;
+    Error why = ERROR_INIT;
+    mql_status status = sealed_open(space, entry, definition, segment, &why);
+    if (!is_damage(status)) {
+        if (status != MQL_OK && err != NULL)
+            *err = why;
+        return status;
+    }
+    char *path = segment_path(space, entry->id);
+    Error damage = ERROR_INIT;
+    if (status == MQL_NOT_FOUND)
+        error_corrupt(&damage, path != NULL ? path : "", -1, "%s", why.text);
+    else
+        damage = why;
+    free(path);
+    log_write(&space->log, "WARNING", "collection \"%s\" is damaged: %s %s",
+              definition->name, damage.text, damage.detail);
+    return sealed_open_damaged(entry, &damage, segment, err);
+}
+
 static mql_status
 open_segment(Recovery *recovery, const SegmentEntry *entry, Error *err)
 {
@@ -289,8 +322,8 @@ open_segment(Recovery *recovery, const SegmentEntry *entry, Error *err)
                          "segment %" PRIu64 " belongs to no collection",
                          entry->id);
     SealedSegment *segment;
-    TRY(sealed_open(&recovery->store->space, entry, collection->definition,
-                    &segment, err));
+    TRY(open_or_replace(recovery, entry, collection->definition, &segment,
+                        err));
     TRY(keep_segment(collection, &segment->base, err));
     return map_put_u64(&recovery->files, entry->id,
                        (uint64_t)(uintptr_t)segment)
@@ -409,6 +442,24 @@ replay_rows(void *context, const RecordRows *rows, Error *err)
     return MQL_OK;
 }
 
+/* Look for the key; a segment that turns out to be damaged has no rows for us,
+ * and none for anybody. */
+static mql_status
+find_replayed_key(const Recovery *recovery, Segment *segment, const Value *key,
+                  bool *found, uint32_t *row, Error *err)
+{
+    Error why = ERROR_INIT;
+    mql_status status = segment_find_key(segment, key, recovery->sequence - 1,
+                                         found, row, &why);
+    if (status == MQL_CORRUPT && segment->is_sealed) {
+        *found = false;
+        return sealed_set_damage((SealedSegment *)(void *)segment, &why, err);
+    }
+    if (status != MQL_OK && err != NULL)
+        *err = why;
+    return status;
+}
+
 /* The row that had the key when the commit was made. It is not there when its
  * partition went since, or when a flush has left it out. */
 static mql_status
@@ -423,12 +474,11 @@ replay_delete(void *context, uint64_t id, const Value *key, Error *err)
         type_physical(definition->fields[definition->primary].type.kind))
         return error_set(err, ERR_DATA_CORRUPTED, "damaged record in the log");
     mark_dirty(recovery, collection);
-    uint64_t before = recovery->sequence - 1;
     for (uint32_t i = 0; i < collection->segment_count; i++) {
         Segment *segment = collection->segments[i];
         bool found;
         uint32_t row;
-        TRY(segment_find_key(segment, key, before, &found, &row, err));
+        TRY(find_replayed_key(recovery, segment, key, &found, &row, err));
         if (!found)
             continue;
         if (!segment->is_sealed) {

@@ -7,6 +7,7 @@
  * section's size against the header, so that later code may index sections
  * without asking again.
  */
+#include "base/guard.h"
 #include "engine/collection/segment_internal.h"
 
 #include <stdlib.h>
@@ -179,6 +180,8 @@ open_file(const FileSpace *space, SealedSegment *segment, Error *err)
         section_file_open(space->vfs, path, identity, &segment->file, err);
     free(path);
     TRY(status);
+    if (section_file_size(segment->file) != segment->entry.size)
+        return damaged(segment, "another size than the catalogue says", err);
     TRY(open_header(segment, err));
     TRY(open_sections(segment, err));
     return verify_vector_nulls(segment, err);
@@ -207,33 +210,82 @@ entry_bytes(const SegmentEntry *entry)
     return bytes;
 }
 
+static mql_status
+new_segment(const SegmentEntry *entry, SealedSegment **segment, Error *err)
+{
+    *segment = NULL;
+    SealedSegment *created = calloc(1, sizeof *created);
+    if (created == NULL)
+        return error_no_memory(err);
+    atomic_init(&created->base.references, 1);
+    created->base.is_sealed = true;
+    created->base.id = entry->id;
+    created->base.collection = entry->collection;
+    created->base.partition = entry->partition;
+    atomic_init(&created->base.bytes, entry_bytes(entry));
+    mql_status status = segment_entry_copy(entry, &created->entry, err);
+    if (status == MQL_OK)
+        *segment = created;
+    else
+        sealed_free(created);
+    return status;
+}
+
+mql_status
+sealed_set_damage(const SealedSegment *segment, const Error *why, Error *err)
+{
+    /* That it is known to be damaged changes, the segment does not. */
+    SealedSegment *noted = (SealedSegment *)(uintptr_t)segment;
+    Error *expected = NULL;
+    Error *damage = malloc(sizeof *damage);
+    if (damage == NULL)
+        return error_no_memory(err);
+    *damage = *why;
+    guard_note_damage();
+    if (!atomic_compare_exchange_strong(&noted->damage, &expected, damage)) {
+        guard_forget_damage();
+        free(damage);
+    }
+    return MQL_OK;
+}
+
+mql_status
+sealed_open_damaged(const SegmentEntry *entry, const Error *why,
+                    SealedSegment **segment, Error *err)
+{
+    SealedSegment *opened;
+    *segment = NULL;
+    TRY(new_segment(entry, &opened, err));
+    mql_status status = sealed_set_damage(opened, why, err);
+    size_t pages = entry->row_count / DELETE_PAGE_ROWS + (size_t)1;
+    opened->pages = calloc(pages, sizeof *opened->pages);
+    opened->row_count = entry->row_count;
+    if (status == MQL_OK && opened->pages == NULL)
+        status = error_no_memory(err);
+    if (status == MQL_OK)
+        *segment = opened;
+    else
+        sealed_free(opened);
+    return status;
+}
+
 mql_status
 sealed_open(const FileSpace *space, const SegmentEntry *entry,
             const Collection *definition, SealedSegment **segment, Error *err)
 {
+    SealedSegment *opened;
     *segment = NULL;
-    SealedSegment *opened = calloc(1, sizeof *opened);
-    if (opened == NULL)
-        return error_no_memory(err);
-    atomic_init(&opened->base.references, 1);
-    opened->base.is_sealed = true;
-    opened->base.id = entry->id;
-    opened->base.collection = entry->collection;
-    opened->base.partition = entry->partition;
-    mql_status status = segment_entry_copy(entry, &opened->entry, err);
-    if (status == MQL_OK)
-        status = open_file(space, opened, err);
+    TRY(new_segment(entry, &opened, err));
+    mql_status status = open_file(space, opened, err);
     if (status == MQL_OK && entry->deletes != 0)
         status = deletes_read(space, opened, err);
     if (status == MQL_OK)
         status = open_indexes(space, opened, definition, err);
-    if (status != MQL_OK) {
+    if (status == MQL_OK)
+        *segment = opened;
+    else
         sealed_free(opened);
-        return status;
-    }
-    atomic_init(&opened->base.bytes, entry_bytes(entry));
-    *segment = opened;
-    return MQL_OK;
+    return status;
 }
 
 static void
@@ -253,6 +305,10 @@ void
 sealed_free(SealedSegment *segment)
 {
     close_indexes(atomic_load(&segment->indexes));
+    Error *damage = atomic_load(&segment->damage);
+    if (damage != NULL)
+        guard_forget_damage();
+    free(damage);
     if (segment->pages != NULL)
         for (uint32_t i = 0; i <= segment->row_count / DELETE_PAGE_ROWS; i++)
             free(atomic_load(&segment->pages[i]));
@@ -358,17 +414,21 @@ hide_deleted(const SealedSegment *segment, uint64_t sequence, uint32_t rows,
 }
 
 /* Rows of later commits than `sequence`: only asked for pictures of the past.
- * The section that says so is verified; a damaged one hides the rows in
- * question. */
+ * The section that says so is verified; when it is damaged nothing of the
+ * segment is answered, which segment_intact() says afterwards. */
 static uint32_t
 hide_later(const SealedSegment *segment, uint64_t sequence, uint32_t rows,
            uint64_t *bits)
 {
-    Error unused = ERROR_INIT;
+    Error failure = ERROR_INIT;
+    bool is_asked =
+        segment->inserted.size > 0 && segment->min_inserted <= sequence;
     bool is_right =
-        segment->inserted.size > 0 && segment->min_inserted <= sequence &&
+        is_asked &&
         section_verify(segment->file, &segment->inserted, 0,
-                       (uint64_t)rows * sizeof(uint64_t), &unused) == MQL_OK;
+                       (uint64_t)rows * sizeof(uint64_t), &failure) == MQL_OK;
+    if (is_asked && !is_right)
+        (void)!sealed_set_damage(segment, &failure, NULL);
     const uint64_t *inserted = (const void *)segment->inserted.data;
     uint32_t hidden = 0;
     for (uint32_t row = 0; row < rows; row++) {

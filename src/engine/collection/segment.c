@@ -78,9 +78,11 @@ segment_read(const Segment *segment, const Field *field, RowRange range,
 {
     *column = (Column){0};
     segment = segment_under(segment);
-    if (segment->is_sealed)
-        return sealed_read(as_sealed(segment), field, range, arena, column,
-                           err);
+    TRY(segment_intact(segment, err));
+    if (segment->is_sealed) {
+        TRY(sealed_read(as_sealed(segment), field, range, arena, column, err));
+        return segment_intact(segment, err);
+    }
     return growing_read(as_growing(segment), field, range, arena, column, err);
 }
 
@@ -110,6 +112,7 @@ segment_index(const Segment *segment, uint64_t index_id)
 mql_status
 segment_key(const Segment *segment, uint32_t row, RowKey *key, Error *err)
 {
+    TRY(segment_intact(segment, err));
     if (segment->is_sealed)
         return sealed_key(as_sealed(segment), row, key, err);
     *key = growing_key(as_growing(segment), row);
@@ -120,8 +123,11 @@ mql_status
 segment_find_row(const Segment *segment, const RowKey *key, uint64_t sequence,
                  uint32_t *row, Error *err)
 {
-    if (segment->is_sealed)
-        return sealed_find_key(as_sealed(segment), key, sequence, row, err);
+    TRY(segment_intact(segment, err));
+    if (segment->is_sealed) {
+        TRY(sealed_find_key(as_sealed(segment), key, sequence, row, err));
+        return segment_intact(segment, err);
+    }
     *row = growing_find_key(as_growing(segment), key, sequence);
     return MQL_OK;
 }

@@ -150,6 +150,7 @@ check_growing(const GrowingSegment *segment, Error *err)
 mql_status
 segment_check(const Segment *segment, const Collection *definition, Error *err)
 {
+    TRY(segment_intact(segment, err));
     if (segment->is_sealed)
         TRY(check_sealed(as_sealed(segment), definition, err));
     else

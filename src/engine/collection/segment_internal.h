@@ -309,6 +309,8 @@ typedef struct SealedSegment {
     _Atomic(DeletePage *) *pages;
     _Atomic uint32_t deleted_count;
     _Atomic(SegmentIndex *) indexes;
+    _Atomic(Error *) damage; /* why nothing of it can be read; NULL: it can.
+                                Set once */
     /* The writer's. */
     SegmentEntry entry;
     bool has_new_deletes; /* some are not in the .del file */
@@ -331,6 +333,13 @@ as_growing(const Segment *segment)
 mql_status sealed_open(const FileSpace *space, const SegmentEntry *entry,
                        const Collection *definition, SealedSegment **segment,
                        Error *err);
+/* In the place of one that cannot be opened: it has its entry, and answers
+ * everything with `why`. */
+mql_status sealed_open_damaged(const SegmentEntry *entry, const Error *why,
+                               SealedSegment **segment, Error *err);
+/* Nothing of the segment is read any more. */
+mql_status sealed_set_damage(const SealedSegment *segment, const Error *why,
+                             Error *err);
 void sealed_free(SealedSegment *segment);
 /* The commit that rows written without one (number 0) belong to: before readers
  * see the segment. */

@@ -52,16 +52,24 @@ count_segment(Prepared *prepared, const Segment *segment, uint64_t *rows,
     return status;
 }
 
-/* Rows of a collection, or of one of its partitions (id; 0: all). */
+/* Rows of a collection, or of one of its partitions (id; 0: all); NULL when a
+ * damaged segment does not say. */
 static mql_status
 count_rows(Prepared *prepared, const CollectionVersion *version,
-           uint64_t partition, uint64_t *rows, Error *err)
+           uint64_t partition, Value *value, Error *err)
 {
-    *rows = 0;
-    for (uint32_t i = 0; i < version->segment_count; i++)
-        if (partition == 0 ||
-            segment_partition(version->segments[i]) == partition)
-            TRY(count_segment(prepared, version->segments[i], rows, err));
+    uint64_t rows = 0;
+    Error damage = ERROR_INIT;
+    *value = VALUE_NULL;
+    for (uint32_t i = 0; i < version->segment_count; i++) {
+        const Segment *segment = version->segments[i];
+        if (partition != 0 && segment_partition(segment) != partition)
+            continue;
+        if (segment_intact(segment, &damage) != MQL_OK)
+            return MQL_OK;
+        TRY(count_segment(prepared, segment, &rows, err));
+    }
+    *value = value_int64((int64_t)rows);
     return MQL_OK;
 }
 
@@ -92,11 +100,11 @@ show_collections(Prepared *prepared, Error *err)
         const Collection *collection = shown->collection;
         if (collection->database != prepared->session->database)
             continue;
-        uint64_t rows;
+        Value rows;
         TRY(count_rows(prepared, shown, 0, &rows, err));
         const Value row[] = {
             rows_text(prepared, collection->name),
-            value_int64((int64_t)rows),
+            rows,
             value_bool(collection->is_loaded),
             rows_text(prepared, collection->comment),
         };
@@ -125,10 +133,9 @@ show_partitions(Prepared *prepared, Error *err)
     TRY(named_collection(prepared, &found, err));
     for (uint32_t i = 0; i < found->collection->partition_count; i++) {
         const Partition *partition = &found->collection->partitions[i];
-        uint64_t rows;
+        Value rows;
         TRY(count_rows(prepared, found, partition->id, &rows, err));
-        const Value row[] = {rows_text(prepared, partition->name),
-                             value_int64((int64_t)rows),
+        const Value row[] = {rows_text(prepared, partition->name), rows,
                              value_bool(partition->is_loaded)};
         TRY(rows_add(prepared, row, err));
     }
