@@ -90,6 +90,22 @@ is_wanted(const Row *row, const Request *request)
             fnmatch(request->pattern, row->cells[0].text, FNM_CASEFOLD) == 0);
 }
 
+static bool
+begins_with(const char *text, const char *word)
+{
+    return strncmp(text, word, strlen(word)) == 0;
+}
+
+/* A result that fails halfway is not shown; the error that CHECK ends with
+ * follows all of its rows. */
+static bool
+is_whole(mql_stmt *stmt, mql_status status)
+{
+    const char *tag = mql_command_tag(stmt);
+    return status == MQL_DONE ||
+           (status == MQL_CORRUPT && tag != NULL && begins_with(tag, "CHECK"));
+}
+
 /* Show what the steps from the one that gave `status` on bring. */
 static mql_status
 show_rows(Shell *shell, mql_stmt *stmt, const Request *request,
@@ -109,7 +125,7 @@ show_rows(Shell *shell, mql_stmt *stmt, const Request *request,
             render_row(&render, row.cells);
     }
     *shown = (int64_t)render.row_count;
-    if (status == MQL_DONE)
+    if (is_whole(stmt, status))
         render_end(&render);
     else
         render_drop(&render);
@@ -158,12 +174,6 @@ keep_row(Shell *shell, mql_stmt *stmt, const char *prefix, mql_status status,
 }
 
 /* ---- after the rows ---- */
-
-static bool
-begins_with(const char *text, const char *word)
-{
-    return strncmp(text, word, strlen(word)) == 0;
-}
 
 /* The tag, where psql shows one: not after a query's rows. */
 static void

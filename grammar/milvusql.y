@@ -249,6 +249,8 @@ statement(A) ::= RELEASE(T) collection relation(N) partitions_opt(P). { A = node
 statement(A) ::= FLUSH(T).                        { A = node_new(parse, NODE_FLUSH, T); }
 statement(A) ::= FLUSH(T) relation(N).            { A = node_with(parse, NODE_FLUSH, T, N); }
 statement(A) ::= FLUSH(T) collection relation(N). { A = node_with(parse, NODE_FLUSH, T, N); }
+statement(A) ::= CHECK(T) DATABASE.               { A = node_new(parse, NODE_CHECK, T); }
+statement(A) ::= CHECK(T) collection relation(N). { A = node_with(parse, NODE_CHECK, T, N); }
 statement(A) ::= COMPACT(T).                      { A = node_new(parse, NODE_COMPACT, T); }
 statement(A) ::= COMPACT(T) relation(N).          { A = node_with(parse, NODE_COMPACT, T, N); }
 statement(A) ::= COMPACT(T) collection relation(N). { A = node_with(parse, NODE_COMPACT, T, N); }
@@ -579,8 +581,6 @@ unbuilt(A) ::= ALTER(T) collection.      { A = build_unbuilt(parse, T, NONE); if
 unbuilt(A) ::= BACKUP(T) DATABASE(W).    { A = build_unbuilt(parse, T, W); }
 unbuilt(A) ::= RESTORE(T) DATABASE(W).   { A = build_unbuilt(parse, T, W); }
 unbuilt(A) ::= VERIFY(T) BACKUP(W).      { A = build_unbuilt(parse, T, W); }
-unbuilt(A) ::= CHECK(T) DATABASE(W).     { A = build_unbuilt(parse, T, W); }
-unbuilt(A) ::= CHECK(T) collection.      { A = build_unbuilt(parse, T, NONE); if (A) A->text = SLICE_LITERAL("CHECK COLLECTION"); }
 unbuilt(A) ::= COMMENT(T) ON(W).         { A = build_unbuilt(parse, T, W); }
 unbuilt(A) ::= IMPORT(T) INTO(W).        { A = build_unbuilt(parse, T, W); }
 unbuilt(A) ::= GRANT|REVOKE|REINDEX|DECLARE|FETCH|CLOSE|PREPARE|EXECUTE|DEALLOCATE|VACUUM(T). {

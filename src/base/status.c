@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct CodeInfo {
@@ -142,4 +143,23 @@ error_corrupt(Error *err, const char *path, int64_t offset, const char *format,
         return error_detail(err, "File \"%s\".", path);
     return error_detail(err, "File \"%s\", offset %lld.", path,
                         (long long)offset);
+}
+
+bool
+error_place(const Error *err, const char **path, size_t *path_size,
+            int64_t *offset)
+{
+    static const char start[] = "File \"";
+    static const char middle[] = "\", offset ";
+    *offset = -1;
+    if (strncmp(err->detail, start, sizeof start - 1) != 0)
+        return false;
+    *path = err->detail + sizeof start - 1;
+    const char *end = strrchr(*path, '"');
+    if (end == NULL)
+        return false;
+    *path_size = (size_t)(end - *path);
+    if (strncmp(end, middle, sizeof middle - 1) == 0)
+        *offset = strtoll(end + sizeof middle - 1, NULL, 10);
+    return true;
 }

@@ -9,6 +9,8 @@
 #ifndef BASE_STATUS_H
 #define BASE_STATUS_H
 
+#include <stdbool.h>
+
 #include "mql.h"
 
 #define ERROR_TEXT_SIZE 512
@@ -70,6 +72,11 @@ mql_status error_no_memory(Error *err);
 mql_status error_corrupt(Error *err, const char *path, int64_t offset,
                          const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+
+/* Where the damage is, of an Error that error_corrupt() made: false when it
+ * names no file. `path` points into the Error; offset -1: unknown. */
+bool error_place(const Error *err, const char **path, size_t *path_size,
+                 int64_t *offset);
 
 /* Leave the function with the failure of `call`. Only where nothing is held;
  * otherwise set a status and `goto done`. */

@@ -595,6 +595,17 @@ check_values(Meta *meta, Error *err)
     return MQL_OK;
 }
 
+mql_status
+meta_check(Meta *meta, const Vfs *vfs, Error *err)
+{
+    pthread_mutex_lock(&meta->mutex);
+    mql_status status = meta_check_file(vfs, meta->path, err);
+    if (status == MQL_OK)
+        status = check_values(meta, err);
+    pthread_mutex_unlock(&meta->mutex);
+    return status;
+}
+
 static mql_status
 load(Meta *meta, const Vfs *vfs, const char *directory, Error *err)
 {

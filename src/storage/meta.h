@@ -39,6 +39,9 @@ mql_status meta_each(Meta *meta, const char *prefix,
                                         Error *err),
                      void *context, Error *err);
 
+/* Verify every page and value of the file as it is on disk now. */
+mql_status meta_check(Meta *meta, const Vfs *vfs, Error *err);
+
 /* A list of puts and deletes, as it travels in a WAL record. */
 typedef struct MetaChanges {
     Buffer bytes; /* encoded; see meta_change_put() */

@@ -445,25 +445,54 @@ check_gap(const SectionFile *file, uint64_t from, uint64_t to, Error *err)
     return MQL_OK;
 }
 
+/* Who hears of what is wrong. */
+typedef struct Findings {
+    mql_status (*found)(void *context, const Error *problem, Error *err);
+    void *context;
+} Findings;
+
+/* Hand a problem on; what is not damage ends the check. That a page could not
+ * be read is said once, at the end. */
 static mql_status
-check_everything(SectionFile *file, Error *err)
+hand_on(const SectionFile *file, const Findings *findings, mql_status status,
+        Error *problem, Error *err)
+{
+    if (status == MQL_CORRUPT && section_file_intact(file, NULL) != MQL_OK)
+        return MQL_OK;
+    if (status == MQL_CORRUPT)
+        return findings->found(findings->context, problem, err);
+    if (status != MQL_OK && err != NULL)
+        *err = *problem;
+    return status;
+}
+
+#define REPORT(call)                                                           \
+    do {                                                                       \
+        Error problem = ERROR_INIT;                                            \
+        mql_status call_status = (call);                                       \
+        TRY(hand_on(file, findings, call_status, &problem, err));              \
+    } while (0)
+
+static mql_status
+check_section(const SectionFile *file, const Entry *entry,
+              const Findings *findings, Error *err)
 {
     uint64_t size;
-    uint64_t end = SECTION_HEADER_SIZE;
-    TRY(check_header(file, err));
-    for (uint64_t i = 0; i < file->table_blocks; i++)
-        TRY(check_table(file, i, &size, err));
-    for (uint32_t i = 0; i < file->sections; i++) {
-        const Entry *entry = &file->entries[i];
-        TRY(check_gap(file, end, entry->offset, err));
-        uint64_t blocks = section_block_count(entry->size);
-        for (uint64_t k = 0; k < blocks; k++)
-            TRY(check_block(file, entry, k, &size, err));
-        end = entry->offset + entry->size;
-    }
-    TRY(check_gap(file, end, file->table_offset, err));
+    uint64_t blocks = section_block_count(entry->size);
+    for (uint64_t i = 0; i < blocks; i++)
+        REPORT(check_block(file, entry, i, &size, &problem));
+    return MQL_OK;
+}
+
+static mql_status
+check_directory(const SectionFile *file, Error *err)
+{
     Footer footer;
     TRY(read_footer(file, &footer, err));
+    if (!footer_fits(file, &footer))
+        return error_corrupt(err, file->path,
+                             (int64_t)(file->size - SECTION_FOOTER_SIZE),
+                             "wrong file footer");
     uint64_t table_end = file->table_offset + file->blocks * 8;
     TRY(check_gap(file, table_end, footer.directory_offset, err));
     size_t directory_size =
@@ -476,11 +505,50 @@ check_everything(SectionFile *file, Error *err)
     return MQL_OK;
 }
 
+static mql_status
+check_each(SectionFile *file, const Findings *findings, Error *err)
+{
+    uint64_t size;
+    uint64_t end = SECTION_HEADER_SIZE;
+    REPORT(check_header(file, &problem));
+    for (uint64_t i = 0; i < file->table_blocks; i++)
+        REPORT(check_table(file, i, &size, &problem));
+    for (uint32_t i = 0; i < file->sections; i++) {
+        const Entry *entry = &file->entries[i];
+        REPORT(check_gap(file, end, entry->offset, &problem));
+        TRY(check_section(file, entry, findings, err));
+        end = entry->offset + entry->size;
+    }
+    REPORT(check_gap(file, end, file->table_offset, &problem));
+    REPORT(check_directory(file, &problem));
+    Error fault = ERROR_INIT;
+    if (section_file_intact(file, &fault) == MQL_OK)
+        return MQL_OK;
+    return findings->found(findings->context, &fault, err);
+}
+
+mql_status
+section_file_check_each(SectionFile *file,
+                        mql_status (*found)(void *context, const Error *problem,
+                                            Error *err),
+                        void *context, Error *err)
+{
+    const Findings findings = {found, context};
+    return check_each(file, &findings, err);
+}
+
+/* The first one is enough. */
+static mql_status
+take_first(void *context, const Error *problem, Error *err)
+{
+    (void)context;
+    if (err != NULL && err->status == MQL_OK)
+        *err = *problem;
+    return problem->status;
+}
+
 mql_status
 section_file_check(SectionFile *file, Error *err)
 {
-    mql_status status = check_everything(file, err);
-    if (status == MQL_OK)
-        status = section_file_intact(file, err);
-    return explain_fault(file, status, err);
+    return section_file_check_each(file, take_first, NULL, err);
 }

@@ -98,8 +98,17 @@ mql_status section_require(SectionFile *file, SectionId id, size_t size,
 mql_status section_verify(SectionFile *file, const Section *section,
                           uint64_t offset, uint64_t size, Error *err);
 
-/* Check every byte of the file again, whatever was checked before. */
+/* Check every byte of the file again, whatever was checked before; the first
+ * thing wrong is the error. */
 mql_status section_file_check(SectionFile *file, Error *err);
+
+/* The same, and go on: `found` gets one thing wrong after the other. Its status
+ * other than MQL_OK ends the check. */
+mql_status section_file_check_each(SectionFile *file,
+                                   mql_status (*found)(void *context,
+                                                       const Error *problem,
+                                                       Error *err),
+                                   void *context, Error *err);
 
 /* Whether every page that was touched could be read: DATA_CORRUPTED, naming the
  * place, when not (base/guard.h). To be asked after mapped bytes were used and

@@ -373,6 +373,19 @@ wal_trim(Wal *wal, uint64_t sequence, Error *err)
     return MQL_OK;
 }
 
+size_t
+wal_file_count(const Wal *wal)
+{
+    return wal->file_count;
+}
+
+WalExtent
+wal_extent(const Wal *wal, size_t file)
+{
+    const WalFile *info = &wal->files[file];
+    return (WalExtent){info->first, info->last, info->end};
+}
+
 uint64_t
 wal_size(const Wal *wal)
 {

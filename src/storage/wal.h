@@ -66,4 +66,18 @@ mql_status wal_trim(Wal *wal, uint64_t sequence, Error *err);
 /* Bytes of records that a reopening would read. */
 uint64_t wal_size(const Wal *wal);
 
+/* A file of the log up to the end of its last record. */
+typedef struct WalExtent {
+    uint64_t first; /* sequence number in its name */
+    uint64_t last;  /* of its last record          */
+    uint64_t end;   /* offset behind it            */
+} WalExtent;
+
+size_t wal_file_count(const Wal *wal);
+WalExtent wal_extent(const Wal *wal, size_t file);
+
+/* Verify the file's header and all records up to the end, which stay as they
+ * are whatever the log does; a trimmed file is UNDEFINED_FILE. Any thread. */
+mql_status wal_check(const Wal *wal, const WalExtent *extent, Error *err);
+
 #endif

@@ -41,7 +41,7 @@ typedef struct Window {
 
 /* What reading one file found out. */
 typedef struct Scan {
-    Wal *wal;
+    const Wal *wal;
     const WalReplay *how;
     WalFile info;
     Window window;
@@ -285,9 +285,8 @@ write_again(Window *window, uint64_t from, uint64_t to, Error *err)
 
 /* Make the last file end with its last good record, or the mark, durably. */
 static mql_status
-settle(Scan *scan, Error *err)
+settle(Wal *wal, Scan *scan, Error *err)
 {
-    Wal *wal = scan->wal;
     File *file = scan->window.file;
     uint64_t tail;
     uint64_t end = end_of_log(scan);
@@ -333,7 +332,7 @@ recover_file(Wal *wal, const WalReplay *how, uint64_t first, bool is_last,
     if (status == MQL_OK)
         status = read_records(&scan, err);
     if (status == MQL_OK && is_last)
-        status = settle(&scan, err);
+        status = settle(wal, &scan, err);
     if (status == MQL_OK)
         status = wal_add_file(wal, &scan.info, err);
     buffer_free(&scan.window.bytes);
@@ -462,5 +461,41 @@ wal_recover(Wal *wal, const WalReplay *how, Error *err)
     for (size_t i = 0; status == MQL_OK && i < start; i++)
         status = remove_file(wal, first_at(&firsts, i), ".log", err);
     buffer_free(&firsts);
+    return status;
+}
+
+/* ---- checking ---- */
+
+static mql_status
+check_records(Scan *scan, const WalExtent *extent, Error *err)
+{
+    TRY(read_file_header(scan, err));
+    TRY(read_records(scan, err));
+    if (scan->info.end == extent->end && scan->info.last == extent->last)
+        return MQL_OK;
+    return error_corrupt(err, scan->window.file->path, (int64_t)scan->info.end,
+                         "the log is damaged after commit %" PRIu64
+                         ", its last is %" PRIu64,
+                         scan->info.last, extent->last);
+}
+
+mql_status
+wal_check(const Wal *wal, const WalExtent *extent, Error *err)
+{
+    File file;
+    const WalReplay nothing = {.after = UINT64_MAX};
+    char *path = wal_file_path(wal, extent->first, ".log");
+    if (path == NULL)
+        return error_no_memory(err);
+    mql_status status = file_open(wal->vfs, path, FILE_READ, &file, err);
+    free(path);
+    if (status != MQL_OK)
+        return status;
+    Scan scan = {.wal = wal, .how = &nothing};
+    scan.info.first = extent->first;
+    scan.window = (Window){.file = &file, .size = extent->end};
+    status = check_records(&scan, extent, err);
+    buffer_free(&scan.window.bytes);
+    file_close(&file);
     return status;
 }

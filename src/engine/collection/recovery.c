@@ -513,25 +513,6 @@ replay_records(Recovery *recovery, Error *err)
 
 /* ---- 4. leftover files ---- */
 
-/* "12.seg", "12-3.idx", "12-40.del"; false: not a name of ours. */
-static bool
-parse_name(const char *name, uint64_t *segment, uint64_t *number,
-           const char **extension)
-{
-    char *end;
-    if (*name < '0' || *name > '9')
-        return false;
-    *segment = strtoull(name, &end, 10);
-    *number = 0;
-    if (*end == '-' && end[1] >= '0' && end[1] <= '9')
-        *number = strtoull(end + 1, &end, 10);
-    if (*end != '.')
-        return false;
-    *extension = end + 1;
-    return strcmp(*extension, "seg") == 0 || strcmp(*extension, "idx") == 0 ||
-           strcmp(*extension, "del") == 0;
-}
-
 static bool
 is_referenced(const Recovery *recovery, uint64_t id, uint64_t number,
               const char *extension)
@@ -540,11 +521,7 @@ is_referenced(const Recovery *recovery, uint64_t id, uint64_t number,
     if (found == NULL)
         return false;
     const SealedSegment *segment = (const void *)(uintptr_t)*found;
-    if (strcmp(extension, "seg") == 0)
-        return true;
-    if (strcmp(extension, "del") == 0)
-        return segment->entry.deletes == number;
-    return segment_entry_has_index(&segment->entry, number);
+    return segment_entry_names(&segment->entry, number, extension);
 }
 
 static void
@@ -555,7 +532,7 @@ remove_leftover(const Recovery *recovery, const char *directory,
     uint64_t segment;
     uint64_t number;
     const char *extension;
-    if (!parse_name(name, &segment, &number, &extension)) {
+    if (!segment_file_parse(name, &segment, &number, &extension)) {
         log_write(&space->log, "WARNING", "unknown file \"%s/%s\" is ignored",
                   directory, name);
         return;

@@ -88,9 +88,9 @@ check_inserted(const SealedSegment *segment, Error *err)
     return MQL_OK;
 }
 
-static mql_status
-check_index(const SealedSegment *segment, const IndexDefinition *definition,
-            Error *err)
+mql_status
+segment_check_index(const SealedSegment *segment,
+                    const IndexDefinition *definition, Error *err)
 {
     const SegmentIndex *index = atomic_load(&segment->indexes);
     while (index != NULL &&
@@ -110,56 +110,67 @@ check_index(const SealedSegment *segment, const IndexDefinition *definition,
 }
 
 static mql_status
-check_sealed(const SealedSegment *segment, const Collection *definition,
-             Error *err)
+check_sealed(const SealedSegment *segment, Error *err)
 {
-    TRY(section_file_check(segment->file, err));
     uint64_t *seen = calloc(bits_words(segment->row_count) + 1, sizeof *seen);
     if (seen == NULL)
         return error_no_memory(err);
     mql_status status = check_key_order(segment, seen, err);
     free(seen);
     TRY(status);
-    TRY(check_inserted(segment, err));
-    for (uint32_t i = 0; i < definition->index_count; i++)
-        TRY(check_index(segment, &definition->indexes[i], err));
-    return MQL_OK;
+    return check_inserted(segment, err);
 }
 
 /* ---- growing ---- */
 
+/* As a reader at `sequence` sees it, whatever a writer does meanwhile. */
 static mql_status
-check_growing(const GrowingSegment *segment, Error *err)
+check_growing(const GrowingSegment *segment, uint64_t sequence, Error *err)
 {
-    uint32_t rows = atomic_load(&segment->count);
+    uint32_t rows = growing_row_count(segment, sequence);
     uint64_t before = 0;
     for (uint32_t row = 0; row < rows; row++) {
         uint64_t inserted = growing_inserted(segment, row);
         if (inserted < before)
             return wrong(&segment->base, "number of insertion", err);
         before = inserted;
-        if (growing_deleted(segment, row) != 0)
+        uint64_t deleted = growing_deleted(segment, row);
+        if (inserted > sequence || (deleted != 0 && deleted <= sequence))
             continue;
         RowKey key = growing_key(segment, row);
-        if (growing_find_key(segment, &key, UINT64_MAX) != row)
+        if (growing_find_key(segment, &key, sequence) != row)
             return wrong(&segment->base, "index of keys", err);
     }
     return MQL_OK;
 }
 
 mql_status
-segment_check(const Segment *segment, const Collection *definition, Error *err)
+segment_check_rows(const Segment *segment, const Collection *definition,
+                   uint64_t sequence, Error *err)
 {
     TRY(segment_intact(segment, err));
     if (segment->is_sealed)
-        TRY(check_sealed(as_sealed(segment), definition, err));
+        TRY(check_sealed(as_sealed(segment), err));
     else
-        TRY(check_growing(as_growing(segment), err));
+        TRY(check_growing(as_growing(segment), sequence, err));
     Arena batch_arena;
     arena_init(&batch_arena, 0);
     mql_status status =
-        check_values(segment, definition,
-                     segment_row_count(segment, UINT64_MAX), &batch_arena, err);
+        check_values(segment, definition, segment_row_count(segment, sequence),
+                     &batch_arena, err);
     arena_free(&batch_arena);
     return status;
+}
+
+mql_status
+segment_check(const Segment *segment, const Collection *definition, Error *err)
+{
+    TRY(segment_intact(segment, err));
+    if (segment->is_sealed) {
+        const SealedSegment *sealed = as_sealed(segment);
+        TRY(section_file_check(sealed->file, err));
+        for (uint32_t i = 0; i < definition->index_count; i++)
+            TRY(segment_check_index(sealed, &definition->indexes[i], err));
+    }
+    return segment_check_rows(segment, definition, UINT64_MAX, err);
 }

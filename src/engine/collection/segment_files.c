@@ -62,6 +62,35 @@ segment_temporary_path(const FileSpace *space, uint64_t segment,
     return space_path(space, "tmp", name);
 }
 
+bool
+segment_file_parse(const char *name, uint64_t *segment, uint64_t *number,
+                   const char **extension)
+{
+    char *end;
+    if (*name < '0' || *name > '9')
+        return false;
+    *segment = strtoull(name, &end, 10);
+    *number = 0;
+    if (*end == '-' && end[1] >= '0' && end[1] <= '9')
+        *number = strtoull(end + 1, &end, 10);
+    if (*end != '.')
+        return false;
+    *extension = end + 1;
+    return strcmp(*extension, "seg") == 0 || strcmp(*extension, "idx") == 0 ||
+           strcmp(*extension, "del") == 0;
+}
+
+bool
+segment_entry_names(const SegmentEntry *entry, uint64_t number,
+                    const char *extension)
+{
+    if (strcmp(extension, "seg") == 0)
+        return true;
+    if (strcmp(extension, "del") == 0)
+        return entry->deletes == number;
+    return segment_entry_has_index(entry, number);
+}
+
 SectionFileIdentity
 segment_identity(const FileSpace *space, uint32_t type, uint64_t segment,
                  uint64_t number)

@@ -480,8 +480,22 @@ mql_status watch_poll(const Watch *watch, Error *err);
 void watch_report(const Watch *watch, const char *phase, uint64_t done,
                   uint64_t total);
 
-/* Check every byte and invariant (segment_check.c). */
+/* "12.seg", "12-3.idx", "12-40.del"; false: not a name of ours. */
+bool segment_file_parse(const char *name, uint64_t *segment, uint64_t *number,
+                        const char **extension);
+/* Whether the entry of that segment has such a file. */
+bool segment_entry_names(const SegmentEntry *entry, uint64_t number,
+                         const char *extension);
+
+/* Check every byte and invariant, indexes included (segment_check.c). */
 mql_status segment_check(const Segment *segment, const Collection *definition,
                          Error *err);
+/* The invariants of rows and keys at `sequence`; bytes were checked before. */
+mql_status segment_check_rows(const Segment *segment,
+                              const Collection *definition, uint64_t sequence,
+                              Error *err);
+/* Those of an index; one that is not open is damaged. */
+mql_status segment_check_index(const SealedSegment *segment,
+                               const IndexDefinition *definition, Error *err);
 
 #endif

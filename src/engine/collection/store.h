@@ -134,9 +134,8 @@ uint64_t store_first_commit(Store *store);
 /* A moment at which the commit was there already; false: not made yet. */
 bool store_time_of(Store *store, uint64_t sequence, int64_t *time);
 
-/* Verify every byte and invariant of every segment, index and deletes file: for
- * tests and CHECK. Waits for the writer lock. (The catalogue and the log are
- * verified by opening.) */
+/* Verify every byte and invariant of everything: the first damage is the error.
+ * CHECK lists all of it: check.h. */
 mql_status store_check(Store *store, Error *err);
 
 #endif

@@ -31,6 +31,7 @@ static const StatementKind statement_kinds[] = {
     {NODE_LOAD, "LOAD", false, NULL, load_run, PLACE_ANY},
     {NODE_RELEASE, "RELEASE", false, NULL, release_run, PLACE_ANY},
     {NODE_FLUSH, "FLUSH", false, NULL, flush_run, PLACE_ALONE},
+    {NODE_CHECK, "CHECK", false, check_prepare, check_run, PLACE_ALONE},
     {NODE_INSERT, "INSERT", true, insert_prepare, insert_run, PLACE_ANY},
     {NODE_UPSERT, "UPSERT", true, insert_prepare, insert_run, PLACE_ANY},
     {NODE_UPDATE, "UPDATE", true, update_prepare, update_run, PLACE_ANY},

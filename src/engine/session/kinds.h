@@ -25,6 +25,9 @@ mql_status drop_partition_run(Prepared *prepared, Error *err);
 mql_status load_run(Prepared *prepared, Error *err);
 mql_status release_run(Prepared *prepared, Error *err);
 mql_status flush_run(Prepared *prepared, Error *err);
+/* check.c */
+mql_status check_prepare(Prepared *prepared, Error *err);
+mql_status check_run(Prepared *prepared, Error *err);
 /* index.c */
 mql_status create_index_run(Prepared *prepared, Error *err);
 mql_status drop_index_run(Prepared *prepared, Error *err);

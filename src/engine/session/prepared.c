@@ -310,14 +310,18 @@ prepared_next(Prepared *prepared, Batch *batch, Error *err)
             session_fail(prepared->session);
         return status;
     }
-    if (prepared->kept_last == NULL)
-        return next_rows(prepared, batch, err);
     *batch = (Batch){.column_count = prepared->column_count};
     if (prepared->kept != NULL) {
         *batch = prepared->kept->batch;
         prepared->kept = prepared->kept->next;
     }
-    return MQL_OK;
+    if (prepared->kept_last != NULL)
+        return MQL_OK;
+    TRY(next_rows(prepared, batch, err));
+    if (batch->count > 0 || prepared->conclusion.status == MQL_OK)
+        return MQL_OK;
+    *err = prepared->conclusion;
+    return err->status;
 }
 
 mql_status
@@ -336,6 +340,7 @@ prepared_stop(Prepared *prepared)
     free(prepared->rows.values);
     prepared->rows = (Rows){0};
     prepared->kept = prepared->kept_last = NULL;
+    error_clear(&prepared->conclusion);
     version_release(prepared->version);
     prepared->version = NULL;
     arena_reset(&prepared->exec_arena);

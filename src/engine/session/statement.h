@@ -81,6 +81,7 @@ struct Prepared {
     Rows rows;
     KeptBatch *kept; /* those of RETURNING still to be given               */
     KeptBatch *kept_last;
+    Error conclusion; /* a failure that follows the rows: CHECK             */
     int64_t changes;
     int64_t deadline; /* microseconds, 0: none                             */
 };
