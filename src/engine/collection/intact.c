@@ -39,8 +39,19 @@ segment_indexes_intact(const Segment *segment, Error *err)
     return MQL_OK;
 }
 
+static bool
+is_about(const Error *problem, const SectionFile *file)
+{
+    const char *path;
+    size_t size;
+    int64_t offset;
+    return file != NULL && error_place(problem, &path, &size, &offset) &&
+           slice_equal((Slice){path, size}, slice_of(section_file_path(file)));
+}
+
 void
-segment_index_distrust(const Segment *segment, uint64_t index_id)
+segment_index_distrust(const Segment *segment, uint64_t index_id,
+                       const Error *problem)
 {
     segment = segment_under(segment);
     if (!segment->is_sealed)
@@ -48,7 +59,7 @@ segment_index_distrust(const Segment *segment, uint64_t index_id)
     SegmentIndex *index = atomic_load_explicit(&as_sealed(segment)->indexes,
                                                memory_order_acquire);
     for (; index != NULL; index = index->next)
-        if (index->id == index_id)
+        if (index->id == index_id && is_about(problem, index->file))
             atomic_store(&index->is_damaged, true);
 }
 

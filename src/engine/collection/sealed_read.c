@@ -187,6 +187,7 @@ sealed_key(const SealedSegment *segment, uint32_t row, RowKey *key, Error *err)
 {
     const SealedField *field = &segment->fields[segment->key_field];
     Value value = {.type = field->type};
+    TRY(segment_intact(&segment->base, err));
     if (field->width == 0) {
         TRY(varying_slices(segment, field, row, 1, &value.bytes, err));
     } else {
@@ -257,11 +258,10 @@ lower_bound(const SealedSegment *segment, const RowKey *key, uint32_t *position,
     return MQL_OK;
 }
 
-mql_status
-sealed_find_key(const SealedSegment *segment, const RowKey *key,
-                uint64_t sequence, uint32_t *row, Error *err)
+static mql_status
+find_key(const SealedSegment *segment, const RowKey *key, uint64_t sequence,
+         uint32_t *row, Error *err)
 {
-    *row = ROW_NONE;
     bool is_text = segment->fields[segment->key_field].width == 0;
     if (key->is_text != is_text)
         return error_set(err, ERR_INTERNAL_ERROR, "key of a wrong type");
@@ -286,4 +286,15 @@ sealed_find_key(const SealedSegment *segment, const RowKey *key,
         }
     }
     return MQL_OK;
+}
+
+/* What is found in zeros is nothing: asked before and after. */
+mql_status
+sealed_find_key(const SealedSegment *segment, const RowKey *key,
+                uint64_t sequence, uint32_t *row, Error *err)
+{
+    *row = ROW_NONE;
+    TRY(segment_intact(&segment->base, err));
+    TRY(find_key(segment, key, sequence, row, err));
+    return segment_intact(&segment->base, err);
 }

@@ -112,7 +112,6 @@ segment_index(const Segment *segment, uint64_t index_id)
 mql_status
 segment_key(const Segment *segment, uint32_t row, RowKey *key, Error *err)
 {
-    TRY(segment_intact(segment, err));
     if (segment->is_sealed)
         return sealed_key(as_sealed(segment), row, key, err);
     *key = growing_key(as_growing(segment), row);
@@ -123,11 +122,8 @@ mql_status
 segment_find_row(const Segment *segment, const RowKey *key, uint64_t sequence,
                  uint32_t *row, Error *err)
 {
-    TRY(segment_intact(segment, err));
-    if (segment->is_sealed) {
-        TRY(sealed_find_key(as_sealed(segment), key, sequence, row, err));
-        return segment_intact(segment, err);
-    }
+    if (segment->is_sealed)
+        return sealed_find_key(as_sealed(segment), key, sequence, row, err);
     *row = growing_find_key(as_growing(segment), key, sequence);
     return MQL_OK;
 }
@@ -148,14 +144,12 @@ segment_find_key(const Segment *segment, const Value *key, uint64_t sequence,
     if (key->is_null)
         return MQL_OK;
     RowKey wanted = row_key_of(key);
-    TRY(segment_intact(segment, err));
     if (segment->is_overlay)
         TRY(overlay_find_key(as_overlay(segment), &wanted, row, err));
     else if (segment->is_sealed)
         TRY(sealed_find_key(as_sealed(segment), &wanted, sequence, row, err));
     else
         *row = growing_find_key(as_growing(segment), &wanted, sequence);
-    TRY(segment_intact(segment, err));
     *found = *row != ROW_NONE;
     return MQL_OK;
 }

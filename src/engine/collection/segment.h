@@ -81,8 +81,9 @@ mql_status segment_intact(const Segment *segment, Error *err);
 /* The same of its index files, after an index has answered. */
 mql_status segment_indexes_intact(const Segment *segment, Error *err);
 
-/* The index was found damaged: it is not used any more, FLUSH builds it again.
- */
-void segment_index_distrust(const Segment *segment, uint64_t index_id);
+/* An index met damage, `problem`: if it is in the index's own file, it is not
+ * used any more, and FLUSH builds it again. */
+void segment_index_distrust(const Segment *segment, uint64_t index_id,
+                            const Error *problem);
 
 #endif

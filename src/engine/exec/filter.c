@@ -284,14 +284,15 @@ narrow(Filter *filter, const Condition *condition, uint64_t *bits, Error *err)
     return status;
 }
 
-/* The indexes of a condition that met damage are not asked again. */
+/* The index of a condition that is damaged is not asked again. */
 static void
-distrust(const Condition *condition, const Segment *segment)
+distrust(const Condition *condition, const Segment *segment,
+         const Error *problem)
 {
     if (condition->kind == CONDITION_INDEX)
-        segment_index_distrust(segment, condition->index->id);
+        segment_index_distrust(segment, condition->index->id, problem);
     for (uint32_t i = 0; i < condition->child_count; i++)
-        distrust(condition->children[i], segment);
+        distrust(condition->children[i], segment, problem);
 }
 
 /* A damaged index is not trusted and not needed: the columns know. */
@@ -307,7 +308,7 @@ apply_indexes(Filter *filter, bool *is_done, SegmentRows *rows, Error *err)
         mql_status status = narrow(filter, condition, rows->bits, err);
         is_done[i] = status == MQL_OK;
         if (status == MQL_CORRUPT)
-            distrust(condition, filter->segment);
+            distrust(condition, filter->segment, err);
         TRY(execution_bypass(filter->execution, status, err));
     }
     rows->count = (uint32_t)bits_count(rows->bits, rows->row_count);

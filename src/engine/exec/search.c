@@ -245,7 +245,7 @@ search_segment(SearchOperator *search, const SegmentRows *rows,
             return MQL_OK;
         }
         if (status == MQL_CORRUPT)
-            segment_index_distrust(rows->segment, plan->index->id);
+            segment_index_distrust(rows->segment, plan->index->id, err);
         TRY(execution_bypass(search->base.execution, status, err));
     }
     search->exact_scans++;
