@@ -48,6 +48,7 @@ typedef struct Recovery {
     Recovered *collections;
     uint32_t collection_count;
     uint32_t collection_capacity;
+    StoredSettings *settings;
     Map by_id; /* collection id -> position */
     Map files; /* segment id -> SealedSegment * */
     Arena batch_arena;
@@ -87,6 +88,7 @@ recovery_free(Recovery *recovery)
         collection_release(collection->definition);
         collection_state_release(collection->state);
     }
+    stored_settings_release(recovery->settings);
     free(recovery->databases);
     free(recovery->collections);
     map_free(&recovery->by_id);
@@ -346,6 +348,7 @@ static mql_status
 load_catalogue(Recovery *recovery, Error *err)
 {
     Meta *meta = recovery->store->meta;
+    TRY(stored_settings_load(meta, &recovery->settings, err));
     TRY(meta_each(meta, "database/", load_database, recovery, err));
     TRY(meta_each(meta, "collection/", load_collection, recovery, err));
     return meta_each(meta, "segment/", load_segment, recovery, err);
@@ -605,6 +608,7 @@ publish_first(Recovery *recovery, uint64_t last, Error *err)
         return status;
     }
     contents->schema = last;
+    contents->settings = stored_settings_retain(recovery->settings);
     VersionHolder *holder = version_create(contents, last);
     if (holder == NULL)
         return error_no_memory(err);

@@ -33,7 +33,8 @@ struct Savepoint {
     Savepoint *next; /* older */
     char *name;
     bool has_definitions;
-    DatabaseChange *databases; /* the list then: it grows at its head */
+    const StoredSettings *settings; /* retained */
+    DatabaseChange *databases;      /* the list then: it grows at its head */
     SavedChange *changes;
 };
 
@@ -69,6 +70,7 @@ free_savepoint(Savepoint *savepoint)
         free_saved(savepoint->changes);
         savepoint->changes = next;
     }
+    stored_settings_release(savepoint->settings);
     free(savepoint->name);
     free(savepoint);
 }
@@ -168,6 +170,7 @@ save(Transaction *transaction, Savepoint *savepoint, Error *err)
 {
     savepoint->has_definitions = transaction->has_definitions;
     savepoint->databases = transaction->databases;
+    savepoint->settings = stored_settings_retain(transaction->settings);
     for (CollectionChange *change = transaction->collections; change != NULL;
          change = change->next) {
         SavedChange *saved = calloc(1, sizeof *saved);
@@ -457,6 +460,8 @@ restore(Transaction *transaction, const Savepoint *savepoint, Error *err)
     }
     free(restored);
     restore_databases(transaction, savepoint);
+    stored_settings_release(transaction->settings);
+    transaction->settings = stored_settings_retain(savepoint->settings);
     transaction->has_definitions = savepoint->has_definitions;
     count_staged_bytes(transaction);
     return MQL_OK;

@@ -81,6 +81,25 @@ typedef struct CollectionVersion {
     uint32_t segment_count;
 } CollectionVersion;
 
+/* Settings stored for every session (SET GLOBAL): names and numbers. */
+#define STORED_SETTING_NAME_SIZE 32 /* with the NUL */
+typedef struct StoredSetting {
+    char name[STORED_SETTING_NAME_SIZE];
+    int64_t value;
+} StoredSetting;
+
+typedef struct StoredSettings {
+    atomic_uint references;
+    uint32_t count;
+    StoredSetting settings[];
+} StoredSettings;
+
+const StoredSettings *stored_settings_retain(const StoredSettings *list);
+void stored_settings_release(const StoredSettings *list); /* NULL is allowed */
+/* False: none of that name is stored. */
+bool stored_setting(const StoredSettings *list, const char *name,
+                    int64_t *value);
+
 typedef struct Version {
     atomic_uint references;
     uint64_t sequence;               /* of the last commit in it */
@@ -90,6 +109,7 @@ typedef struct Version {
     uint32_t database_count;
     const CollectionVersion *const *collections; /* by database id, then name */
     uint32_t collection_count;
+    const StoredSettings *settings; /* another list whenever one changes */
     uint64_t schema; /* changes whenever a definition changes: for prepared
                         statements */
 } Version;

@@ -58,6 +58,7 @@ typedef struct Contents {
     uint32_t database_count;
     const CollectionVersion **collections;
     uint32_t collection_count;
+    const StoredSettings *settings;
     uint64_t schema;
 } Contents;
 
@@ -310,8 +311,9 @@ struct Transaction {
     Savepoint *savepoints; /* newest first */
     CollectionChange *collections;
     DatabaseChange *databases;
-    FileName *written;  /* remove unless it commits */
-    FileName *obsolete; /* remove when it has committed */
+    const StoredSettings *settings; /* all of them; NULL: the base's */
+    FileName *written;              /* remove unless it commits */
+    FileName *obsolete;             /* remove when it has committed */
     Watch watch;
     uint64_t staged_bytes;
     uint64_t inserted;
@@ -346,6 +348,11 @@ mql_status change_delete(Transaction *transaction, CollectionChange *change,
 bool change_is_deleted(const CollectionChange *change, uint32_t segment,
                        uint32_t row);
 void staged_free(StagedPartition *staged);
+/* transaction_setting.c */
+/* A copy with room for one more; NULL: out of memory. */
+StoredSettings *stored_settings_create(const StoredSettings *from);
+mql_status stored_settings_load(Meta *meta, StoredSettings **list, Error *err);
+void meta_of_settings(const Transaction *transaction, MetaChanges *changes);
 /* transaction_view.c */
 /* Every definition and collection as the transaction leaves it: entries for
  * readers of the transaction, or for the commit. NULL: out of memory. */

@@ -122,6 +122,10 @@ mql_status transaction_drop_collection(Transaction *transaction, uint64_t id,
 mql_status transaction_truncate(Transaction *transaction, uint64_t id,
                                 Error *err);
 
+/* Store a setting for every session; NULL: it is no longer stored. */
+mql_status transaction_put_setting(Transaction *transaction, const char *name,
+                                   const int64_t *value, Error *err);
+
 /* ---- files ---- */
 
 /* Who watches long work; all may be NULL. The work is done by

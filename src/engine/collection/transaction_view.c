@@ -98,6 +98,9 @@ transaction_contents(const Transaction *transaction, bool is_view,
     if (contents == NULL)
         return NULL;
     contents->schema = schema;
+    contents->settings = stored_settings_retain(
+        transaction->settings != NULL ? transaction->settings
+                                      : transaction->base->settings);
     fill_databases(transaction, contents);
     fill_collections(transaction, is_view, contents);
     contents_sort(contents);

@@ -163,6 +163,7 @@ contents_release(Contents *contents)
         database_entry_release(database_entry_of(contents->databases[i]));
     for (uint32_t i = 0; i < contents->collection_count; i++)
         collection_entry_release(collection_entry_of(contents->collections[i]));
+    stored_settings_release(contents->settings);
     free(contents->databases);
     free(contents->collections);
     free(contents);
@@ -185,6 +186,7 @@ version_create(Contents *contents, uint64_t sequence)
     holder->version.collections = contents->collections;
     holder->version.collection_count = contents->collection_count;
     holder->version.schema = contents->schema;
+    holder->version.settings = contents->settings;
     holder->contents = contents;
     return holder;
 }

@@ -218,6 +218,7 @@ static void
 begin_execution(Prepared *prepared)
 {
     Session *session = prepared->session;
+    session_refresh(session);
     const Vfs *vfs = store_vfs(session->store);
     int64_t now = vfs->now(vfs->context);
     int64_t timeout = session->settings[SETTING_STATEMENT_TIMEOUT];

@@ -14,7 +14,8 @@ session_open(Store *store, Session *session, Error *err)
     session->store = store;
     atomic_init(&session->cancel, false);
     for (int i = 0; i < SETTING_COUNT; i++)
-        setting_reset(session, i);
+        setting_reset(session, i, false);
+    session_refresh(session);
     return session_use(session, slice_of(DEFAULT_DATABASE_NAME), -1, err);
 }
 
@@ -25,6 +26,8 @@ session_close(Session *session)
     session->transaction = NULL;
     free(session->database_name);
     session->database_name = NULL;
+    stored_settings_release(session->stored);
+    session->stored = NULL;
 }
 
 /* Hint at a database whose name is close. */

@@ -13,20 +13,33 @@
 /* Settings by their place in settings.def. */
 typedef enum SettingId {
 #define SETTING(id, name, kind, usual, least, most, help) SETTING_##id,
+#define STORED SETTING
 #include "engine/session/settings.def"
 #undef SETTING
+#undef STORED
     SETTING_COUNT
 } SettingId;
 
+/* What a session has SET, and what comes back after a SET LOCAL. */
+typedef struct SettingState {
+    bool is_set;
+    bool is_local;
+    bool was_set;
+    int64_t value;
+    int64_t old;
+} SettingState;
+
 typedef struct Session {
     Store *store;
-    uint64_t database;   /* id of the current one */
-    char *database_name; /* malloc'ed */
-    int64_t settings[SETTING_COUNT];
-    Transaction *transaction; /* from BEGIN to COMMIT, else NULL */
-    bool is_read_only;        /* the transaction is */
-    bool is_failed;           /* a statement of it has failed */
-    int64_t settings_before[SETTING_COUNT]; /* it began */
+    uint64_t database;               /* id of the current one */
+    char *database_name;             /* malloc'ed */
+    int64_t settings[SETTING_COUNT]; /* what holds: SET, or stored, or usual */
+    SettingState own[SETTING_COUNT]; /* what SET said */
+    const StoredSettings *stored;    /* the list the others are from */
+    Transaction *transaction;        /* from BEGIN to COMMIT, else NULL */
+    bool is_read_only;               /* the transaction is */
+    bool is_failed;                  /* a statement of it has failed */
+    SettingState own_before[SETTING_COUNT]; /* it began */
     Error error;                            /* of the last call */
     atomic_bool cancel;
     uint32_t statement_count; /* prepared and not finalized */
@@ -62,6 +75,9 @@ void session_warning(Session *session, const char *format, ...)
 
 /* ---- settings: SET, SHOW, RESET ---- */
 
+/* Take what others have stored since; begins every statement. */
+void session_refresh(Session *session);
+
 typedef enum SettingKind {
     SETTING_INTEGER, /* least..most                              */
     SETTING_SIZE,    /* bytes; '64MB' is understood               */
@@ -74,7 +90,8 @@ typedef struct Setting {
     const char *name;
     SettingKind kind;
     int64_t usual, least, most;
-    const char *help; /* one line for the manual */
+    const char *help;    /* one line for the manual */
+    bool is_stored_only; /* SET GLOBAL alone changes it */
 } Setting;
 
 extern const Setting settings[SETTING_COUNT];
@@ -83,9 +100,17 @@ extern const Setting settings[SETTING_COUNT];
 int setting_find(Slice name);
 /* UNDEFINED_OBJECT `unrecognized configuration parameter "x"` with a candidate;
  * INVALID_PARAMETER. */
+mql_status setting_read(Slice name, const Value *value, int64_t position,
+                        int *setting, int64_t *number, Error *err);
+/* `is_local`: until the transaction ends. */
 mql_status setting_set(Session *session, Slice name, const Value *value,
-                       int64_t position, Error *err);
-void setting_reset(Session *session, int setting);
+                       bool is_local, int64_t position, Error *err);
+/* What SET did since the transaction began stays, or is taken back. */
+void settings_begin(Session *session);
+void settings_end(Session *session, bool is_committed);
+void setting_reset(Session *session, int setting, bool is_local);
+/* "session", "global" or "default". */
+const char *setting_source(const Session *session, int setting);
 void setting_print(const Session *session, int setting, Buffer *out);
 
 #endif

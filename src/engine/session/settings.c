@@ -8,9 +8,12 @@
 
 const Setting settings[SETTING_COUNT] = {
 #define SETTING(id, name, kind, usual, least, most, help)                      \
-    {name, SETTING_##kind, usual, least, most, help},
+    {name, SETTING_##kind, usual, least, most, help, false},
+#define STORED(id, name, kind, usual, least, most, help)                       \
+    {name, SETTING_##kind, usual, least, most, help, true},
 #include "engine/session/settings.def"
 #undef SETTING
+#undef STORED
 };
 
 static const char *const levels[] = {"Strong", "Bounded", "Session",
@@ -128,8 +131,8 @@ bad_value(const Setting *setting, const Value *value, int64_t position,
 }
 
 mql_status
-setting_set(Session *session, Slice name, const Value *value, int64_t position,
-            Error *err)
+setting_read(Slice name, const Value *value, int64_t position, int *setting_id,
+             int64_t *number_out, Error *err)
 {
     int found = setting_find(name);
     if (found < 0)
@@ -143,14 +146,113 @@ setting_set(Session *session, Slice name, const Value *value, int64_t position,
                         "%" PRId64 " is outside the valid range for parameter "
                         "\"%s\" (%" PRId64 " .. %" PRId64 ")",
                         number, setting->name, setting->least, setting->most);
-    session->settings[found] = number;
+    *setting_id = found;
+    *number_out = number;
+    return MQL_OK;
+}
+
+/* What is stored for every session; false: nothing that this program takes. */
+static bool
+find_stored(const Session *session, int id, int64_t *number)
+{
+    const Setting *setting = &settings[id];
+    return stored_setting(session->stored, setting->name, number) &&
+           *number >= setting->least && *number <= setting->most;
+}
+
+static void
+settle(Session *session, int id)
+{
+    const SettingState *own = &session->own[id];
+    int64_t number = own->value;
+    if (!own->is_set && !find_stored(session, id, &number))
+        number = settings[id].usual;
+    session->settings[id] = number;
+}
+
+static void
+settle_all(Session *session)
+{
+    for (int i = 0; i < SETTING_COUNT; i++)
+        settle(session, i);
+}
+
+/* A SET LOCAL keeps what was before the first of them. */
+static void
+set_own(Session *session, int id, const int64_t *number, bool is_local)
+{
+    SettingState *own = &session->own[id];
+    if (is_local && !own->is_local) {
+        own->old = own->value;
+        own->was_set = own->is_set;
+    }
+    own->is_local = is_local;
+    own->is_set = number != NULL;
+    own->value = number != NULL ? *number : 0;
+    settle(session, id);
+}
+
+mql_status
+setting_set(Session *session, Slice name, const Value *value, bool is_local,
+            int64_t position, Error *err)
+{
+    int setting = 0;
+    int64_t number = 0;
+    TRY(setting_read(name, value, position, &setting, &number, err));
+    if (settings[setting].is_stored_only) {
+        error_at(err, ERR_CANNOT_CHANGE_NOW, position,
+                 "parameter \"%s\" cannot be set for one session",
+                 settings[setting].name);
+        return error_hint(err, "Use SET GLOBAL %s.", settings[setting].name);
+    }
+    set_own(session, setting, &number, is_local);
     return MQL_OK;
 }
 
 void
-setting_reset(Session *session, int setting)
+setting_reset(Session *session, int setting, bool is_local)
 {
-    session->settings[setting] = settings[setting].usual;
+    set_own(session, setting, NULL, is_local);
+}
+
+void
+settings_begin(Session *session)
+{
+    memcpy(session->own_before, session->own, sizeof session->own);
+}
+
+void
+settings_end(Session *session, bool is_committed)
+{
+    if (!is_committed)
+        memcpy(session->own, session->own_before, sizeof session->own);
+    for (int i = 0; i < SETTING_COUNT; i++) {
+        SettingState *own = &session->own[i];
+        if (own->is_local)
+            *own = (SettingState){.is_set = own->was_set, .value = own->old};
+    }
+    settle_all(session);
+}
+
+const char *
+setting_source(const Session *session, int setting)
+{
+    int64_t number;
+    if (session->own[setting].is_set)
+        return "session";
+    return find_stored(session, setting, &number) ? "global" : "default";
+}
+
+void
+session_refresh(Session *session)
+{
+    const Version *version = store_version(session->store);
+    if (session->stored != version->settings) {
+        stored_settings_release(session->stored);
+        session->stored = stored_settings_retain(version->settings);
+        settle_all(session);
+    }
+    version_release(version);
 }
 
 /* In the largest unit that loses nothing, as PostgreSQL shows it. */

@@ -394,9 +394,10 @@ show_settings(Prepared *prepared, Error *err)
     mql_status status = MQL_OK;
     for (int i = 0; i < SETTING_COUNT && status == MQL_OK; i++) {
         setting_print(prepared->session, i, &text);
-        const Value row[] = {rows_text(prepared, settings[i].name),
-                             rows_buffer(prepared, &text),
-                             rows_text(prepared, settings[i].help)};
+        const Value row[] = {
+            rows_text(prepared, settings[i].name), rows_buffer(prepared, &text),
+            rows_text(prepared, setting_source(prepared->session, i)),
+            rows_text(prepared, settings[i].help)};
         status = rows_add(prepared, row, err);
     }
     buffer_free(&text);
@@ -454,7 +455,8 @@ static const struct ShowForm {
      {TEXT_COLUMN("name"), TEXT_COLUMN("usage"), TEXT_COLUMN("description")},
      show_functions},
     {"settings",
-     {TEXT_COLUMN("name"), TEXT_COLUMN("setting"), TEXT_COLUMN("description")},
+     {TEXT_COLUMN("name"), TEXT_COLUMN("setting"), TEXT_COLUMN("source"),
+      TEXT_COLUMN("description")},
      show_settings},
     {"create collection", {TEXT_COLUMN("statement")}, show_create},
 };
@@ -476,7 +478,7 @@ prepare_setting(Prepared *prepared, Error *err)
     int setting = setting_find(name->text);
     if (setting < 0) {
         const Value nothing = VALUE_NULL;
-        return setting_set(prepared->session, name->text, &nothing,
+        return setting_set(prepared->session, name->text, &nothing, false,
                            name->position, err);
     }
     ScopeColumn *column = arena_new(&prepared->plan_arena, ScopeColumn);

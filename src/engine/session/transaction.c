@@ -122,8 +122,7 @@ begin(Prepared *prepared, const Node *name, Error *err)
                                      err));
     session->is_read_only = is_read_only;
     session->is_failed = false;
-    memcpy(session->settings_before, session->settings,
-           sizeof session->settings);
+    settings_begin(session);
     return MQL_OK;
 }
 
@@ -182,8 +181,7 @@ roll_back(Prepared *prepared, Error *err)
     transaction_rollback(session->transaction);
     session->transaction = NULL;
     session->is_failed = false;
-    memcpy(session->settings, session->settings_before,
-           sizeof session->settings);
+    settings_end(session, false);
     return leave_lost_database(session, err);
 }
 
@@ -204,10 +202,9 @@ commit_run(Prepared *prepared, Error *err)
     forget_view(prepared);
     session->transaction = NULL;
     mql_status status = transaction_commit(transaction, err);
+    settings_end(session, status == MQL_OK);
     if (status != MQL_OK) {
         Error ignored = ERROR_INIT;
-        memcpy(session->settings, session->settings_before,
-               sizeof session->settings);
         (void)!leave_lost_database(session, &ignored);
     }
     return status;
