@@ -38,7 +38,8 @@ static const Topic topics[] = {
     {"CREATE PARTITION", "divide a collection",
      "CREATE PARTITION [IF NOT EXISTS] name ON collection"},
     {"DELETE", "delete rows",
-     "DELETE FROM collection [PARTITION name] [WHERE condition]"},
+     "DELETE FROM collection [PARTITION name] [WHERE condition]\n"
+     "    [RETURNING item, ... | *]"},
     {"DESCRIBE", "show the fields of a collection",
      "DESCRIBE [COLLECTION] name"},
     {"DROP COLLECTION", "delete a collection with its rows",
@@ -54,7 +55,10 @@ static const Topic topics[] = {
     {"FLUSH", "seal what was written", "FLUSH [collection]"},
     {"INSERT", "add rows",
      "INSERT INTO collection [PARTITION name] [(field, ...)]\n"
-     "    VALUES (value, ...) [, ...]"},
+     "    VALUES (value, ...) [, ...] | SELECT ... | DEFAULT VALUES\n"
+     "    [ON CONFLICT [(key)] DO NOTHING\n"
+     "        | DO UPDATE SET field = value, ... [WHERE condition]]\n"
+     "    [RETURNING item, ... | *]"},
     {"LOAD", "make a collection ready for searches",
      "LOAD COLLECTION name [PARTITION (name, ...)]"},
     {"RELEASE", "take a collection out of memory",
@@ -79,8 +83,13 @@ static const Topic topics[] = {
      "SHOW CREATE COLLECTION name\n"
      "SHOW setting"},
     {"TRUNCATE", "delete all rows", "TRUNCATE [COLLECTION] name"},
+    {"UPDATE", "change fields of rows",
+     "UPDATE collection [PARTITION name] SET field = value | DEFAULT, ...\n"
+     "    [WHERE condition] [RETURNING item, ... | *]"},
     {"UPSERT", "add rows, or replace those of the same key",
-     "UPSERT INTO collection [(field, ...)] VALUES (value, ...) [, ...]"},
+     "UPSERT INTO collection [PARTITION name] [(field, ...)]\n"
+     "    VALUES (value, ...) [, ...] | SELECT ...\n"
+     "    [RETURNING item, ... | *]"},
     {"USE", "go to another database", "USE name"},
 };
 
