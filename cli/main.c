@@ -16,6 +16,7 @@
 #include "memory.h"
 #include "options.h"
 #include "shell.h"
+#include "tools.h"
 
 enum {
     EXIT_WRONG = 1,    /* wrong use, or an error in -c  */
@@ -249,6 +250,8 @@ main(int count, char **words)
     Options options;
     int status = EXIT_WRONG;
     set_locale();
+    if (tools_run(count, words, &status))
+        return status;
     format_init(&shell.format);
     if (!options_read(&options, &shell, count, words))
         goto done;

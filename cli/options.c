@@ -353,7 +353,8 @@ use_help(Options *options, const char *argument)
     (void)argument;
     puts("mql - a vector database in a directory, spoken to in MilvusQL\n\n"
          "Usage:\n"
-         "  mql [OPTION]... [DIR]\n\n"
+         "  mql [OPTION]... [DIR]\n"
+         "  mql restore BACKUP DIR\n\n"
          "DIR holds the database and is made when it is not there. Without it"
          " the\ndatabase is a temporary one. Without -c and -f statements are"
          " read from\nstandard input.");

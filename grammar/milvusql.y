@@ -246,6 +246,8 @@ statement(A) ::= DROP(T) INDEX if_exists(I) id(N) index_on(O). {
 /* ==== memory and files ==== */
 statement(A) ::= LOAD(T) collection relation(N) partitions_opt(P).    { A = node_pair(parse, NODE_LOAD, T, N, P); }
 statement(A) ::= RELEASE(T) collection relation(N) partitions_opt(P). { A = node_pair(parse, NODE_RELEASE, T, N, P); }
+statement(A) ::= BACKUP(T) DATABASE TO file(F).   { A = node_with(parse, NODE_BACKUP, T, F); }
+statement(A) ::= VERIFY(T) BACKUP file(F).        { A = node_with(parse, NODE_VERIFY_BACKUP, T, F); }
 statement(A) ::= FLUSH(T).                        { A = node_new(parse, NODE_FLUSH, T); }
 statement(A) ::= FLUSH(T) relation(N).            { A = node_with(parse, NODE_FLUSH, T, N); }
 statement(A) ::= FLUSH(T) collection relation(N). { A = node_with(parse, NODE_FLUSH, T, N); }
@@ -578,9 +580,7 @@ unbuilt(A) ::= CREATE(T) UNIQUE INDEX(W).                { A = build_unbuilt(par
 unbuilt(A) ::= ALTER(T) DATABASE(W).     { A = build_unbuilt(parse, T, W); }
 unbuilt(A) ::= ALTER(T) INDEX(W).        { A = build_unbuilt(parse, T, W); }
 unbuilt(A) ::= ALTER(T) collection.      { A = build_unbuilt(parse, T, NONE); if (A) A->text = SLICE_LITERAL("ALTER COLLECTION"); }
-unbuilt(A) ::= BACKUP(T) DATABASE(W).    { A = build_unbuilt(parse, T, W); }
 unbuilt(A) ::= RESTORE(T) DATABASE(W).   { A = build_unbuilt(parse, T, W); }
-unbuilt(A) ::= VERIFY(T) BACKUP(W).      { A = build_unbuilt(parse, T, W); }
 unbuilt(A) ::= COMMENT(T) ON(W).         { A = build_unbuilt(parse, T, W); }
 unbuilt(A) ::= IMPORT(T) INTO(W).        { A = build_unbuilt(parse, T, W); }
 unbuilt(A) ::= GRANT|REVOKE|REINDEX|DECLARE|FETCH|CLOSE|PREPARE|EXECUTE|DEALLOCATE|VACUUM(T). {

@@ -151,6 +151,19 @@ MQL_API MQL_MUST_CHECK mql_status mql_open(const char *path,
  * allowed. */
 MQL_API mql_status mql_close(mql_db *db);
 
+/*
+ * Verify the backup that BACKUP DATABASE made in directory `backup`, and make
+ * the database of it in `path`, which must not exist or be empty. After a crash
+ * `path` is empty, or refused by mql_open(), or the whole database.
+ *
+ * Errors: MQL_CORRUPT (the backup is damaged), MQL_NOT_FOUND (no backup),
+ * MQL_CONFLICT (`path` is not empty, or in use), MQL_IO, MQL_FULL,
+ * MQL_NO_MEMORY.
+ */
+MQL_API MQL_MUST_CHECK mql_status mql_restore(const char *backup,
+                                              const char *path,
+                                              mql_error *error);
+
 /* A connection to `db`: its session's settings, current database and last
  * error. Owned by the caller, released with mql_disconnect(). */
 MQL_API MQL_MUST_CHECK mql_status mql_connect(mql_db *db, mql_conn **conn,

@@ -41,3 +41,39 @@ hash_u64(uint64_t value)
     value = (value ^ value >> 27) * 0x94D049BB133111EBu;
     return value ^ value >> 31;
 }
+
+/* The library's own state, under our name. */
+Hasher *
+hasher_create(void)
+{
+    XXH3_state_t *state = XXH3_createState();
+    if (state != NULL)
+        XXH3_128bits_reset(state);
+    return (Hasher *)(void *)state;
+}
+
+void
+hasher_free(Hasher *hasher)
+{
+    XXH3_freeState((XXH3_state_t *)(void *)hasher);
+}
+
+void
+hasher_reset(Hasher *hasher)
+{
+    XXH3_128bits_reset((XXH3_state_t *)(void *)hasher);
+}
+
+void
+hasher_add(Hasher *hasher, const void *data, size_t size)
+{
+    XXH3_128bits_update((XXH3_state_t *)(void *)hasher, data, size);
+}
+
+Hash128
+hasher_result(const Hasher *hasher)
+{
+    XXH128_hash_t hash =
+        XXH3_128bits_digest((const XXH3_state_t *)(const void *)hasher);
+    return (Hash128){hash.high64, hash.low64};
+}

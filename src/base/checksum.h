@@ -18,6 +18,19 @@ typedef struct ChecksumKey {
 
 uint64_t checksum_keyed(ChecksumKey key, const void *data, size_t size);
 
+/* Of a whole file, piece by piece: XXH3 with 128 bits. */
+typedef struct Hash128 {
+    uint64_t high;
+    uint64_t low;
+} Hash128;
+
+typedef struct Hasher Hasher;
+Hasher *hasher_create(void); /* NULL: out of memory */
+void hasher_free(Hasher *hasher);
+void hasher_reset(Hasher *hasher);
+void hasher_add(Hasher *hasher, const void *data, size_t size);
+Hash128 hasher_result(const Hasher *hasher);
+
 /* Unkeyed, for hash tables: never written to disk. */
 uint64_t hash_bytes(const void *data, size_t size);
 uint64_t hash_u64(uint64_t value);

@@ -23,6 +23,7 @@
 
 typedef enum FileMode {
     FILE_READ,   /* must exist                        */
+    FILE_PLAIN,  /* same; a symbolic link or no regular file is refused */
     FILE_UPDATE, /* read and write, must exist        */
     FILE_CREATE, /* read and write, must not exist    */
     FILE_ENSURE, /* read and write, created if needed */

@@ -19,12 +19,30 @@
 #include <time.h>
 #include <unistd.h>
 
+/* The descriptor of a regular file; that of anything else is closed. */
+static int
+keep_plain(int fd)
+{
+    struct stat status;
+    int result = fd;
+    if (fstat(fd, &status) != 0)
+        result = -errno;
+    else if (S_ISDIR(status.st_mode))
+        result = -EISDIR;
+    else if (!S_ISREG(status.st_mode))
+        result = -EINVAL;
+    if (result < 0)
+        close(fd);
+    return result;
+}
+
 static int
 posix_open(void *context, const char *path, FileMode mode)
 {
     (void)context;
     static const int flags[] = {
         [FILE_READ] = O_RDONLY,
+        [FILE_PLAIN] = O_RDONLY | O_NOFOLLOW | O_NONBLOCK,
         [FILE_UPDATE] = O_RDWR,
         [FILE_CREATE] = O_RDWR | O_CREAT | O_EXCL,
         [FILE_ENSURE] = O_RDWR | O_CREAT,
@@ -33,7 +51,9 @@ posix_open(void *context, const char *path, FileMode mode)
     do {
         fd = open(path, flags[mode] | O_CLOEXEC, 0600);
     } while (fd < 0 && errno == EINTR);
-    return fd < 0 ? -errno : fd;
+    if (fd < 0)
+        return -errno;
+    return mode == FILE_PLAIN ? keep_plain(fd) : fd;
 }
 
 static int

@@ -475,6 +475,25 @@ meta_each(Meta *meta, const char *prefix,
     return status;
 }
 
+static mql_status
+collect_put(void *context, Slice key, Slice value, Error *err)
+{
+    MetaChanges *changes = context;
+    buffer_append_u8(&changes->bytes, CHANGE_PUT);
+    buffer_append_sized(&changes->bytes, key);
+    buffer_append_sized(&changes->bytes, value);
+    changes->count++;
+    return buffer_failed(&changes->bytes) ? error_no_memory(err) : MQL_OK;
+}
+
+mql_status
+meta_snapshot(Meta *meta, MetaChanges *changes, uint64_t *applied, Error *err)
+{
+    *changes = (MetaChanges)META_CHANGES_INIT;
+    *applied = meta->root.applied;
+    return meta_each(meta, "", collect_put, changes, err);
+}
+
 /* ---- opening and closing ---- */
 
 static mql_status
@@ -511,19 +530,15 @@ open_tree(Meta *meta, Error *err)
 
 /* Make an empty store at `path`, durably but for the directory. */
 static mql_status
-create_store(const Vfs *vfs, char *path, Error *err)
+create_store(const Vfs *vfs, char *path, uint64_t database, Error *err)
 {
     Meta meta = {.path = path};
-    uint64_t database;
-    int result = vfs->random(vfs->context, &database, sizeof database);
-    if (result < 0)
-        return file_error(err, -result, "read random bytes for", path);
     TRY(file_remove(vfs, path, err));
     TRY(open_environment(path, &meta.environment, err));
     mql_status status = open_tree(&meta, err);
     if (status == MQL_OK) {
         int failure;
-        meta.root.database = database == 0 ? 1 : database;
+        meta.root.database = database;
         status = apply_once(&meta, (Slice){NULL, 0}, 0, &failure, err);
     }
     mdb_env_close(meta.environment);
@@ -531,17 +546,41 @@ create_store(const Vfs *vfs, char *path, Error *err)
 }
 
 static mql_status
-create_file(const Vfs *vfs, const char *directory, const char *path, Error *err)
+create_file(const Vfs *vfs, const char *directory, const char *path,
+            uint64_t database, Error *err)
 {
     char *new_path = path_join(directory, "meta.new");
     if (new_path == NULL)
         return error_no_memory(err);
-    mql_status status = create_store(vfs, new_path, err);
+    mql_status status = create_store(vfs, new_path, database, err);
     if (status == MQL_OK)
         status = file_rename(vfs, new_path, path, err);
     if (status == MQL_OK)
         status = directory_sync(vfs, directory, err);
     free(new_path);
+    return status;
+}
+
+static mql_status
+create_random(const Vfs *vfs, const char *directory, const char *path,
+              Error *err)
+{
+    uint64_t database;
+    int result = vfs->random(vfs->context, &database, sizeof database);
+    if (result < 0)
+        return file_error(err, -result, "read random bytes for", path);
+    return create_file(vfs, directory, path, database == 0 ? 1 : database, err);
+}
+
+mql_status
+meta_create(const Vfs *vfs, const char *directory, uint64_t database_id,
+            Error *err)
+{
+    char *path = path_join(directory, "meta.mdb");
+    if (path == NULL)
+        return error_no_memory(err);
+    mql_status status = create_file(vfs, directory, path, database_id, err);
+    free(path);
     return status;
 }
 
@@ -610,7 +649,7 @@ static mql_status
 load(Meta *meta, const Vfs *vfs, const char *directory, Error *err)
 {
     if (!file_exists(vfs, meta->path))
-        TRY(create_file(vfs, directory, meta->path, err));
+        TRY(create_random(vfs, directory, meta->path, err));
     else /* its maker may not have come to this */
         TRY(directory_sync(vfs, directory, err));
     TRY(meta_check_file(vfs, meta->path, err));

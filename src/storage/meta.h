@@ -32,6 +32,11 @@ mql_status meta_open(const Vfs *vfs, const char *directory, Meta **meta,
                      uint64_t *database_id, uint64_t *applied, Error *err);
 void meta_close(Meta *meta);
 
+/* Make the store in `directory`, which has none, for the database of that id:
+ * what a backup writes to. */
+mql_status meta_create(const Vfs *vfs, const char *directory,
+                       uint64_t database_id, Error *err);
+
 /* Call `each` for every key that starts with `prefix`, in byte order. The
  * slices are valid during the call; `each` may call this store. */
 mql_status meta_each(Meta *meta, const char *prefix,
@@ -61,5 +66,10 @@ void meta_change_delete(MetaChanges *changes, const char *key);
  * down), in one durable LMDB transaction. Applying them again changes nothing.
  * DISK_FULL leaves the store as it was and usable. */
 mql_status meta_apply(Meta *meta, Slice changes, uint64_t sequence, Error *err);
+
+/* All of it as one list of puts, and the applied sequence number. The caller
+ * frees `changes`, also after a failure. */
+mql_status meta_snapshot(Meta *meta, MetaChanges *changes, uint64_t *applied,
+                         Error *err);
 
 #endif

@@ -394,3 +394,37 @@ wal_size(const Wal *wal)
         size += wal->files[i].end - WAL_HEADER_SIZE;
     return size;
 }
+
+mql_status
+wal_parts_open(const Wal *wal, WalPart **parts, size_t *count, Error *err)
+{
+    *count = 0;
+    *parts = calloc(wal->file_count, sizeof **parts);
+    if (*parts == NULL)
+        return error_no_memory(err);
+    mql_status status = MQL_OK;
+    for (size_t i = 0; i < wal->file_count && status == MQL_OK; i++) {
+        WalPart *part = &(*parts)[i];
+        *part = (WalPart){wal->files[i].first, wal->files[i].end, FILE_CLOSED};
+        char *path = wal_file_path(wal, part->first, ".log");
+        status = path == NULL
+                     ? error_no_memory(err)
+                     : file_open(wal->vfs, path, FILE_READ, &part->file, err);
+        free(path);
+        *count = i + 1;
+    }
+    if (status == MQL_OK)
+        return MQL_OK;
+    wal_parts_close(*parts, *count);
+    *parts = NULL;
+    *count = 0;
+    return status;
+}
+
+void
+wal_parts_close(WalPart *parts, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        file_close(&parts[i].file);
+    free(parts);
+}

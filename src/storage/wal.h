@@ -63,6 +63,17 @@ mql_status wal_sync(Wal *wal, uint64_t sequence, Error *err);
  * the files that hold nothing above it. */
 mql_status wal_trim(Wal *wal, uint64_t sequence, Error *err);
 
+/* The log's files as they are now, open for a copy: they may be read after they
+ * were removed. */
+typedef struct WalPart {
+    uint64_t first; /* the number in its name */
+    uint64_t size;  /* bytes up to the end of its last record */
+    File file;
+} WalPart;
+mql_status wal_parts_open(const Wal *wal, WalPart **parts, size_t *count,
+                          Error *err);
+void wal_parts_close(WalPart *parts, size_t count);
+
 /* Bytes of records that a reopening would read. */
 uint64_t wal_size(const Wal *wal);
 

@@ -7,6 +7,7 @@
 
 #include "engine/api/database_open.h"
 #include "engine/api/handles.h"
+#include "engine/collection/backup.h"
 
 const char *
 mql_version(void)
@@ -118,6 +119,18 @@ mql_open(const char *path, const mql_open_options *options, mql_db **db,
 {
     Error err = ERROR_INIT;
     mql_status status = database_open(path, NULL, options, db, &err);
+    error_export(&err, error);
+    return status;
+}
+
+mql_status
+mql_restore(const char *backup, const char *path, mql_error *error)
+{
+    Error err = ERROR_INIT;
+    mql_status status =
+        backup == NULL || path == NULL || *backup == '\0' || *path == '\0'
+            ? error_set(&err, ERR_MISUSE, "a directory has no name")
+            : backup_restore(&posix_vfs, backup, path, NULL, &err);
     error_export(&err, error);
     return status;
 }

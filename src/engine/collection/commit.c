@@ -68,6 +68,15 @@ note_appended(Store *store, uint64_t sequence)
     pthread_mutex_unlock(&store->sync_mutex);
 }
 
+mql_status
+store_settle(Store *store, Error *err)
+{
+    pthread_mutex_lock(&store->sync_mutex);
+    uint64_t appended = store->appended;
+    pthread_mutex_unlock(&store->sync_mutex);
+    return wait_for_sync(store, appended, err);
+}
+
 /* ---- the steps ---- */
 
 /*

@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/collection/backup.h"
 #include "engine/collection/store_internal.h"
+#include "storage/backup.h"
 #include "storage/lock.h"
 
 /* ---- the directory ---- */
@@ -24,11 +26,45 @@ is_own_name(const char *name)
     return false;
 }
 
+/* 1: it has the file, 0: no, -1: out of memory. */
+static int
+has_file(const Vfs *vfs, const char *path, const char *name)
+{
+    char *file = path_join(path, name);
+    if (file == NULL)
+        return -1;
+    bool is_there = file_exists(vfs, file);
+    free(file);
+    return is_there;
+}
+
+/* What only looks like a database. */
+static mql_status
+check_backup(const Vfs *vfs, const char *path, Error *err)
+{
+    int is_unfinished = has_file(vfs, path, RESTORING_NAME);
+    int is_backup = has_file(vfs, path, BACKUP_MANIFEST);
+    if (is_unfinished < 0 || is_backup < 0)
+        return error_no_memory(err);
+    if (is_unfinished == 1) {
+        error_set(err, ERR_NOT_READY,
+                  "restoring the database \"%s\" did not come to its end",
+                  path);
+        return error_hint(err, "Remove the directory and restore again.");
+    }
+    if (is_backup == 0)
+        return MQL_OK;
+    error_set(err, ERR_DUPLICATE_FILE, "\"%s\" is a backup, not a database",
+              path);
+    return error_hint(err, "Restore it: mql restore %s DIRECTORY", path);
+}
+
 /* A directory without a catalogue may hold what a crash left of making one, but
  * nothing of anybody else's. */
 static mql_status
 check_unused(const Vfs *vfs, const char *path, Error *err)
 {
+    TRY(check_backup(vfs, path, err));
     Buffer names = BUFFER_INIT;
     int result = vfs->list(vfs->context, path, &names);
     mql_status status = MQL_OK;
@@ -158,6 +194,7 @@ store_create(const char *path, const StoreOptions *options, Store **store,
     pthread_mutex_init(&created->writer_mutex, NULL);
     pthread_cond_init(&created->writer_free, NULL);
     pthread_mutex_init(&created->version_mutex, NULL);
+    pthread_mutex_init(&created->held_mutex, NULL);
     timeline_init(&created->timeline, created->limits.retention);
     atomic_init(&created->retention, created->limits.retention);
     pthread_mutex_init(&created->sync_mutex, NULL);
@@ -237,6 +274,7 @@ store_close(Store *store)
     buffer_free(&store->unapplied);
     timeline_free(&store->timeline);
     pthread_mutex_destroy(&store->version_mutex);
+    pthread_mutex_destroy(&store->held_mutex);
     pthread_cond_destroy(&store->sync_done);
     pthread_mutex_destroy(&store->sync_mutex);
     pthread_cond_destroy(&store->writer_free);

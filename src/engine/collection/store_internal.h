@@ -160,6 +160,10 @@ struct Store {
     /* Files of commits that the log refused: they may be in it all the same,
      * unless it takes another one. */
     FileName *orphans;
+    /* While files are held, none is removed: those that would be wait here. */
+    pthread_mutex_t held_mutex;
+    uint32_t holds;
+    FileName *held;
     Timeline timeline;
     _Atomic int64_t retention; /* microseconds */
 };
@@ -177,6 +181,13 @@ void store_publish_pending(Store *store, uint64_t sequence);
 /* One writer at a time, for as long as between these two. */
 void store_wait_for_writer(Store *store);
 void store_free_writer(Store *store);
+
+/* Until released as often, no file of the database is removed (the log's are):
+ * for who copies them. */
+void store_hold_files(Store *store);
+void store_release_files(Store *store);
+/* As the writer: wait until all that is in the log is durable and published. */
+mql_status store_settle(Store *store, Error *err);
 
 /* Keys of the catalogue (docs/format/catalog.md). */
 #define META_KEY_SIZE 40
@@ -366,9 +377,9 @@ mql_status transaction_rebase(Transaction *transaction, Error *err);
 void savepoints_free(Transaction *transaction);
 /* commit.c */
 mql_status commit_changes(Transaction *transaction, Error *err);
-/* Free the list, after removing the files if asked to; failures are only
- * logged. */
-void file_names_free(const Store *store, FileName *list, bool is_removing);
+/* Free the list, after removing the files if asked to, or when nobody holds
+ * them any more; failures are only logged. */
+void file_names_free(Store *store, FileName *list, bool is_removing);
 /* Takes the path; out of memory (also a NULL path) is an error. */
 mql_status file_name_add(FileName **list, char *path, Error *err);
 

@@ -188,9 +188,27 @@ change_free(CollectionChange *change)
     free(change);
 }
 
-void
-file_names_free(const Store *store, FileName *list, bool is_removing)
+/* True: somebody holds the files, and has taken the list. */
+static bool
+is_list_held(Store *store, FileName *list)
 {
+    pthread_mutex_lock(&store->held_mutex);
+    bool is_held = store->holds > 0;
+    if (is_held) {
+        FileName **link = &store->held;
+        while (*link != NULL)
+            link = &(*link)->next;
+        *link = list;
+    }
+    pthread_mutex_unlock(&store->held_mutex);
+    return is_held;
+}
+
+void
+file_names_free(Store *store, FileName *list, bool is_removing)
+{
+    if (is_removing && list != NULL && is_list_held(store, list))
+        return;
     while (list != NULL) {
         FileName *next = list->next;
         Error failure = ERROR_INIT;
@@ -201,6 +219,28 @@ file_names_free(const Store *store, FileName *list, bool is_removing)
         free(list);
         list = next;
     }
+}
+
+void
+store_hold_files(Store *store)
+{
+    pthread_mutex_lock(&store->held_mutex);
+    store->holds++;
+    pthread_mutex_unlock(&store->held_mutex);
+}
+
+void
+store_release_files(Store *store)
+{
+    FileName *list = NULL;
+    pthread_mutex_lock(&store->held_mutex);
+    store->holds--;
+    if (store->holds == 0) {
+        list = store->held;
+        store->held = NULL;
+    }
+    pthread_mutex_unlock(&store->held_mutex);
+    file_names_free(store, list, true);
 }
 
 void

@@ -58,6 +58,9 @@ mql_status rollback_run(Prepared *prepared, Error *err);
 mql_status rollback_to_run(Prepared *prepared, Error *err);
 mql_status savepoint_run(Prepared *prepared, Error *err);
 mql_status release_savepoint_run(Prepared *prepared, Error *err);
+/* backup.c */
+mql_status backup_run(Prepared *prepared, Error *err);
+mql_status verify_backup_run(Prepared *prepared, Error *err);
 /* set.c */
 mql_status set_run(Prepared *prepared, Error *err);
 mql_status reset_run(Prepared *prepared, Error *err);

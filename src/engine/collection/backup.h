@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * backup.h - a copy of a database, its check, and a database from it.
+ *
+ * A backup is a directory with a manifest (storage/backup.h): no database, so
+ * that nobody changes it by opening it.
+ */
+#ifndef ENGINE_COLLECTION_BACKUP_H
+#define ENGINE_COLLECTION_BACKUP_H
+
+#include "engine/collection/transaction.h"
+
+/*
+ * Copy the database as it is now to the directory `path`, which must not exist
+ * or be empty. Readers and writers go on. A failure leaves nothing behind; a
+ * crash leaves a directory without a manifest, which is no backup.
+ */
+mql_status store_backup(Store *store, const char *path, const Watch *watch,
+                        Error *err);
+
+typedef struct BackupReport {
+    uint64_t files;
+    uint64_t bytes;
+    uint64_t damaged; /* files */
+    /* Each problem but the one that is returned; may be NULL. */
+    void (*problem)(void *context, const char *words);
+    void *context;
+} BackupReport;
+
+/* Read every byte of a backup and compare it with the manifest, and with the
+ * checksums inside the files: DATA_CORRUPTED with the first problem. */
+mql_status backup_verify(const Vfs *vfs, const char *path, const Watch *watch,
+                         BackupReport *report, Error *err);
+
+/*
+ * Verify the backup and make the database of it in `directory`, which must not
+ * exist or be empty. A crash leaves an empty directory, one that store_open()
+ * refuses, or the whole database; a failure leaves nothing.
+ */
+mql_status backup_restore(const Vfs *vfs, const char *path,
+                          const char *directory, const Watch *watch,
+                          Error *err);
+
+/* The catalogue's name while a restore is under way. */
+#define RESTORING_NAME "restoring.mdb"
+
+/* ---- for both ---- */
+
+typedef struct BackupWatch {
+    const Watch *watch; /* may be NULL */
+    const char *phase;
+} BackupWatch;
+
+/* BackupWork.step for a BackupWatch. */
+mql_status backup_step(void *context, uint64_t done, uint64_t total,
+                       Error *err);
+
+#endif
