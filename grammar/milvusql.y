@@ -64,7 +64,7 @@
 %fallback WORD
     ALIAS ALL ALTER ALWAYS ANALYZE APPROX ARRAY ASC AUTO_ID AUTO_INCREMENT
     BACKUP BEGIN BY CASCADE CHECK CLOSE CLUSTERING COLLECTION COLUMN COMMENT
-    COMMIT COMPACT CONCURRENTLY CONFLICT CONSISTENCY COPY COUNT CREATE CROSS
+    COMMIT COMPACT CONCURRENTLY CONFLICT CONSISTENCY COPY COUNT CREATE CROSS CURSOR
     DATABASE DEALLOCATE DECLARE DEFAULT DELETE DESC DESCRIBE DO DROP END
     ESCAPE EXECUTE EXPLAIN FETCH FIELD FIRST FLUSH GENERATED GLOBAL GRANT
     GROUP HYBRID IDENTITY IF IMPORT INDEX INNER INSERT INTO JOIN KEY KEYS
@@ -509,6 +509,24 @@ query(A) ::= COUNT(T) FROM(F) source(S) where_opt(W). {
     A = node_add(parse, node_add(parse, A, S), W);
 }
 
+/* ==== cursors ==== */
+statement(A) ::= DECLARE(T) name(N) CURSOR FOR(F) query(Q). {
+    A = node_pair(parse, NODE_DECLARE, T, N, Q);
+    if (A) A->integer = parse_position(parse, F) + 3;
+}
+statement(A) ::= FETCH(T) name(N).       { A = node_with(parse, NODE_FETCH, T, N); }
+statement(A) ::= FETCH(T) FROM name(N).  { A = node_with(parse, NODE_FETCH, T, N); }
+statement(A) ::= FETCH(T) fetch_count(C) FROM name(N). { A = node_pair(parse, NODE_FETCH, T, N, C); }
+statement(A) ::= FETCH(T) NEXT FROM name(N). { A = node_with(parse, NODE_FETCH, T, N); }
+statement(A) ::= FETCH(T) ALL FROM name(N). {
+    A = node_with(parse, NODE_FETCH, T, N);
+    if (A) A->text = SLICE_LITERAL("all");
+}
+fetch_count(A) ::= INTEGER(T).           { A = literal_integer(parse, T); }
+fetch_count(A) ::= PARAMETER(T).         { A = build_parameter(parse, T); }
+statement(A) ::= CLOSE(T) name(N).       { A = node_with(parse, NODE_CLOSE, T, N); }
+statement(A) ::= CLOSE(T) ALL.           { A = node_new(parse, NODE_CLOSE, T); }
+
 /* ==== EXPLAIN, SHOW, SET ==== */
 statement(A) ::= EXPLAIN(T) explain_words(W) statement(S). {
     A = build_explain(parse, T, W, S);
@@ -583,7 +601,7 @@ unbuilt(A) ::= ALTER(T) collection.      { A = build_unbuilt(parse, T, NONE); if
 unbuilt(A) ::= RESTORE(T) DATABASE(W).   { A = build_unbuilt(parse, T, W); }
 unbuilt(A) ::= COMMENT(T) ON(W).         { A = build_unbuilt(parse, T, W); }
 unbuilt(A) ::= IMPORT(T) INTO(W).        { A = build_unbuilt(parse, T, W); }
-unbuilt(A) ::= GRANT|REVOKE|REINDEX|DECLARE|FETCH|CLOSE|PREPARE|EXECUTE|DEALLOCATE|VACUUM(T). {
+unbuilt(A) ::= GRANT|REVOKE|REINDEX|PREPARE|EXECUTE|DEALLOCATE|VACUUM(T). {
     A = build_unbuilt(parse, T, T);
 }
 

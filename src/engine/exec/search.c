@@ -23,6 +23,17 @@
 #define SEARCH_DEFAULT_LIMIT 10
 #define SEARCH_ROWS_MOST 16384 /* Milvus' limit + offset, and targets */
 
+/* A cursor's search: one target after the other, in rounds that leave out the
+ * rows given before. */
+typedef struct Endless {
+    uint32_t target;
+    uint64_t left;       /* hits of the target still to be found, offset too */
+    uint64_t skip;       /* of them, to be left out */
+    uint64_t round;      /* hits of the next round */
+    uint64_t **all;      /* per segment: the bits before the first round */
+    uint32_t *all_count; /* per segment */
+} Endless;
+
 typedef struct SearchOperator {
     Operator base;
     SegmentRows *segments;
@@ -34,10 +45,12 @@ typedef struct SearchOperator {
     IndexOptions options;
     Hits hits;    /* of all targets, in order of output */
     size_t given; /* hits given so far */
-    Arena arena;  /* filter bits, keys, target vectors */
+    Arena arena;  /* filter bits, target vectors */
+    Arena key_arena;
     FilterCounters filter_counters;
     SearchCounters counters;
     uint32_t index_searches, exact_scans;
+    Endless endless;
 } SearchOperator;
 
 /* ---- targets ---- */
@@ -170,7 +183,8 @@ read_targets(SearchOperator *search, Error *err)
 static bool
 uses_index(const SearchPlan *plan)
 {
-    return plan->index != NULL && !plan->is_exact && !plan->has_range_filter;
+    return plan->index != NULL && !plan->is_exact && !plan->is_endless &&
+           !plan->has_range_filter;
 }
 
 /* Exact scan of a segment in memory: its vectors come batch by batch. */
@@ -357,6 +371,8 @@ search_target(SearchOperator *search, uint32_t target, uint64_t k, Error *err)
     };
     for (uint32_t s = 0; s < search->segment_count; s++) {
         const SegmentRows *rows = &search->segments[s];
+        if (rows->count == 0)
+            continue;
         Neighbor *nearest = NULL;
         uint32_t found;
         mql_status status =
@@ -380,7 +396,7 @@ search_target(SearchOperator *search, uint32_t target, uint64_t k, Error *err)
             TRY(add_without_vector(search, s, k - (search->hits.count - first),
                                    err));
     TRY(hits_read_keys(&search->hits, first, &plan->table, search->segments,
-                       &search->arena, err));
+                       &search->key_arena, err));
     hits_sort(&search->hits, first);
     return MQL_OK;
 }
@@ -408,13 +424,16 @@ read_limits(SearchOperator *search, Error *err)
 {
     const SearchPlan *plan = (const SearchPlan *)search->base.plan;
     Execution *execution = search->base.execution;
-    TRY(execution_count(execution, plan->limit, "LIMIT", SEARCH_DEFAULT_LIMIT,
+    TRY(execution_count(execution, plan->limit, "LIMIT",
+                        plan->is_endless ? UINT64_MAX : SEARCH_DEFAULT_LIMIT,
                         &search->limit, err));
     TRY(execution_count(execution, plan->offset, "OFFSET", 0, &search->offset,
                         err));
     if (!plan->skips_nothing && search->limit == 0)
         return error_at(err, ERR_INVALID_LIMIT, plan->limit->position,
                         "LIMIT of a search must be at least 1");
+    if (plan->is_endless)
+        return MQL_OK;
     if (search->limit > SEARCH_ROWS_MOST ||
         search->offset > SEARCH_ROWS_MOST - search->limit) {
         const Expr *at = plan->limit != NULL ? plan->limit : plan->offset;
@@ -442,10 +461,100 @@ choose_effort(SearchOperator *search, Error *err)
             continue;
         if (plan->ef_is_default && ef != 0)
             search->options.values[i] = ef;
-        if (!plan->ef_is_default && plan->options.values[i] < rows)
+        if (!plan->is_endless && !plan->ef_is_default &&
+            plan->options.values[i] < rows)
             return error_at(
                 err, ERR_INVALID_PARAMETER, plan->ef_position,
                 "\"ef\" must be at least LIMIT plus OFFSET, %" PRId64, rows);
+    }
+    return MQL_OK;
+}
+
+/* ---- in rounds ---- */
+
+#define FIRST_ROUND 1024
+#define LAST_ROUND (1 << 20)
+
+static void
+begin_target(SearchOperator *search)
+{
+    Endless *endless = &search->endless;
+    endless->skip = search->offset;
+    endless->round = FIRST_ROUND;
+    if (__builtin_add_overflow(search->limit, search->offset, &endless->left))
+        endless->left = UINT64_MAX;
+    for (uint32_t s = 0; s < search->segment_count; s++) {
+        SegmentRows *rows = &search->segments[s];
+        rows->count = endless->all_count[s];
+        memcpy(rows->bits, endless->all[s],
+               bits_words(rows->row_count) * sizeof *rows->bits);
+    }
+}
+
+static mql_status
+begin_rounds(SearchOperator *search, Error *err)
+{
+    Endless *endless = &search->endless;
+    size_t count = search->segment_count + (size_t)1;
+    endless->all = arena_alloc_array(&search->arena, count, sizeof(uint64_t *));
+    endless->all_count =
+        arena_alloc_array(&search->arena, count, sizeof(uint32_t));
+    if (endless->all == NULL || endless->all_count == NULL)
+        return error_no_memory(err);
+    for (uint32_t s = 0; s < search->segment_count; s++) {
+        const SegmentRows *rows = &search->segments[s];
+        size_t words = bits_words(rows->row_count);
+        endless->all_count[s] = rows->count;
+        endless->all[s] =
+            arena_alloc_array(&search->arena, words + 1, sizeof(uint64_t));
+        if (endless->all[s] == NULL)
+            return error_no_memory(err);
+        memcpy(endless->all[s], rows->bits, words * sizeof(uint64_t));
+    }
+    begin_target(search);
+    return MQL_OK;
+}
+
+/* Keep the nearest hits of a round; later rounds leave them out. */
+static void
+keep_round(SearchOperator *search, uint64_t wanted)
+{
+    Hits *hits = &search->hits;
+    Endless *endless = &search->endless;
+    if (hits->count > wanted)
+        hits->count = (size_t)wanted;
+    for (size_t i = 0; i < hits->count; i++) {
+        SegmentRows *rows = &search->segments[hits->list[i].segment];
+        bits_clear(rows->bits, hits->list[i].row);
+        rows->count--;
+    }
+    endless->left -= hits->count;
+    search->given =
+        endless->skip < hits->count ? (size_t)endless->skip : hits->count;
+    endless->skip -= search->given;
+    if (endless->round < LAST_ROUND)
+        endless->round *= 4;
+}
+
+/* Until there are hits to give, or no target has any more. */
+static mql_status
+next_round(SearchOperator *search, Error *err)
+{
+    Endless *endless = &search->endless;
+    while (search->given == search->hits.count &&
+           endless->target < search->vector_count) {
+        uint64_t wanted =
+            endless->left < endless->round ? endless->left : endless->round;
+        search->hits.count = 0;
+        search->given = 0;
+        arena_reset(&search->key_arena);
+        if (wanted > 0)
+            TRY(search_target(search, endless->target, wanted, err));
+        keep_round(search, wanted);
+        if (search->hits.count > 0)
+            continue;
+        endless->target++;
+        begin_target(search);
     }
     return MQL_OK;
 }
@@ -456,6 +565,7 @@ search_open(Operator *operator, Error * err)
     SearchOperator *search = (SearchOperator *)operator;
     const SearchPlan *plan = (const SearchPlan *)operator->plan;
     arena_init(&search->arena, operator->execution->arena->limit);
+    arena_init(&search->key_arena, operator->execution->arena->limit);
     TRY(read_limits(search, err));
     TRY(choose_effort(search, err));
     TRY(read_targets(search, err));
@@ -464,6 +574,8 @@ search_open(Operator *operator, Error * err)
     TRY(table_filter(&plan->table, operator->execution, &search->arena,
                      &search->segments, &search->segment_count,
                      &search->filter_counters, err));
+    if (plan->is_endless)
+        return begin_rounds(search, err);
     for (uint32_t i = 0; i < search->vector_count; i++) {
         size_t first = search->hits.count;
         TRY(search_target(search, i, search->limit + search->offset, err));
@@ -501,6 +613,8 @@ search_next(Operator *operator, Batch * batch, Error *err)
 {
     SearchOperator *search = (SearchOperator *)operator;
     const SearchPlan *plan = (const SearchPlan *)operator->plan;
+    if (plan->is_endless)
+        TRY(next_round(search, err));
     size_t left = search->hits.count - search->given;
     uint32_t count = left < BATCH_ROWS ? (uint32_t)left : BATCH_ROWS;
     if (count == 0)
@@ -519,6 +633,7 @@ search_close(Operator *operator)
     SearchOperator *search = (SearchOperator *)operator;
     hits_free(&search->hits);
     arena_free(&search->arena);
+    arena_free(&search->key_arena);
 }
 
 static void

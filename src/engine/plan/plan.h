@@ -125,6 +125,7 @@ typedef struct SearchPlan {
     const Expr *limit;    /* NULL: 10                                */
     const Expr *offset;   /* NULL: 0                                 */
     bool is_exact;        /* exact = true                            */
+    bool is_endless;      /* a cursor's: all rows, in rounds         */
     bool ignores_growing;
     bool has_radius, has_range_filter;
     double radius, range_filter; /* in the user's numbers              */

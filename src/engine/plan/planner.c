@@ -297,6 +297,10 @@ mql_status
 planner_query(Planner *planner, const Node *query, const PlanNode **plan,
               Error *err)
 {
+    bool is_endless = planner->is_cursor && query->kind == NODE_SEARCH;
+    planner->is_cursor = false; /* not for queries within this one */
+    if (is_endless)
+        return planner_search_all(planner, query, plan, err);
     if (query->kind == NODE_SELECT)
         return planner_select(planner, query, plan, err);
     if (query->kind == NODE_SEARCH)

@@ -18,6 +18,9 @@ typedef struct Planner {
     /* A remark for the user that is no error; may be NULL. */
     void (*notice)(void *context, const char *message);
     void *notice_context;
+    /* The next SEARCH is a cursor's: without LIMIT it goes on to the last row.
+     */
+    bool is_cursor;
     /* Definitions that the plan points into: each is retained; the owner
      * releases them. */
     Collection **retained;
@@ -61,6 +64,9 @@ mql_status planner_select(Planner *planner, const Node *select,
                           const PlanNode **plan, Error *err);
 mql_status planner_search(Planner *planner, const Node *search,
                           const PlanNode **plan, Error *err);
+/* A SEARCH that goes on past any limit, for a cursor. */
+mql_status planner_search_all(Planner *planner, const Node *search,
+                              const PlanNode **plan, Error *err);
 
 /* The items of a SELECT list or RETURNING over `input`, as a projection.
  * `leading` columns of the input come first as they are (SEARCH's key and

@@ -504,15 +504,16 @@ plan_search_node(Planner *planner, const Node *node, Scope **scope,
     return MQL_OK;
 }
 
-mql_status
-planner_search(Planner *planner, const Node *node, const PlanNode **plan,
-               Error *err)
+static mql_status
+plan_search(Planner *planner, const Node *node, bool is_endless,
+            const PlanNode **plan, Error *err)
 {
     TRY(planner_unbuilt(node_child(node, NODE_GROUP_BY), "GROUP BY", err));
 
     Scope *scope;
     SearchPlan *search = NULL;
     TRY(plan_search_node(planner, node, &scope, &search, err));
+    search->is_endless = is_endless;
     *plan = &search->base;
 
     const Node *order_by = node_child(node, NODE_ORDER_BY);
@@ -526,4 +527,18 @@ planner_search(Planner *planner, const Node *node, const PlanNode **plan,
     leading[leading_count++] = (uint32_t)search->distance_column;
     return planner_project(planner, node_child(node, NODE_RETURNING), scope,
                            *plan, leading, leading_count, plan, err);
+}
+
+mql_status
+planner_search(Planner *planner, const Node *node, const PlanNode **plan,
+               Error *err)
+{
+    return plan_search(planner, node, false, plan, err);
+}
+
+mql_status
+planner_search_all(Planner *planner, const Node *node, const PlanNode **plan,
+                   Error *err)
+{
+    return plan_search(planner, node, true, plan, err);
 }

@@ -61,6 +61,12 @@ mql_status release_savepoint_run(Prepared *prepared, Error *err);
 /* backup.c */
 mql_status backup_run(Prepared *prepared, Error *err);
 mql_status verify_backup_run(Prepared *prepared, Error *err);
+/* cursor.c */
+mql_status declare_prepare(Prepared *prepared, Error *err);
+mql_status declare_run(Prepared *prepared, Error *err);
+mql_status fetch_prepare(Prepared *prepared, Error *err);
+mql_status fetch_run(Prepared *prepared, Error *err);
+mql_status close_run(Prepared *prepared, Error *err);
 /* set.c */
 mql_status set_run(Prepared *prepared, Error *err);
 mql_status reset_run(Prepared *prepared, Error *err);

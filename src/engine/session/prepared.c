@@ -45,6 +45,7 @@ analyse(Prepared *prepared, const Version *version, Error *err)
         .parameter_count = prepared->statement.parameter_count,
         .notice = planner_notice,
         .notice_context = prepared->session,
+        .is_cursor = prepared->session->is_declaring,
     };
     prepared->schema = version->schema;
     mql_status status = MQL_OK;
@@ -311,6 +312,8 @@ prepared_next(Prepared *prepared, Batch *batch, Error *err)
             session_fail(prepared->session);
         return status;
     }
+    if (prepared->next != NULL)
+        return prepared->next(prepared, batch, err);
     *batch = (Batch){.column_count = prepared->column_count};
     if (prepared->kept != NULL) {
         *batch = prepared->kept->batch;
@@ -342,6 +345,7 @@ prepared_stop(Prepared *prepared)
     prepared->rows = (Rows){0};
     prepared->kept = prepared->kept_last = NULL;
     error_clear(&prepared->conclusion);
+    prepared->next = NULL;
     version_release(prepared->version);
     prepared->version = NULL;
     arena_reset(&prepared->exec_arena);

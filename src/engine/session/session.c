@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/session/cursor.h"
+
 mql_status
 session_open(Store *store, Session *session, Error *err)
 {
@@ -22,6 +24,7 @@ session_open(Store *store, Session *session, Error *err)
 void
 session_close(Session *session)
 {
+    cursors_close_all(session, CURSORS_OF_SESSION);
     transaction_rollback(session->transaction);
     session->transaction = NULL;
     free(session->database_name);

@@ -43,6 +43,10 @@ typedef struct Session {
     Error error;                            /* of the last call */
     atomic_bool cancel;
     uint32_t statement_count; /* prepared and not finalized */
+    struct Cursor *cursors;   /* cursor.c; newest first */
+    uint32_t cursor_count;
+    uint64_t next_cursor; /* number of the next one */
+    bool is_declaring;    /* the query being analysed is a cursor's */
     void (*notice)(void *context, const char *severity, const char *message);
     void *notice_context;
     int64_t (*copy_read)(void *context, char *buffer, size_t size);

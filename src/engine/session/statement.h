@@ -79,6 +79,8 @@ struct Prepared {
     Execution execution;
     Operator *operator; /* queries, while running                      */
     Rows rows;
+    /* Set by run(): gives the rows instead of `rows`. NULL otherwise. */
+    mql_status (*next)(Prepared *prepared, Batch *batch, Error *err);
     KeptBatch *kept; /* those of RETURNING still to be given               */
     KeptBatch *kept_last;
     Error conclusion; /* a failure that follows the rows: CHECK             */

@@ -9,6 +9,7 @@
  */
 #include <string.h>
 
+#include "engine/session/cursor.h"
 #include "engine/session/kinds.h"
 
 /* ---- the words after BEGIN ---- */
@@ -178,6 +179,7 @@ roll_back(Prepared *prepared, Error *err)
 {
     Session *session = prepared->session;
     forget_view(prepared);
+    cursors_close_all(session, CURSORS_OF_TRANSACTION);
     transaction_rollback(session->transaction);
     session->transaction = NULL;
     session->is_failed = false;
@@ -200,6 +202,7 @@ commit_run(Prepared *prepared, Error *err)
     }
     Transaction *transaction = session->transaction;
     forget_view(prepared);
+    cursors_close_all(session, CURSORS_OF_TRANSACTION);
     session->transaction = NULL;
     mql_status status = transaction_commit(transaction, err);
     settings_end(session, status == MQL_OK);
@@ -255,6 +258,7 @@ rollback_to_run(Prepared *prepared, Error *err)
     TRY(no_modes(words == NULL ? NULL : words->first, err));
     TRY(need_transaction(prepared, "ROLLBACK TO SAVEPOINT", err));
     forget_view(prepared);
+    cursors_close_all(prepared->session, CURSORS_OF_TRANSACTION);
     TRY(transaction_rollback_to(prepared->session->transaction, root->text,
                                 err));
     prepared->session->is_failed = false;
