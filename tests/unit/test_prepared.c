@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -136,6 +137,73 @@ test_parameter_type(void **state)
     tear_down(&fixture);
 }
 
+/* Run with two integers: the key of the only row it returns, and how many rows
+ * it changed. */
+static void
+assert_change(Fixture *fixture, int64_t first, int64_t second, int64_t key)
+{
+    assert_int_equal(mql_bind_int64(fixture->stmt, 1, first), MQL_OK);
+    assert_int_equal(mql_bind_int64(fixture->stmt, 2, second), MQL_OK);
+    assert_int_equal(mql_step(fixture->stmt), MQL_ROW);
+    assert_int_equal(mql_column_int64(fixture->stmt, 0), key);
+    /* Who has a row knows that the change is there. */
+    char sql[64];
+    snprintf(sql, sizeof sql, "SELECT id FROM t WHERE id = %d", (int)key);
+    mql_stmt *other;
+    assert_int_equal(mql_prepare(fixture->changer, sql, -1, &other, NULL),
+                     MQL_OK);
+    assert_int_equal(mql_step(other), MQL_ROW);
+    mql_finalize(other);
+    assert_int_equal(mql_step(fixture->stmt), MQL_DONE);
+    assert_int_equal(mql_changes(fixture->stmt), 1);
+}
+
+static void
+test_changes_with_parameters(void **state)
+{
+    (void)state;
+    Fixture fixture;
+    set_up(&fixture, "UPDATE t SET id = id + $1 WHERE id = $2 RETURNING id");
+    assert_change(&fixture, 10, 1, 11);
+    assert_change(&fixture, 10, 2, 12);
+    assert_change(&fixture, -10, 11, 1);
+    tear_down(&fixture);
+
+    set_up(&fixture,
+           "INSERT INTO t SELECT $1 FROM t WHERE id = $2 RETURNING id");
+    assert_change(&fixture, 7, 1, 7);
+    assert_change(&fixture, 8, 7, 8);
+    tear_down(&fixture);
+
+    set_up(&fixture, "INSERT INTO t VALUES ($1) ON CONFLICT (id) "
+                     "DO UPDATE SET id = EXCLUDED.id + $2 RETURNING id");
+    assert_change(&fixture, 1, 20, 21);
+    assert_change(&fixture, 1, 20, 1);
+    tear_down(&fixture);
+
+    set_up(&fixture, "DELETE FROM t WHERE id BETWEEN $1 AND $2");
+    assert_int_equal(mql_bind_int64(fixture.stmt, 1, 1), MQL_OK);
+    assert_int_equal(mql_bind_int64(fixture.stmt, 2, 5), MQL_OK);
+    assert_int_equal(mql_has_rows(fixture.stmt), 0);
+    assert_int_equal(mql_step(fixture.stmt), MQL_DONE);
+    assert_int_equal(mql_changes(fixture.stmt), 2);
+    tear_down(&fixture);
+}
+
+/* The change stays when its rows are not read to their end. */
+static void
+test_rows_left_unread(void **state)
+{
+    (void)state;
+    Fixture fixture;
+    set_up(&fixture, "UPDATE t SET id = id + 10 RETURNING id");
+    assert_int_equal(mql_step(fixture.stmt), MQL_ROW);
+    mql_reset(fixture.stmt);
+    assert_int_equal(mql_step(fixture.stmt), MQL_ROW);
+    assert_int_equal(mql_column_int64(fixture.stmt, 0), 21);
+    tear_down(&fixture);
+}
+
 /* The words are those of this call, not of an earlier failure. */
 static void
 test_disconnect_too_early(void **state)
@@ -161,6 +229,8 @@ main(void)
         cmocka_unit_test(test_insert_into_dropped),
         cmocka_unit_test(test_other_columns),
         cmocka_unit_test(test_parameter_type),
+        cmocka_unit_test(test_changes_with_parameters),
+        cmocka_unit_test(test_rows_left_unread),
         cmocka_unit_test(test_disconnect_too_early),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
