@@ -143,7 +143,7 @@ run_action(Shell *shell, const Action *action)
 }
 
 static int
-run_actions(Shell *shell, const Options *options)
+run_all(Shell *shell, const Options *options)
 {
     int status = EXIT_SUCCESS;
     for (size_t i = 0; i < options->action_count; i++) {
@@ -154,6 +154,26 @@ run_actions(Shell *shell, const Options *options)
             break;
     }
     return status;
+}
+
+/* -1: all of it is one transaction. */
+static int
+run_actions(Shell *shell, const Options *options)
+{
+    if (!options->is_single_transaction)
+        return run_all(shell, options);
+    if (mql_exec(shell->conn, "BEGIN") != MQL_OK) {
+        report_last_error(shell);
+        return EXIT_WRONG;
+    }
+    int status = run_all(shell, options);
+    if (mql_transaction_state(shell->conn) == MQL_TRANSACTION_NONE)
+        return status;
+    const char *end = status == EXIT_SUCCESS ? "COMMIT" : "ROLLBACK";
+    if (mql_exec(shell->conn, end) == MQL_OK)
+        return status;
+    report_last_error(shell);
+    return status == EXIT_SUCCESS ? EXIT_WRONG : status;
 }
 
 /* A pipe, or a file by "<". */
@@ -229,7 +249,7 @@ set_defaults(Shell *shell, const Options *options)
     set_variable(shell, "ON_ERROR_STOP", shell->is_interactive ? "off" : "on");
     if (shell->is_interactive && shell->format.expanded == EXPANDED_OFF)
         shell->format.expanded = EXPANDED_AUTO;
-    set_variable(shell, "PROMPT1", "%/%R> ");
+    set_variable(shell, "PROMPT1", "%/%R%x> ");
     set_variable(shell, "PROMPT2", "%/%R> ");
     set_variable(shell, "VERSION", mql_version());
 }

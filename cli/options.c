@@ -267,10 +267,9 @@ use_existing(Options *options, const char *argument)
 static bool
 use_single_transaction(Options *options, const char *argument)
 {
-    (void)options;
     (void)argument;
-    complain("%s", "-1 (--single-transaction) is not supported yet");
-    return false;
+    options->is_single_transaction = true;
+    return true;
 }
 
 static bool
@@ -301,7 +300,7 @@ static const Option table[] = {
     {'l', "list", NULL, "list the databases", use_list},
     {'v', "set", "NAME=VALUE", "set a variable (ON_ERROR_STOP=0: go on)",
      use_variable},
-    {'1', "single-transaction", NULL, "not supported yet",
+    {'1', "single-transaction", NULL, "run -c and -f as one transaction",
      use_single_transaction},
     {'X', "no-startup-file", NULL, "do not read the startup file (~/.mqlrc)",
      use_no_startup_file},
@@ -463,6 +462,10 @@ options_read(Options *options, Shell *shell, int count, char **words)
     }
     if (options->is_done)
         return true;
+    if (options->is_single_transaction && options->action_count == 0) {
+        complain("%s", "-1 (--single-transaction) needs -c or -f");
+        return false;
+    }
     if (optind < count)
         options->directory = words[optind++];
     if (optind < count) {

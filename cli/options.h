@@ -27,6 +27,7 @@ typedef struct Options {
     const char *database;  /* -d, NULL: the usual one               */
     const char *output;    /* -o, NULL: standard output             */
     bool must_be_new;
+    bool is_single_transaction;
     bool must_exist;
     bool skips_startup_file;
     bool has_line_editing;

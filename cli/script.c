@@ -46,7 +46,20 @@ append_state(Script *script)
     text_append_char(&script->prompt, state);
 }
 
-/* PROMPT1 or PROMPT2 with %/ %~ (database), %R (state), %w (directory). */
+static void
+append_transaction(Script *script)
+{
+    static const char *const marks[] = {
+        [MQL_TRANSACTION_NONE] = "",
+        [MQL_TRANSACTION_OPEN] = "*",
+        [MQL_TRANSACTION_FAILED] = "!",
+    };
+    text_append_text(&script->prompt,
+                     marks[mql_transaction_state(script->shell->conn)]);
+}
+
+/* PROMPT1 or PROMPT2 with %/ %~ (database), %R (state), %x (transaction), %w
+ * (directory). */
 static const char *
 make_prompt(Script *script)
 {
@@ -70,6 +83,9 @@ make_prompt(Script *script)
             break;
         case '#':
             text_append_char(&script->prompt, '>');
+            break;
+        case 'x':
+            append_transaction(script);
             break;
         case 'w':
             text_append_text(&script->prompt, mql_path(shell->conn));

@@ -178,6 +178,14 @@ MQL_API mql_status mql_disconnect(mql_conn *conn);
 MQL_API const char *mql_path(mql_conn *conn);
 MQL_API const char *mql_current_database(mql_conn *conn);
 
+/* Where the connection stands between BEGIN and COMMIT. */
+enum {
+    MQL_TRANSACTION_NONE = 0,  /* each statement is one of its own            */
+    MQL_TRANSACTION_OPEN = 1,  /* BEGIN was given                             */
+    MQL_TRANSACTION_FAILED = 2 /* a statement has failed: only ROLLBACK helps */
+};
+MQL_API int32_t mql_transaction_state(mql_conn *conn);
+
 /* The last failure of a call on `conn` or on one of its statements, copied into
  * `error` (its `size` must be set). status MQL_OK when there was none. */
 MQL_API void mql_error_get(mql_conn *conn, mql_error *error);

@@ -56,10 +56,20 @@ $ mql -v ON_ERROR_STOP=maybe
 ! mql: error: unrecognized value "maybe" for "ON_ERROR_STOP": Boolean expected
 ! Try "mql --help" for more information.
 ? 1
-$ mql -1 -c 'SELECT 1'
-! mql: error: -1 (--single-transaction) is not supported yet
+$ mql -1
+! mql: error: -1 (--single-transaction) needs -c or -f
 ! Try "mql --help" for more information.
 ? 1
+$ mql -1At one.db -c 'CREATE COLLECTION t (id INT64 PRIMARY KEY)' -c 'INSERT INTO t VALUES (1)'
+| CREATE COLLECTION
+| INSERT 1
+$ mql -1At one.db -c 'INSERT INTO t VALUES (2)' -c 'INSERT INTO t VALUES (1)'
+| INSERT 1
+! ERROR:  duplicate key value violates primary key of collection "t"
+! DETAIL:  Key (id)=(1) already exists.
+? 1
+$ mql -At one.db -c 'SELECT id FROM t'
+| 1
 
 # options in any order, in one word, long and short
 $ mql -XAtc 'SELECT 1'

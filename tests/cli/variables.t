@@ -22,7 +22,7 @@ $ printf "\\\\set a x 'y z' w\n\\\\set b :a :a\n\\\\echo :b\n\\\\unset a\n\\\\ec
 | :a
 | DBNAME = 'default'
 | ON_ERROR_STOP = 'on'
-| PROMPT1 = '%/%R> '
+| PROMPT1 = '%/%R%x> '
 | PROMPT2 = '%/%R> '
 | b = 'xy zwxy zw'
 

@@ -197,6 +197,15 @@ mql_current_database(mql_conn *conn)
     return conn->session.database_name;
 }
 
+int32_t
+mql_transaction_state(mql_conn *conn)
+{
+    const Session *session = &conn->session;
+    if (session->transaction == NULL)
+        return MQL_TRANSACTION_NONE;
+    return session->is_failed ? MQL_TRANSACTION_FAILED : MQL_TRANSACTION_OPEN;
+}
+
 void
 mql_error_get(mql_conn *conn, mql_error *error)
 {
