@@ -63,20 +63,21 @@
  * is never scanned; an alias without AS is an IDENT, so that no keyword becomes one. */
 %fallback WORD
     ALIAS ALL ALTER ALWAYS ANALYZE APPROX ARRAY ASC AUTO_ID AUTO_INCREMENT
-    BACKUP BEGIN BY CASCADE CHECK CLOSE CLUSTERING COLLECTION COLUMN COMMENT
+    BACKUP BEGIN BY CANCEL CASCADE CHECK CLOSE CLUSTERING COLLECTION COLUMN COMMENT
     COMMIT COMPACT CONCURRENTLY CONFLICT CONSISTENCY COPY COUNT CREATE CROSS CURSOR
     DATABASE DEALLOCATE DECLARE DEFAULT DELETE DESC DESCRIBE DO DROP END
-    ESCAPE EXECUTE EXPLAIN FETCH FIELD FIRST FLUSH GENERATED GLOBAL GRANT
-    GROUP HYBRID IDENTITY IF IMPORT INDEX INNER INSERT INTO JOIN KEY KEYS
+    ESCAPE EXECUTE EXPLAIN FETCH FIELD FIRST FLUSH FULL GENERATED GLOBAL GRANT
+    GROUP HYBRID IDENTITY IF IMPORT INDEX INNER INSERT INTO JOB JOBS JOIN KEY KEYS
     LAST LEFT LEVEL LIMIT LOAD LOCAL NEXT NOTHING NULLS OF OFFSET ONLY ORDER
-    OUTER OUTPUT PARAMS PARTITION PRECISION PREPARE PRIMARY PRIVILEGE QUERY
-    RANK REINDEX RELEASE RERANK RESET RESTORE RESTRICT RETURNING REVOKE ROLE
+    OUTER OUTPUT PARAMS PARTITION PAUSE PRECISION PREPARE PRIMARY PRIVILEGE QUERY
+    RANK REINDEX RELEASE RERANK RESET RESTORE RESTRICT RESUME RETURNING REVOKE ROLE
     ROLLBACK ROW ROWS SAVEPOINT SEARCH SEQUENCE SESSION SET SHOW SIZE START STDIN
     STDOUT STORED STRICT TABLE TO TRUNCATE UNIQUE UNKNOWN UPDATE UPSERT USE
     USER USING VACUUM VALUES VARYING VERBOSE VERIFY WEIGHT
     .
 %wildcard ANY.
 %token_class collection COLLECTION|TABLE.
+%token_class job_word PAUSE|RESUME|CANCEL.
 
 /* ==== the text ==== */
 input ::= .
@@ -256,6 +257,20 @@ statement(A) ::= CHECK(T) collection relation(N). { A = node_with(parse, NODE_CH
 statement(A) ::= COMPACT(T).                      { A = node_new(parse, NODE_COMPACT, T); }
 statement(A) ::= COMPACT(T) relation(N).          { A = node_with(parse, NODE_COMPACT, T, N); }
 statement(A) ::= COMPACT(T) collection relation(N). { A = node_with(parse, NODE_COMPACT, T, N); }
+statement(A) ::= vacuum(V).                       { A = V; }
+statement(A) ::= vacuum(V) relation(N).           { A = node_add(parse, V, N); }
+statement(A) ::= vacuum(V) collection relation(N). { A = node_add(parse, V, N); }
+vacuum(A) ::= VACUUM(T).                          { A = node_new(parse, NODE_VACUUM, T); }
+vacuum(A) ::= VACUUM(T) FULL(F).                  { A = node_new(parse, NODE_VACUUM, T); if (A) A->text = (Slice){F.text, F.size}; }
+statement(A) ::= REINDEX(T) collection relation(N). { A = node_with(parse, NODE_REINDEX, T, N); }
+statement(A) ::= REINDEX(T) id(N).                { A = node_with(parse, NODE_REINDEX, T, node_named(parse, NODE_INDEX_NAME, N, N)); }
+statement(A) ::= REINDEX(T) INDEX id(N).          { A = node_with(parse, NODE_REINDEX, T, node_named(parse, NODE_INDEX_NAME, N, N)); }
+statement(A) ::= REINDEX(T) id(N) index_on(O).    { A = node_pair(parse, NODE_REINDEX, T, node_named(parse, NODE_INDEX_NAME, N, N), O); }
+statement(A) ::= REINDEX(T) INDEX id(N) index_on(O). { A = node_pair(parse, NODE_REINDEX, T, node_named(parse, NODE_INDEX_NAME, N, N), O); }
+
+/* ==== background jobs ==== */
+statement(A) ::= job_word(T) JOB expr(E). { A = node_with(parse, NODE_JOB, T, E); if (A) A->text = (Slice){T.text, T.size}; }
+statement(A) ::= job_word(T) JOBS.                   { A = node_new(parse, NODE_JOB, T); if (A) A->text = (Slice){T.text, T.size}; }
 partitions_opt(A) ::= .                  { A = NULL; }
 partitions_opt(A) ::= partitions(P).     { A = P; }
 partitions(A) ::= PARTITION(T) name(N).  { A = node_with(parse, NODE_PARTITIONS, T, N); }
@@ -601,7 +616,7 @@ unbuilt(A) ::= ALTER(T) collection.      { A = build_unbuilt(parse, T, NONE); if
 unbuilt(A) ::= RESTORE(T) DATABASE(W).   { A = build_unbuilt(parse, T, W); }
 unbuilt(A) ::= COMMENT(T) ON(W).         { A = build_unbuilt(parse, T, W); }
 unbuilt(A) ::= IMPORT(T) INTO(W).        { A = build_unbuilt(parse, T, W); }
-unbuilt(A) ::= GRANT|REVOKE|REINDEX|PREPARE|EXECUTE|DEALLOCATE|VACUUM(T). {
+unbuilt(A) ::= GRANT|REVOKE|PREPARE|EXECUTE|DEALLOCATE(T). {
     A = build_unbuilt(parse, T, T);
 }
 

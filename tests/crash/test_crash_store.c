@@ -14,6 +14,7 @@
 #include <inttypes.h>
 
 #include "crash_vfs.h"
+#include "engine/collection/maintenance.h"
 
 #define NAME "items"
 #define IDS 64
@@ -29,6 +30,8 @@ typedef enum StepKind {
     STEP_DROP_INDEX,
     STEP_REPLACE_PARTITION, /* the second partition, whose rows go */
     STEP_TRUNCATE,
+    STEP_COMPACT, /* first: the mode */
+    STEP_REINDEX,
 } StepKind;
 
 typedef struct Step {
@@ -38,18 +41,43 @@ typedef struct Step {
 } Step;
 
 static const Step steps[] = {
-    {STEP_CREATE, 0, 0, 0, 0},    {STEP_PUT, 1, 6, 0, 0},
-    {STEP_REPLACE, 4, 8, 5, 1},   {STEP_DELETE, 2, 2, 0, 0},
-    {STEP_FLUSH, 0, 0, 0, 0},     {STEP_PUT, 10, 12, 0, 1},
-    {STEP_DELETE, 5, 11, 0, 0},   {STEP_INDEX, 0, 0, 0, 0},
-    {STEP_REPLACE, 1, 3, 2, 0},   {STEP_PUT, 20, 45, 0, 0},
-    {STEP_REPLACE, 20, 22, 0, 1}, {STEP_DELETE, 30, 39, 0, 0},
-    {STEP_DELETE, 1, 1, 0, 0},    {STEP_FLUSH, 0, 0, 0, 0},
-    {STEP_INDEX, 1, 0, 0, 0},     {STEP_REPLACE, 15, 58, 16, 1},
-    {STEP_PUT, 59, 60, 0, 1},     {STEP_REPLACE_PARTITION, 0, 0, 0, 0},
-    {STEP_PUT, 50, 55, 0, 1},     {STEP_DROP_INDEX, 0, 0, 0, 0},
-    {STEP_TRUNCATE, 0, 0, 0, 0},  {STEP_PUT, 0, 9, 0, 1},
-    {STEP_DELETE, 3, 4, 0, 0},    {STEP_FLUSH, 0, 0, 0, 0},
+    {STEP_CREATE, 0, 0, 0, 0},
+    {STEP_PUT, 1, 6, 0, 0},
+    {STEP_REPLACE, 4, 8, 5, 1},
+    {STEP_DELETE, 2, 2, 0, 0},
+    {STEP_FLUSH, 0, 0, 0, 0},
+    {STEP_PUT, 10, 12, 0, 1},
+    {STEP_DELETE, 5, 11, 0, 0},
+    {STEP_INDEX, 0, 0, 0, 0},
+    {STEP_REPLACE, 1, 3, 2, 0},
+    {STEP_PUT, 20, 45, 0, 0},
+    {STEP_REPLACE, 20, 22, 0, 1},
+    {STEP_DELETE, 30, 39, 0, 0},
+    {STEP_DELETE, 1, 1, 0, 0},
+    {STEP_FLUSH, 0, 0, 0, 0},
+    {STEP_INDEX, 1, 0, 0, 0},
+    {STEP_COMPACT, COMPACT_ONE, 0, 0, 0},
+    {STEP_PUT, 46, 47, 0, 0},
+    {STEP_DELETE, 21, 22, 0, 0},
+    {STEP_COMPACT, COMPACT_VACUUM, 0, 0, 0},
+    {STEP_REINDEX, 0, 0, 0, 0},
+    {STEP_REPLACE, 15, 58, 16, 1},
+    {STEP_PUT, 59, 60, 0, 1},
+    {STEP_REPLACE_PARTITION, 0, 0, 0, 0},
+    {STEP_PUT, 50, 55, 0, 1},
+    {STEP_DROP_INDEX, 0, 0, 0, 0},
+    {STEP_TRUNCATE, 0, 0, 0, 0},
+    {STEP_PUT, 0, 9, 0, 1},
+    {STEP_DELETE, 3, 4, 0, 0},
+    {STEP_FLUSH, 0, 0, 0, 0},
+    {STEP_PUT, 10, 14, 0, 0},
+    {STEP_DELETE, 12, 13, 0, 0},
+    {STEP_COMPACT, COMPACT_SEAL, 0, 0, 0},
+    {STEP_REPLACE, 9, 10, 9, 1},
+    {STEP_DELETE, 0, 9, 0, 0},
+    {STEP_COMPACT, COMPACT_FORGET, 0, 0, 0},
+    {STEP_DELETE, 0, 60, 0, 0},
+    {STEP_COMPACT, COMPACT_FORGET, 0, 0, 0},
 };
 
 #define STEPS (sizeof steps / sizeof *steps)
@@ -201,12 +229,30 @@ definition_step(Transaction *transaction, const Step *step, Error *err)
     return transaction_put_collection(transaction, copy, err);
 }
 
+/* Work that begins and ends its own transactions. */
+static mql_status
+maintain_step(Store *store, const Step *step, Error *err)
+{
+    const Version *version = store_version(store);
+    const CollectionVersion *items = items_of(version);
+    uint64_t id = items != NULL ? items->collection->id : 0;
+    version_release(version);
+    if (id == 0)
+        return error_set(err, ERR_UNDEFINED_TABLE, "no collection");
+    if (step->kind == STEP_REINDEX)
+        return store_reindex(store, id, 0, NULL, err);
+    TRY(store_compact(store, id, (CompactMode)step->first, NULL, err));
+    return store_build_indexes(store, id, NULL, err);
+}
+
 static mql_status
 run_step(Store *store, size_t number, Error *err)
 {
     const Step *step = &steps[number];
     Transaction *transaction;
     mql_status status;
+    if (step->kind == STEP_COMPACT || step->kind == STEP_REINDEX)
+        return maintain_step(store, step, err);
     TRY(transaction_begin(store, &transaction, err));
     if (step->kind == STEP_CREATE)
         status = transaction_put_collection(

@@ -23,7 +23,7 @@ live_rows(const GrowingSegment *segment, RowSource *source, Error *err)
     for (uint32_t row = 0; row < most; row++)
         if (growing_deleted(segment, row) == 0)
             rows[count++] = row;
-    *source = (RowSource){segment, rows, count, NULL};
+    *source = (RowSource){.segment = segment, .rows = rows, .count = count};
     return MQL_OK;
 }
 
@@ -49,7 +49,7 @@ kept_rows(const Transaction *transaction, CollectionChange *change,
     uint32_t *rows = malloc((most + (size_t)1) * sizeof *rows);
     if (rows == NULL)
         return error_no_memory(err);
-    *source = (RowSource){segment, rows, 0, deleted};
+    *source = (RowSource){.segment = segment, .rows = rows, .deleted = deleted};
     for (uint32_t row = 0; row < most; row++) {
         uint64_t number = deletion_of(source, row, transaction->sequence);
         if (number == 0 || number > transaction->horizon)
@@ -78,8 +78,8 @@ keep_deletions(const Transaction *transaction, SealedSegment *segment,
     return MQL_OK;
 }
 
-static mql_status
-keep_sealed(CollectionChange *change, SealedSegment *segment, Error *err)
+mql_status
+change_keep_sealed(CollectionChange *change, SealedSegment *segment, Error *err)
 {
     if (change->sealed_count == change->sealed_capacity) {
         uint32_t capacity = change->sealed_capacity * 2 + 4;
@@ -155,7 +155,7 @@ write_sealed(Transaction *transaction, CollectionChange *change,
                       err));
     TRY(segment_write(space, &input, &entry, err));
     TRY(sealed_open(space, &entry, change_definition(change), &segment, err));
-    TRY(keep_sealed(change, segment, err));
+    TRY(change_keep_sealed(change, segment, err));
     TRY(keep_deletions(transaction, segment, sources, count, err));
     return index_new_segment(transaction, change_definition(change), segment,
                              err);
@@ -327,8 +327,8 @@ spill_large(Transaction *transaction, CollectionChange *change,
 
 /* ---- entries of the base's segments ---- */
 
-static mql_status
-entry_change(CollectionChange *change, SealedSegment *segment,
+mql_status
+change_entry(CollectionChange *change, SealedSegment *segment,
              SegmentEntry **entry, Error *err)
 {
     EntryChange *found = change->entries;
@@ -379,7 +379,8 @@ persist_deletes(Transaction *transaction, CollectionChange *change, Error *err)
     const CollectionVersion *base = &change->base->version;
     bool is_large =
         change->deleted_count > transaction->store->limits.log_deletes;
-    if (!change->is_sealing && !is_large)
+    bool is_all = change->is_sealing || change->sealed_upto != 0;
+    if (!is_all && !is_large)
         return MQL_OK;
     for (uint32_t i = 0; i < base->segment_count; i++) {
         Segment *any = base->segments[i];
@@ -388,10 +389,10 @@ persist_deletes(Transaction *transaction, CollectionChange *change, Error *err)
         SealedSegment *segment = (SealedSegment *)(void *)any;
         RowSet *set = change->deleted != NULL ? &change->deleted[i] : NULL;
         bool has_more = set != NULL && set->count > 0;
-        if (!has_more && !(change->is_sealing && segment->has_new_deletes))
+        if (!has_more && !(is_all && segment->has_new_deletes))
             continue;
         SegmentEntry *entry;
-        TRY(entry_change(change, segment, &entry, err));
+        TRY(change_entry(change, segment, &entry, err));
         TRY(write_deletes(transaction, segment, has_more ? set->bits : NULL,
                           entry, err));
         if (has_more)
@@ -434,7 +435,7 @@ drop_indexes(Transaction *transaction, CollectionChange *change,
         if (has_index(definition, id))
             continue;
         SegmentEntry *entry;
-        TRY(entry_change(change, segment, &entry, err));
+        TRY(change_entry(change, segment, &entry, err));
         segment_entry_remove_index(entry, id);
         TRY(file_name_add(&transaction->obsolete,
                           segment_index_path(&transaction->store->space,
@@ -451,14 +452,19 @@ add_indexes(Transaction *transaction, CollectionChange *change,
 {
     const Collection *definition = change_definition(change);
     TRY(segment_intact(&segment->base, err));
+    bool is_rewritten = transaction->store->rewriting == change->id;
     for (uint32_t i = 0; i < definition->index_count; i++) {
         const IndexDefinition *index = &definition->indexes[i];
         if (sealed_field(segment, index->field) == NULL ||
             segment_index(&segment->base, index->id) != NULL)
             continue;
+        /* Somebody may be writing that file. */
+        if (is_rewritten &&
+            has_index(change->base->version.collection, index->id))
+            continue;
         SegmentEntry *entry;
         if (index->kind->has_file) {
-            TRY(entry_change(change, segment, &entry, err));
+            TRY(change_entry(change, segment, &entry, err));
             TRY(build_index(transaction, definition, segment, index, entry,
                             err));
         }
@@ -562,8 +568,11 @@ change_files(Transaction *transaction, CollectionChange *change,
         return MQL_OK;
     if (!change->is_dropped) {
         forget_lost_partitions(transaction, change);
-        forget_lost_segments(transaction, change);
-        change->is_sealing = change->wants_seal || is_due(transaction, change);
+        if (!transaction->is_rewrite)
+            forget_lost_segments(transaction, change);
+        change->is_sealing =
+            !transaction->is_rewrite &&
+            (change->wants_seal || is_due(transaction, change));
     }
     if (change->is_sealing)
         TRY(seal(transaction, change, err));
@@ -572,7 +581,8 @@ change_files(Transaction *transaction, CollectionChange *change,
     TRY(persist_deletes(transaction, change, err));
     TRY(persist_superseded(transaction, change, err));
     TRY(update_base_segments(transaction, change, err));
-    for (uint32_t i = 0; i < change->sealed_count; i++)
+    for (uint32_t i = 0; i < change->sealed_count && !transaction->is_rewrite;
+         i++)
         TRY(index_new_segment(transaction, change_definition(change),
                               change->sealed[i], err));
     change->is_logging = needs_log(change);
@@ -608,7 +618,8 @@ commit_files(Transaction *transaction, Error *err)
     transaction->horizon = atomic_load(&store->retention) == 0
                                ? transaction->sequence
                                : store_horizon(store);
-    if (wal_size(store->wal) > store->limits.wal_bytes)
+    if (wal_size(store->wal) > store->limits.wal_bytes &&
+        !transaction->is_rewrite)
         TRY(seal_everything(transaction, err));
     for (CollectionChange *change = transaction->collections; change != NULL;
          change = change->next)

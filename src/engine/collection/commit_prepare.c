@@ -16,7 +16,8 @@ is_target(const CollectionChange *change, const Segment *segment,
           uint64_t partition)
 {
     return !segment->is_sealed && segment->partition == partition &&
-           change_keeps(change, segment) && !change->is_sealing &&
+           !as_growing(segment)->is_frozen && change_keeps(change, segment) &&
+           !change->is_sealing &&
            growing_fits(as_growing(segment), change_definition(change));
 }
 
@@ -108,7 +109,8 @@ needs_entry(const CollectionChange *change)
 {
     return change->created != NULL || change->definition != NULL ||
            change->sealed_count > 0 || change->grown_count > 0 ||
-           change->is_sealing || change->is_truncated;
+           change->is_sealing || change->is_truncated ||
+           change->replaced_count > 0;
 }
 
 /* The catalogue's definition changes with the segments: it says what is in
@@ -118,7 +120,7 @@ needs_definition(const CollectionChange *change)
 {
     return change->created != NULL || change->definition != NULL ||
            change->sealed_count > 0 || change->is_sealing ||
-           change->is_truncated;
+           change->is_truncated || change->replaced_count > 0;
 }
 
 static mql_status
@@ -133,6 +135,8 @@ update_definition(Transaction *transaction, CollectionChange *change,
         flushed--;
     if (change->created == NULL && !change->is_sealing && !change->is_truncated)
         flushed = change->base->version.collection->flushed;
+    if (change->sealed_upto > flushed)
+        flushed = change->sealed_upto;
     change->definition->flushed = flushed;
     change->definition->next_auto_id =
         atomic_load(&change->base->state->next_auto_id);

@@ -134,6 +134,8 @@ meta_of_change(const CollectionChange *change, MetaChanges *changes, Error *err)
 static uint64_t
 dirty_after(const CollectionChange *change, uint64_t sequence)
 {
+    if (change->sealed_upto != 0)
+        return change->has_later_rows ? change->sealed_upto + 1 : 0;
     uint64_t dirty_since = 0;
     if (!change->is_sealing && !change->is_truncated)
         dirty_since = change->base->state->dirty_since;
@@ -150,7 +152,7 @@ find_trim(const Transaction *transaction, const Contents *contents)
     bool is_due = false;
     for (CollectionChange *change = transaction->collections; change != NULL;
          change = change->next) {
-        is_due = is_due || change->is_sealing;
+        is_due = is_due || change->is_sealing || change->sealed_upto != 0;
         CollectionState *state = change->base->state;
         state->dirty_next =
             change->is_dropped ? 0 : dirty_after(change, transaction->sequence);

@@ -142,8 +142,9 @@ is_same_form(const GrowingField *field)
            field->type.kind == TYPE_DOUBLE || field->type.kind == TYPE_BOOL;
 }
 
-static const uint8_t *
-valid_of(const GrowingSegment *segment, const GrowingField *field, uint32_t row)
+const uint8_t *
+growing_valid(const GrowingSegment *segment, const GrowingField *field,
+              uint32_t row)
 {
     return (const uint8_t *)growing_chunk(segment, row) + field->valid_offset +
            place_of(segment, row);
@@ -158,7 +159,7 @@ read_run(const GrowingSegment *segment, const GrowingField *field, uint32_t row,
         memcpy((Slice *)out->data + at, from, run * sizeof(Slice));
     else
         values_to_physical(field->type, from, run, out->data, at);
-    memcpy(out->valid + at, valid_of(segment, field, row), run);
+    memcpy(out->valid + at, growing_valid(segment, field, row), run);
 }
 
 /* Rows that lie in one chunk, in the form wanted: nothing is copied. */
@@ -170,7 +171,8 @@ read_in_place(const GrowingSegment *segment, const GrowingField *field,
         growing_run(segment, range.first, range.count) < range.count)
         return false;
     column->data = growing_value(segment, field, range.first);
-    column->valid = has_nulls ? valid_of(segment, field, range.first) : NULL;
+    column->valid =
+        has_nulls ? growing_valid(segment, field, range.first) : NULL;
     return true;
 }
 

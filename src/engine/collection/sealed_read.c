@@ -46,6 +46,13 @@ varying_slices(const SealedSegment *segment, const SealedField *field,
                                       size, err);
 }
 
+mql_status
+sealed_slice(const SealedSegment *segment, const SealedField *field,
+             uint32_t row, Slice *slice, Error *err)
+{
+    return varying_slices(segment, field, row, 1, slice, err);
+}
+
 /* Whether the bytes of a value that is not NULL are a document. */
 static mql_status
 check_document_page(const SealedSegment *segment, const SealedField *field,
@@ -218,6 +225,19 @@ ordered_row(const SealedSegment *segment, uint32_t position, uint32_t *row,
     memcpy(row, segment->key_order.data + position * sizeof *row, sizeof *row);
     if (*row >= segment->row_count)
         return damaged(segment, "wrong row in the order of keys", err);
+    return MQL_OK;
+}
+
+mql_status
+sealed_inserted(const SealedSegment *segment, uint32_t row, uint64_t *inserted,
+                Error *err)
+{
+    *inserted = segment->min_inserted;
+    if (segment->inserted.size == 0)
+        return MQL_OK;
+    TRY(verify(segment, &segment->inserted, row, 1, sizeof *inserted, err));
+    memcpy(inserted, segment->inserted.data + row * sizeof *inserted,
+           sizeof *inserted);
     return MQL_OK;
 }
 

@@ -97,12 +97,15 @@ segment_check_index(const SealedSegment *segment,
            (index->id != definition->id || segment_index_is_damaged(index)))
         index = index->next;
     if (index == NULL) {
-        if (sealed_field(segment, definition->field) == NULL)
+        /* Without an entry it waits to be built. */
+        if (sealed_field(segment, definition->field) == NULL ||
+            (definition->kind->has_file &&
+             !segment_entry_has_index(&segment->entry, definition->id)))
             return MQL_OK;
         error_set(err, ERR_DATA_CORRUPTED,
                   "index \"%s\" of segment %" PRIu64 " is damaged or missing",
                   definition->name, segment->base.id);
-        return error_hint(err, "FLUSH builds it again.");
+        return error_hint(err, "REINDEX builds it again.");
     }
     if (index->file != NULL)
         TRY(section_file_check(index->file, err));

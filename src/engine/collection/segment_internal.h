@@ -137,6 +137,7 @@ typedef struct GrowingSegment {
     KeyIndex keys;
     /* The writer's. */
     uint32_t filled; /* published or not */
+    bool is_frozen;  /* being sealed: takes no more rows */
     ByteBlock *bytes;
     ByteBlock *published_block; /* where rolling back leads to */
     size_t published_used;
@@ -167,6 +168,9 @@ void growing_rollback(GrowingSegment *segment);
 void growing_delete(GrowingSegment *segment, uint32_t row, uint64_t sequence);
 uint64_t growing_deleted(const GrowingSegment *segment, uint32_t row);
 uint64_t growing_inserted(const GrowingSegment *segment, uint32_t row);
+/* A byte for each row of a run from `row` on: 0 is NULL. */
+const uint8_t *growing_valid(const GrowingSegment *segment,
+                             const GrowingField *field, uint32_t row);
 /* The newest published row with the key, deleted or not; ROW_NONE. */
 uint32_t growing_newest(const GrowingSegment *segment, const RowKey *key);
 RowKey growing_key(const GrowingSegment *segment, uint32_t row);
@@ -355,6 +359,11 @@ mql_status sealed_find_key(const SealedSegment *segment, const RowKey *key,
 /* Key of a row, in place and without its hash. */
 mql_status sealed_key(const SealedSegment *segment, uint32_t row, RowKey *key,
                       Error *err);
+/* The bytes of a value of varying size. */
+mql_status sealed_slice(const SealedSegment *segment, const SealedField *field,
+                        uint32_t row, Slice *slice, Error *err);
+mql_status sealed_inserted(const SealedSegment *segment, uint32_t row,
+                           uint64_t *inserted, Error *err);
 bool sealed_vectors(const SealedSegment *segment, const Field *field,
                     VectorColumn *column);
 /* Memory for the deletion of a row, so that sealed_delete() cannot fail. */
@@ -418,13 +427,41 @@ segment_under(const Segment *segment)
 
 /* ---- files ---- */
 
-/* Rows of a growing segment to be written, ascending. */
+/* Rows of a segment to be written, ascending. */
 typedef struct RowSource {
     const GrowingSegment *segment;
     const uint32_t *rows;
     uint32_t count;
     const uint64_t *deleted; /* bits of rows that the commit deletes, or NULL */
+    const SealedSegment *sealed; /* instead of `segment` */
 } RowSource;
+
+/* ---- rows to be written (row_source.c) ---- */
+
+/* Fields of another type than in the definition are DATA_CORRUPTED. */
+mql_status source_check(const RowSource *source, const Collection *definition,
+                        Error *err);
+/* How many of `most` rows from `row` on lie behind each other. */
+uint32_t source_run(const RowSource *source, uint32_t row, uint32_t most);
+/* Values of a run in stored form; NULL: the segment lacks the field. */
+mql_status source_values(const RowSource *source, const Field *field,
+                         uint32_t row, uint32_t count, const char **values,
+                         Error *err);
+mql_status source_slice(const RowSource *source, const Field *field,
+                        uint32_t row, Slice *slice, Error *err);
+/* A byte for each row of a run; NULL: all are as source_absent_is_valid()
+ * says. */
+mql_status source_valid(const RowSource *source, const Field *field,
+                        uint32_t row, uint32_t count, const uint8_t **valid,
+                        Error *err);
+bool source_absent_is_valid(const RowSource *source, const Field *field);
+mql_status source_inserted(const RowSource *source, uint32_t row,
+                           uint64_t *inserted, Error *err);
+/* With its hash. */
+mql_status source_key(const RowSource *source, uint32_t row, RowKey *key,
+                      Error *err);
+/* Sequence number of the row's deletion, 0: none. */
+uint64_t source_deleted(const RowSource *source, uint32_t row);
 
 typedef struct SegmentWrite {
     uint64_t id;

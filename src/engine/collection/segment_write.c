@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * segment_write.c - rows of growing segments to a segment file
+ * segment_write.c - rows of segments, growing or sealed, to a segment file
  * (docs/format/segment.md).
  *
  * One pass over the rows for each section: VALUES (or OFFSETS and BYTES) and
@@ -21,32 +21,48 @@ typedef struct Writing {
     uint32_t row_count;
     uint64_t min_inserted;
     uint64_t max_inserted;
+    char *absent; /* a value of the field being written, in stored form */
 } Writing;
 
-/* One stretch of rows that lie behind each other in a chunk. */
-typedef mql_status (*RunWork)(Writing *writing, const GrowingSegment *segment,
-                              uint32_t position, uint32_t row, uint32_t run,
-                              void *context, Error *err);
+/* Rows of one source that lie behind each other, and one of their fields. */
+typedef struct Run {
+    const RowSource *source;
+    const Field *field;
+    uint32_t row;
+    uint32_t count;
+} Run;
 
-/* Call `work` for all rows in order; `position` is handed through: the field's.
- */
+typedef mql_status (*RunWork)(Writing *writing, const Run *run, void *context,
+                              Error *err);
+
+#define POLL_ROWS 4096u
+
 static mql_status
-each_run(Writing *writing, uint32_t position, RunWork work, void *context,
+each_run_of(Writing *writing, Run *run, RunWork work, void *context, Error *err)
+{
+    const RowSource *source = run->source;
+    RowRange range = {source->rows, 0, source->count};
+    uint32_t polled = 0;
+    for (uint32_t i = 0; i < source->count; i += run->count) {
+        run->count = range_run(range, i, POLL_ROWS, &run->row);
+        run->count = source_run(source, run->row, run->count);
+        TRY(work(writing, run, context, err));
+        if (i - polled < POLL_ROWS)
+            continue;
+        polled = i;
+        TRY(watch_poll(writing->input->watch, err));
+    }
+    return watch_poll(writing->input->watch, err);
+}
+
+/* Call `work` for all rows in order; `field` is handed through. */
+static mql_status
+each_run(Writing *writing, const Field *field, RunWork work, void *context,
          Error *err)
 {
     for (uint32_t s = 0; s < writing->input->source_count; s++) {
-        const RowSource *source = &writing->input->sources[s];
-        RowRange range = {source->rows, 0, source->count};
-        for (uint32_t i = 0; i < source->count;) {
-            uint32_t row;
-            uint32_t run =
-                range_run(range, i, 1u << source->segment->chunk_shift, &row);
-            run = growing_run(source->segment, row, run);
-            TRY(work(writing, source->segment, position, row, run, context,
-                     err));
-            i += run;
-        }
-        TRY(watch_poll(writing->input->watch, err));
+        Run run = {&writing->input->sources[s], field, 0, 0};
+        TRY(each_run_of(writing, &run, work, context, err));
     }
     return MQL_OK;
 }
@@ -54,114 +70,132 @@ each_run(Writing *writing, uint32_t position, RunWork work, void *context,
 /* ---- fields ---- */
 
 static mql_status
-append_values(Writing *writing, const GrowingSegment *segment,
-              uint32_t position, uint32_t row, uint32_t run, void *context,
-              Error *err)
+append_values(Writing *writing, const Run *run, void *context, Error *err)
 {
     (void)context;
-    const GrowingField *field = &segment->fields[position];
-    return section_append(writing->writer, growing_value(segment, field, row),
-                          run * field->width, err);
-}
-
-static Slice
-slice_at(const GrowingSegment *segment, uint32_t position, uint32_t row)
-{
-    Slice slice;
-    memcpy(&slice, growing_value(segment, &segment->fields[position], row),
-           sizeof slice);
-    return slice;
+    size_t width = type_storage_size(run->field->type);
+    const char *values;
+    TRY(source_values(run->source, run->field, run->row, run->count, &values,
+                      err));
+    if (values != NULL)
+        return section_append(writing->writer, values, run->count * width, err);
+    for (uint32_t i = 0; i < run->count; i++)
+        TRY(section_append(writing->writer, writing->absent, width, err));
+    return MQL_OK;
 }
 
 static mql_status
-append_offsets(Writing *writing, const GrowingSegment *segment,
-               uint32_t position, uint32_t row, uint32_t run, void *context,
-               Error *err)
+append_offsets(Writing *writing, const Run *run, void *context, Error *err)
 {
     uint64_t *offset = context;
-    for (uint32_t i = 0; i < run; i++) {
-        *offset += slice_at(segment, position, row + i).size;
+    for (uint32_t i = 0; i < run->count; i++) {
+        Slice slice;
+        TRY(source_slice(run->source, run->field, run->row + i, &slice, err));
+        *offset += slice.size;
         TRY(section_append(writing->writer, offset, sizeof *offset, err));
     }
     return MQL_OK;
 }
 
 static mql_status
-append_bytes(Writing *writing, const GrowingSegment *segment, uint32_t position,
-             uint32_t row, uint32_t run, void *context, Error *err)
+append_bytes(Writing *writing, const Run *run, void *context, Error *err)
 {
     (void)context;
-    for (uint32_t i = 0; i < run; i++) {
-        Slice slice = slice_at(segment, position, row + i);
+    for (uint32_t i = 0; i < run->count; i++) {
+        Slice slice;
+        TRY(source_slice(run->source, run->field, run->row + i, &slice, err));
         if (slice.size > 0)
             TRY(section_append(writing->writer, slice.data, slice.size, err));
     }
     return MQL_OK;
 }
 
-static const uint8_t *
-valid_at(const GrowingSegment *segment, uint32_t position, uint32_t row)
-{
-    uint32_t place = row & ((1u << segment->chunk_shift) - 1);
-    return (const uint8_t *)growing_chunk(segment, row) +
-           segment->fields[position].valid_offset + place;
-}
-
 static mql_status
-append_valid(Writing *writing, const GrowingSegment *segment, uint32_t position,
-             uint32_t row, uint32_t run, void *context, Error *err)
+append_valid(Writing *writing, const Run *run, void *context, Error *err)
 {
     (void)context;
-    return section_append(writing->writer, valid_at(segment, position, row),
-                          run, err);
+    uint8_t constant[POLL_ROWS];
+    const uint8_t *valid;
+    TRY(source_valid(run->source, run->field, run->row, run->count, &valid,
+                     err));
+    if (valid == NULL) {
+        memset(constant, source_absent_is_valid(run->source, run->field),
+               run->count);
+        valid = constant;
+    }
+    return section_append(writing->writer, valid, run->count, err);
 }
 
 static mql_status
-look_for_nulls(Writing *writing, const GrowingSegment *segment,
-               uint32_t position, uint32_t row, uint32_t run, void *context,
-               Error *err)
+look_for_nulls(Writing *writing, const Run *run, void *context, Error *err)
 {
     (void)writing;
-    (void)err;
     bool *has_nulls = context;
-    if (atomic_load(&segment->fields[position].has_nulls) &&
-        memchr(valid_at(segment, position, row), 0, run) != NULL)
+    const uint8_t *valid;
+    TRY(source_valid(run->source, run->field, run->row, run->count, &valid,
+                     err));
+    if (valid == NULL)
+        *has_nulls =
+            *has_nulls || !source_absent_is_valid(run->source, run->field);
+    else if (memchr(valid, 0, run->count) != NULL)
         *has_nulls = true;
     return MQL_OK;
 }
 
+/* What rows that were written without the field have there. */
 static mql_status
-write_varying(Writing *writing, uint32_t position, uint32_t id, uint64_t *size,
-              Error *err)
+prepare_absent(Writing *writing, const Field *field, Error *err)
+{
+    size_t width = type_storage_size(field->type);
+    free(writing->absent);
+    writing->absent = calloc(1, width + 1);
+    if (writing->absent == NULL)
+        return error_no_memory(err);
+    if (!field->has_default || width == 0)
+        return MQL_OK;
+    Arena arena;
+    Column column;
+    arena_init(&arena, 0);
+    mql_status status = read_absent(field, 1, &arena, &column, err);
+    if (status == MQL_OK && !column_is_null(&column, 0))
+        value_to_storage(&column, 0, width, writing->absent);
+    arena_free(&arena);
+    return status;
+}
+
+static mql_status
+write_varying(Writing *writing, const Field *field, uint64_t *size, Error *err)
 {
     uint64_t offset = 0;
-    TRY(section_begin(writing->writer, (SectionId){SECTION_OFFSETS, id}, err));
+    TRY(section_begin(writing->writer, (SectionId){SECTION_OFFSETS, field->id},
+                      err));
     TRY(section_append(writing->writer, &offset, sizeof offset, err));
-    TRY(each_run(writing, position, append_offsets, &offset, err));
-    TRY(section_begin(writing->writer, (SectionId){SECTION_BYTES, id}, err));
-    TRY(each_run(writing, position, append_bytes, NULL, err));
+    TRY(each_run(writing, field, append_offsets, &offset, err));
+    TRY(section_begin(writing->writer, (SectionId){SECTION_BYTES, field->id},
+                      err));
+    TRY(each_run(writing, field, append_bytes, NULL, err));
     *size = offset;
     return MQL_OK;
 }
 
 static mql_status
-write_field(Writing *writing, uint32_t position, Error *err)
+write_field(Writing *writing, const Field *field, Error *err)
 {
-    const Field *field = &writing->input->definition->fields[position];
     uint64_t bytes = 0;
     bool has_nulls = false;
-    TRY(each_run(writing, position, look_for_nulls, &has_nulls, err));
+    TRY(prepare_absent(writing, field, err));
+    TRY(each_run(writing, field, look_for_nulls, &has_nulls, err));
     if (type_storage_size(field->type) == 0) {
-        TRY(write_varying(writing, position, field->id, &bytes, err));
+        TRY(write_varying(writing, field, &bytes, err));
     } else {
         TRY(section_begin(writing->writer,
                           (SectionId){SECTION_VALUES, field->id}, err));
-        TRY(each_run(writing, position, append_values, NULL, err));
+        TRY(each_run(writing, field, append_values, NULL, err));
     }
     if (has_nulls) {
         TRY(section_begin(writing->writer,
                           (SectionId){SECTION_VALID, field->id}, err));
-        TRY(each_run(writing, position, append_valid, NULL, err));
+        TRY(each_run(writing, field, append_valid, NULL, err));
     }
     buffer_append_u32(&writing->header, field->id);
     buffer_append_u8(&writing->header, (uint8_t)field->type.kind);
@@ -177,39 +211,42 @@ write_field(Writing *writing, uint32_t position, Error *err)
 /* ---- numbers of insertion ---- */
 
 /* Rows that a transaction staged have no number of their own yet. */
-static uint64_t
-inserted_of(const Writing *writing, const GrowingSegment *segment, uint32_t row)
+static mql_status
+inserted_of(const Writing *writing, const RowSource *source, uint32_t row,
+            uint64_t *inserted, Error *err)
 {
-    uint64_t inserted = growing_inserted(segment, row);
-    return inserted != 0 ? inserted : writing->input->sequence;
+    TRY(source_inserted(source, row, inserted, err));
+    if (*inserted == 0)
+        *inserted = writing->input->sequence;
+    return MQL_OK;
 }
 
-static void
-find_inserted_range(Writing *writing)
+static mql_status
+find_inserted_range(Writing *writing, Error *err)
 {
     writing->min_inserted = UINT64_MAX;
     for (uint32_t s = 0; s < writing->input->source_count; s++) {
         const RowSource *source = &writing->input->sources[s];
         for (uint32_t i = 0; i < source->count; i++) {
             uint32_t row = source->rows != NULL ? source->rows[i] : i;
-            uint64_t inserted = inserted_of(writing, source->segment, row);
+            uint64_t inserted;
+            TRY(inserted_of(writing, source, row, &inserted, err));
             if (inserted < writing->min_inserted)
                 writing->min_inserted = inserted;
             if (inserted > writing->max_inserted)
                 writing->max_inserted = inserted;
         }
     }
+    return MQL_OK;
 }
 
 static mql_status
-append_inserted(Writing *writing, const GrowingSegment *segment,
-                uint32_t position, uint32_t row, uint32_t run, void *context,
-                Error *err)
+append_inserted(Writing *writing, const Run *run, void *context, Error *err)
 {
-    (void)position;
     (void)context;
-    for (uint32_t i = 0; i < run; i++) {
-        uint64_t inserted = inserted_of(writing, segment, row + i);
+    for (uint32_t i = 0; i < run->count; i++) {
+        uint64_t inserted;
+        TRY(inserted_of(writing, run->source, run->row + i, &inserted, err));
         TRY(section_append(writing->writer, &inserted, sizeof inserted, err));
     }
     return MQL_OK;
@@ -218,11 +255,11 @@ append_inserted(Writing *writing, const GrowingSegment *segment,
 static mql_status
 write_inserted(Writing *writing, Error *err)
 {
-    find_inserted_range(writing);
+    TRY(find_inserted_range(writing, err));
     if (writing->min_inserted == writing->max_inserted)
         return MQL_OK;
     TRY(section_begin(writing->writer, (SectionId){SECTION_INSERTED, 0}, err));
-    return each_run(writing, 0, append_inserted, NULL, err);
+    return each_run(writing, NULL, append_inserted, NULL, err);
 }
 
 /* ---- keys ---- */
@@ -243,8 +280,8 @@ compare_keyed_rows(const void *a, const void *b)
                       : (left->row < right->row) - (left->row > right->row);
 }
 
-static void
-collect_keys(const Writing *writing, KeyedRow *rows)
+static mql_status
+collect_keys(const Writing *writing, KeyedRow *rows, Error *err)
 {
     uint32_t count = 0;
     bool is_sorted = true;
@@ -252,7 +289,7 @@ collect_keys(const Writing *writing, KeyedRow *rows)
         const RowSource *source = &writing->input->sources[s];
         for (uint32_t i = 0; i < source->count; i++) {
             uint32_t row = source->rows != NULL ? source->rows[i] : i;
-            rows[count].key = growing_key(source->segment, row);
+            TRY(source_key(source, row, &rows[count].key, err));
             rows[count].row = count;
             if (count > 0 &&
                 compare_keyed_rows(&rows[count - 1], &rows[count]) > 0)
@@ -262,6 +299,7 @@ collect_keys(const Writing *writing, KeyedRow *rows)
     }
     if (!is_sorted)
         qsort(rows, count, sizeof *rows, compare_keyed_rows);
+    return MQL_OK;
 }
 
 static mql_status
@@ -297,8 +335,9 @@ write_keys(Writing *writing, Error *err)
     KeyedRow *rows = calloc(writing->row_count, sizeof *rows);
     if (rows == NULL)
         return error_no_memory(err);
-    collect_keys(writing, rows);
-    mql_status status = write_key_order(writing, rows, err);
+    mql_status status = collect_keys(writing, rows, err);
+    if (status == MQL_OK)
+        status = write_key_order(writing, rows, err);
     if (status == MQL_OK)
         status = write_bloom(writing, rows, err);
     free(rows);
@@ -339,7 +378,7 @@ write_sections(Writing *writing, Error *err)
     uint32_t fields = input->definition->field_count;
     for (uint32_t i = 0; i < fields; i++) {
         watch_report(input->watch, "writing segment", i, fields);
-        TRY(write_field(writing, i, err));
+        TRY(write_field(writing, &input->definition->fields[i], err));
     }
     TRY(write_inserted(writing, err));
     TRY(write_keys(writing, err));
@@ -362,16 +401,13 @@ write_file(const FileSpace *space, Writing *writing, const char *temporary,
     return section_writer_finish(writing->writer, final, size, err);
 }
 
-/* Every source must have the definition's fields. */
 static mql_status
 count_rows(Writing *writing, Error *err)
 {
     uint64_t count = 0;
     for (uint32_t s = 0; s < writing->input->source_count; s++) {
         const RowSource *source = &writing->input->sources[s];
-        if (!growing_fits(source->segment, writing->input->definition))
-            return error_set(err, ERR_INTERNAL_ERROR,
-                             "rows of another definition");
+        TRY(source_check(source, writing->input->definition, err));
         count += source->count;
     }
     if (count == 0 || count >= ROW_NONE)
@@ -402,5 +438,6 @@ segment_write(const FileSpace *space, const SegmentWrite *input,
     free(temporary);
     free(final);
     buffer_free(&writing.header);
+    free(writing.absent);
     return status;
 }

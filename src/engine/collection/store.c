@@ -199,6 +199,7 @@ store_create(const char *path, const StoreOptions *options, Store **store,
     atomic_init(&created->retention, created->limits.retention);
     pthread_mutex_init(&created->sync_mutex, NULL);
     pthread_cond_init(&created->sync_done, NULL);
+    pthread_mutex_init(&created->rewrite_mutex, NULL);
     created->space.path = strdup(path);
     if (created->space.path == NULL) {
         store_close(created);
@@ -277,6 +278,7 @@ store_close(Store *store)
     pthread_mutex_destroy(&store->held_mutex);
     pthread_cond_destroy(&store->sync_done);
     pthread_mutex_destroy(&store->sync_mutex);
+    pthread_mutex_destroy(&store->rewrite_mutex);
     pthread_cond_destroy(&store->writer_free);
     pthread_mutex_destroy(&store->writer_mutex);
     free(store->space.path);

@@ -166,6 +166,10 @@ struct Store {
     FileName *held;
     Timeline timeline;
     _Atomic int64_t retention; /* microseconds */
+    /* One rewrite at a time (rewrite.h), of the collection with this id (0:
+     * none); it is set by the writer. */
+    pthread_mutex_t rewrite_mutex;
+    _Atomic uint64_t rewriting;
 };
 
 /* Publish a version; takes its reference. */
@@ -286,6 +290,11 @@ typedef struct CollectionChange {
     SealedSegment **sealed; /* new ones; owned references */
     uint32_t sealed_count;
     uint32_t sealed_capacity;
+    const Segment **replaced; /* a rewrite's sources, which go */
+    uint32_t replaced_count;
+    uint64_t sealed_upto; /* a rewrite has put all rows of commits up to this
+                             one into files; 0: no such */
+    bool has_later_rows;  /* and there are rows of later ones */
     EntryChange *entries;
     GrowingSegment **grown; /* commit: new growing segments; owned references */
     uint32_t grown_count;
@@ -320,6 +329,7 @@ struct Transaction {
     bool has_definitions;  /* changes some */
     VersionHolder *view;   /* what the transaction sees; NULL: make it anew */
     Savepoint *savepoints; /* newest first */
+    bool is_rewrite; /* segments are exchanged (rewrite.h) and nothing else */
     CollectionChange *collections;
     DatabaseChange *databases;
     const StoredSettings *settings; /* all of them; NULL: the base's */
@@ -384,12 +394,18 @@ void file_names_free(Store *store, FileName *list, bool is_removing);
 mql_status file_name_add(FileName **list, char *path, Error *err);
 
 /* commit_files.c */
+/* A new segment of the change; takes the reference. */
+mql_status change_keep_sealed(CollectionChange *change, SealedSegment *segment,
+                              Error *err);
 /* Write staged rows as a sealed segment and forget them here. */
 mql_status change_spill(Transaction *transaction, CollectionChange *change,
                         StagedPartition *staged, Error *err);
 /* Rows of a growing segment that are not deleted. */
 mql_status live_rows(const GrowingSegment *segment, RowSource *source,
                      Error *err);
+/* The entry of a sealed segment of the base, to be changed. */
+mql_status change_entry(CollectionChange *change, SealedSegment *segment,
+                        SegmentEntry **entry, Error *err);
 /* Everything that goes to files before the commit. */
 mql_status commit_files(Transaction *transaction, Error *err);
 /* commit_prepare.c: memory that readers will see. */

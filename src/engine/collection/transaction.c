@@ -173,6 +173,7 @@ change_free(CollectionChange *change)
     change_free_staged(change);
     change_free_deleted(change);
     change_free_sealed(change);
+    free(change->replaced);
     while (change->entries != NULL) {
         EntryChange *next = change->entries->next;
         segment_entry_free(&change->entries->entry);
@@ -300,6 +301,7 @@ change_is_empty(const CollectionChange *change)
     return change->definition == NULL && !change->is_dropped &&
            !change->is_truncated && !change->wants_seal &&
            change->staged == NULL && change->sealed_count == 0 &&
+           change->replaced_count == 0 && change->entries == NULL &&
            change->deleted_count == 0;
 }
 
@@ -418,11 +420,20 @@ change_has_partition(const CollectionChange *change, const Segment *segment)
                                         segment->partition) >= 0;
 }
 
+static bool
+is_replaced(const CollectionChange *change, const Segment *segment)
+{
+    for (uint32_t i = 0; i < change->replaced_count; i++)
+        if (change->replaced[i] == segment)
+            return true;
+    return false;
+}
+
 bool
 change_keeps(const CollectionChange *change, const Segment *segment)
 {
-    return !change->is_dropped && !change->is_truncated &&
-           change_has_partition(change, segment);
+    return !is_replaced(change, segment) && !change->is_dropped &&
+           !change->is_truncated && change_has_partition(change, segment);
 }
 
 bool

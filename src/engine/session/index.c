@@ -295,11 +295,9 @@ remove_index(Collection *copy, void *context, Error *err)
     return MQL_OK;
 }
 
-/* Where the index is: in the named collection, or in the only one that has it.
- */
-static mql_status
-find_index(Prepared *prepared, const CollectionVersion **found,
-           int32_t *position, Error *err)
+mql_status
+find_named_index(Prepared *prepared, const CollectionVersion **found,
+                 int32_t *position, Error *err)
 {
     const Node *root = prepared->statement.root;
     const Node *name = node_child(root, NODE_INDEX_NAME);
@@ -338,7 +336,7 @@ drop_index_run(Prepared *prepared, Error *err)
     TRY(prepared_begin(prepared, &transaction, err));
     const CollectionVersion *found;
     int32_t position = -1;
-    mql_status status = find_index(prepared, &found, &position, err);
+    mql_status status = find_named_index(prepared, &found, &position, err);
     if (status == MQL_OK && found == NULL) {
         if (node_child(root, NODE_IF_EXISTS) != NULL)
             session_notice(prepared->session,

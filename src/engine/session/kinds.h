@@ -28,9 +28,17 @@ mql_status flush_run(Prepared *prepared, Error *err);
 /* check.c */
 mql_status check_prepare(Prepared *prepared, Error *err);
 mql_status check_run(Prepared *prepared, Error *err);
+/* maintain.c */
+mql_status compact_run(Prepared *prepared, Error *err);
+mql_status vacuum_run(Prepared *prepared, Error *err);
+mql_status reindex_run(Prepared *prepared, Error *err);
 /* index.c */
 mql_status create_index_run(Prepared *prepared, Error *err);
 mql_status drop_index_run(Prepared *prepared, Error *err);
+/* Where the INDEX_NAME of the statement is: in the collection that its INDEX_ON
+ * names, or in the only one that has it; `*found` NULL: nowhere. */
+mql_status find_named_index(Prepared *prepared, const CollectionVersion **found,
+                            int32_t *position, Error *err);
 /* insert.c */
 mql_status insert_prepare(Prepared *prepared, Error *err);
 mql_status insert_run(Prepared *prepared, Error *err);
