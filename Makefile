@@ -1,6 +1,7 @@
 # make              the library and the shell: build/mql, build/libmql.a, build/libmql.so
 # make demo         the main job on real data, from nothing
 # make check        every quick test; T=name: only those whose name contains it
+# make crash-long   hours of power losses, faults and damage; T=name
 # make tidy         format, floors, headers, lengths, exported names, banned calls
 # make bench        speed and recall on real data (docs/benchmarks.md)
 # make fuzz         T=parse: fuzz with clang's libFuzzer for SECONDS
@@ -98,7 +99,9 @@ $(BUILD)/tests/%: tests/%.c $(OBJECTS)
 	$(Q)$(CC) $(ALL) -Itests -o $@ $< $(OBJECTS) $(LIBS) -lcmocka
 # LMDB's own calls to the disk pass through the crash tests' file functions.
 WRAP := $(foreach c,pwrite pwritev fdatasync fsync msync ftruncate open write writev,-Wl,--wrap=$(c))
-CRASH_SHARED = $(filter-out tests/crash/test_%,$(wildcard tests/crash/*.c))
+CRASH_SHARED := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/crash/test_%,$(wildcard tests/crash/*.c)))
+$(CRASH_SHARED): EXTRA = -Itests
+$(CRASH_SHARED): $(BUILD)/flags
 $(CRASH): $(BUILD)/tests/crash/%: tests/crash/%.c $(CRASH_SHARED) $(OBJECTS)
 	@mkdir -p $(@D)
 	$(call SAY,CC)
@@ -117,6 +120,14 @@ PARALLEL = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 check: deps
 	@$(MAKE) --no-print-directory $(PARALLEL) tests-built
 	@tools/check.sh $(BUILD) "$(T)"
+
+# What check does in part: every state, every fault, every byte, 300 kills.
+crash-long:
+	@$(MAKE) --no-print-directory $(PARALLEL) $(CRASH)
+	@failed=0; for test in $(CRASH); do \
+	    echo "== $$(basename $$test)"; \
+	    MQL_TEST_LONG=1 MQL_KILL_ROUNDS=$${MQL_KILL_ROUNDS:-300} $$test || failed=1; \
+	done; exit $$failed
 
 # What a fuzzer links besides its own file (tools/fuzz.sh).
 $(BUILD)/fuzz-objects: $(OBJECTS)
@@ -153,6 +164,6 @@ clean:
 	rm -rf $(BUILD)
 help:
 	@sed -n '/^#/!q; s/^# //p' Makefile
-.PHONY: all check tests-built deps demo tidy bench fuzz install uninstall clean help
+.PHONY: all check crash-long tests-built deps demo tidy bench fuzz install uninstall clean help
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -185,6 +185,16 @@ directory_sync(const Vfs *vfs, const char *path, Error *err)
     return MQL_OK;
 }
 
+mql_status
+file_find(const Vfs *vfs, const char *path, bool *is_there, Error *err)
+{
+    int result = vfs->exists(vfs->context, path);
+    *is_there = result == 1;
+    if (result < 0)
+        return file_error(err, -result, "look for", path);
+    return MQL_OK;
+}
+
 bool
 file_exists(const Vfs *vfs, const char *path)
 {

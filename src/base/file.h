@@ -94,6 +94,11 @@ mql_status file_rename(const Vfs *vfs, const char *from, const char *to,
 mql_status file_remove(const Vfs *vfs, const char *path, Error *err);
 mql_status directory_create(const Vfs *vfs, const char *path, Error *err);
 mql_status directory_sync(const Vfs *vfs, const char *path, Error *err);
+/* Whether it is there; an error when that cannot be told. What is made, or
+ * replaced, because it is missing must ask so. */
+mql_status file_find(const Vfs *vfs, const char *path, bool *is_there,
+                     Error *err);
+/* The same where an error may count as "no". */
 bool file_exists(const Vfs *vfs, const char *path);
 /* A failure of an operating system call in words. `errno_value` is positive. */
 mql_status file_error(Error *err, int errno_value, const char *doing,

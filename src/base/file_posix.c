@@ -182,7 +182,9 @@ static int
 posix_exists(void *context, const char *path)
 {
     (void)context;
-    return access(path, F_OK) == 0;
+    if (access(path, F_OK) == 0)
+        return 1;
+    return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
 }
 
 /* An open-file-description lock: unlike a POSIX lock it is not lost when some

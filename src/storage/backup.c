@@ -192,7 +192,9 @@ backup_make_directory(const Vfs *vfs, const char *path, const char *allowed,
                       bool *is_made, Error *err)
 {
     *is_made = false;
-    if (file_exists(vfs, path))
+    bool is_there;
+    TRY(file_find(vfs, path, &is_there, err));
+    if (is_there)
         return check_empty(vfs, path, allowed, err);
     char *parent = parent_of(path);
     if (parent == NULL)

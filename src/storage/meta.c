@@ -648,7 +648,9 @@ meta_check(Meta *meta, const Vfs *vfs, Error *err)
 static mql_status
 load(Meta *meta, const Vfs *vfs, const char *directory, Error *err)
 {
-    if (!file_exists(vfs, meta->path))
+    bool is_there;
+    TRY(file_find(vfs, meta->path, &is_there, err));
+    if (!is_there)
         TRY(create_random(vfs, directory, meta->path, err));
     else /* its maker may not have come to this */
         TRY(directory_sync(vfs, directory, err));

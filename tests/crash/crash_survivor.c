@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 typedef enum StateKind {
     STATE_NONE,   /* only what was synced                           */
@@ -22,6 +23,9 @@ typedef enum StateKind {
     STATE_SIZES,  /* names and sizes; the contents read as zeros    */
     STATE_RANDOM, /* each sector and each name by itself            */
     STATE_TORN,   /* all, but of the last write the first `part`    */
+    STATE_ALONE,  /* change `part` only                             */
+    STATE_BUT,    /* all but change `part`                          */
+    STATE_PREFIX, /* all before change `part`                       */
 } StateKind;
 
 #define RANDOM_STATES 4u
@@ -29,7 +33,8 @@ typedef enum StateKind {
 
 typedef struct State {
     StateKind kind;
-    uint64_t part; /* RANDOM: which; TORN: bytes of the last write */
+    uint64_t part; /* RANDOM: which; TORN: bytes of the last write; then an
+                      index into the trace */
 } State;
 
 /* A file while replaying. */
@@ -120,6 +125,20 @@ apply_sectors(Buffer *bytes, const Operation *operation, const State *state,
     }
 }
 
+/* Of the states that choose whole changes. */
+static bool
+is_chosen(const State *state, size_t index)
+{
+    switch (state->kind) {
+    case STATE_ALONE:
+        return index == state->part;
+    case STATE_BUT:
+        return index != state->part;
+    default:
+        return index < state->part;
+    }
+}
+
 /* Let a pending change of a file survive as far as the state says. */
 static void
 apply_pending(const Model *model, Buffer *bytes, size_t index,
@@ -127,6 +146,11 @@ apply_pending(const Model *model, Buffer *bytes, size_t index,
 {
     const Operation *operation = &model->crash->operations[index];
     bool is_write = operation->kind != OPERATION_TRUNCATE;
+    /* here only so that older ones do not win over it */
+    if (operation->kind == OPERATION_SYNCED_WRITE) {
+        apply_whole(bytes, operation);
+        return;
+    }
     switch (state->kind) {
     case STATE_NONE:
     case STATE_NAMES:
@@ -152,6 +176,10 @@ apply_pending(const Model *model, Buffer *bytes, size_t index,
             put_bytes(bytes, operation->data, (size_t)state->part,
                       operation->offset);
         else
+            apply_whole(bytes, operation);
+        return;
+    default:
+        if (is_chosen(state, index))
             apply_whole(bytes, operation);
         return;
     }
@@ -224,6 +252,10 @@ name_survives(const State *state, size_t index)
         return false;
     case STATE_RANDOM:
         return coin(state, index, UINT64_MAX);
+    case STATE_ALONE:
+    case STATE_BUT:
+    case STATE_PREFIX:
+        return is_chosen(state, index);
     default:
         return true;
     }
@@ -386,6 +418,29 @@ torn_part(const CrashVfs *crash, uint64_t operations, uint64_t number)
     return boundary * SECTOR - last->offset;
 }
 
+/* Changes that are not synced, by their place in the trace; free() it. */
+static size_t *
+changes_of(const CrashVfs *crash, uint64_t operations, size_t *count)
+{
+    Model model;
+    model_create(&model, crash, operations);
+    bool *is_pending = crash_allocate(model.count + 1);
+    for (size_t i = 0; i < model.pending_count; i++)
+        is_pending[model.pending[i]] = true;
+    for (uint32_t i = 0; i <= crash->inode_count; i++)
+        for (size_t k = 0; k < model.inodes[i].pending_count; k++)
+            is_pending[model.inodes[i].pending[k]] = true;
+    size_t *changes = crash_allocate((model.count + 1) * sizeof *changes);
+    *count = 0;
+    for (size_t i = 0; i < model.count; i++)
+        if (is_pending[i] &&
+            crash->operations[i].kind != OPERATION_SYNCED_WRITE)
+            changes[(*count)++] = i;
+    free(is_pending);
+    model_destroy(&model);
+    return changes;
+}
+
 static State
 state_of(const CrashVfs *crash, uint64_t operations, uint64_t number)
 {
@@ -394,8 +449,19 @@ state_of(const CrashVfs *crash, uint64_t operations, uint64_t number)
     number -= STATE_RANDOM;
     if (number < RANDOM_STATES)
         return (State){STATE_RANDOM, number};
-    return (State){STATE_TORN,
-                   torn_part(crash, operations, number - RANDOM_STATES)};
+    number -= RANDOM_STATES;
+    uint64_t torn = torn_states(crash, operations);
+    if (number < torn)
+        return (State){STATE_TORN, torn_part(crash, operations, number)};
+    number -= torn;
+    size_t count;
+    size_t *changes = changes_of(crash, operations, &count);
+    State state = {STATE_ALL, 0};
+    if (count > 0)
+        state = (State){(StateKind)(STATE_ALONE + number % 3),
+                        changes[number / 3 % count]};
+    free(changes);
+    return state;
 }
 
 uint64_t
@@ -410,11 +476,40 @@ crash_state_count(const CrashVfs *crash, uint64_t operations)
     return STATE_RANDOM + RANDOM_STATES + torn_states(crash, operations);
 }
 
+uint64_t
+crash_state_count_all(const CrashVfs *crash, uint64_t operations)
+{
+    uint64_t basic = crash_state_count(crash, operations);
+    if (basic == 1)
+        return 1;
+    size_t count;
+    free(changes_of(crash, operations, &count));
+    return basic + 3 * count;
+}
+
+uint64_t
+crash_unsynced(const CrashVfs *crash, uint64_t operations, const char *part)
+{
+    size_t count;
+    uint64_t unsynced = 0;
+    size_t *changes = changes_of(crash, operations, &count);
+    for (size_t i = 0; i < count; i++) {
+        const Operation *operation = &crash->operations[changes[i]];
+        bool is_data = operation->kind == OPERATION_WRITE ||
+                       operation->kind == OPERATION_TRUNCATE;
+        if (is_data && strstr(crash_path(crash, operation), part) != NULL)
+            unsynced++;
+    }
+    free(changes);
+    return unsynced;
+}
+
 const char *
 crash_state_name(CrashVfs *crash, uint64_t operations, uint64_t number)
 {
     static const char *const names[] = {"none",  "all",    "names", "data",
-                                        "sizes", "random", "torn"};
+                                        "sizes", "random", "torn",  "alone",
+                                        "but",   "before"};
     State state = state_of(crash, operations, number);
     snprintf(crash->words, sizeof crash->words, "%s %llu", names[state.kind],
              (unsigned long long)state.part);
@@ -459,6 +554,17 @@ has_parent(const Names *names, const char *path)
     return name != NULL && name->is_directory && has_parent(names, parent);
 }
 
+/* The bytes that survive of a file. */
+static void
+file_bytes(const Model *model, const Name *name, const State *state,
+           Buffer *bytes)
+{
+    const Inode *inode = &model->inodes[name->inode];
+    put_bytes(bytes, inode->durable.data, inode->durable.size, 0);
+    for (size_t i = 0; i < inode->pending_count; i++)
+        apply_pending(model, bytes, inode->pending[i], state);
+}
+
 static void
 write_name(const Model *model, const Name *name, const State *state,
            const char *directory)
@@ -470,13 +576,27 @@ write_name(const Model *model, const Name *name, const State *state,
             crash_abort("could not create", path);
         return;
     }
-    const Inode *inode = &model->inodes[name->inode];
     Buffer bytes = BUFFER_INIT;
-    put_bytes(&bytes, inode->durable.data, inode->durable.size, 0);
-    for (size_t i = 0; i < inode->pending_count; i++)
-        apply_pending(model, &bytes, inode->pending[i], state);
+    file_bytes(model, name, state, &bytes);
     write_out(path, &bytes);
     buffer_free(&bytes);
+}
+
+/* The names that survive, sorted, in model->names. */
+static State
+choose_names(Model *model, const CrashVfs *crash, uint64_t operations,
+             uint64_t number)
+{
+    model_create(model, crash, operations);
+    State state = state_of(crash, operations, number);
+    for (size_t i = 0; i < model->pending_count; i++) {
+        if (name_survives(&state, model->pending[i]))
+            apply_name(&model->names, &crash->operations[model->pending[i]]);
+    }
+    if (model->names.count > 0)
+        qsort(model->names.names, model->names.count, sizeof(Name),
+              compare_names);
+    return state;
 }
 
 void
@@ -484,15 +604,7 @@ crash_survivor(const CrashVfs *crash, uint64_t operations, uint64_t number,
                const char *directory)
 {
     Model model;
-    model_create(&model, crash, operations);
-    State state = state_of(crash, operations, number);
-    for (size_t i = 0; i < model.pending_count; i++) {
-        if (name_survives(&state, model.pending[i]))
-            apply_name(&model.names, &crash->operations[model.pending[i]]);
-    }
-    if (model.names.count > 0)
-        qsort(model.names.names, model.names.count, sizeof(Name),
-              compare_names);
+    State state = choose_names(&model, crash, operations, number);
     if (posix_vfs.mkdir(NULL, directory) != 0)
         crash_abort("could not create", directory);
     for (size_t i = 0; i < model.names.count; i++) {
@@ -500,4 +612,26 @@ crash_survivor(const CrashVfs *crash, uint64_t operations, uint64_t number,
             write_name(&model, &model.names.names[i], &state, directory);
     }
     model_destroy(&model);
+}
+
+uint64_t
+crash_survivor_hash(const CrashVfs *crash, uint64_t operations, uint64_t number)
+{
+    Model model;
+    State state = choose_names(&model, crash, operations, number);
+    uint64_t hash = 0;
+    for (size_t i = 0; i < model.names.count; i++) {
+        const Name *name = &model.names.names[i];
+        if (!has_parent(&model.names, name->path))
+            continue;
+        hash = XXH3_64bits_withSeed(name->path, strlen(name->path), hash);
+        if (name->is_directory)
+            continue;
+        Buffer bytes = BUFFER_INIT;
+        file_bytes(&model, name, &state, &bytes);
+        hash = XXH3_64bits_withSeed(bytes.data, bytes.size, hash);
+        buffer_free(&bytes);
+    }
+    model_destroy(&model);
+    return hash;
 }

@@ -8,12 +8,15 @@
 #ifndef CRASH_TRACE_H
 #define CRASH_TRACE_H
 
+#include <pthread.h>
+
 #include "base/buffer.h"
 #include "base/map.h"
 #include "crash_vfs.h"
 
 #define SECTOR 512u
 #define FD_MOST 4096
+#define CALLERS 3
 
 typedef enum OperationKind {
     OPERATION_CREATE,         /* path now names the new file `inode`  */
@@ -38,6 +41,7 @@ typedef struct Operation {
     uint64_t offset;
     char *data; /* malloc'ed, or NULL */
     size_t size;
+    const void *callers[CALLERS]; /* of a sync or rename */
 } Operation;
 
 /* A name the root had when recording began. */
@@ -72,6 +76,21 @@ struct CrashVfs {
     uint64_t fail_at;
     int fail_errno;
     bool fail_is_sticky;
+    pthread_mutex_t mutex;
+    uint32_t depth;     /* of calls within calls */
+    const void *caller; /* of the call under way */
+    void (*hook)(void *context);
+    void *hook_context;
+    uint64_t calls;
+    uint64_t call_fail_at;
+    int call_errno;
+    bool call_is_sticky;
+    bool is_failing; /* the call under way must fail */
+    bool is_short;   /* reads and writes do half     */
+    uint64_t space;  /* bytes of the disk; 0: no end */
+    uint64_t used;
+    uint64_t *sizes; /* by inode */
+    size_t size_count;
     char words[512];
 };
 
@@ -79,6 +98,16 @@ struct CrashVfs {
 void *crash_allocate(size_t size);
 char *crash_copy(const char *text);
 _Noreturn void crash_abort(const char *what, const char *path);
+
+/* Around each call of the table or of LMDB: hook, lock, number. */
+void crash_enter(CrashVfs *crash, const void *caller);
+void crash_leave(CrashVfs *crash);
+
+/* The file grows to `end`: 0 or -ENOSPC. */
+int crash_grow(CrashVfs *crash, int fd, uint64_t end);
+
+/* Of the file that an operation is about, by its last name. */
+const char *crash_path(const CrashVfs *crash, const Operation *operation);
 
 /* 0, or -errno of what the next changing operation has to fail with. It counts
  * as done without effect then. */

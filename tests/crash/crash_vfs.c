@@ -7,6 +7,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <execinfo.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,6 +61,27 @@ crash_is_below(const CrashVfs *crash, const char *path)
 
 /* ---- the trace ---- */
 
+static bool
+is_site(const Operation *operation)
+{
+    return operation->kind == OPERATION_SYNCED_WRITE ||
+           operation->kind == OPERATION_SYNC ||
+           operation->kind == OPERATION_RENAME ||
+           operation->kind == OPERATION_SYNC_DIRECTORY;
+}
+
+/* Who called the function of file.c, or of LMDB, that called us. */
+static void
+note_callers(const CrashVfs *crash, Operation *operation)
+{
+    void *frames[24];
+    int count = backtrace(frames, 24), at = 0;
+    while (at < count && frames[at] != crash->caller)
+        at++;
+    for (int i = 0; i < CALLERS && at + 1 + i < count; i++)
+        operation->callers[i] = frames[at + 1 + i];
+}
+
 static Operation *
 record(CrashVfs *crash, OperationKind kind)
 {
@@ -72,6 +94,8 @@ record(CrashVfs *crash, OperationKind kind)
     }
     Operation *operation = &crash->operations[crash->count++];
     *operation = (Operation){.kind = kind};
+    if (is_site(operation))
+        note_callers(crash, operation);
     return operation;
 }
 
@@ -87,6 +111,8 @@ crash_next(CrashVfs *crash)
     uint64_t number = crash->count + 1;
     if (crash->stop_at != 0 && number >= crash->stop_at)
         return -EIO;
+    if (crash->is_failing)
+        return -crash->call_errno;
     bool is_due = crash->fail_at != 0 &&
                   (number == crash->fail_at ||
                    (crash->fail_is_sticky && number > crash->fail_at));
@@ -107,6 +133,80 @@ static bool
 is_stopped(const CrashVfs *crash)
 {
     return crash->stop_at != 0 && crash->count + 1 >= crash->stop_at;
+}
+
+/* What a call that changes nothing has to fail with, or 0. */
+static int
+reading_error(const CrashVfs *crash)
+{
+    if (is_stopped(crash))
+        return -EIO;
+    return crash->is_failing ? -crash->call_errno : 0;
+}
+
+void
+crash_enter(CrashVfs *crash, const void *caller)
+{
+    if (crash->hook != NULL)
+        crash->hook(crash->hook_context);
+    pthread_mutex_lock(&crash->mutex);
+    if (crash->depth++ > 0)
+        return;
+    crash->caller = caller;
+    crash->calls++;
+    bool is_due =
+        crash->call_fail_at != 0 &&
+        (crash->calls == crash->call_fail_at ||
+         (crash->call_is_sticky && crash->calls > crash->call_fail_at));
+    crash->is_failing = is_due;
+}
+
+void
+crash_leave(CrashVfs *crash)
+{
+    if (--crash->depth == 0)
+        crash->is_failing = false;
+    pthread_mutex_unlock(&crash->mutex);
+}
+
+/* ---- the size of the disk ---- */
+
+#define BLOCK 4096u
+
+static uint64_t
+in_blocks(uint64_t size)
+{
+    return (size + BLOCK - 1) / BLOCK * BLOCK;
+}
+
+static void
+set_size(CrashVfs *crash, uint32_t inode, uint64_t size)
+{
+    if (inode >= crash->size_count) {
+        size_t count = ((size_t)inode + 1) * 2;
+        crash->sizes = realloc(crash->sizes, count * sizeof *crash->sizes);
+        if (crash->sizes == NULL)
+            crash_abort("out of", "memory");
+        memset(crash->sizes + crash->size_count, 0,
+               (count - crash->size_count) * sizeof *crash->sizes);
+        crash->size_count = count;
+    }
+    crash->used += in_blocks(size) - in_blocks(crash->sizes[inode]);
+    crash->sizes[inode] = size;
+}
+
+int
+crash_grow(CrashVfs *crash, int fd, uint64_t end)
+{
+    uint32_t inode = crash->fds[fd].inode;
+    uint64_t size = inode < crash->size_count ? crash->sizes[inode] : 0;
+    if (end <= size)
+        return 0;
+    uint64_t more = in_blocks(end) - in_blocks(size);
+    if (crash->space != 0 && more > 0 && crash->used + more > crash->space)
+        return -ENOSPC;
+    set_size(crash, inode, end);
+    return 0;
 }
 
 /* ---- names to inodes, as they are now ---- */
@@ -190,6 +290,7 @@ crash_record_truncate(CrashVfs *crash, int fd, uint64_t size)
     Operation *operation = record(crash, OPERATION_TRUNCATE);
     operation->inode = inode_of_fd(crash, fd);
     operation->offset = size;
+    set_size(crash, operation->inode, size);
 }
 
 /* ---- the table of functions ---- */
@@ -200,11 +301,9 @@ crash_open(void *context, const char *path, FileMode mode)
     CrashVfs *crash = context;
     bool is_new = (mode == FILE_CREATE || mode == FILE_ENSURE) &&
                   posix_vfs.exists(NULL, path) == 0;
-    int error = is_new ? crash_next(crash) : 0;
+    int error = is_new ? crash_next(crash) : reading_error(crash);
     if (error != 0)
-        return fail(crash, error);
-    if (is_stopped(crash))
-        return -EIO;
+        return is_new ? fail(crash, error) : error;
     int fd = posix_vfs.open(NULL, path, mode);
     if (fd >= 0)
         crash_opened(crash, path, fd, is_new, false, false);
@@ -222,8 +321,12 @@ crash_close(void *context, int fd)
 static ssize_t
 crash_pread(void *context, int fd, void *data, size_t size, uint64_t offset)
 {
-    if (is_stopped(context))
-        return -EIO;
+    int error = reading_error(context);
+    if (error != 0)
+        return error;
+    CrashVfs *crash = context;
+    if (crash->is_short && size > 1)
+        size /= 2;
     return posix_vfs.pread(NULL, fd, data, size, offset);
 }
 
@@ -233,8 +336,12 @@ crash_pwrite(void *context, int fd, const void *data, size_t size,
 {
     CrashVfs *crash = context;
     int error = crash_next(crash);
+    if (error == 0)
+        error = crash_grow(crash, fd, offset + size);
     if (error != 0)
         return fail(crash, error);
+    if (crash->is_short && size > 1)
+        size /= 2;
     ssize_t put = posix_vfs.pwrite(NULL, fd, data, size, offset);
     if (put > 0)
         crash_record_write(crash, fd, data, (size_t)put, offset);
@@ -268,6 +375,9 @@ crash_vfs_allocate(void *context, int fd, uint64_t offset, uint64_t size)
     int error = crash_next(crash);
     if (error != 0)
         return fail(crash, error);
+    error = crash_grow(crash, fd, offset + size);
+    if (error != 0)
+        return fail(crash, error);
     int64_t before = posix_vfs.size(NULL, fd);
     int result = posix_vfs.allocate(NULL, fd, offset, size);
     if (result == 0 && before >= 0 && (uint64_t)before < offset + size)
@@ -278,7 +388,8 @@ crash_vfs_allocate(void *context, int fd, uint64_t offset, uint64_t size)
 static int64_t
 crash_size(void *context, int fd)
 {
-    return is_stopped(context) ? -EIO : posix_vfs.size(NULL, fd);
+    int error = reading_error(context);
+    return error != 0 ? error : posix_vfs.size(NULL, fd);
 }
 
 static int
@@ -292,6 +403,7 @@ crash_rename(void *context, const char *from, const char *to)
     if (result != 0)
         return result;
     const char *from_name = relative(crash, from);
+    set_size(crash, inode_of(crash, relative(crash, to)), 0);
     Operation *operation = record(crash, OPERATION_RENAME);
     operation->inode = inode_of(crash, from_name);
     operation->path = crash_copy(from_name);
@@ -315,6 +427,7 @@ crash_unlink(void *context, const char *path)
     int result = posix_vfs.unlink(NULL, path);
     if (result == 0) {
         record_path(crash, OPERATION_UNLINK, path);
+        set_size(crash, inode_of(crash, relative(crash, path)), 0);
         map_remove_bytes(&crash->inodes, slice_of(relative(crash, path)));
     }
     return result;
@@ -365,25 +478,29 @@ crash_sync_directory(void *context, const char *path)
 static int
 crash_list(void *context, const char *path, Buffer *names)
 {
-    return is_stopped(context) ? -EIO : posix_vfs.list(NULL, path, names);
+    int error = reading_error(context);
+    return error != 0 ? error : posix_vfs.list(NULL, path, names);
 }
 
 static int
 crash_exists(void *context, const char *path)
 {
-    return is_stopped(context) ? -EIO : posix_vfs.exists(NULL, path);
+    int error = reading_error(context);
+    return error != 0 ? error : posix_vfs.exists(NULL, path);
 }
 
 static int
 crash_lock(void *context, int fd)
 {
-    return is_stopped(context) ? -EIO : posix_vfs.lock(NULL, fd);
+    int error = reading_error(context);
+    return error != 0 ? error : posix_vfs.lock(NULL, fd);
 }
 
 static int
 crash_map(void *context, int fd, size_t size, const void **address)
 {
-    return is_stopped(context) ? -EIO : posix_vfs.map(NULL, fd, size, address);
+    int error = reading_error(context);
+    return error != 0 ? error : posix_vfs.map(NULL, fd, size, address);
 }
 
 static int
@@ -415,27 +532,97 @@ crash_random(void *context, void *data, size_t size)
     return 0;
 }
 
+/* ---- each call by itself: locked, counted, failed by its number ---- */
+
+#define LOCKED(type, name, parameters, arguments)                              \
+    static type locked_##name parameters                                       \
+    {                                                                          \
+        crash_enter(context, __builtin_return_address(0));                     \
+        type result = crash_##name arguments;                                  \
+        crash_leave(context);                                                  \
+        return result;                                                         \
+    }
+
+LOCKED(int, open, (void *context, const char *path, FileMode mode),
+       (context, path, mode))
+LOCKED(ssize_t, pread,
+       (void *context, int fd, void *data, size_t size, uint64_t offset),
+       (context, fd, data, size, offset))
+LOCKED(ssize_t, pwrite,
+       (void *context, int fd, const void *data, size_t size, uint64_t offset),
+       (context, fd, data, size, offset))
+LOCKED(int, fdatasync, (void *context, int fd), (context, fd))
+LOCKED(int, ftruncate, (void *context, int fd, uint64_t size),
+       (context, fd, size))
+LOCKED(int, vfs_allocate,
+       (void *context, int fd, uint64_t offset, uint64_t size),
+       (context, fd, offset, size))
+LOCKED(int64_t, size, (void *context, int fd), (context, fd))
+LOCKED(int, rename, (void *context, const char *from, const char *to),
+       (context, from, to))
+LOCKED(int, unlink, (void *context, const char *path), (context, path))
+LOCKED(int, mkdir, (void *context, const char *path), (context, path))
+LOCKED(int, rmdir, (void *context, const char *path), (context, path))
+LOCKED(int, sync_directory, (void *context, const char *path), (context, path))
+LOCKED(int, list, (void *context, const char *path, Buffer *names),
+       (context, path, names))
+LOCKED(int, exists, (void *context, const char *path), (context, path))
+LOCKED(int, lock, (void *context, int fd), (context, fd))
+LOCKED(int, map, (void *context, int fd, size_t size, const void **address),
+       (context, fd, size, address))
+
+/* Closing and the clock are locked, not counted: they do not fail. */
+static int
+locked_close(void *context, int fd)
+{
+    CrashVfs *crash = context;
+    pthread_mutex_lock(&crash->mutex);
+    int result = crash_close(context, fd);
+    pthread_mutex_unlock(&crash->mutex);
+    return result;
+}
+
+static int64_t
+locked_now(void *context)
+{
+    CrashVfs *crash = context;
+    pthread_mutex_lock(&crash->mutex);
+    int64_t now = crash_now(context);
+    pthread_mutex_unlock(&crash->mutex);
+    return now;
+}
+
+static int
+locked_random(void *context, void *data, size_t size)
+{
+    CrashVfs *crash = context;
+    pthread_mutex_lock(&crash->mutex);
+    crash_random(context, data, size);
+    pthread_mutex_unlock(&crash->mutex);
+    return 0;
+}
+
 static const Vfs crash_functions = {
-    .open = crash_open,
-    .close = crash_close,
-    .pread = crash_pread,
-    .pwrite = crash_pwrite,
-    .fdatasync = crash_fdatasync,
-    .ftruncate = crash_ftruncate,
-    .allocate = crash_vfs_allocate,
-    .size = crash_size,
-    .rename = crash_rename,
-    .unlink = crash_unlink,
-    .mkdir = crash_mkdir,
-    .rmdir = crash_rmdir,
-    .sync_directory = crash_sync_directory,
-    .list = crash_list,
-    .exists = crash_exists,
-    .lock = crash_lock,
-    .map = crash_map,
+    .open = locked_open,
+    .close = locked_close,
+    .pread = locked_pread,
+    .pwrite = locked_pwrite,
+    .fdatasync = locked_fdatasync,
+    .ftruncate = locked_ftruncate,
+    .allocate = locked_vfs_allocate,
+    .size = locked_size,
+    .rename = locked_rename,
+    .unlink = locked_unlink,
+    .mkdir = locked_mkdir,
+    .rmdir = locked_rmdir,
+    .sync_directory = locked_sync_directory,
+    .list = locked_list,
+    .exists = locked_exists,
+    .lock = locked_lock,
+    .map = locked_map,
     .unmap = crash_unmap,
-    .now = crash_now,
-    .random = crash_random,
+    .now = locked_now,
+    .random = locked_random,
 };
 
 /* ---- beginning and end ---- */
@@ -484,6 +671,7 @@ scan(CrashVfs *crash, const char *path)
         name->inode = ++crash->inode_count;
         load_file(child, name);
         set_inode(crash, name->path, name->inode);
+        set_size(crash, name->inode, name->size);
     }
     closedir(directory);
 }
@@ -497,6 +685,11 @@ crash_create(const char *root, uint64_t seed)
     crash->root = crash_copy(root);
     crash->random_state = seed;
     crash->time = INT64_C(1700000000000000);
+    pthread_mutexattr_t attributes;
+    pthread_mutexattr_init(&attributes);
+    pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE);
+    pthread_mutex_init(&crash->mutex, &attributes);
+    pthread_mutexattr_destroy(&attributes);
     scan(crash, root);
     return crash;
 }
@@ -516,6 +709,8 @@ crash_destroy(CrashVfs *crash)
     for (size_t i = 0; i < crash->name_count; i++)
         free(crash->names[i]);
     map_free(&crash->inodes);
+    pthread_mutex_destroy(&crash->mutex);
+    free(crash->sizes);
     free(crash->names);
     free(crash->initial);
     free(crash->operations);
@@ -550,6 +745,45 @@ crash_fail_at(CrashVfs *crash, uint64_t operation, int errno_value,
     crash->fail_is_sticky = is_sticky;
 }
 
+uint64_t
+crash_calls(const CrashVfs *crash)
+{
+    return crash->calls;
+}
+
+void
+crash_fail_call(CrashVfs *crash, uint64_t call, int errno_value, bool is_sticky)
+{
+    crash->call_fail_at = call;
+    crash->call_errno = errno_value;
+    crash->call_is_sticky = is_sticky;
+}
+
+void
+crash_cut_calls(CrashVfs *crash, bool is_short)
+{
+    crash->is_short = is_short;
+}
+
+void
+crash_limit_space(CrashVfs *crash, uint64_t bytes)
+{
+    crash->space = bytes;
+}
+
+uint64_t
+crash_used_space(const CrashVfs *crash)
+{
+    return crash->used;
+}
+
+void
+crash_on_call(CrashVfs *crash, void (*hook)(void *context), void *context)
+{
+    crash->hook = hook;
+    crash->hook_context = context;
+}
+
 static const char *
 path_of_inode(const CrashVfs *crash, uint32_t inode)
 {
@@ -563,6 +797,85 @@ path_of_inode(const CrashVfs *crash, uint32_t inode)
             return crash->operations[i].path;
     }
     return "?";
+}
+
+/* ---- where syncs are called from ---- */
+
+/* Its name in the end: files are made under another. */
+static const char *
+last_path_of_inode(const CrashVfs *crash, uint32_t inode)
+{
+    for (size_t i = crash->count; i > 0; i--)
+        if (crash->operations[i - 1].kind == OPERATION_RENAME &&
+            crash->operations[i - 1].inode == inode)
+            return crash->operations[i - 1].other_path;
+    return path_of_inode(crash, inode);
+}
+
+const char *
+crash_path(const CrashVfs *crash, const Operation *operation)
+{
+    return operation->path != NULL
+               ? operation->path
+               : last_path_of_inode(crash, operation->inode);
+}
+
+/* The kind, the folder and ending of the path, and who called: the same place
+ * of the code for the same kind of file is one site. */
+static void
+print_site(const CrashVfs *crash, const Operation *operation, char *text,
+           size_t size)
+{
+    static const char *const kinds[] = {
+        [OPERATION_SYNCED_WRITE] = "O_DSYNC write of",
+        [OPERATION_SYNC] = "fdatasync of",
+        [OPERATION_RENAME] = "rename of",
+        [OPERATION_SYNC_DIRECTORY] = "sync of directory",
+    };
+    const char *path = crash_path(crash, operation);
+    const char *slash = strchr(path, '/'), *dot = strrchr(path, '.');
+    if (operation->kind == OPERATION_SYNC_DIRECTORY)
+        snprintf(text, size, "%s \"%s\"", kinds[operation->kind], path);
+    else
+        snprintf(text, size, "%s %.*s*%s", kinds[operation->kind],
+                 slash == NULL ? 0 : (int)(slash - path + 1), path,
+                 dot == NULL                ? ""
+                 : strcmp(dot, ".new") != 0 ? dot
+                 : slash == NULL            ? ".mdb"
+                                            : ".log");
+}
+
+extern const char __executable_start[];
+
+const char *
+crash_site(CrashVfs *crash, uint64_t operation)
+{
+    const Operation *done = &crash->operations[operation - 1];
+    if (!is_site(done))
+        return NULL;
+    print_site(crash, done, crash->words, sizeof crash->words);
+    size_t used = strlen(crash->words);
+    for (size_t i = 0; i < CALLERS && used < sizeof crash->words; i++)
+        used += (size_t)snprintf(
+            crash->words + used, sizeof crash->words - used, " %#tx",
+            (const char *)done->callers[i] - __executable_start);
+    return crash->words;
+}
+
+uint64_t
+crash_forget_site(CrashVfs *crash, const char *site)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i < crash->count; i++) {
+        const char *here = crash_site(crash, i + 1);
+        if (here == NULL || strcmp(here, site) != 0)
+            continue;
+        bool is_write = crash->operations[i].kind == OPERATION_SYNCED_WRITE;
+        crash->operations[i].kind =
+            is_write ? OPERATION_WRITE : OPERATION_NOTHING;
+        count++;
+    }
+    return count;
 }
 
 uint64_t

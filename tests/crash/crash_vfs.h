@@ -23,8 +23,8 @@
  *             ... open other_directory with posix_vfs and compare ...
  *         }
  *
- * Failures of the test machinery itself abort the program. Not thread-safe but
- * for reading calls: one thread changes files.
+ * Failures of the test machinery itself abort the program. The file functions
+ * may be called by many threads; everything else by one, while they rest.
  */
 #ifndef CRASH_VFS_H
 #define CRASH_VFS_H
@@ -59,6 +59,30 @@ void crash_stop_at(CrashVfs *crash, uint64_t operation);
 void crash_fail_at(CrashVfs *crash, uint64_t operation, int errno_value,
                    bool is_sticky);
 
+/* Every call counts here, those that only read too; call `call` (from 1; 0:
+ * none) fails, once or from then on. */
+uint64_t crash_calls(const CrashVfs *crash);
+void crash_fail_call(CrashVfs *crash, uint64_t call, int errno_value,
+                     bool is_sticky);
+
+/* Reads and writes do half of what was asked. LMDB's are left whole. */
+void crash_cut_calls(CrashVfs *crash, bool is_short);
+
+/* The disk has this many bytes (0: no end), in blocks of 4096; what does not
+ * fit fails with ENOSPC. */
+void crash_limit_space(CrashVfs *crash, uint64_t bytes);
+uint64_t crash_used_space(const CrashVfs *crash);
+
+/* Called before each call, by the thread that makes it. */
+void crash_on_call(CrashVfs *crash, void (*hook)(void *context), void *context);
+
+/* The place of the code that asked for this sync or rename, NULL for other
+ * operations: "fdatasync of tmp / *.seg 0x1234 ..."; the numbers are for
+ * addr2line. Valid until the next call. crash_forget_site(): as if the calls
+ * from there had done nothing; how many there were. */
+const char *crash_site(CrashVfs *crash, uint64_t operation);
+uint64_t crash_forget_site(CrashVfs *crash, const char *site);
+
 /* As if syncs had not been called: of files that were created under a path that
  * contains `part`, or of the directory `path` ("" is the root). Shows that a
  * test notices a missing sync. Returns how many there were. */
@@ -71,6 +95,18 @@ uint64_t crash_state_count(const CrashVfs *crash, uint64_t operations);
 
 /* "none", "all", "names", "data", "sizes", "random 3", "torn 1024" */
 const char *crash_state_name(CrashVfs *crash, uint64_t operations,
+                             uint64_t state);
+
+/* More states: each change that is not synced alone, all but one, and all
+ * before one. They are numbered behind the others. */
+uint64_t crash_state_count_all(const CrashVfs *crash, uint64_t operations);
+
+/* Writes to files with `part` in their path that are not synced then. */
+uint64_t crash_unsynced(const CrashVfs *crash, uint64_t operations,
+                        const char *part);
+
+/* The same number: the same files with the same bytes. */
+uint64_t crash_survivor_hash(const CrashVfs *crash, uint64_t operations,
                              uint64_t state);
 
 /* Make `directory` (which must not exist) what is left of the root. */

@@ -67,6 +67,18 @@ next(void)
     return error;
 }
 
+static int
+routed_open(const char *path, int flags, mode_t mode)
+{
+    bool is_new = (flags & O_CREAT) != 0 && access(path, F_OK) != 0;
+    if (is_new && next() != 0)
+        return -1;
+    int fd = __real_open(path, flags, mode);
+    if (fd >= 0 && fd < FD_MOST)
+        crash_opened(active, path, fd, is_new, true, (flags & O_DSYNC) != 0);
+    return fd;
+}
+
 int
 __wrap_open(const char *path, int flags, ...)
 {
@@ -76,17 +88,32 @@ __wrap_open(const char *path, int flags, ...)
     va_end(arguments);
     bool is_ours = active != NULL && crash_is_below(active, path) &&
                    strstr(path, "/meta.") != NULL;
-    bool is_new = is_ours && (flags & O_CREAT) != 0 && access(path, F_OK) != 0;
-    if (is_new && next() != 0)
-        return -1;
-    int fd = __real_open(path, flags, mode);
-    if (active == NULL || fd < 0 || fd >= FD_MOST)
-        return fd;
-    /* the number may have been LMDB's before */
-    active->fds[fd].inode = 0;
     if (is_ours)
-        crash_opened(active, path, fd, is_new, true, (flags & O_DSYNC) != 0);
+        crash_enter(active, __builtin_return_address(0));
+    int fd = is_ours ? routed_open(path, flags, mode)
+                     : __real_open(path, flags, mode);
+    /* the number may have been LMDB's before */
+    if (!is_ours && active != NULL && fd >= 0 && fd < FD_MOST)
+        active->fds[fd].inode = 0;
+    if (is_ours)
+        crash_leave(active);
     return fd;
+}
+
+static ssize_t
+routed_pwrite(int fd, const void *data, size_t size, off_t offset)
+{
+    if (next() != 0)
+        return -1;
+    int error = crash_grow(active, fd, (uint64_t)offset + size);
+    if (error != 0) {
+        errno = -error;
+        return -1;
+    }
+    ssize_t put = __real_pwrite(fd, data, size, offset);
+    if (put > 0)
+        crash_record_write(active, fd, data, (size_t)put, (uint64_t)offset);
+    return put;
 }
 
 ssize_t
@@ -94,12 +121,10 @@ __wrap_pwrite(int fd, const void *data, size_t size, off_t offset)
 {
     if (!is_lmdb(fd))
         return __real_pwrite(fd, data, size, offset);
-    if (next() != 0)
-        return -1;
-    ssize_t put = __real_pwrite(fd, data, size, offset);
-    if (put > 0)
-        crash_record_write(active, fd, data, (size_t)put, (uint64_t)offset);
-    return put;
+    crash_enter(active, __builtin_return_address(0));
+    ssize_t result = routed_pwrite(fd, data, size, offset);
+    crash_leave(active);
+    return result;
 }
 
 ssize_t
@@ -139,15 +164,24 @@ __wrap_writev(int fd, const struct iovec *pieces, int count)
     return put;
 }
 
+static int
+routed_fdatasync(int fd)
+{
+    int error = crash_record_sync(active, fd);
+    if (error != 0)
+        errno = -error;
+    return error == 0 ? 0 : -1;
+}
+
 int
 __wrap_fdatasync(int fd)
 {
     if (!is_lmdb(fd))
         return __real_fdatasync(fd);
-    int error = crash_record_sync(active, fd);
-    if (error != 0)
-        errno = -error;
-    return error == 0 ? 0 : -1;
+    crash_enter(active, __builtin_return_address(0));
+    int result = routed_fdatasync(fd);
+    crash_leave(active);
+    return result;
 }
 
 int
@@ -163,15 +197,24 @@ __wrap_msync(void *address, size_t size, int flags)
     return __real_msync(address, size, flags);
 }
 
-int
-__wrap_ftruncate(int fd, off_t size)
+static int
+routed_ftruncate(int fd, off_t size)
 {
-    if (!is_lmdb(fd))
-        return __real_ftruncate(fd, size);
     if (next() != 0)
         return -1;
     int result = __real_ftruncate(fd, size);
     if (result == 0)
         crash_record_truncate(active, fd, (uint64_t)size);
+    return result;
+}
+
+int
+__wrap_ftruncate(int fd, off_t size)
+{
+    if (!is_lmdb(fd))
+        return __real_ftruncate(fd, size);
+    crash_enter(active, __builtin_return_address(0));
+    int result = routed_ftruncate(fd, size);
+    crash_leave(active);
     return result;
 }

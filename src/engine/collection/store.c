@@ -26,33 +26,32 @@ is_own_name(const char *name)
     return false;
 }
 
-/* 1: it has the file, 0: no, -1: out of memory. */
-static int
-has_file(const Vfs *vfs, const char *path, const char *name)
+static mql_status
+find_file(const Vfs *vfs, const char *path, const char *name, bool *is_there,
+          Error *err)
 {
     char *file = path_join(path, name);
     if (file == NULL)
-        return -1;
-    bool is_there = file_exists(vfs, file);
+        return error_no_memory(err);
+    mql_status status = file_find(vfs, file, is_there, err);
     free(file);
-    return is_there;
+    return status;
 }
 
 /* What only looks like a database. */
 static mql_status
 check_backup(const Vfs *vfs, const char *path, Error *err)
 {
-    int is_unfinished = has_file(vfs, path, RESTORING_NAME);
-    int is_backup = has_file(vfs, path, BACKUP_MANIFEST);
-    if (is_unfinished < 0 || is_backup < 0)
-        return error_no_memory(err);
-    if (is_unfinished == 1) {
+    bool is_unfinished, is_backup;
+    TRY(find_file(vfs, path, RESTORING_NAME, &is_unfinished, err));
+    TRY(find_file(vfs, path, BACKUP_MANIFEST, &is_backup, err));
+    if (is_unfinished) {
         error_set(err, ERR_NOT_READY,
                   "restoring the database \"%s\" did not come to its end",
                   path);
         return error_hint(err, "Remove the directory and restore again.");
     }
-    if (is_backup == 0)
+    if (!is_backup)
         return MQL_OK;
     error_set(err, ERR_DUPLICATE_FILE, "\"%s\" is a backup, not a database",
               path);
@@ -86,11 +85,8 @@ static mql_status
 check_presence(const Vfs *vfs, const char *path, const StoreOptions *options,
                Error *err)
 {
-    char *meta = path_join(path, "meta.mdb");
-    if (meta == NULL)
-        return error_no_memory(err);
-    bool is_there = file_exists(vfs, meta);
-    free(meta);
+    bool is_there;
+    TRY(find_file(vfs, path, "meta.mdb", &is_there, err));
     if (is_there)
         return options->must_be_new
                    ? error_set(err, ERR_DUPLICATE_FILE,
@@ -99,7 +95,8 @@ check_presence(const Vfs *vfs, const char *path, const StoreOptions *options,
     if (options->must_exist)
         return error_set(err, ERR_UNDEFINED_FILE,
                          "database \"%s\" does not exist", path);
-    return file_exists(vfs, path) ? check_unused(vfs, path, err) : MQL_OK;
+    TRY(file_find(vfs, path, &is_there, err));
+    return is_there ? check_unused(vfs, path, err) : MQL_OK;
 }
 
 /* "a/b/" -> "a"; malloc'ed, NULL: out of memory. */
@@ -127,7 +124,9 @@ parent_of(const char *path)
 static mql_status
 make_directory(const Vfs *vfs, const char *path, Error *err)
 {
-    if (file_exists(vfs, path))
+    bool is_there;
+    TRY(file_find(vfs, path, &is_there, err));
+    if (is_there)
         return MQL_OK;
     char *parent = parent_of(path);
     if (parent == NULL)
@@ -145,23 +144,22 @@ make_folder(const FileSpace *space, const char *name, Error *err)
     char *path = path_join(space->path, name);
     if (path == NULL)
         return error_no_memory(err);
-    mql_status status = MQL_OK;
-    if (!file_exists(space->vfs, path))
+    bool is_there;
+    mql_status status = file_find(space->vfs, path, &is_there, err);
+    if (status == MQL_OK && !is_there)
         status = directory_create(space->vfs, path, err);
     free(path);
     return status;
 }
 
-/* Directories made by a crashed process may not be durable: they are synced
- * whenever the catalogue is not there yet. */
+/* Directories made by a crashed process may not be durable: the parent is
+ * synced whenever the catalogue is not there yet, and meta_open() syncs the
+ * database's own directory always. */
 static mql_status
 make_folders(const FileSpace *space, Error *err)
 {
-    char *meta = path_join(space->path, "meta.mdb");
-    if (meta == NULL)
-        return error_no_memory(err);
-    bool is_there = file_exists(space->vfs, meta);
-    free(meta);
+    bool is_there;
+    TRY(find_file(space->vfs, space->path, "meta.mdb", &is_there, err));
     TRY(make_folder(space, "wal", err));
     TRY(make_folder(space, "segments", err));
     TRY(make_folder(space, "tmp", err));
@@ -172,8 +170,7 @@ make_folders(const FileSpace *space, Error *err)
         return error_no_memory(err);
     mql_status status = directory_sync(space->vfs, parent, err);
     free(parent);
-    TRY(status);
-    return directory_sync(space->vfs, space->path, err);
+    return status;
 }
 
 /* ---- opening and closing ---- */
