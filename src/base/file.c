@@ -143,6 +143,13 @@ file_map(File *file, size_t size, const void **address, Error *err)
 }
 
 void
+file_will_read(const Vfs *vfs, const void *address, size_t size)
+{
+    if (vfs->will_read != NULL)
+        vfs->will_read(vfs->context, address, size);
+}
+
+void
 file_unmap(const Vfs *vfs, const void *address, size_t size)
 {
     if (address != NULL)

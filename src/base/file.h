@@ -54,6 +54,9 @@ typedef struct Vfs {
     int (*lock)(void *context, int fd);
     int (*map)(void *context, int fd, size_t size, const void **address);
     int (*unmap)(void *context, const void *address, size_t size);
+    /* Bytes of a mapping are about to be read; nothing else is read ahead.
+     * NULL: does nothing. */
+    void (*will_read)(void *context, const void *address, size_t size);
     int64_t (*now)(void *context); /* microseconds since 1970, UTC */
     int (*random)(void *context, void *data, size_t size);
 } Vfs;
@@ -87,6 +90,7 @@ mql_status file_sync(File *file, Error *err);
 mql_status file_truncate(File *file, uint64_t size, Error *err);
 mql_status file_size(File *file, uint64_t *size, Error *err);
 mql_status file_map(File *file, size_t size, const void **address, Error *err);
+void file_will_read(const Vfs *vfs, const void *address, size_t size);
 void file_unmap(const Vfs *vfs, const void *address, size_t size);
 mql_status file_rename(const Vfs *vfs, const char *from, const char *to,
                        Error *err);

@@ -413,6 +413,23 @@ verify_block(SectionFile *file, const Entry *entry, uint64_t i, Error *err)
     return MQL_OK;
 }
 
+/* Have blocks [i, last] of the section brought from the disk in one go, as far
+ * as they fit in one. Returns the first one that is not. */
+#define BLOCKS_AHEAD 16u
+static uint64_t
+read_ahead(const SectionFile *file, const Entry *entry, uint64_t i,
+           uint64_t last)
+{
+    uint64_t end = last - i < BLOCKS_AHEAD ? last + 1 : i + BLOCKS_AHEAD;
+    uint64_t from = i * SECTION_BLOCK_SIZE;
+    uint64_t to = end * SECTION_BLOCK_SIZE;
+    if (to > entry->size)
+        to = entry->size;
+    file_will_read(file->vfs, file->data + entry->offset + from,
+                   (size_t)(to - from));
+    return end;
+}
+
 mql_status
 section_verify(SectionFile *file, const Section *section, uint64_t offset,
                uint64_t size, Error *err)
@@ -426,10 +443,15 @@ section_verify(SectionFile *file, const Section *section, uint64_t offset,
                              entry->id.number);
     uint64_t last = (offset + size - 1) / SECTION_BLOCK_SIZE;
     mql_status status = section_file_intact(file, err);
+    uint64_t ahead = 0;
     for (uint64_t i = offset / SECTION_BLOCK_SIZE;
-         status == MQL_OK && i <= last; i++)
-        if (!is_verified(file, entry->first_block + i))
-            status = verify_block(file, entry, i, err);
+         status == MQL_OK && i <= last; i++) {
+        if (is_verified(file, entry->first_block + i))
+            continue;
+        if (i >= ahead)
+            ahead = read_ahead(file, entry, i, last);
+        status = verify_block(file, entry, i, err);
+    }
     return explain_fault(file, status, err);
 }
 
@@ -479,8 +501,12 @@ check_section(const SectionFile *file, const Entry *entry,
 {
     uint64_t size;
     uint64_t blocks = section_block_count(entry->size);
-    for (uint64_t i = 0; i < blocks; i++)
+    uint64_t ahead = 0;
+    for (uint64_t i = 0; i < blocks; i++) {
+        if (i >= ahead)
+            ahead = read_ahead(file, entry, i, blocks - 1);
         REPORT(check_block(file, entry, i, &size, &problem));
+    }
     return MQL_OK;
 }
 
