@@ -114,6 +114,11 @@ int32_t collection_find_index(const Collection *collection, Slice name);
 /* Value of a property, NULL when not set. */
 const char *collection_property(const Collection *collection, const char *name);
 
+/* Seconds that its rows live (collection.ttl.seconds); 0: for ever. */
+#define TTL_PROPERTY "collection.ttl.seconds"
+#define TTL_MOST INT64_C(3155760000) /* 100 years */
+int64_t collection_ttl(const Collection *collection);
+
 /* The stored form (docs/format/catalog.md), and back; decoding checks
  * everything. */
 void collection_encode(Buffer *out, const Collection *collection);

@@ -4,6 +4,8 @@
  */
 #include "engine/catalog/catalog.h"
 
+#include "base/number.h"
+
 #include <stdlib.h>
 
 char *
@@ -162,6 +164,22 @@ collection_property(const Collection *collection, const char *name)
         if (strcmp(collection->properties[i].name, name) == 0)
             return collection->properties[i].value;
     return NULL;
+}
+
+int64_t
+collection_ttl(const Collection *collection)
+{
+    for (uint32_t i = 0; i < collection->property_count; i++) {
+        const Property *property = &collection->properties[i];
+        Slice value = slice_of(property->value);
+        int64_t seconds;
+        if (slice_equal_nocase(slice_of(property->name),
+                               SLICE_LITERAL(TTL_PROPERTY)) &&
+            number_read_int64(value.data, value.data + value.size, &seconds) !=
+                NULL)
+            return seconds > 0 && seconds <= TTL_MOST ? seconds : 0;
+    }
+    return 0;
 }
 
 int32_t

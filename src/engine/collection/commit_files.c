@@ -615,9 +615,10 @@ commit_files(Transaction *transaction, Error *err)
     Store *store = transaction->store;
     uint64_t logged = 0;
     transaction->time = store->space.vfs->now(store->space.vfs->context);
-    transaction->horizon = atomic_load(&store->retention) == 0
-                               ? transaction->sequence
-                               : store_horizon(store);
+    int64_t retention = store_retention(store);
+    timeline_set_retention(&store->timeline, retention);
+    transaction->horizon =
+        retention == 0 ? transaction->sequence : store_horizon(store);
     if (wal_size(store->wal) > store->limits.wal_bytes &&
         !transaction->is_rewrite)
         TRY(seal_everything(transaction, err));

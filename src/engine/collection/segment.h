@@ -38,6 +38,17 @@ uint32_t segment_row_count(const Segment *segment, uint64_t sequence);
 uint32_t segment_visible(const Segment *segment, uint64_t sequence,
                          uint32_t rows, uint64_t *bits);
 
+/*
+ * Time to live: rows inserted by commits up to `expired` (store_expired(); 0:
+ * none) are as if deleted. Readers ask after segment_visible() and after
+ * segment_find_key(). Errors: DATA_CORRUPTED.
+ */
+mql_status segment_hide_expired(const Segment *segment, uint64_t expired,
+                                uint32_t rows, uint64_t *bits, uint32_t *hidden,
+                                Error *err);
+mql_status segment_is_expired(const Segment *segment, uint32_t row,
+                              uint64_t expired, bool *is_expired, Error *err);
+
 /* Which rows to read: `rows[0..count)` in any order, or with rows NULL first,
  * first + 1, ... */
 typedef struct RowRange {

@@ -193,7 +193,6 @@ store_create(const char *path, const StoreOptions *options, Store **store,
     pthread_mutex_init(&created->version_mutex, NULL);
     pthread_mutex_init(&created->held_mutex, NULL);
     timeline_init(&created->timeline, created->limits.retention);
-    atomic_init(&created->retention, created->limits.retention);
     pthread_mutex_init(&created->sync_mutex, NULL);
     pthread_cond_init(&created->sync_done, NULL);
     pthread_mutex_init(&created->rewrite_mutex, NULL);
@@ -305,14 +304,14 @@ store_vfs(const Store *store)
 int64_t
 store_retention(Store *store)
 {
-    return atomic_load(&store->retention);
-}
-
-void
-store_set_retention(Store *store, int64_t retention)
-{
-    atomic_store(&store->retention, retention);
-    timeline_set_retention(&store->timeline, retention);
+    const Version *version = store_version(store);
+    int64_t milliseconds;
+    int64_t retention = store->limits.retention;
+    if (stored_setting(version->settings, RETENTION_SETTING, &milliseconds) &&
+        milliseconds >= 0 && milliseconds <= INT64_MAX / 1000)
+        retention = milliseconds * 1000;
+    version_release(version);
+    return retention;
 }
 
 uint64_t

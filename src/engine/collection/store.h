@@ -140,11 +140,18 @@ const CollectionVersion *version_collection(const Version *version,
  * (CollectionChange.forgotten).
  */
 
+/* The setting of that name when it is stored, else StoreLimits.retention;
+ * microseconds. */
+#define RETENTION_SETTING "retention" /* milliseconds */
 int64_t store_retention(Store *store);
-void store_set_retention(Store *store, int64_t retention); /* microseconds */
 /* Deletions by commits up to this one may be forgotten now; with a retention of
  * 0 all. */
 uint64_t store_horizon(Store *store);
+/* The last commit whose rows are older than the collection's time to live at
+ * `now`: rows inserted by commits up to it are not there for anybody any more,
+ * whatever moment is asked for, and may be left out of new segments without
+ * raising the horizon. 0: none. */
+uint64_t store_expired(Store *store, const Collection *collection, int64_t now);
 /* The clock, microseconds since 1970; not before the last commit's time. */
 int64_t store_now(Store *store);
 /* The last commit known at or before the moment; 0: none is known. */

@@ -165,7 +165,6 @@ struct Store {
     uint32_t holds;
     FileName *held;
     Timeline timeline;
-    _Atomic int64_t retention; /* microseconds */
     /* One rewrite at a time (rewrite.h), of the collection with this id (0:
      * none); it is set by the writer. */
     pthread_mutex_t rewrite_mutex;

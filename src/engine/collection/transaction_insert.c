@@ -19,7 +19,8 @@ typedef struct Insert {
     CollectionChange *change;
     const Collection *definition;
     InsertMode mode;
-    Batch batch; /* keys filled in */
+    uint64_t expired; /* rows inserted by commits up to it are too old */
+    Batch batch;      /* keys filled in */
     const uint8_t
         *generated; /* per row: the key is a generated integer; NULL: none is */
     StagedPartition **places; /* per row */
@@ -305,7 +306,7 @@ meet_staged(Insert *insert, const RowKey *key, uint32_t row, Error *err)
     return MQL_OK;
 }
 
-/* A live row of the base. */
+/* A live row of the base; one that has expired makes room. */
 static mql_status
 meet_base(Insert *insert, const RowKey *key, uint32_t row, Error *err)
 {
@@ -324,7 +325,10 @@ meet_base(Insert *insert, const RowKey *key, uint32_t row, Error *err)
             found = growing_find_key(as_growing(segment), key, sequence);
         if (found == ROW_NONE || change_is_deleted(change, i, found))
             continue;
-        if (insert->mode == INSERT_NEW)
+        bool is_expired;
+        TRY(segment_is_expired(segment, found, insert->expired, &is_expired,
+                               err));
+        if (insert->mode == INSERT_NEW && !is_expired)
             return duplicate(insert, row, err);
         return change_delete(insert->transaction, change, i, found, err);
     }
@@ -392,6 +396,8 @@ insert_batch(Transaction *transaction, const InsertTarget *target,
                      .definition = target->collection->collection,
                      .mode = target->mode,
                      .bad_row = bad_row};
+    insert.expired = store_expired(transaction->store, insert.definition,
+                                   store_now(transaction->store));
     arena_reset(&transaction->batch_arena);
     transaction_touch(transaction);
     TRY(transaction_change(transaction, insert.definition->id, &insert.change,

@@ -174,7 +174,11 @@ add_key(Filter *filter, const Value *key, roaring_bitmap_t *rows, Error *err)
         return MQL_OK;
     TRY(segment_find_key(filter->segment, key, filter->snapshot.sequence,
                          &found, &row, err));
+    bool is_expired = false;
     if (found)
+        TRY(segment_is_expired(filter->segment, row, filter->snapshot.expired,
+                               &is_expired, err));
+    if (found && !is_expired)
         roaring_bitmap_add(rows, row);
     return MQL_OK;
 }
@@ -466,6 +470,10 @@ apply_visible(Filter *filter, bool *is_done, SegmentRows *rows, Error *err)
         return error_no_memory(err);
     rows->count = segment_visible(filter->segment, filter->snapshot.sequence,
                                   rows->row_count, rows->bits);
+    uint32_t hidden;
+    TRY(segment_hide_expired(filter->segment, filter->snapshot.expired,
+                             rows->row_count, rows->bits, &hidden, err));
+    rows->count -= hidden;
     filter->counters->visible_rows += rows->count;
     return rows->count > 0 ? apply_indexes(filter, is_done, rows, err) : MQL_OK;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * moment.c - which picture of a collection a run reads: the newest, or that of
- * AS OF.
+ * AS OF; and which rows are too old for their collection's time to live.
  *
  * A moment is looked up once for each run and table, because the timeline goes
  * on while the run reads.
@@ -18,7 +18,8 @@
 
 typedef struct TableMoment {
     struct TableMoment *next;
-    const TablePlan *table;
+    const Collection *collection;
+    const Expr *moment; /* NULL: the run's own */
     Snapshot snapshot;
 } TableMoment;
 
@@ -153,21 +154,28 @@ table_snapshot(const TablePlan *table, Execution *execution, Snapshot *snapshot,
                Error *err)
 {
     const TableMoment *known = execution->moments;
-    while (known != NULL && known->table != table)
+    while (known != NULL && (known->collection != table->collection ||
+                             known->moment != table->moment))
         known = known->next;
     if (known != NULL) {
         *snapshot = known->snapshot;
         return MQL_OK;
     }
     *snapshot = (Snapshot){.sequence = execution->sequence};
-    if (table->moment == NULL)
+    if (table->collection != NULL)
+        snapshot->expired = store_expired(execution->store, table->collection,
+                                          execution->run.now);
+    if (table->moment == NULL && snapshot->expired == 0)
         return MQL_OK;
-    TRY(find_sequence(table, execution, &snapshot->sequence, err));
-    TRY(check_sequence(table, execution, snapshot->sequence, err));
+    if (table->moment != NULL) {
+        TRY(find_sequence(table, execution, &snapshot->sequence, err));
+        TRY(check_sequence(table, execution, snapshot->sequence, err));
+    }
     TableMoment *moment = arena_new(execution->arena, TableMoment);
     if (moment == NULL)
         return error_no_memory(err);
-    *moment = (TableMoment){execution->moments, table, *snapshot};
+    *moment = (TableMoment){execution->moments, table->collection,
+                            table->moment, *snapshot};
     execution->moments = moment;
     return MQL_OK;
 }

@@ -137,7 +137,11 @@ add_key(SearchOperator *search, const SearchTarget *target, Error *err)
         uint32_t row;
         TRY(segment_find_key(segment, &key, snapshot.sequence, &found, &row,
                              err));
-        if (!found)
+        bool is_expired = false;
+        if (found)
+            TRY(segment_is_expired(segment, row, snapshot.expired, &is_expired,
+                                   err));
+        if (!found || is_expired)
             continue;
         const RowRange range = {.first = row, .count = 1};
         Column column;

@@ -67,6 +67,13 @@ void
 table_explain(Buffer *out, const TablePlan *table,
               const FilterCounters *counters, int indent)
 {
+    if (table->moment != NULL) {
+        explain_indent(out, indent);
+        buffer_append_text(out,
+                           table->is_sequence ? "As of: commit " : "As of: ");
+        expr_print(out, table->moment, table->scope);
+        buffer_append_char(out, '\n');
+    }
     for (uint32_t i = 0; i < table->conjunct_count; i++)
         if (table->conjuncts[i].condition != NULL)
             explain_conjunct(out, table, &table->conjuncts[i], indent);

@@ -307,10 +307,27 @@ set_consistency(Maker *maker, const Node *option, Slice value, Error *err)
     return bad_property(option, err);
 }
 
+/* 0 and -1: for ever. */
+static mql_status
+set_ttl(Maker *maker, const Node *option, Slice value, Error *err)
+{
+    (void)maker;
+    int64_t seconds;
+    const char *end = value.data + value.size;
+    if (number_read_int64(value.data, end, &seconds) != end)
+        return bad_property(option, err);
+    if (seconds < -1 || seconds > TTL_MOST)
+        return error_at(err, ERR_INVALID_PARAMETER, option->position,
+                        "\"" TTL_PROPERTY "\" must be between -1 and %lld",
+                        (long long)TTL_MOST);
+    return MQL_OK;
+}
+
 static const struct {
     const char *name;
     mql_status (*set)(Maker *, const Node *, Slice, Error *);
 } known_properties[] = {
+    {TTL_PROPERTY, set_ttl},
     {"enable_dynamic_field", set_dynamic},
     {"num_partitions", set_num_partitions},
     {"shards_num", set_shards},
@@ -320,7 +337,6 @@ static const struct {
 
 /* Known to Milvus, not yet built here. */
 static const char *const unbuilt_properties[] = {
-    "collection.ttl.seconds",
     "partitionkey.isolation",
     "timezone",
     "allow_insert_auto_id",

@@ -34,6 +34,8 @@ static const Unit units[] = {
     {SETTING_TIME, "ms", 1},
     {SETTING_TIME, "s", 1000},
     {SETTING_TIME, "min", 60 * 1000},
+    {SETTING_TIME, "h", 60 * 60 * 1000},
+    {SETTING_TIME, "d", 24 * 60 * 60 * 1000},
 };
 
 int

@@ -37,10 +37,10 @@
 /* ---- counting ---- */
 
 static mql_status
-count_segment(Prepared *prepared, const Segment *segment, uint64_t *rows,
-              Error *err)
+count_segment(Prepared *prepared, const Collection *collection,
+              const Segment *segment, uint64_t *rows, Error *err)
 {
-    const TablePlan everything = {0};
+    const TablePlan everything = {.collection = collection};
     Arena arena;
     SegmentRows found;
     FilterCounters counters = {0};
@@ -67,7 +67,7 @@ count_rows(Prepared *prepared, const CollectionVersion *version,
             continue;
         if (segment_intact(segment, &damage) != MQL_OK)
             return MQL_OK;
-        TRY(count_segment(prepared, segment, &rows, err));
+        TRY(count_segment(prepared, version->collection, segment, &rows, err));
     }
     *value = value_int64((int64_t)rows);
     return MQL_OK;
@@ -232,7 +232,7 @@ show_segments(Prepared *prepared, Error *err)
     for (uint32_t i = 0; i < found->segment_count; i++) {
         const Segment *segment = found->segments[i];
         uint64_t rows = 0;
-        TRY(count_segment(prepared, segment, &rows, err));
+        TRY(count_segment(prepared, found->collection, segment, &rows, err));
         const Value row[] = {
             value_int64((int64_t)segment_id(segment)),
             rows_text(prepared, partition_name(found->collection,

@@ -18,12 +18,18 @@ upsert_find(const Prepared *prepared, const Collection *collection,
     *old = (OldRow){.segment = NULL};
     const CollectionVersion *version =
         version_collection(prepared->execution.version, collection->id);
+    uint64_t expired = store_expired(prepared->session->store, collection,
+                                     prepared->execution.run.now);
     for (uint32_t i = 0; !key->is_null && i < version->segment_count; i++) {
         bool found;
+        bool is_expired = false;
         TRY(segment_find_key(version->segments[i], key,
                              prepared->execution.sequence, &found, &old->row,
                              err));
-        if (!found)
+        if (found)
+            TRY(segment_is_expired(version->segments[i], old->row, expired,
+                                   &is_expired, err));
+        if (!found || is_expired)
             continue;
         old->segment = version->segments[i];
         return MQL_OK;
