@@ -63,6 +63,9 @@ open_database(Shell *shell, const Options *options)
     mql_open_options how = MQL_OPEN_OPTIONS_INIT;
     how.must_be_new = options->must_be_new;
     how.must_exist = options->must_exist;
+    how.read_only = options->is_read_only;
+    how.log = report_notice;
+    how.log_context = shell;
     if (mql_open(options->directory, &how, &shell->db, &error) != MQL_OK ||
         mql_connect(shell->db, &shell->conn, &error) != MQL_OK) {
         complain(options->directory, &error);

@@ -257,6 +257,14 @@ use_new(Options *options, const char *argument)
 }
 
 static bool
+use_readonly(Options *options, const char *argument)
+{
+    (void)argument;
+    options->is_read_only = true;
+    return true;
+}
+
+static bool
 use_existing(Options *options, const char *argument)
 {
     (void)argument;
@@ -322,6 +330,8 @@ static const Option table[] = {
      use_echo_hidden},
     {'n', "no-readline", NULL, "no line editing", use_no_editing},
     {'o', "output", "FILE", "send results to FILE or |COMMAND", use_output},
+    {0, "readonly", NULL, "write nothing, not even what recovery would",
+     use_readonly},
     {'q', "quiet", NULL, "results and errors only", use_quiet},
 
     HEADING("Format"),

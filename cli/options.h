@@ -29,6 +29,7 @@ typedef struct Options {
     bool must_be_new;
     bool is_single_transaction;
     bool must_exist;
+    bool is_read_only;
     bool skips_startup_file;
     bool has_line_editing;
     bool is_done; /* --help or --version: nothing else is to be done */

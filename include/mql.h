@@ -29,7 +29,14 @@
  *     microseconds unless a name says otherwise;
  *   - a database may be used by many threads at once; a connection and its
  *     statements by one thread at a time (mql_interrupt() alone may be called
- *     from another thread or a signal handler).
+ *     from another thread or a signal handler), and not from its own callbacks;
+ *   - a handle that is NULL, closed, of another kind, inherited from a parent
+ *     process, or in use by another call is not used: MQL_MISUSE, or 0 or NULL
+ *     where no status is returned; the handles of a child are its parent's;
+ *   - no signal handler is installed but one for SIGBUS, which makes a disk
+ * that fails under a mapped file an error (MQL_CORRUPT) and hands all else to
+ * the handler that was there before. A program that wants the file size limit
+ *     (RLIMIT_FSIZE) to be an error ignores SIGXFSZ.
  */
 #ifndef MQL_H
 #define MQL_H
@@ -124,11 +131,19 @@ typedef struct mql_open_options {
     int32_t must_exist;  /* 1: fail with MQL_NOT_FOUND instead of creating    */
     int32_t must_be_new; /* 1: fail with MQL_CONFLICT when there is one       */
     int32_t threads;     /* of the pool; 0: as many as processors             */
+    int32_t read_only;   /* 1: not a byte is written; changes are
+                            MQL_READ_ONLY. Many processes may do so at once,
+                            but none beside one that writes                  */
+    /* Told what a person should know though no statement asked, from any
+     * thread: a damaged file, an unfinished commit that was cut. NULL: nobody.
+     * `severity` is "NOTICE" or "WARNING". */
+    void (*log)(void *context, const char *severity, const char *message);
+    void *log_context;
 } mql_open_options;
 
 #define MQL_OPEN_OPTIONS_INIT                                                  \
     {                                                                          \
-        (uint32_t)sizeof(mql_open_options), 0, 0, 0                            \
+        (uint32_t)sizeof(mql_open_options), 0, 0, 0, 0, NULL, NULL             \
     }
 
 /*
@@ -140,7 +155,8 @@ typedef struct mql_open_options {
  *   db       OUT: owned by the caller, released with mql_close()
  *   error    OUT, may be NULL
  *
- * Errors: MQL_CONFLICT 55006 (another process has it open), MQL_CORRUPT,
+ * Errors: MQL_CONFLICT 55006 (another process has it open: the message names
+ * it; or this one), MQL_CORRUPT,
  * MQL_IO, MQL_NOT_FOUND, MQL_NO_MEMORY.
  */
 MQL_API MQL_MUST_CHECK mql_status mql_open(const char *path,

@@ -52,6 +52,11 @@ typedef struct Vfs {
     int (*exists)(void *context, const char *path);
     /* Whole-file exclusive lock of this open file (OFD); -EAGAIN when held. */
     int (*lock)(void *context, int fd);
+    /* The same, beside others of this kind; the file may be open for reading.
+     */
+    int (*lock_shared)(void *context, int fd);
+    /* Give up the lock, also for a child that has inherited the descriptor. */
+    int (*unlock)(void *context, int fd);
     int (*map)(void *context, int fd, size_t size, const void **address);
     int (*unmap)(void *context, const void *address, size_t size);
     /* Bytes of a mapping are about to be read; nothing else is read ahead.

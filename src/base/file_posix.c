@@ -190,13 +190,33 @@ posix_exists(void *context, const char *path)
 /* An open-file-description lock: unlike a POSIX lock it is not lost when some
  * other descriptor of the same file is closed. */
 static int
-posix_lock(void *context, int fd)
+set_lock(int fd, short type)
 {
-    (void)context;
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    struct flock lock = {.l_type = type, .l_whence = SEEK_SET};
     if (fcntl(fd, F_OFD_SETLK, &lock) == 0)
         return 0;
     return errno == EACCES ? -EAGAIN : -errno;
+}
+
+static int
+posix_lock(void *context, int fd)
+{
+    (void)context;
+    return set_lock(fd, F_WRLCK);
+}
+
+static int
+posix_lock_shared(void *context, int fd)
+{
+    (void)context;
+    return set_lock(fd, F_RDLCK);
+}
+
+static int
+posix_unlock(void *context, int fd)
+{
+    (void)context;
+    return set_lock(fd, F_UNLCK);
 }
 
 static int
@@ -274,6 +294,8 @@ const Vfs posix_vfs = {
     .list = posix_list,
     .exists = posix_exists,
     .lock = posix_lock,
+    .lock_shared = posix_lock_shared,
+    .unlock = posix_unlock,
     .map = posix_map,
     .unmap = posix_unmap,
     .will_read = posix_will_read,

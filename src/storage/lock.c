@@ -30,10 +30,34 @@ read_holder(File *lock)
     return pid > 0 ? pid : 0;
 }
 
+/* What the system calls that process, "" when it does not say. */
+static void
+read_command(const Vfs *vfs, long pid, char *name, size_t size)
+{
+    char path[64];
+    name[0] = '\0';
+    snprintf(path, sizeof path, "/proc/%ld/comm", pid);
+    int fd = vfs->open(vfs->context, path, FILE_READ);
+    if (fd < 0)
+        return;
+    ssize_t got = vfs->pread(vfs->context, fd, name, size - 1, 0);
+    vfs->close(vfs->context, fd);
+    name[got < 0 ? 0 : got] = '\0';
+    name[strcspn(name, "\n")] = '\0';
+}
+
+/* Who writes is named; readers leave no trace of themselves. */
 static mql_status
 say_in_use(const char *directory, File *lock, Error *err)
 {
+    const Vfs *vfs = lock->vfs;
+    if (vfs->lock_shared(vfs->context, lock->fd) == 0)
+        return error_set(err, ERR_OBJECT_IN_USE,
+                         "database \"%s\" is in use: it is open read-only, in "
+                         "this process or another",
+                         directory);
     long pid = read_holder(lock);
+    char command[64];
     if (pid == 0)
         return error_set(err, ERR_OBJECT_IN_USE,
                          "database \"%s\" is in use by another process",
@@ -42,37 +66,73 @@ say_in_use(const char *directory, File *lock, Error *err)
         return error_set(err, ERR_OBJECT_IN_USE,
                          "database \"%s\" is already open in this process",
                          directory);
+    read_command(vfs, pid, command, sizeof command);
+    if (command[0] == '\0')
+        return error_set(err, ERR_OBJECT_IN_USE,
+                         "database \"%s\" is in use by process %ld", directory,
+                         pid);
     return error_set(err, ERR_OBJECT_IN_USE,
-                     "database \"%s\" is in use by process %ld", directory,
-                     pid);
+                     "database \"%s\" is in use by process %ld (%s)", directory,
+                     pid, command);
 }
 
-mql_status
-lock_acquire(const Vfs *vfs, const char *directory, File *lock, Error *err)
+static mql_status
+open_lock(const Vfs *vfs, const char *directory, FileMode mode, File *lock,
+          Error *err)
 {
     *lock = (File)FILE_CLOSED;
     char *path = path_join(directory, "LOCK");
     if (path == NULL)
         return error_no_memory(err);
-    mql_status status = file_open(vfs, path, FILE_ENSURE, lock, err);
+    mql_status status = MQL_OK;
+    if (mode != FILE_READ || file_exists(vfs, path))
+        status = file_open(vfs, path, mode, lock, err);
     free(path);
-    if (status != MQL_OK)
-        return status;
+    return status;
+}
 
-    int result = vfs->lock(vfs->context, lock->fd);
+static mql_status
+settle(const char *directory, File *lock, int result, Error *err)
+{
+    mql_status status = MQL_OK;
     if (result == -EAGAIN)
         status = say_in_use(directory, lock, err);
     else if (result < 0)
         status = file_error(err, -result, "lock file", lock->path);
-    if (status != MQL_OK) {
+    if (status != MQL_OK)
         file_close(lock);
-        return status;
-    }
+    return status;
+}
 
+mql_status
+lock_acquire(const Vfs *vfs, const char *directory, File *lock, Error *err)
+{
+    TRY(open_lock(vfs, directory, FILE_ENSURE, lock, err));
+    int result = vfs->lock(vfs->context, lock->fd);
+    TRY(settle(directory, lock, result, err));
     /* For the message only: a full disk does not stop anybody here. */
     char text[PID_SIZE + 1];
     snprintf(text, sizeof text, "%-11ld\n", (long)getpid());
     Error ignored = ERROR_INIT;
     (void)!file_write(lock, text, PID_SIZE, 0, &ignored);
     return MQL_OK;
+}
+
+mql_status
+lock_acquire_shared(const Vfs *vfs, const char *directory, File *lock,
+                    Error *err)
+{
+    TRY(open_lock(vfs, directory, FILE_READ, lock, err));
+    if (lock->fd < 0)
+        return MQL_OK;
+    int result = vfs->lock_shared(vfs->context, lock->fd);
+    return settle(directory, lock, result, err);
+}
+
+void
+lock_release(File *lock)
+{
+    if (lock->fd >= 0)
+        lock->vfs->unlock(lock->vfs->context, lock->fd);
+    file_close(lock);
 }

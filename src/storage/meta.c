@@ -36,6 +36,12 @@ typedef struct Root {
     uint64_t sum;   /* of their checksums      */
 } Root;
 
+/* A change that is not in the file. */
+typedef struct Kept {
+    Slice key;   /* malloc'ed together with the value */
+    Slice value; /* data NULL: deleted                */
+} Kept;
+
 struct Meta {
     char *path;
     MDB_env *environment;
@@ -43,6 +49,9 @@ struct Meta {
     pthread_mutex_t mutex; /* over all of LMDB and what follows */
     Root root;             /* as committed                      */
     bool is_dead;          /* a commit failed                   */
+    bool is_read_only;
+    Kept *kept; /* by key; read-only */
+    size_t kept_count, kept_capacity;
 };
 
 /* A write transaction and the root as it will be. */
@@ -356,11 +365,100 @@ apply_locked(Meta *meta, Slice changes, uint64_t sequence, Error *err)
     }
 }
 
+/* ---- changes of a store that is not written ---- */
+
+/* Where the key is, or belongs. */
+static size_t
+kept_position(const Meta *meta, Slice key)
+{
+    size_t low = 0;
+    size_t high = meta->kept_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (slice_compare(meta->kept[middle].key, key) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static bool
+kept_is(const Meta *meta, size_t position, Slice key)
+{
+    return position < meta->kept_count &&
+           slice_equal(meta->kept[position].key, key);
+}
+
+static mql_status
+reserve_kept(Meta *meta, Error *err)
+{
+    if (meta->kept_count < meta->kept_capacity)
+        return MQL_OK;
+    size_t capacity = meta->kept_capacity == 0 ? 16 : meta->kept_capacity * 2;
+    Kept *kept = realloc(meta->kept, capacity * sizeof *kept);
+    if (kept == NULL)
+        return error_no_memory(err);
+    meta->kept = kept;
+    meta->kept_capacity = capacity;
+    return MQL_OK;
+}
+
+/* `value` NULL: deleted. */
+static mql_status
+keep(Meta *meta, Slice key, const Slice *value, Error *err)
+{
+    TRY(reserve_kept(meta, err));
+    size_t size = value == NULL ? 0 : value->size;
+    char *copy = malloc(key.size + size + 1);
+    if (copy == NULL)
+        return error_no_memory(err);
+    memcpy(copy, key.data, key.size);
+    if (size > 0)
+        memcpy(copy + key.size, value->data, size);
+    size_t position = kept_position(meta, key);
+    if (kept_is(meta, position, key)) {
+        free((char *)(uintptr_t)meta->kept[position].key.data);
+    } else {
+        memmove(meta->kept + position + 1, meta->kept + position,
+                (meta->kept_count - position) * sizeof *meta->kept);
+        meta->kept_count++;
+    }
+    meta->kept[position] = (Kept){
+        {copy, key.size},
+        {value == NULL ? NULL : copy + key.size, size},
+    };
+    return MQL_OK;
+}
+
+static mql_status
+keep_list(Meta *meta, Slice changes, uint64_t sequence, Error *err)
+{
+    Reader reader = reader_of(changes);
+    while (reader_left(&reader) > 0) {
+        uint8_t what = read_u8(&reader);
+        Slice key = read_sized(&reader);
+        Slice value = {NULL, 0};
+        if (what == CHANGE_PUT)
+            value = read_sized(&reader);
+        if (reader.failed || key.size == 0 ||
+            (what != CHANGE_PUT && what != CHANGE_DELETE))
+            return error_corrupt(err, meta->path, -1,
+                                 "damaged list of catalogue changes");
+        TRY(keep(meta, key, what == CHANGE_PUT ? &value : NULL, err));
+    }
+    if (meta->root.applied < sequence)
+        meta->root.applied = sequence;
+    return MQL_OK;
+}
+
 mql_status
 meta_apply(Meta *meta, Slice changes, uint64_t sequence, Error *err)
 {
     pthread_mutex_lock(&meta->mutex);
-    mql_status status = apply_locked(meta, changes, sequence, err);
+    mql_status status = meta->is_read_only
+                            ? keep_list(meta, changes, sequence, err)
+                            : apply_locked(meta, changes, sequence, err);
     pthread_mutex_unlock(&meta->mutex);
     return status;
 }
@@ -454,6 +552,50 @@ collect(void *context, Slice key, Slice frame, Error *err)
     return buffer_failed(&collected->pairs) ? error_no_memory(err) : MQL_OK;
 }
 
+static bool
+has_prefix(Slice key, Slice prefix)
+{
+    return key.size >= prefix.size &&
+           slice_equal((Slice){key.data, prefix.size}, prefix);
+}
+
+/* The pairs of the file, and in their places the changes that are not in it. */
+static mql_status
+each_merged(const Meta *meta, Slice prefix, Slice pairs,
+            mql_status (*each)(void *context, Slice key, Slice value,
+                               Error *err),
+            void *context, Error *err)
+{
+    Reader reader = reader_of(pairs);
+    size_t next = kept_position(meta, prefix);
+    for (;;) {
+        Reader ahead = reader;
+        bool has_pair = reader_left(&ahead) > 0;
+        bool has_kept =
+            next < meta->kept_count && has_prefix(meta->kept[next].key, prefix);
+        if (!has_pair && !has_kept)
+            return MQL_OK;
+        Slice key = {NULL, 0};
+        Slice value = {NULL, 0};
+        if (has_pair) {
+            key = read_sized(&ahead);
+            value = read_sized(&ahead);
+        }
+        int order = !has_kept  ? -1
+                    : has_pair ? slice_compare(key, meta->kept[next].key)
+                               : 1;
+        if (order <= 0)
+            reader = ahead;
+        if (order >= 0) {
+            key = meta->kept[next].key;
+            value = meta->kept[next].value;
+            next++;
+        }
+        if (order < 0 || value.data != NULL)
+            TRY(each(context, key, value, err));
+    }
+}
+
 /* The pairs are copied first, so that `each` may come back to this store. */
 mql_status
 meta_each(Meta *meta, const char *prefix,
@@ -465,12 +607,10 @@ meta_each(Meta *meta, const char *prefix,
     mql_status status =
         visit_prefix(meta, slice_of(prefix), collect, &collected, err);
     pthread_mutex_unlock(&meta->mutex);
-    Reader reader = reader_of(buffer_slice(&collected.pairs));
-    while (status == MQL_OK && reader_left(&reader) > 0) {
-        Slice key = read_sized(&reader);
-        Slice value = read_sized(&reader);
-        status = each(context, key, value, err);
-    }
+    if (status == MQL_OK)
+        status =
+            each_merged(meta, slice_of(prefix), buffer_slice(&collected.pairs),
+                        each, context, err);
     buffer_free(&collected.pairs);
     return status;
 }
@@ -497,7 +637,8 @@ meta_snapshot(Meta *meta, MetaChanges *changes, uint64_t *applied, Error *err)
 /* ---- opening and closing ---- */
 
 static mql_status
-open_environment(const char *path, MDB_env **environment, Error *err)
+open_environment(const char *path, unsigned flags, MDB_env **environment,
+                 Error *err)
 {
     int code = mdb_env_create(environment);
     if (code != 0) {
@@ -506,7 +647,8 @@ open_environment(const char *path, MDB_env **environment, Error *err)
     }
     code = mdb_env_set_mapsize(*environment, MAP_SIZE_FIRST);
     if (code == 0)
-        code = mdb_env_open(*environment, path, ENVIRONMENT_FLAGS, 0600);
+        code =
+            mdb_env_open(*environment, path, ENVIRONMENT_FLAGS | flags, 0600);
     if (code == 0)
         return MQL_OK;
     mdb_env_close(*environment);
@@ -534,7 +676,7 @@ create_store(const Vfs *vfs, char *path, uint64_t database, Error *err)
 {
     Meta meta = {.path = path};
     TRY(file_remove(vfs, path, err));
-    TRY(open_environment(path, &meta.environment, err));
+    TRY(open_environment(path, 0, &meta.environment, err));
     mql_status status = open_tree(&meta, err);
     if (status == MQL_OK) {
         int failure;
@@ -650,20 +792,23 @@ load(Meta *meta, const Vfs *vfs, const char *directory, Error *err)
 {
     bool is_there;
     TRY(file_find(vfs, meta->path, &is_there, err));
-    if (!is_there)
+    if (meta->is_read_only)
+        ; /* as it is */
+    else if (!is_there)
         TRY(create_random(vfs, directory, meta->path, err));
     else /* its maker may not have come to this */
         TRY(directory_sync(vfs, directory, err));
     TRY(meta_check_file(vfs, meta->path, err));
-    TRY(open_environment(meta->path, &meta->environment, err));
+    TRY(open_environment(meta->path, meta->is_read_only ? MDB_RDONLY : 0,
+                         &meta->environment, err));
     TRY(open_tree(meta, err));
     TRY(read_root(meta, err));
     return check_values(meta, err);
 }
 
-mql_status
-meta_open(const Vfs *vfs, const char *directory, Meta **result,
-          uint64_t *database_id, uint64_t *applied, Error *err)
+static mql_status
+open_store(const Vfs *vfs, const char *directory, bool is_read_only,
+           Meta **result, uint64_t *database_id, uint64_t *applied, Error *err)
 {
     *result = NULL;
     *database_id = 0;
@@ -672,6 +817,7 @@ meta_open(const Vfs *vfs, const char *directory, Meta **result,
     if (meta == NULL)
         return error_no_memory(err);
     pthread_mutex_init(&meta->mutex, NULL);
+    meta->is_read_only = is_read_only;
     meta->path = path_join(directory, "meta.mdb");
     mql_status status = meta->path == NULL ? error_no_memory(err)
                                            : load(meta, vfs, directory, err);
@@ -685,6 +831,20 @@ meta_open(const Vfs *vfs, const char *directory, Meta **result,
     return MQL_OK;
 }
 
+mql_status
+meta_open(const Vfs *vfs, const char *directory, Meta **meta,
+          uint64_t *database_id, uint64_t *applied, Error *err)
+{
+    return open_store(vfs, directory, false, meta, database_id, applied, err);
+}
+
+mql_status
+meta_open_read_only(const Vfs *vfs, const char *directory, Meta **meta,
+                    uint64_t *database_id, uint64_t *applied, Error *err)
+{
+    return open_store(vfs, directory, true, meta, database_id, applied, err);
+}
+
 void
 meta_close(Meta *meta)
 {
@@ -693,6 +853,9 @@ meta_close(Meta *meta)
     if (meta->environment != NULL)
         mdb_env_close(meta->environment);
     pthread_mutex_destroy(&meta->mutex);
+    for (size_t i = 0; i < meta->kept_count; i++)
+        free((char *)(uintptr_t)meta->kept[i].key.data);
+    free(meta->kept);
     free(meta->path);
     free(meta);
 }

@@ -172,27 +172,36 @@ wal_encode_record(const Wal *wal, const WalFile *file, uint64_t offset,
             to, checksum_keyed(key, to->data + start, WAL_RECORD_SIZE - 8));
 }
 
-mql_status
-wal_open(
-    const Vfs *vfs, const char *directory, uint64_t database_id, uint64_t after,
-    mql_status (*replay)(void *context, const WalRecord *record, Error *err),
-    void *context, const Log *log, Wal **result, uint64_t *last, Error *err)
+/* What opening needs. */
+typedef struct Opening {
+    const Vfs *vfs;
+    const char *directory;
+    uint64_t database;
+    bool is_read_only;
+} Opening;
+
+static mql_status
+open_log(const Opening *opening, const WalReplay *how, Wal **result,
+         uint64_t *last, Error *err)
 {
     *result = NULL;
-    *last = after;
+    *last = how->after;
     Wal *wal = calloc(1, sizeof *wal);
     if (wal == NULL)
         return error_no_memory(err);
-    wal->vfs = vfs;
-    wal->database = database_id;
+    wal->vfs = opening->vfs;
+    wal->database = opening->database;
+    wal->is_read_only = opening->is_read_only;
+    wal->is_dead = opening->is_read_only;
     wal->file = (File)FILE_CLOSED;
-    wal->directory = strdup(directory);
+    wal->directory = strdup(opening->directory);
     mql_status status = wal->directory == NULL ? error_no_memory(err) : MQL_OK;
-    WalReplay how = {after, replay, context, log};
     if (status == MQL_OK)
-        status = wal_recover(wal, &how, err);
+        status = wal_recover(wal, how, err);
     if (status == MQL_OK && wal->file_count == 0)
-        status = wal_start_file(wal, 1, err);
+        status = wal->is_read_only ? error_corrupt(err, wal->directory, -1,
+                                                   "the log is missing")
+                                   : wal_start_file(wal, 1, err);
     if (status != MQL_OK) {
         wal->is_dead = true;
         wal_close(wal);
@@ -202,6 +211,29 @@ wal_open(
     atomic_store(&wal->durable, *last);
     *result = wal;
     return MQL_OK;
+}
+
+mql_status
+wal_open(const Vfs *vfs, const char *directory, uint64_t database_id,
+         uint64_t after,
+         mql_status (*replay)(void *context, const WalRecord *record,
+                              Error *err),
+         void *context, const Log *log, Wal **wal, uint64_t *last, Error *err)
+{
+    const Opening opening = {vfs, directory, database_id, false};
+    const WalReplay how = {after, replay, context, log};
+    return open_log(&opening, &how, wal, last, err);
+}
+
+mql_status
+wal_open_read_only(
+    const Vfs *vfs, const char *directory, uint64_t database_id, uint64_t after,
+    mql_status (*replay)(void *context, const WalRecord *record, Error *err),
+    void *context, const Log *log, Wal **wal, uint64_t *last, Error *err)
+{
+    const Opening opening = {vfs, directory, database_id, true};
+    const WalReplay how = {after, replay, context, log};
+    return open_log(&opening, &how, wal, last, err);
 }
 
 /* Make room for `size` bytes more and some beyond. That there is none is told

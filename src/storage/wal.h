@@ -39,6 +39,11 @@ mql_status wal_open(
     const Vfs *vfs, const char *directory, uint64_t database_id, uint64_t after,
     mql_status (*replay)(void *context, const WalRecord *record, Error *err),
     void *context, const Log *log, Wal **wal, uint64_t *last, Error *err);
+/* The same without writing a byte: nothing is cut, removed or appended. */
+mql_status wal_open_read_only(
+    const Vfs *vfs, const char *directory, uint64_t database_id, uint64_t after,
+    mql_status (*replay)(void *context, const WalRecord *record, Error *err),
+    void *context, const Log *log, Wal **wal, uint64_t *last, Error *err);
 void wal_close(Wal *wal);
 
 /*

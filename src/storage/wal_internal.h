@@ -70,10 +70,11 @@ struct Wal {
     WalFile *files; /* in order; the last one is written to */
     size_t file_count;
     size_t file_capacity;
-    File file;           /* the last of `files`                           */
-    uint64_t allocated;  /* size of that file                             */
-    bool is_marked;      /* the mark of closing stands at its end         */
-    atomic_bool is_dead; /* a sync or a clean-up failed                  */
+    File file;          /* the last of `files`                           */
+    uint64_t allocated; /* size of that file                             */
+    bool is_marked;     /* the mark of closing stands at its end         */
+    bool is_read_only;
+    atomic_bool is_dead;      /* a sync or a clean-up failed                  */
     _Atomic uint64_t durable; /* commits up to this one are on the disk  */
     Buffer scratch; /* a record on its way to the disk               */
 };

@@ -293,6 +293,8 @@ settle(Wal *wal, Scan *scan, Error *err)
     TRY(inspect_tail(scan, &tail, err));
     wal->allocated = scan->window.size;
     wal->is_marked = scan->is_marked;
+    if (wal->is_read_only)
+        return MQL_OK; /* a torn tail is left alone */
     if (tail > end) {
         TRY(file_truncate(file, end, err));
         wal->allocated = end;
@@ -319,7 +321,8 @@ recover_file(Wal *wal, const WalReplay *how, uint64_t first, bool is_last,
         return error_no_memory(err);
     File file;
     mql_status status = file_open(
-        wal->vfs, path, is_last ? FILE_UPDATE : FILE_READ, &file, err);
+        wal->vfs, path, is_last && !wal->is_read_only ? FILE_UPDATE : FILE_READ,
+        &file, err);
     free(path);
     if (status != MQL_OK)
         return status;
@@ -395,6 +398,8 @@ list_files(const Wal *wal, const Log *log, Buffer *firsts, Error *err)
         uint64_t unfinished = parse_name(name, ".new");
         if (first != 0)
             buffer_append(firsts, &first, sizeof first);
+        else if (unfinished != 0 && wal->is_read_only)
+            continue;
         else if (unfinished != 0)
             status = remove_file(wal, unfinished, ".new", err);
         else
@@ -458,7 +463,7 @@ wal_recover(Wal *wal, const WalReplay *how, Error *err)
         status = error_corrupt(err, wal->directory, -1, "the log is missing");
     if (status == MQL_OK && count > 0)
         status = recover_files(wal, how, &firsts, start, err);
-    for (size_t i = 0; status == MQL_OK && i < start; i++)
+    for (size_t i = 0; status == MQL_OK && i < start && !wal->is_read_only; i++)
         status = remove_file(wal, first_at(&firsts, i), ".log", err);
     buffer_free(&firsts);
     return status;

@@ -93,6 +93,16 @@ $ echo "SELECT 'file';" >f.mql
 $ echo "SELECT 'stdin'" | mql -XAt -f -
 | stdin
 
+# --readonly: nothing is made, nothing is changed
+$ mql -X --readonly nothing -c 'SELECT 1'
+! mql: error: could not open database "nothing": database "nothing" does not exist
+? 2
+$ mql -X ro -qc 'CREATE COLLECTION c (id INT64 PRIMARY KEY, v FLOAT_VECTOR(2))'
+$ mql -X --readonly ro -At -c 'SELECT count(*) FROM c' -c 'DROP COLLECTION c'
+| 0
+! ERROR:  cannot execute DROP COLLECTION in a read-only transaction
+? 1
+
 # --new and --existing
 $ mql -X --existing nothing -c 'SELECT 1'
 ! mql: error: could not open database "nothing": database "nothing" does not exist

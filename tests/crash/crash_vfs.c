@@ -497,6 +497,20 @@ crash_lock(void *context, int fd)
 }
 
 static int
+crash_lock_shared(void *context, int fd)
+{
+    int error = reading_error(context);
+    return error != 0 ? error : posix_vfs.lock_shared(NULL, fd);
+}
+
+static int
+crash_unlock(void *context, int fd)
+{
+    (void)context;
+    return posix_vfs.unlock(NULL, fd);
+}
+
+static int
 crash_map(void *context, int fd, size_t size, const void **address)
 {
     int error = reading_error(context);
@@ -568,6 +582,7 @@ LOCKED(int, list, (void *context, const char *path, Buffer *names),
        (context, path, names))
 LOCKED(int, exists, (void *context, const char *path), (context, path))
 LOCKED(int, lock, (void *context, int fd), (context, fd))
+LOCKED(int, lock_shared, (void *context, int fd), (context, fd))
 LOCKED(int, map, (void *context, int fd, size_t size, const void **address),
        (context, fd, size, address))
 
@@ -619,6 +634,8 @@ static const Vfs crash_functions = {
     .list = locked_list,
     .exists = locked_exists,
     .lock = locked_lock,
+    .lock_shared = locked_lock_shared,
+    .unlock = crash_unlock,
     .map = locked_map,
     .unmap = crash_unmap,
     .now = locked_now,

@@ -88,14 +88,24 @@ database_open(const char *path, const Vfs *vfs, const mql_open_options *options,
     mql_db *made = calloc(1, sizeof *made);
     if (made == NULL)
         return error_no_memory(err);
-    StoreOptions store_options = {.vfs = vfs};
-    if (options != NULL) {
-        store_options.must_exist = options->must_exist != 0;
-        store_options.must_be_new = options->must_be_new != 0;
-        store_options.threads =
-            options->threads > 0 ? (uint32_t)options->threads : 0;
-    }
+    mql_open_options given = MQL_OPEN_OPTIONS_INIT;
+    if (options != NULL) /* an older program's struct is shorter */
+        memcpy(&given, options,
+               options->size < sizeof given ? options->size : sizeof given);
+    const StoreOptions store_options = {
+        .vfs = vfs,
+        .must_exist = given.must_exist != 0,
+        .must_be_new = given.must_be_new != 0,
+        .is_read_only = given.read_only != 0,
+        .threads = given.threads > 0 ? (uint32_t)given.threads : 0,
+        .log = {given.log, given.log_context},
+    };
     mql_status status = MQL_OK;
+    if (path == NULL && store_options.is_read_only) {
+        free(made);
+        return error_set(err, ERR_INVALID_PARAMETER,
+                         "a temporary database cannot be read-only");
+    }
     if (path == NULL) {
         status = make_temporary(&made->temporary, err);
         path = made->temporary;
@@ -109,6 +119,7 @@ database_open(const char *path, const Vfs *vfs, const mql_open_options *options,
         free(made);
         return status;
     }
+    db_mark(made);
     *db = made;
     return MQL_OK;
 }
@@ -118,6 +129,8 @@ mql_open(const char *path, const mql_open_options *options, mql_db **db,
          mql_error *error)
 {
     Error err = ERROR_INIT;
+    if (db == NULL)
+        return misuse(error);
     mql_status status = database_open(path, NULL, options, db, &err);
     error_export(&err, error);
     return status;
@@ -140,8 +153,9 @@ mql_close(mql_db *db)
 {
     if (db == NULL)
         return MQL_OK;
-    if (atomic_load(&db->connections) > 0)
+    if (!db_is_usable(db) || atomic_load(&db->connections) > 0)
         return MQL_MISUSE;
+    db_wipe(db);
     store_close(db->store);
     if (db->temporary != NULL)
         remove_tree(&posix_vfs, db->temporary, 0);
@@ -154,13 +168,17 @@ mql_status
 mql_connect(mql_db *db, mql_conn **conn, mql_error *error)
 {
     Error err = ERROR_INIT;
-    *conn = NULL;
+    if (conn != NULL)
+        *conn = NULL;
+    if (conn == NULL || !db_is_usable(db))
+        return misuse(error);
     mql_conn *made = calloc(1, sizeof *made);
     mql_status status = made == NULL
                             ? error_no_memory(&err)
                             : session_open(db->store, &made->session, &err);
     if (status == MQL_OK) {
         made->db = db;
+        conn_mark(made);
         atomic_fetch_add(&db->connections, 1);
         *conn = made;
     } else {
@@ -175,10 +193,16 @@ mql_disconnect(mql_conn *conn)
 {
     if (conn == NULL)
         return MQL_OK;
+    if (!conn_enter(conn))
+        return MQL_MISUSE;
     error_clear(&conn->session.error);
-    if (conn->session.statement_count > 0)
-        return error_set(&conn->session.error, ERR_MISUSE,
-                         "the connection has statements: finalize them first");
+    if (conn->session.statement_count > 0) {
+        error_set(&conn->session.error, ERR_MISUSE,
+                  "the connection has statements: finalize them first");
+        conn_leave(conn);
+        return MQL_MISUSE;
+    }
+    conn_wipe(conn);
     atomic_fetch_sub(&conn->db->connections, 1);
     session_close(&conn->session);
     free(conn);
@@ -188,13 +212,17 @@ mql_disconnect(mql_conn *conn)
 const char *
 mql_path(mql_conn *conn)
 {
-    return store_path(conn->db->store);
+    return conn_is_usable(conn) ? store_path(conn->db->store) : NULL;
 }
 
 const char *
 mql_current_database(mql_conn *conn)
 {
-    return conn->session.database_name;
+    if (!conn_enter(conn))
+        return NULL;
+    const char *name = conn->session.database_name;
+    conn_leave(conn);
+    return name;
 }
 
 int32_t
@@ -209,29 +237,42 @@ mql_transaction_state(mql_conn *conn)
 void
 mql_error_get(mql_conn *conn, mql_error *error)
 {
+    if (!conn_enter(conn)) {
+        misuse(error);
+        return;
+    }
     error_export(&conn->session.error, error);
+    conn_leave(conn);
 }
 
+/* Beside a call of another thread, by design. */
 void
 mql_interrupt(mql_conn *conn)
 {
-    atomic_store(&conn->session.cancel, true);
+    if (conn_is_usable(conn))
+        atomic_store(&conn->session.cancel, true);
 }
 
 void
 mql_on_notice(mql_conn *conn,
               void (*notice)(void *, const char *, const char *), void *context)
 {
+    if (!conn_enter(conn))
+        return;
     conn->session.notice = notice;
     conn->session.notice_context = context;
+    conn_leave(conn);
 }
 
 void
 mql_on_copy_data(mql_conn *conn, int64_t (*read)(void *, char *, size_t),
                  void *context)
 {
+    if (!conn_enter(conn))
+        return;
     conn->session.copy_read = read;
     conn->session.copy_context = context;
+    conn_leave(conn);
 }
 
 void
@@ -239,14 +280,17 @@ mql_on_progress(mql_conn *conn,
                 int (*progress)(void *, const char *, uint64_t, uint64_t),
                 void *context)
 {
+    if (!conn_enter(conn))
+        return;
     conn->session.progress = progress;
     conn->session.progress_context = context;
+    conn_leave(conn);
 }
 
 size_t
 mql_statement_size(const char *sql, size_t size)
 {
-    return sql_statement_size(sql, size);
+    return sql == NULL ? 0 : sql_statement_size(sql, size);
 }
 
 const char *

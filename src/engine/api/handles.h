@@ -5,20 +5,31 @@
 
 #include "engine/session/statement.h"
 
+/* What a handle is, and of which process. Not at the beginning of the struct:
+ * allocators write there when it has been freed. */
+typedef struct HandleMark {
+    uint32_t kind;
+    uint32_t generation;
+} HandleMark;
+
 struct mql_db {
     Store *store;
     atomic_uint connections;
     char *temporary; /* path to remove on close, malloc'ed; NULL: none */
+    HandleMark mark;
 };
 
 struct mql_conn {
     Session session;
     mql_db *db;
+    HandleMark mark;
+    atomic_bool is_busy; /* a call is under way */
 };
 
 struct mql_stmt {
     mql_conn *conn;
     Prepared *prepared;
+    HandleMark mark;
     Batch batch;      /* the current rows              */
     uint32_t row;     /* of the batch, current          */
     bool has_row;     /* between MQL_ROW and what follows */
@@ -31,6 +42,27 @@ struct mql_stmt {
     uint64_t analysis; /* of the Prepared that `names` are of */
     int64_t changes;
 };
+
+/* ---- handles.c ---- */
+
+void db_mark(mql_db *db);
+void db_wipe(mql_db *db);
+bool db_is_usable(const mql_db *db);
+
+void conn_mark(mql_conn *conn);
+void conn_wipe(mql_conn *conn);
+bool conn_is_usable(const mql_conn *conn);
+/* Begin a call; false: MQL_MISUSE. A callback cannot begin another one. */
+bool conn_enter(mql_conn *conn);
+void conn_leave(mql_conn *conn);
+
+void stmt_mark(mql_stmt *stmt);
+void stmt_wipe(mql_stmt *stmt);
+bool stmt_enter(mql_stmt *stmt);
+void stmt_leave(mql_stmt *stmt);
+
+/* MQL_MISUSE, with words; `error` may be NULL. */
+mql_status misuse(mql_error *error);
 
 /* Copy an Error into the caller's; NULL is allowed. */
 void error_export(const Error *err, mql_error *error);

@@ -58,9 +58,22 @@ make_columns(mql_stmt *stmt, Error *err)
     return MQL_OK;
 }
 
-mql_status
-mql_prepare(mql_conn *conn, const char *sql, int64_t sql_size, mql_stmt **stmt,
-            const char **tail)
+static void
+do_finalize(mql_stmt *stmt)
+{
+    if (stmt == NULL)
+        return;
+    stmt_wipe(stmt);
+    prepared_destroy(stmt->prepared);
+    free_columns(stmt);
+    buffer_free(&stmt->type_text);
+    buffer_free(&stmt->tag);
+    free(stmt);
+}
+
+static mql_status
+do_prepare(mql_conn *conn, const char *sql, int64_t sql_size, mql_stmt **stmt,
+           const char **tail)
 {
     Error *err = fresh_error(conn);
     size_t size = sql_size < 0 ? strlen(sql) : (size_t)sql_size;
@@ -81,28 +94,17 @@ mql_prepare(mql_conn *conn, const char *sql, int64_t sql_size, mql_stmt **stmt,
     }
     made->conn = conn;
     made->prepared = prepared;
+    stmt_mark(made);
     status = make_columns(made, err);
     if (status != MQL_OK)
-        mql_finalize(made);
+        do_finalize(made);
     else
         *stmt = made;
     return status;
 }
 
-void
-mql_finalize(mql_stmt *stmt)
-{
-    if (stmt == NULL)
-        return;
-    prepared_destroy(stmt->prepared);
-    free_columns(stmt);
-    buffer_free(&stmt->type_text);
-    buffer_free(&stmt->tag);
-    free(stmt);
-}
-
-void
-mql_reset(mql_stmt *stmt)
+static void
+do_reset(mql_stmt *stmt)
 {
     prepared_stop(stmt->prepared);
     stmt->has_row = false;
@@ -111,14 +113,14 @@ mql_reset(mql_stmt *stmt)
 
 /* ---- parameters ---- */
 
-int32_t
-mql_parameter_count(mql_stmt *stmt)
+static int32_t
+do_parameter_count(mql_stmt *stmt)
 {
     return (int32_t)stmt->prepared->statement.parameter_count;
 }
 
-int32_t
-mql_parameter_index(mql_stmt *stmt, const char *name)
+static int32_t
+do_parameter_index(mql_stmt *stmt, const char *name)
 {
     const Statement *statement = &stmt->prepared->statement;
     for (uint32_t i = 0; i < statement->parameter_count; i++)
@@ -149,33 +151,33 @@ bind(mql_stmt *stmt, int32_t index, Value value, char *copy)
     return MQL_OK;
 }
 
-void
-mql_clear_bindings(mql_stmt *stmt)
+static void
+do_clear_bindings(mql_stmt *stmt)
 {
-    for (int32_t i = 1; i <= mql_parameter_count(stmt); i++)
+    for (int32_t i = 1; i <= do_parameter_count(stmt); i++)
         bind(stmt, i, VALUE_NULL, NULL);
 }
 
-mql_status
-mql_bind_null(mql_stmt *stmt, int32_t index)
+static mql_status
+do_bind_null(mql_stmt *stmt, int32_t index)
 {
     return bind(stmt, index, VALUE_NULL, NULL);
 }
 
-mql_status
-mql_bind_bool(mql_stmt *stmt, int32_t index, int32_t value)
+static mql_status
+do_bind_bool(mql_stmt *stmt, int32_t index, int32_t value)
 {
     return bind(stmt, index, value_bool(value != 0), NULL);
 }
 
-mql_status
-mql_bind_int64(mql_stmt *stmt, int32_t index, int64_t value)
+static mql_status
+do_bind_int64(mql_stmt *stmt, int32_t index, int64_t value)
 {
     return bind(stmt, index, value_int64(value), NULL);
 }
 
-mql_status
-mql_bind_double(mql_stmt *stmt, int32_t index, double value)
+static mql_status
+do_bind_double(mql_stmt *stmt, int32_t index, double value)
 {
     return bind(stmt, index, value_double(value), NULL);
 }
@@ -195,22 +197,22 @@ bind_bytes(mql_stmt *stmt, int32_t index, Value value, mql_lifetime lifetime)
     return bind(stmt, index, value, copy);
 }
 
-mql_status
-mql_bind_text(mql_stmt *stmt, int32_t index, const char *text, int64_t size,
-              mql_lifetime lifetime)
+static mql_status
+do_bind_text(mql_stmt *stmt, int32_t index, const char *text, int64_t size,
+             mql_lifetime lifetime)
 {
     if (text == NULL)
-        return mql_bind_null(stmt, index);
+        return do_bind_null(stmt, index);
     Slice slice = {text, size < 0 ? strlen(text) : (size_t)size};
     return bind_bytes(stmt, index, value_text(slice), lifetime);
 }
 
-mql_status
-mql_bind_vector_f32(mql_stmt *stmt, int32_t index, const float *vector,
-                    uint32_t dim, mql_lifetime lifetime)
+static mql_status
+do_bind_vector_f32(mql_stmt *stmt, int32_t index, const float *vector,
+                   uint32_t dim, mql_lifetime lifetime)
 {
     if (vector == NULL)
-        return mql_bind_null(stmt, index);
+        return do_bind_null(stmt, index);
     return bind_bytes(stmt, index, value_vector(vector, dim), lifetime);
 }
 
@@ -238,8 +240,8 @@ start_run(mql_stmt *stmt, Error *err)
     return MQL_OK;
 }
 
-mql_status
-mql_step(mql_stmt *stmt)
+static mql_status
+do_step(mql_stmt *stmt)
 {
     Error *err = fresh_error(stmt->conn);
     mql_status status = MQL_OK;
@@ -265,14 +267,14 @@ mql_step(mql_stmt *stmt)
     return MQL_ROW;
 }
 
-int32_t
-mql_has_rows(mql_stmt *stmt)
+static int32_t
+do_has_rows(mql_stmt *stmt)
 {
     return stmt->prepared->column_count > 0;
 }
 
-const char *
-mql_command_tag(mql_stmt *stmt)
+static const char *
+do_command_tag(mql_stmt *stmt)
 {
     const StatementKind *kind = stmt->prepared->kind;
     buffer_clear(&stmt->tag);
@@ -283,28 +285,28 @@ mql_command_tag(mql_stmt *stmt)
     return buffer_text(&stmt->tag);
 }
 
-int64_t
-mql_changes(mql_stmt *stmt)
+static int64_t
+do_changes(mql_stmt *stmt)
 {
     return stmt->changes;
 }
 
-mql_status
-mql_exec(mql_conn *conn, const char *sql)
+static mql_status
+do_exec(mql_conn *conn, const char *sql)
 {
     const char *rest = sql;
     while (*rest != '\0') {
         mql_stmt *stmt;
         const char *before = rest;
-        TRY(mql_prepare(conn, rest, -1, &stmt, &rest));
+        TRY(do_prepare(conn, rest, -1, &stmt, &rest));
         if (stmt == NULL && rest == before)
             break;
         mql_status status = MQL_DONE;
         if (stmt != NULL)
             do
-                status = mql_step(stmt);
+                status = do_step(stmt);
             while (status == MQL_ROW);
-        mql_finalize(stmt);
+        do_finalize(stmt);
         if (status != MQL_DONE)
             return status;
     }
@@ -313,8 +315,8 @@ mql_exec(mql_conn *conn, const char *sql)
 
 /* ---- the current row ---- */
 
-int32_t
-mql_column_count(mql_stmt *stmt)
+static int32_t
+do_column_count(mql_stmt *stmt)
 {
     return (int32_t)stmt->prepared->column_count;
 }
@@ -326,22 +328,22 @@ is_column(const mql_stmt *stmt, int32_t column)
            (uint32_t)column < stmt->name_count;
 }
 
-const char *
-mql_column_name(mql_stmt *stmt, int32_t column)
+static const char *
+do_column_name(mql_stmt *stmt, int32_t column)
 {
     return is_column(stmt, column) ? stmt->names[column] : NULL;
 }
 
-int32_t
-mql_column_type(mql_stmt *stmt, int32_t column)
+static int32_t
+do_column_type(mql_stmt *stmt, int32_t column)
 {
     return is_column(stmt, column)
                ? (int32_t)stmt->prepared->columns[column].type.kind
                : MQL_TYPE_NULL;
 }
 
-const char *
-mql_column_type_name(mql_stmt *stmt, int32_t column)
+static const char *
+do_column_type_name(mql_stmt *stmt, int32_t column)
 {
     if (!is_column(stmt, column))
         return NULL;
@@ -373,23 +375,14 @@ current(mql_stmt *stmt, int32_t column)
     return is_intact(stmt) ? value : VALUE_NULL;
 }
 
-int32_t
-mql_column_is_null(mql_stmt *stmt, int32_t column)
+static int32_t
+do_column_is_null(mql_stmt *stmt, int32_t column)
 {
     return current(stmt, column).is_null;
 }
 
-int32_t
-mql_column_bool(mql_stmt *stmt, int32_t column)
-{
-    Value value = current(stmt, column);
-    if (value.type.kind == TYPE_BOOL && !value.is_null)
-        return value.boolean;
-    return mql_column_double(stmt, column) != 0;
-}
-
-int64_t
-mql_column_int64(mql_stmt *stmt, int32_t column)
+static int64_t
+do_column_int64(mql_stmt *stmt, int32_t column)
 {
     Value value = current(stmt, column);
     if (value.is_null)
@@ -411,17 +404,26 @@ mql_column_int64(mql_stmt *stmt, int32_t column)
     }
 }
 
-double
-mql_column_double(mql_stmt *stmt, int32_t column)
+static double
+do_column_double(mql_stmt *stmt, int32_t column)
 {
     Value value = current(stmt, column);
     if (!value.is_null && type_physical(value.type.kind) == PHYSICAL_REAL)
         return value.real;
-    return (double)mql_column_int64(stmt, column);
+    return (double)do_column_int64(stmt, column);
 }
 
-const char *
-mql_column_text(mql_stmt *stmt, int32_t column, size_t *size)
+static int32_t
+do_column_bool(mql_stmt *stmt, int32_t column)
+{
+    Value value = current(stmt, column);
+    if (value.type.kind == TYPE_BOOL && !value.is_null)
+        return value.boolean;
+    return do_column_double(stmt, column) != 0;
+}
+
+static const char *
+do_column_text(mql_stmt *stmt, int32_t column, size_t *size)
 {
     Value value = current(stmt, column);
     if (size != NULL)
@@ -438,8 +440,8 @@ mql_column_text(mql_stmt *stmt, int32_t column, size_t *size)
     return buffer_text(text);
 }
 
-const float *
-mql_column_vector_f32(mql_stmt *stmt, int32_t column, uint32_t *dim)
+static const float *
+do_column_vector_f32(mql_stmt *stmt, int32_t column, uint32_t *dim)
 {
     Value value = current(stmt, column);
     bool is_vector = !value.is_null && value.type.kind == TYPE_FLOAT_VECTOR;
@@ -456,4 +458,214 @@ mql_column_vector_f32(mql_stmt *stmt, int32_t column, uint32_t *dim)
     if (dim != NULL)
         *dim = value.type.length;
     return (const float *)(const void *)copy->data;
+}
+
+/*
+ * ---- mql.h ----
+ *
+ * A call begins when its handle may be used and nobody else's call on the
+ * connection is under way, and ends before it returns.
+ */
+
+#define CALL(Type, otherwise, enter, leave, call)                              \
+    do {                                                                       \
+        if (!(enter))                                                          \
+            return otherwise;                                                  \
+        Type result = call;                                                    \
+        leave;                                                                 \
+        return result;                                                         \
+    } while (0)
+#define ON_STMT(Type, otherwise, call)                                         \
+    CALL(Type, otherwise, stmt_enter(stmt), stmt_leave(stmt), call)
+#define ON_CONN(Type, otherwise, call)                                         \
+    CALL(Type, otherwise, conn_enter(conn), conn_leave(conn), call)
+
+mql_status
+mql_prepare(mql_conn *conn, const char *sql, int64_t sql_size, mql_stmt **stmt,
+            const char **tail)
+{
+    if (stmt != NULL)
+        *stmt = NULL;
+    if (stmt == NULL || sql == NULL)
+        return MQL_MISUSE;
+    ON_CONN(mql_status, MQL_MISUSE,
+            do_prepare(conn, sql, sql_size, stmt, tail));
+}
+
+void
+mql_finalize(mql_stmt *stmt)
+{
+    if (!stmt_enter(stmt))
+        return;
+    mql_conn *conn = stmt->conn;
+    do_finalize(stmt);
+    conn_leave(conn);
+}
+
+void
+mql_reset(mql_stmt *stmt)
+{
+    if (!stmt_enter(stmt))
+        return;
+    do_reset(stmt);
+    stmt_leave(stmt);
+}
+
+int32_t
+mql_parameter_count(mql_stmt *stmt)
+{
+    ON_STMT(int32_t, 0, do_parameter_count(stmt));
+}
+
+int32_t
+mql_parameter_index(mql_stmt *stmt, const char *name)
+{
+    if (name == NULL)
+        return 0;
+    ON_STMT(int32_t, 0, do_parameter_index(stmt, name));
+}
+
+void
+mql_clear_bindings(mql_stmt *stmt)
+{
+    if (!stmt_enter(stmt))
+        return;
+    do_clear_bindings(stmt);
+    stmt_leave(stmt);
+}
+
+mql_status
+mql_bind_null(mql_stmt *stmt, int32_t index)
+{
+    ON_STMT(mql_status, MQL_MISUSE, do_bind_null(stmt, index));
+}
+
+mql_status
+mql_bind_bool(mql_stmt *stmt, int32_t index, int32_t value)
+{
+    ON_STMT(mql_status, MQL_MISUSE, do_bind_bool(stmt, index, value));
+}
+
+mql_status
+mql_bind_int64(mql_stmt *stmt, int32_t index, int64_t value)
+{
+    ON_STMT(mql_status, MQL_MISUSE, do_bind_int64(stmt, index, value));
+}
+
+mql_status
+mql_bind_double(mql_stmt *stmt, int32_t index, double value)
+{
+    ON_STMT(mql_status, MQL_MISUSE, do_bind_double(stmt, index, value));
+}
+
+mql_status
+mql_bind_text(mql_stmt *stmt, int32_t index, const char *text, int64_t size,
+              mql_lifetime lifetime)
+{
+    ON_STMT(mql_status, MQL_MISUSE,
+            do_bind_text(stmt, index, text, size, lifetime));
+}
+
+mql_status
+mql_bind_vector_f32(mql_stmt *stmt, int32_t index, const float *vector,
+                    uint32_t dim, mql_lifetime lifetime)
+{
+    ON_STMT(mql_status, MQL_MISUSE,
+            do_bind_vector_f32(stmt, index, vector, dim, lifetime));
+}
+
+mql_status
+mql_step(mql_stmt *stmt)
+{
+    ON_STMT(mql_status, MQL_MISUSE, do_step(stmt));
+}
+
+int32_t
+mql_has_rows(mql_stmt *stmt)
+{
+    ON_STMT(int32_t, 0, do_has_rows(stmt));
+}
+
+const char *
+mql_command_tag(mql_stmt *stmt)
+{
+    ON_STMT(const char *, NULL, do_command_tag(stmt));
+}
+
+int64_t
+mql_changes(mql_stmt *stmt)
+{
+    ON_STMT(int64_t, 0, do_changes(stmt));
+}
+
+mql_status
+mql_exec(mql_conn *conn, const char *sql)
+{
+    if (sql == NULL)
+        return MQL_MISUSE;
+    ON_CONN(mql_status, MQL_MISUSE, do_exec(conn, sql));
+}
+
+int32_t
+mql_column_count(mql_stmt *stmt)
+{
+    ON_STMT(int32_t, 0, do_column_count(stmt));
+}
+
+const char *
+mql_column_name(mql_stmt *stmt, int32_t column)
+{
+    ON_STMT(const char *, NULL, do_column_name(stmt, column));
+}
+
+int32_t
+mql_column_type(mql_stmt *stmt, int32_t column)
+{
+    ON_STMT(int32_t, MQL_TYPE_NULL, do_column_type(stmt, column));
+}
+
+const char *
+mql_column_type_name(mql_stmt *stmt, int32_t column)
+{
+    ON_STMT(const char *, NULL, do_column_type_name(stmt, column));
+}
+
+int32_t
+mql_column_is_null(mql_stmt *stmt, int32_t column)
+{
+    ON_STMT(int32_t, 1, do_column_is_null(stmt, column));
+}
+
+int32_t
+mql_column_bool(mql_stmt *stmt, int32_t column)
+{
+    ON_STMT(int32_t, 0, do_column_bool(stmt, column));
+}
+
+int64_t
+mql_column_int64(mql_stmt *stmt, int32_t column)
+{
+    ON_STMT(int64_t, 0, do_column_int64(stmt, column));
+}
+
+double
+mql_column_double(mql_stmt *stmt, int32_t column)
+{
+    ON_STMT(double, 0, do_column_double(stmt, column));
+}
+
+const char *
+mql_column_text(mql_stmt *stmt, int32_t column, size_t *size)
+{
+    if (size != NULL)
+        *size = 0;
+    ON_STMT(const char *, NULL, do_column_text(stmt, column, size));
+}
+
+const float *
+mql_column_vector_f32(mql_stmt *stmt, int32_t column, uint32_t *dim)
+{
+    if (dim != NULL)
+        *dim = 0;
+    ON_STMT(const float *, NULL, do_column_vector_f32(stmt, column, dim));
 }

@@ -169,9 +169,13 @@ read_log(Recovery *recovery, uint64_t *last, Error *err)
     char *path = path_join(store->space.path, "wal");
     if (path == NULL)
         return error_no_memory(err);
-    mql_status status = wal_open(store->space.vfs, path, store->space.database,
-                                 store->trimmed, take_record, recovery,
-                                 &store->space.log, &store->wal, last, err);
+    mql_status (*open)(const Vfs *, const char *, uint64_t, uint64_t,
+                       mql_status (*)(void *, const WalRecord *, Error *),
+                       void *, const Log *, Wal **, uint64_t *, Error *) =
+        store->is_read_only ? wal_open_read_only : wal_open;
+    mql_status status =
+        open(store->space.vfs, path, store->space.database, store->trimmed,
+             take_record, recovery, &store->space.log, &store->wal, last, err);
     if (status == MQL_OK && *last < recovery->applied)
         status = error_corrupt(err, path, -1,
                                "the log ends with commit %" PRIu64
@@ -189,6 +193,10 @@ make_first_commit(Recovery *recovery, uint64_t *last, Error *err)
     Store *store = recovery->store;
     if (*last > 0)
         return MQL_OK;
+    if (store->is_read_only)
+        return error_set(err, ERR_UNDEFINED_FILE,
+                         "database \"%s\" was never finished",
+                         store->space.path);
     DatabaseDefinition definition = {
         .id = 1, .name = (char *)(uintptr_t)DEFAULT_DATABASE_NAME};
     Buffer value = BUFFER_INIT;
@@ -628,6 +636,8 @@ recover(Recovery *recovery, Error *err)
     TRY(load_timeline(recovery, err));
     TRY(replay_records(recovery, err));
     TRY(publish_first(recovery, last, err));
+    if (recovery->store->is_read_only)
+        return MQL_OK;
     TRY(remove_leftovers(recovery, "segments", false, err));
     return remove_leftovers(recovery, "tmp", true, err);
 }
@@ -638,9 +648,11 @@ store_recover(Store *store, Error *err)
     Recovery recovery = {.store = store, .by_id = MAP_INIT, .files = MAP_INIT};
     recovery.last = &recovery.first;
     arena_init(&recovery.batch_arena, 0);
-    mql_status status =
-        meta_open(store->space.vfs, store->space.path, &store->meta,
-                  &store->space.database, &recovery.applied, err);
+    mql_status (*open)(const Vfs *, const char *, Meta **, uint64_t *,
+                       uint64_t *, Error *) =
+        store->is_read_only ? meta_open_read_only : meta_open;
+    mql_status status = open(store->space.vfs, store->space.path, &store->meta,
+                             &store->space.database, &recovery.applied, err);
     store->noted = recovery.applied;
     if (status == MQL_OK)
         status = recover(&recovery, err);

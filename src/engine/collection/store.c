@@ -92,7 +92,7 @@ check_presence(const Vfs *vfs, const char *path, const StoreOptions *options,
                    ? error_set(err, ERR_DUPLICATE_FILE,
                                "database \"%s\" already exists", path)
                    : MQL_OK;
-    if (options->must_exist)
+    if (options->must_exist || options->is_read_only)
         return error_set(err, ERR_UNDEFINED_FILE,
                          "database \"%s\" does not exist", path);
     TRY(file_find(vfs, path, &is_there, err));
@@ -184,6 +184,7 @@ store_create(const char *path, const StoreOptions *options, Store **store,
         return error_no_memory(err);
     created->space.vfs = options->vfs != NULL ? options->vfs : &posix_vfs;
     created->space.log = options->log;
+    created->is_read_only = options->is_read_only;
     created->limits =
         options->limits != NULL ? *options->limits : STORE_LIMITS_USUAL;
     created->lock = (File)FILE_CLOSED;
@@ -210,11 +211,16 @@ open_parts(Store *store, const StoreOptions *options, Error *err)
 {
     FileSpace *space = &store->space;
     TRY(check_presence(space->vfs, space->path, options, err));
-    TRY(make_directory(space->vfs, space->path, err));
-    TRY(lock_acquire(space->vfs, space->path, &store->lock, err));
+    if (store->is_read_only) {
+        TRY(lock_acquire_shared(space->vfs, space->path, &store->lock, err));
+    } else {
+        TRY(make_directory(space->vfs, space->path, err));
+        TRY(lock_acquire(space->vfs, space->path, &store->lock, err));
+    }
     TRY(pool_create(options->threads, &store->pool, err));
     space->pool = store->pool;
-    TRY(make_folders(space, err));
+    if (!store->is_read_only)
+        TRY(make_folders(space, err));
     return store_recover(store, err);
 }
 
@@ -242,8 +248,8 @@ store_open(const char *path, const StoreOptions *options, Store **store,
 static void
 note_end(Store *store)
 {
-    if (store->version == NULL || store->is_dead || store->unapplied.size > 0 ||
-        store->version->sequence == store->noted)
+    if (store->version == NULL || store->is_dead || store->is_read_only ||
+        store->unapplied.size > 0 || store->version->sequence == store->noted)
         return;
     Error failure = ERROR_INIT;
     if (meta_apply(store->meta, (Slice){NULL, 0}, store->version->sequence,
@@ -266,7 +272,7 @@ store_close(Store *store)
     wal_close(store->wal);
     meta_close(store->meta);
     pool_destroy(store->pool);
-    file_close(&store->lock);
+    lock_release(&store->lock);
     file_names_free(store, store->orphans, false);
     buffer_free(&store->unapplied);
     timeline_free(&store->timeline);
@@ -285,6 +291,12 @@ const char *
 store_path(const Store *store)
 {
     return store->space.path;
+}
+
+bool
+store_is_read_only(const Store *store)
+{
+    return store->is_read_only;
 }
 
 Pool *

@@ -60,6 +60,7 @@ typedef struct StoreOptions {
     uint32_t threads; /* of the pool; 0: as processors */
     bool must_exist;
     bool must_be_new;
+    bool is_read_only; /* not a byte is written; implies must_exist */
     Log log;
     const StoreLimits *limits; /* NULL: STORE_LIMITS_USUAL */
 } StoreOptions;
@@ -71,6 +72,7 @@ mql_status store_open(const char *path, const StoreOptions *options,
 void store_close(Store *store);
 
 const char *store_path(const Store *store);
+bool store_is_read_only(const Store *store);
 Pool *store_pool(const Store *store);
 const Vfs *store_vfs(const Store *store);
 

@@ -122,6 +122,7 @@ typedef struct FileName {
 
 struct Store {
     FileSpace space;
+    bool is_read_only;
     StoreLimits limits;
     File lock;
     Meta *meta;

@@ -53,10 +53,20 @@ begin(Store *store, const Version *base)
     return begun;
 }
 
+static mql_status
+refuse_read_only(const Store *store, Error *err)
+{
+    if (!store->is_read_only)
+        return MQL_OK;
+    return error_set(err, ERR_READ_ONLY, "database \"%s\" is open read-only",
+                     store->space.path);
+}
+
 mql_status
 transaction_begin(Store *store, Transaction **transaction, Error *err)
 {
     *transaction = NULL;
+    TRY(refuse_read_only(store, err));
     store_wait_for_writer(store);
     if (store->is_dead) {
         store_free_writer(store);

@@ -358,7 +358,8 @@ mql_status
 prepared_begin(Prepared *prepared, Transaction **transaction, Error *err)
 {
     Session *session = prepared->session;
-    if (session->transaction != NULL && session->is_read_only)
+    if (store_is_read_only(session->store) ||
+        (session->transaction != NULL && session->is_read_only))
         return error_set(err, ERR_READ_ONLY,
                          "cannot execute %s in a read-only transaction",
                          prepared->kind->tag);
