@@ -46,6 +46,7 @@ static const float floats[2] = {1, 2};
 CALL(mql_version, mql_version() == NULL)
 CALL(mql_abi_version, mql_abi_version() - MQL_ABI_VERSION)
 CALL(mql_open, mql_open("/nowhere", NULL, NULL, NULL))
+CALL(mql_restore, mql_restore(NULL, "/nowhere", NULL))
 CALL(mql_close, mql_close(s->db))
 CALL(mql_connect, mql_connect(s->db, &no_conn, NULL))
 CALL(mql_disconnect, mql_disconnect(s->conn))
@@ -109,6 +110,7 @@ static const Function functions[] = {
     FUNCTION(mql_version, 0),
     FUNCTION(mql_abi_version, 0),
     FUNCTION(mql_open, MQL_MISUSE),
+    FUNCTION(mql_restore, MQL_MISUSE),
     FUNCTION(mql_connect, MQL_MISUSE),
     FUNCTION(mql_path, 0),
     FUNCTION(mql_current_database, 0),
