@@ -52,6 +52,7 @@ CALL(mql_connect, mql_connect(s->db, &no_conn, NULL))
 CALL(mql_disconnect, mql_disconnect(s->conn))
 CALL(mql_path, mql_path(s->conn))
 CALL(mql_current_database, mql_current_database(s->conn))
+CALL(mql_transaction_state, mql_transaction_state(s->conn))
 CALL_VOID(mql_interrupt, mql_interrupt(s->conn))
 CALL_VOID(mql_on_notice, mql_on_notice(s->conn, NULL, NULL))
 CALL_VOID(mql_on_copy_data, mql_on_copy_data(s->conn, NULL, NULL))
@@ -115,6 +116,7 @@ static const Function functions[] = {
     FUNCTION(mql_path, 0),
     FUNCTION(mql_current_database, 0),
     FUNCTION(mql_error_get, MQL_MISUSE),
+    FUNCTION(mql_transaction_state, 0),
     FUNCTION(mql_interrupt, 0),
     FUNCTION(mql_on_notice, 0),
     FUNCTION(mql_on_copy_data, 0),

@@ -228,10 +228,15 @@ mql_current_database(mql_conn *conn)
 int32_t
 mql_transaction_state(mql_conn *conn)
 {
-    const Session *session = &conn->session;
-    if (session->transaction == NULL)
+    if (!conn_enter(conn))
         return MQL_TRANSACTION_NONE;
-    return session->is_failed ? MQL_TRANSACTION_FAILED : MQL_TRANSACTION_OPEN;
+    const Session *session = &conn->session;
+    int32_t state = MQL_TRANSACTION_NONE;
+    if (session->transaction != NULL)
+        state =
+            session->is_failed ? MQL_TRANSACTION_FAILED : MQL_TRANSACTION_OPEN;
+    conn_leave(conn);
+    return state;
 }
 
 void
