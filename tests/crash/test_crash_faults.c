@@ -249,6 +249,9 @@ try_call(Run *run, const Action *action, uint64_t call, bool *is_there)
             i != (turn * 2 + ERRNOS) % (ERRNOS * 2))
             continue;
         Fault fault = {action, call, errnos[i / 2], i % 2 == 1};
+        /* a signal that never stops is no error of a disk: LMDB waits for it */
+        if (fault.errno_value == EINTR)
+            fault.is_sticky = false;
         *is_there = try_fault(run, fault);
     }
 }
