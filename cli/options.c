@@ -363,7 +363,9 @@ use_help(Options *options, const char *argument)
     puts("mql - a vector database in a directory, spoken to in MilvusQL\n\n"
          "Usage:\n"
          "  mql [OPTION]... [DIR]\n"
-         "  mql restore BACKUP DIR\n\n"
+         "  mql restore BACKUP DIR\n"
+         "  mql dump DIR [-o FILE] [--schema-only | --data-only] "
+         "[COLLECTION ...]\n\n"
          "DIR holds the database and is made when it is not there. Without it"
          " the\ndatabase is a temporary one. Without -c and -f statements are"
          " read from\nstandard input.");

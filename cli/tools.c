@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dump.h"
 #include "mql.h"
 
 int
@@ -36,6 +37,7 @@ static const struct {
     const char *name;
     int (*run)(int count, char **words);
 } tools[] = {
+    {"dump", dump_main},
     {"restore", restore},
 };
 

@@ -340,14 +340,17 @@ returning_opt(A) ::= returning(R).       { A = R; }
 returning(A) ::= RETURNING|OUTPUT(T) items(L). { A = node_turn(parse, L, NODE_RETURNING, T); }
 
 /* ==== COPY ==== */
-statement(A) ::= COPY(T) relation(N) fields_opt(F) FROM files(L) copy_options(O). {
-    A = node_add(parse, node_take(parse, node_pair(parse, NODE_COPY_FROM, T, N, F), L), O);
+statement(A) ::= COPY(T) relation(N) partitions_opt(P) fields_opt(F) FROM files(L) copy_options(O). {
+    A = node_add(parse, node_pair(parse, NODE_COPY_FROM, T, N, P), F);
+    A = node_add(parse, node_take(parse, A, L), O);
 }
-statement(A) ::= COPY(T) relation(N) fields_opt(F) FROM STDIN(S) copy_options(O). {
-    A = node_add(parse, node_add(parse, node_pair(parse, NODE_COPY_FROM, T, N, F), node_new(parse, NODE_STDIN, S)), O);
+statement(A) ::= COPY(T) relation(N) partitions_opt(P) fields_opt(F) FROM STDIN(S) copy_options(O). {
+    A = node_add(parse, node_pair(parse, NODE_COPY_FROM, T, N, P), F);
+    A = node_add(parse, node_add(parse, A, node_new(parse, NODE_STDIN, S)), O);
 }
-statement(A) ::= COPY(T) relation(N) fields_opt(F) TO copy_target(C) copy_options(O). {
-    A = node_add(parse, node_add(parse, node_pair(parse, NODE_COPY_TO, T, N, F), C), O);
+statement(A) ::= COPY(T) relation(N) partitions_opt(P) fields_opt(F) TO copy_target(C) copy_options(O). {
+    A = node_add(parse, node_pair(parse, NODE_COPY_TO, T, N, P), F);
+    A = node_add(parse, node_add(parse, A, C), O);
 }
 statement(A) ::= COPY(T) LP query(Q) RP TO copy_target(C) copy_options(O). {
     A = node_add(parse, node_pair(parse, NODE_COPY_TO, T, Q, C), O);

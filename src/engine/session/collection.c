@@ -281,3 +281,31 @@ drop_partition_run(Prepared *prepared, Error *err)
                                    &change, err);
     return prepared_end(prepared, transaction, status, err);
 }
+
+mql_status
+find_target_partition(const Node *root, const Collection *collection,
+                      uint64_t *partition, Error *err)
+{
+    const Node *partitions = node_child(root, NODE_PARTITIONS);
+    *partition = collection->partitions[0].id;
+    if (partitions == NULL)
+        return MQL_OK;
+    const Node *name = partitions->first;
+    if (name->next != NULL)
+        return error_at(err, ERR_SYNTAX_ERROR, name->next->position,
+                        "rows go into one partition");
+    if (collection->has_partition_key)
+        return error_at(err, ERR_WRONG_OBJECT_TYPE, name->position,
+                        "the partition key of collection \"%s\" chooses the "
+                        "partition",
+                        collection->name);
+    int32_t found = collection_find_partition(collection, name->text);
+    if (found < 0)
+        return error_at(err, ERR_UNDEFINED_OBJECT, name->position,
+                        "partition \"%.*s\" of collection \"%s\" does not "
+                        "exist",
+                        (int)name->text.size, name->text.data,
+                        collection->name);
+    *partition = collection->partitions[found].id;
+    return MQL_OK;
+}

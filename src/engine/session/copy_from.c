@@ -12,6 +12,7 @@ typedef struct CopyRun {
     CopyField fields[FIELDS_MOST + 1];
     uint32_t positions[FIELDS_MOST + 1]; /* of the fields in the collection */
     uint32_t field_count;
+    uint64_t partition;
     CopyOptions options;
     CopySource source;
     CopyReader *reader;
@@ -139,7 +140,7 @@ copy_rows(CopyRun *copy, Transaction *transaction, Error *err)
     const InsertTarget target = {
         .collection = version_collection(copy->prepared->execution.version,
                                          copy->collection->id),
-        .partition = copy->collection->partitions[0].id,
+        .partition = copy->partition,
         .mode = INSERT_NEW,
     };
     for (;;) {
@@ -170,6 +171,7 @@ run_copy(CopyRun *copy, Transaction *transaction, Error *err)
     TRY(find_collection(copy->prepared, node_child(root, NODE_NAME), &found,
                         err));
     copy->collection = found->collection;
+    TRY(find_target_partition(root, copy->collection, &copy->partition, err));
     TRY(choose_fields(copy, node_child(root, NODE_FIELDS), err));
     TRY(read_options(copy, node_child(root, NODE_OPTIONS), err));
     TRY(choose_source(copy, root, err));

@@ -220,34 +220,6 @@ check_upsert(Insert *insert, const Node *root, Error *err)
                     collection->fields[collection->primary].name);
 }
 
-static mql_status
-find_partition(const Node *root, Insert *insert, Error *err)
-{
-    const Node *partitions = node_child(root, NODE_PARTITIONS);
-    const Collection *collection = insert->collection;
-    insert->partition = collection->partitions[0].id;
-    if (partitions == NULL)
-        return MQL_OK;
-    const Node *name = partitions->first;
-    if (name->next != NULL)
-        return error_at(err, ERR_SYNTAX_ERROR, name->next->position,
-                        "rows go into one partition");
-    if (collection->has_partition_key)
-        return error_at(err, ERR_WRONG_OBJECT_TYPE, name->position,
-                        "the partition key of collection \"%s\" chooses the "
-                        "partition",
-                        collection->name);
-    int32_t found = collection_find_partition(collection, name->text);
-    if (found < 0)
-        return error_at(err, ERR_UNDEFINED_OBJECT, name->position,
-                        "partition \"%.*s\" of collection \"%s\" does not "
-                        "exist",
-                        (int)name->text.size, name->text.data,
-                        collection->name);
-    insert->partition = collection->partitions[found].id;
-    return MQL_OK;
-}
-
 /* The query node of an INSERT ... SELECT; NULL: VALUES or DEFAULT VALUES. */
 static const Node *
 source_query(const Node *root)
@@ -293,7 +265,8 @@ insert_prepare(Prepared *prepared, Error *err)
     insert->collection = version->collection;
     insert->is_upsert = root->kind == NODE_UPSERT;
     prepared->detail = insert;
-    TRY(find_partition(root, insert, err));
+    TRY(find_target_partition(root, insert->collection, &insert->partition,
+                              err));
     TRY(analyse_source(prepared, insert, root, err));
     const Node *conflict = node_child(root, NODE_ON_CONFLICT);
     if (conflict != NULL)

@@ -85,6 +85,11 @@ mql_status reset_run(Prepared *prepared, Error *err);
 mql_status find_collection(Prepared *prepared, const Node *name,
                            const CollectionVersion **found, Error *err);
 
+/* The partition that the statement's PARTITION names for its new rows; the
+ * first one without the clause. */
+mql_status find_target_partition(const Node *root, const Collection *collection,
+                                 uint64_t *partition, Error *err);
+
 /* A changed copy of a definition: `change` edits it; it is put into the
  * transaction. */
 mql_status change_collection(Transaction *transaction,

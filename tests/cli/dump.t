@@ -1,0 +1,103 @@
+# a dump has definitions, rows in order, indexes behind them, load states, settings
+$ mql -X -q d -c 'CREATE COLLECTION c (id INT64 PRIMARY KEY AUTO_ID, s VARCHAR(40), d DOUBLE, j JSON, v FLOAT_VECTOR(2), INDEX i (v) USING FLAT) WITH (enable_dynamic_field = true); CREATE PARTITION "2-p" ON c; CREATE PARTITION "1" ON c'
+$ printf '%s\n' "INSERT INTO c (id, s, d, j, v) VALUES (9, E'say \"hi\"\n\\\\\\\\', -0e0, 'null', [1, -0.5]);" "INSERT INTO c (v, x) VALUES ([0, 0], 'dynamic');" "INSERT INTO c (id, s, v) VALUES (1, '', [1e-45, 3.4028235e38]);" "INSERT INTO c PARTITION \"2-p\" (id, s, v) VALUES (2, E'a\n\\\\.\nb\'s', [1, 2]);" 'RELEASE COLLECTION c PARTITION ("2-p");' > fill.mql; mql -X -q d -f fill.mql
+$ mql -X -q d -c 'CREATE DATABASE shop; USE shop; CREATE COLLECTION "select" (k VARCHAR(9) PRIMARY KEY, p INT64 PARTITION KEY) WITH (num_partitions = 2)' -c "INSERT INTO \"select\" VALUES ('b', 1), ('a', 2)" -c 'RELEASE COLLECTION "select"; SET GLOBAL hnsw.ef_search = 70'
+$ mql dump d
+| -- A database of mql. To make it again: mql NEW -f FILE
+| 
+| USE "default";
+| 
+| CREATE COLLECTION c (
+|     id INT64 PRIMARY KEY AUTO_ID,
+|     s VARCHAR(40),
+|     d DOUBLE,
+|     j JSON,
+|     v FLOAT_VECTOR(2)
+| ) WITH (enable_dynamic_field = true);
+| CREATE PARTITION "1" ON c;
+| CREATE PARTITION "2-p" ON c;
+| INSERT INTO c PARTITION "2-p" (id, s, d, j, v, "$meta") VALUES (E'2', E'a\n\\.\nb\'s', NULL, NULL, E'[1,2]', NULL);
+| COPY c FROM STDIN WITH (FORMAT csv, HEADER true);
+| "id","s","d","j","v","$meta"
+| 1,"",,,"[1e-45,3.4028235e+38]",
+| 9,"say ""hi""
+| \\",-0,"null","[1,-0.5]",
+| 10,,,,"[0,0]","{""x"":""dynamic""}"
+| \.
+| CREATE INDEX i ON c (v) USING FLAT WITH (metric_type = 'COSINE');
+| RELEASE COLLECTION c PARTITION ("2-p");
+| 
+| CREATE DATABASE shop;
+| USE shop;
+| 
+| CREATE COLLECTION "select" (
+|     k VARCHAR(9) PRIMARY KEY,
+|     p INT64 PARTITION KEY
+| ) WITH (num_partitions = 2);
+| COPY "select" FROM STDIN WITH (FORMAT csv, HEADER true);
+| "k","p"
+| "a",2
+| "b",1
+| \.
+| RELEASE COLLECTION "select";
+| 
+| SET GLOBAL hnsw.ef_search = '70';
+| 
+| -- The end.
+
+# the database that a dump makes has the same dump, by -f and in one transaction
+$ mql dump d -o d.mql; mql -X -q e -f d.mql; mql dump e | cmp - d.mql
+$ mql -X -q e1 -1 -f d.mql; mql dump e1 | cmp - d.mql
+$ ls
+| d
+| d.mql
+| e
+| e1
+| fill.mql
+$ mql -X -q -At e -c 'INSERT INTO c (v) VALUES ([0, 0]); SELECT id FROM c WHERE id > 9'
+| 10
+| 11
+
+# parts of it
+$ mql dump --schema-only e1 shop.select
+| -- A database of mql. To make it again: mql NEW -f FILE
+| 
+| CREATE DATABASE shop;
+| USE shop;
+| 
+| CREATE COLLECTION "select" (
+|     k VARCHAR(9) PRIMARY KEY,
+|     p INT64 PARTITION KEY
+| ) WITH (num_partitions = 2);
+| RELEASE COLLECTION "select";
+| 
+| -- The end.
+$ mql dump e1 --data-only select
+| -- A database of mql. To make it again: mql NEW -f FILE
+| 
+| USE shop;
+| 
+| COPY "select" FROM STDIN WITH (FORMAT csv, HEADER true);
+| "k","p"
+| "a",2
+| "b",1
+| \.
+| 
+| -- The end.
+
+# what is wrong
+$ mql dump d nothing -o x; test -e x
+! mql: error: collection "nothing" does not exist
+? 1
+$ mql dump d -o nowhere/x
+! mql: error: could not open file "nowhere/x.partial": No such file or directory
+? 1
+$ mql dump nothing
+! mql: error: database "nothing" does not exist
+? 1
+$ mql dump d --clean
+! Usage: mql dump DATABASE [-o FILE] [--schema-only | --data-only] [COLLECTION ...]
+? 1
+$ mql dump d --schema-only --data-only
+! Usage: mql dump DATABASE [-o FILE] [--schema-only | --data-only] [COLLECTION ...]
+? 1
