@@ -16,9 +16,9 @@
 #include "dump.h"
 #include "memory.h"
 
-#define PAGE_SIZE ((size_t)8 << 20) /* bytes a page is meant to have      */
+#define PAGE_SIZE ((size_t)32 << 20) /* bytes a page is meant to have      */
 #define PAGE_ROWS_FIRST 64u
-#define PAGE_ROWS_MOST 8192u
+#define PAGE_ROWS_MOST 65536u
 #define BLOCK_SIZE ((size_t)32 << 20)       /* bytes of one COPY: one commit */
 #define RECORD_SIZE_MOST ((size_t)64 << 20) /* COPY's own                 */
 

@@ -44,7 +44,7 @@ static const struct {
 bool
 tools_run(int count, char **words, int *status)
 {
-    for (size_t i = 0; count > 2 && i < sizeof tools / sizeof tools[0]; i++) {
+    for (size_t i = 0; count > 1 && i < sizeof tools / sizeof tools[0]; i++) {
         if (strcmp(words[1], tools[i].name) != 0)
             continue;
         *status = tools[i].run(count - 2, words + 2);

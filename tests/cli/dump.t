@@ -101,3 +101,6 @@ $ mql dump d --clean
 $ mql dump d --schema-only --data-only
 ! Usage: mql dump DATABASE [-o FILE] [--schema-only | --data-only] [COLLECTION ...]
 ? 1
+$ mql dump; test -e dump
+! Usage: mql dump DATABASE [-o FILE] [--schema-only | --data-only] [COLLECTION ...]
+? 1
