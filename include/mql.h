@@ -139,11 +139,12 @@ typedef struct mql_open_options {
      * `severity` is "NOTICE" or "WARNING". */
     void (*log)(void *context, const char *severity, const char *message);
     void *log_context;
+    int32_t no_jobs; /* 1: no thread of its own for background work        */
 } mql_open_options;
 
 #define MQL_OPEN_OPTIONS_INIT                                                  \
     {                                                                          \
-        (uint32_t)sizeof(mql_open_options), 0, 0, 0, 0, NULL, NULL             \
+        (uint32_t)sizeof(mql_open_options), 0, 0, 0, 0, NULL, NULL, 0          \
     }
 
 /*

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* database.c - opening, connections, errors: the first half of mql.h. */
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,6 +99,7 @@ database_open(const char *path, const Vfs *vfs, const mql_open_options *options,
         .must_be_new = given.must_be_new != 0,
         .is_read_only = given.read_only != 0,
         .threads = given.threads > 0 ? (uint32_t)given.threads : 0,
+        .has_jobs = vfs == NULL && given.no_jobs == 0 && given.read_only == 0,
         .log = {given.log, given.log_context},
     };
     mql_status status = MQL_OK;

@@ -12,6 +12,7 @@
  * A sync that fails ends all commits: those that wait are not acknowledged and
  * never published.
  */
+#include "engine/collection/jobs.h"
 #include "engine/collection/store_internal.h"
 
 /* ---- the sync ---- */
@@ -187,7 +188,9 @@ finish_shared(Transaction *transaction, VersionHolder *holder, Error *err)
     store_pend(store, holder);
     note_appended(store, sequence);
     transaction_end(transaction, true);
-    return wait_for_sync(store, sequence, err);
+    mql_status status = wait_for_sync(store, sequence, err);
+    jobs_notify(store->jobs);
+    return status;
 }
 
 /* After the sync nothing can fail. */
@@ -215,6 +218,7 @@ finish_alone(Transaction *transaction, const MetaChanges *changes,
         transaction->obsolete = NULL;
     }
     transaction_end(transaction, true);
+    jobs_notify(store->jobs);
     return MQL_OK;
 }
 

@@ -8,6 +8,7 @@
  */
 #include <stdlib.h>
 
+#include "engine/collection/jobs.h"
 #include "engine/collection/store_internal.h"
 
 /* ---- rows to write ---- */
@@ -288,7 +289,9 @@ is_due(const Transaction *transaction, const CollectionChange *change)
         if (staged->rows->memory <= limits->log_partition_bytes)
             bytes += staged->rows->memory;
     }
-    return bytes > limits->growing_bytes;
+    /* A job seals them, if it keeps up. */
+    uint64_t most = limits->growing_bytes;
+    return bytes > (transaction->store->jobs != NULL ? most * 2 : most);
 }
 
 /* Staged rows for partitions that are gone. */
@@ -463,6 +466,8 @@ add_indexes(Transaction *transaction, CollectionChange *change,
             has_index(change->base->version.collection, index->id))
             continue;
         SegmentEntry *entry;
+        if (index->kind->has_file && change->is_lazy)
+            continue;
         if (index->kind->has_file) {
             TRY(change_entry(change, segment, &entry, err));
             TRY(build_index(transaction, definition, segment, index, entry,
@@ -619,7 +624,11 @@ commit_files(Transaction *transaction, Error *err)
     timeline_set_retention(&store->timeline, retention);
     transaction->horizon =
         retention == 0 ? transaction->sequence : store_horizon(store);
-    if (wal_size(store->wal) > store->limits.wal_bytes &&
+    uint64_t log_size = wal_size(store->wal);
+    uint64_t most = store->limits.wal_bytes;
+    if (store->jobs != NULL && log_size > most)
+        jobs_want_seal(store->jobs);
+    if (log_size > (store->jobs != NULL ? most * 2 : most) &&
         !transaction->is_rewrite)
         TRY(seal_everything(transaction, err));
     for (CollectionChange *change = transaction->collections; change != NULL;

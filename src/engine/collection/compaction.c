@@ -13,9 +13,14 @@
 bool
 rewrite_lacks_file(const Segment *segment, const IndexDefinition *index)
 {
-    return segment->is_sealed && index->kind->has_file &&
-           sealed_field(as_sealed(segment), index->field) != NULL &&
-           segment_index(segment, index->id) == NULL;
+    if (!segment->is_sealed || !index->kind->has_file)
+        return false;
+    const SealedSegment *sealed = as_sealed(segment);
+    const SegmentIndex *found = atomic_load(&sealed->indexes);
+    while (found != NULL && found->id != index->id)
+        found = found->next;
+    return found == NULL && atomic_load(&sealed->bypassed) == 0 &&
+           sealed_field(sealed, index->field) != NULL;
 }
 
 bool

@@ -38,8 +38,8 @@ take_picture(Rewrite *rewrite, const Transaction *transaction,
         if (segment->is_sealed || !is_freezing)
             continue;
         ((GrowingSegment *)(void *)segment)->is_frozen = true;
-        rewrite->has_growing = true;
     }
+    rewrite->is_sealing = is_freezing;
     return MQL_OK;
 }
 
@@ -345,7 +345,7 @@ enter(Rewrite *rewrite, Transaction *transaction, Error *err)
         TRY(replace(change, merge, err));
     transaction->is_rewrite = true;
     change->forgotten = rewrite->forgotten;
-    if (rewrite->has_growing) {
+    if (rewrite->is_sealing) {
         change->has_later_rows = has_later_rows(change);
         change->sealed_upto = change->has_later_rows
                                   ? rewrite->sequence

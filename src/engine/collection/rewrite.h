@@ -30,10 +30,11 @@ typedef struct Rewrite {
     Collection *definition; /* retained */
     Segment **segments;     /* retained */
     uint32_t segment_count;
-    uint64_t sequence;  /* of the picture */
-    bool has_growing;   /* growing segments are frozen: all of them must go */
-    bool has_indexes;   /* the new segments get their index files at once */
-    uint64_t horizon;   /* rows deleted at or before it are left out */
+    uint64_t sequence; /* of the picture */
+    bool is_sealing;   /* growing segments are frozen, all of them must go: then
+                          the log is not needed up to the picture */
+    bool has_indexes;  /* the new segments get their index files at once */
+    uint64_t horizon;  /* rows deleted at or before it are left out */
     uint64_t forgotten; /* the last deletion left out */
     Merge *merges;
     FileName *written; /* removed unless it commits */
@@ -62,7 +63,8 @@ mql_status rewrite_lost(Error *err);
 bool rewrite_is_same_shape(const Collection *old, const Collection *new);
 bool rewrite_has_segment(const CollectionVersion *version,
                          const Segment *segment);
-/* Whether the segment lacks the file of an index; of any of the definition. */
+/* Whether the file of an index is still to be built; of any of the definition.
+ * A damaged one is not: REINDEX builds it. */
 bool rewrite_lacks_file(const Segment *segment, const IndexDefinition *index);
 bool rewrite_lacks_index(const Segment *segment, const Collection *definition);
 /* Rows deleted at or before `horizon`. */

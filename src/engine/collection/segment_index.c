@@ -182,6 +182,7 @@ segment_index_open(const FileSpace *space, SealedSegment *segment,
     free(opened);
     if (status == MQL_NO_MEMORY)
         return error_no_memory(err);
+    atomic_fetch_add(&segment->bypassed, 1);
     log_write(&space->log, "WARNING",
               "index \"%s\" of segment %" PRIu64 " is bypassed: %s",
               index->name, segment->base.id, failure.text);

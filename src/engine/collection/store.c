@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "engine/collection/backup.h"
+#include "engine/collection/jobs.h"
 #include "engine/collection/store_internal.h"
 #include "storage/backup.h"
 #include "storage/lock.h"
@@ -221,7 +222,8 @@ open_parts(Store *store, const StoreOptions *options, Error *err)
     space->pool = store->pool;
     if (!store->is_read_only)
         TRY(make_folders(space, err));
-    return store_recover(store, err);
+    TRY(store_recover(store, err));
+    return options->has_jobs ? jobs_start(store, &store->jobs, err) : MQL_OK;
 }
 
 mql_status
@@ -262,6 +264,7 @@ store_close(Store *store)
 {
     if (store == NULL)
         return;
+    jobs_stop(store->jobs);
     note_end(store);
     version_release(store->version);
     while (store->pending_first != NULL) {

@@ -169,6 +169,7 @@ struct Store {
     /* One rewrite at a time (rewrite.h), of the collection with this id (0:
      * none); it is set by the writer. */
     pthread_mutex_t rewrite_mutex;
+    struct Jobs *jobs; /* NULL: no background work */
     _Atomic uint64_t rewriting;
 };
 
@@ -294,6 +295,7 @@ typedef struct CollectionChange {
     uint32_t replaced_count;
     uint64_t sealed_upto; /* a rewrite has put all rows of commits up to this
                              one into files; 0: no such */
+    bool is_lazy; /* files of new indexes are left to a background job */
     bool has_later_rows;  /* and there are rows of later ones */
     EntryChange *entries;
     GrowingSegment **grown; /* commit: new growing segments; owned references */

@@ -811,6 +811,27 @@ create_index(Transaction *transaction, uint64_t collection,
 }
 
 mql_status
+transaction_define_index(Transaction *transaction, uint64_t collection,
+                         const IndexDefinition *index, Error *err)
+{
+    CollectionChange *change;
+    mql_status status =
+        transaction_change(transaction, collection, &change, err);
+    bool wants_seal = status == MQL_OK && change->wants_seal;
+    bool wants_indexes = status == MQL_OK && change->wants_indexes;
+    if (status == MQL_OK)
+        status = create_index(transaction, collection, index, err);
+    if (status != MQL_OK) {
+        transaction->is_failed = true;
+        return status;
+    }
+    change->wants_seal = wants_seal;
+    change->wants_indexes = wants_indexes;
+    change->is_lazy = true;
+    return MQL_OK;
+}
+
+mql_status
 transaction_create_index(Transaction *transaction, uint64_t collection,
                          const IndexDefinition *index, const Watch *watch,
                          Error *err)

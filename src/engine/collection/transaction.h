@@ -151,4 +151,10 @@ mql_status transaction_create_index(Transaction *transaction,
                                     const IndexDefinition *index,
                                     const Watch *watch, Error *err);
 
+/* Add `index` and leave its files to a background job (or to the next FLUSH,
+ * COMPACT or REINDEX). */
+mql_status transaction_define_index(Transaction *transaction,
+                                    uint64_t collection,
+                                    const IndexDefinition *index, Error *err);
+
 #endif

@@ -71,6 +71,42 @@ hint_common_option(const Node *option, Error *err)
     return MQL_OK;
 }
 
+/* When the files are built: a matter of the statement, not of the index. */
+static mql_status
+read_build(Prepared *prepared, const Node *option, bool *is_background,
+           Error *err)
+{
+    Slice text;
+    TRY(option_text(prepared, option, &text, err));
+    *is_background = slice_equal_nocase(text, SLICE_LITERAL("background"));
+    if (*is_background || slice_equal_nocase(text, SLICE_LITERAL("foreground")))
+        return MQL_OK;
+    error_at(err, ERR_INVALID_PARAMETER, option->position,
+             "invalid value for parameter \"build\": \"%.*s\"", (int)text.size,
+             text.data);
+    return error_hint(err, "It is foreground or background.");
+}
+
+static mql_status
+check_build(Prepared *prepared, const Node *option, Error *err)
+{
+    bool is_background;
+    return read_build(prepared, option, &is_background, err);
+}
+
+static mql_status
+find_build(Prepared *prepared, const Node *root, bool *is_background,
+           Error *err)
+{
+    const Node *options = node_child(root, NODE_OPTIONS);
+    *is_background = false;
+    for (const Node *option = options != NULL ? options->first : NULL;
+         option != NULL; option = option->next)
+        if (slice_equal_nocase(option->text, SLICE_LITERAL("build")))
+            TRY(read_build(prepared, option, is_background, err));
+    return MQL_OK;
+}
+
 static mql_status
 set_index_option(Prepared *prepared, const Node *option,
                  bool has_operator_class, IndexDefinition *index, Error *err)
@@ -78,7 +114,7 @@ set_index_option(Prepared *prepared, const Node *option,
     if (slice_equal_nocase(option->text, SLICE_LITERAL("metric_type")))
         return set_metric(prepared, option, has_operator_class, index, err);
     if (slice_equal_nocase(option->text, SLICE_LITERAL("build")))
-        return planner_unbuilt(option, "\"build\"", err);
+        return check_build(prepared, option, err);
     if (slice_equal_nocase(option->text, SLICE_LITERAL("mmap.enabled"))) {
         Slice text;
         TRY(option_text(prepared, option, &text, err));
@@ -274,8 +310,15 @@ create_index_run(Prepared *prepared, Error *err)
     }
     if (status == MQL_OK)
         status = define_index(prepared, root, found->collection, &index, err);
-    if (status == MQL_OK) {
+    bool is_background = false;
+    if (status == MQL_OK)
+        status = find_build(prepared, root, &is_background, err);
+    if (status == MQL_OK)
         index.id = transaction_new_id(transaction);
+    if (status == MQL_OK && is_background)
+        status = transaction_define_index(transaction, found->collection->id,
+                                          &index, err);
+    else if (status == MQL_OK) {
         status = transaction_create_index(transaction, found->collection->id,
                                           &index, &watch, err);
     }

@@ -37,6 +37,7 @@ static const StatementKind statement_kinds[] = {
      PLACE_ANY},
     {NODE_COMPACT, "COMPACT", false, NULL, compact_run, PLACE_ALONE},
     {NODE_VACUUM, "VACUUM", false, NULL, vacuum_run, PLACE_ALONE},
+    {NODE_JOB, "JOB", false, NULL, job_run, PLACE_ANY},
     {NODE_REINDEX, "REINDEX", false, NULL, reindex_run, PLACE_ALONE},
     {NODE_INSERT, "INSERT", true, insert_prepare, insert_run, PLACE_ANY},
     {NODE_UPSERT, "UPSERT", true, insert_prepare, insert_run, PLACE_ANY},

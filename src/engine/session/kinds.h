@@ -28,6 +28,9 @@ mql_status flush_run(Prepared *prepared, Error *err);
 /* check.c */
 mql_status check_prepare(Prepared *prepared, Error *err);
 mql_status check_run(Prepared *prepared, Error *err);
+/* job.c */
+mql_status job_run(Prepared *prepared, Error *err);
+mql_status show_jobs(Prepared *prepared, Error *err);
 /* maintain.c */
 mql_status compact_run(Prepared *prepared, Error *err);
 mql_status vacuum_run(Prepared *prepared, Error *err);

@@ -32,6 +32,13 @@
             .kind = TYPE_BOOL                                                  \
         }                                                                      \
     }
+#define TIME_COLUMN(name)                                                      \
+    {                                                                          \
+        {name, sizeof(name) - 1},                                              \
+        {                                                                      \
+            .kind = TYPE_TIMESTAMPTZ                                           \
+        }                                                                      \
+    }
 #define COLUMNS_MOST 8
 
 /* ---- counting ---- */
@@ -444,6 +451,11 @@ static const struct ShowForm {
     {"load state",
      {TEXT_COLUMN("collection"), TEXT_COLUMN("state")},
      show_load_state},
+    {"jobs",
+     {NUMBER_COLUMN("job"), TEXT_COLUMN("kind"), TEXT_COLUMN("collection"),
+      TEXT_COLUMN("state"), TEXT_COLUMN("progress"), TIME_COLUMN("started"),
+      TEXT_COLUMN("message")},
+     show_jobs},
     {"index types",
      {TEXT_COLUMN("kind"), TEXT_COLUMN("fields"), TEXT_COLUMN("description")},
      show_index_types},

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * jobs.h - work that nobody waits for: sealing growing segments, building index
+ * files, compaction.
+ *
+ * What is due follows from the newest Version, so nothing of a job is stored:
+ * one that a crash, the end of the process or a cancellation interrupts leaves
+ * no trace, and is found again. One thread of a store does them one after the
+ * other.
+ *
+ * Thread rule: any thread may call these.
+ */
+#ifndef ENGINE_COLLECTION_JOBS_H
+#define ENGINE_COLLECTION_JOBS_H
+
+#include "engine/collection/store.h"
+
+typedef enum JobKind { JOB_SEAL, JOB_INDEX, JOB_COMPACT, JOB_KINDS } JobKind;
+
+typedef enum JobState {
+    JOB_WAITING, /* for its turn, or after a failure for its time */
+    JOB_RUNNING,
+    JOB_PAUSED, /* until somebody resumes it */
+    JOB_DONE,
+    JOB_CANCELED, /* until somebody resumes it, or the database is opened */
+} JobState;
+
+#define JOB_NAME_SIZE 256
+#define JOB_MESSAGE_SIZE 256
+#define JOBS_MOST 64u /* remembered */
+
+typedef struct Job {
+    uint64_t id;
+    JobKind kind;
+    JobState state;
+    uint64_t collection;
+    char name[JOB_NAME_SIZE];       /* of the collection, maybe cut */
+    int64_t started;                /* microseconds since 1970; 0: not yet */
+    uint64_t done, total;           /* of the phase under way */
+    uint32_t failures;              /* in a row */
+    int64_t retry_at;               /* microseconds; 0: at once */
+    char message[JOB_MESSAGE_SIZE]; /* the phase, or what went wrong */
+} Job;
+
+typedef struct Jobs Jobs;
+
+/* Begin the thread; NULL jobs: without. */
+mql_status jobs_start(Store *store, Jobs **jobs, Error *err);
+/* Cancels what runs and waits for it. NULL is allowed. */
+void jobs_stop(Jobs *jobs);
+/* Something was committed. NULL is allowed. */
+void jobs_notify(Jobs *jobs);
+/* The log has become long: everything is to be sealed. */
+void jobs_want_seal(Jobs *jobs);
+
+/* A copy of the list, oldest first; returns their number. */
+uint32_t store_jobs(Store *store, Job list[JOBS_MOST]);
+/* Whether the store does background work at all. */
+bool store_has_jobs(const Store *store);
+
+typedef enum JobAction { JOB_PAUSE, JOB_RESUME, JOB_CANCEL } JobAction;
+
+/* id 0: all of them; pausing all keeps others from beginning as well. False:
+ * there is no such job. */
+bool store_job_do(Store *store, JobAction action, uint64_t id);
+
+#endif
