@@ -84,8 +84,11 @@ open_lock(const Vfs *vfs, const char *directory, FileMode mode, File *lock,
     char *path = path_join(directory, "LOCK");
     if (path == NULL)
         return error_no_memory(err);
+    bool is_there = true;
     mql_status status = MQL_OK;
-    if (mode != FILE_READ || file_exists(vfs, path))
+    if (mode == FILE_READ)
+        status = file_find(vfs, path, &is_there, err);
+    if (status == MQL_OK && is_there)
         status = file_open(vfs, path, mode, lock, err);
     free(path);
     return status;
