@@ -66,6 +66,37 @@ print_property(Buffer *out, const Property *property)
         print_string(out, value);
 }
 
+/* The property whose name comes next behind `last`; NULL: none. */
+static const Property *
+next_property(const Collection *collection, const char *last)
+{
+    const Property *next = NULL;
+    for (uint32_t i = 0; i < collection->property_count; i++) {
+        const Property *property = &collection->properties[i];
+        if (strcmp(property->name, last) > 0 &&
+            (next == NULL || strcmp(property->name, next->name) < 0))
+            next = property;
+    }
+    return next;
+}
+
+/* In the order of their names, whenever each was set. */
+static void
+print_properties(Buffer *out, const Collection *collection)
+{
+    const Property *property = next_property(collection, "");
+    if (property == NULL)
+        return;
+    buffer_append_text(out, " WITH (");
+    while (property != NULL) {
+        print_property(out, property);
+        property = next_property(collection, property->name);
+        if (property != NULL)
+            buffer_append_text(out, ", ");
+    }
+    buffer_append_char(out, ')');
+}
+
 static void
 print_default(Buffer *out, const Value *value)
 {
@@ -155,12 +186,7 @@ print_create_collection(Buffer *out, const Collection *collection)
         buffer_append_text(out, " COMMENT ");
         print_string(out, slice_of(collection->comment));
     }
-    for (uint32_t i = 0; i < collection->property_count; i++) {
-        buffer_append_text(out, i == 0 ? " WITH (" : ", ");
-        print_property(out, &collection->properties[i]);
-    }
-    if (collection->property_count > 0)
-        buffer_append_char(out, ')');
+    print_properties(out, collection);
     buffer_append_char(out, ';');
     /* The first is _default; a partition key makes its own. */
     for (uint32_t i = 1;
