@@ -263,6 +263,32 @@ test_time_to_live(void **state)
     assert_fails(world, "UPSERT INTO c (id, n) VALUES (2, 23)", "23502");
 }
 
+/* Compaction leaves expired rows out; the others stay, with their numbers. */
+static void
+test_time_to_live_is_compacted(void **state)
+{
+    World *world = *state;
+    execute(world, "CREATE COLLECTION c (id INT64 PRIMARY KEY, n INT64) WITH "
+                   "(collection.ttl.seconds = 60);"
+                   "INSERT INTO c VALUES (1, 10), (2, 20)");
+    world->now += 30 * SECOND;
+    execute(world, "INSERT INTO c VALUES (3, 30); FLUSH c");
+    world->now += 31 * SECOND;
+    assert_rows(world, "SELECT id FROM c", "3");
+    execute(world, "COMPACT c");
+    assert_rows(world, "SELECT id FROM c", "3");
+    assert_rows(world, "SELECT id FROM c AS OF SEQUENCE 4", "3");
+    assert_rows(world, "SELECT id FROM c AS OF SEQUENCE 3", "");
+    world->now += 30 * SECOND;
+    assert_rows(world, "SELECT id FROM c", "");
+    execute(world, "COMPACT c; CHECK COLLECTION c");
+    assert_rows(world, "SHOW SEGMENTS FROM c", "");
+    reopen(world);
+    assert_rows(world, "SHOW SEGMENTS FROM c", "");
+    execute(world, "INSERT INTO c VALUES (1, 11)");
+    assert_rows(world, "SELECT n FROM c", "11");
+}
+
 static void
 test_time_to_live_in_transaction(void **state)
 {
@@ -297,6 +323,8 @@ main(void)
         cmocka_unit_test_setup_teardown(test_as_of, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_retention, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_time_to_live, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_time_to_live_is_compacted, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_time_to_live_in_transaction,
                                         set_up, tear_down),
     };

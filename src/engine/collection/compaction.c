@@ -37,7 +37,8 @@ static bool
 is_in_order(const Rewrite *rewrite, const Segment *segment)
 {
     return segment->is_sealed &&
-           rewrite_forgettable(segment, rewrite->horizon) == 0 &&
+           rewrite_forgettable(segment, rewrite->horizon, rewrite->expired) ==
+               0 &&
            !rewrite_lacks_index(segment, rewrite->definition);
 }
 
@@ -69,7 +70,8 @@ add_dirty(Rewrite *rewrite, Segment **list, uint32_t count, Error *err)
     while (growing < count && list[growing]->is_sealed)
         growing++; /* sealed ones come first */
     for (uint32_t i = 0; i < growing; i++)
-        if (rewrite_forgettable(list[i], rewrite->horizon) > 0)
+        if (rewrite_forgettable(list[i], rewrite->horizon, rewrite->expired) >
+            0)
             TRY(rewrite_add(rewrite, &list[i], 1, err));
     return growing == count
                ? MQL_OK
@@ -82,7 +84,8 @@ add_due(Rewrite *rewrite, Segment **list, uint32_t count, Segment **chosen,
 {
     if (rewrite->merges != NULL)
         return MQL_OK; /* one at a time */
-    uint32_t found = compaction_choose(list, count, rewrite->horizon, chosen);
+    uint32_t found = compaction_choose(list, count, rewrite->horizon,
+                                       rewrite->expired, chosen);
     return found == 0 ? MQL_OK : rewrite_add(rewrite, chosen, found, err);
 }
 
@@ -185,8 +188,10 @@ store_compact_is_due(Store *store, const CollectionVersion *collection,
                 collection->segments[i]->partition ==
                     definition->partitions[p].id)
                 list[count++] = collection->segments[i];
-        is_due = compaction_choose(list, count, store_horizon(store),
-                                   list + collection->segment_count) > 0;
+        is_due = compaction_choose(
+                     list, count, store_horizon(store),
+                     store_expired(store, definition, store_now(store)),
+                     list + collection->segment_count) > 0;
     }
     free(list);
     return is_due;

@@ -28,10 +28,16 @@ size_class(uint64_t bytes)
     return class;
 }
 
-uint32_t
-rewrite_forgettable(const Segment *segment, uint64_t horizon)
+static bool
+has_expired(const Segment *segment, uint64_t expired)
 {
-    if (segment->is_sealed &&
+    return expired != 0 && as_sealed(segment)->min_inserted <= expired;
+}
+
+uint32_t
+rewrite_forgettable(const Segment *segment, uint64_t horizon, uint64_t expired)
+{
+    if (segment->is_sealed && !has_expired(segment, expired) &&
         atomic_load(&as_sealed(segment)->deleted_count) == 0)
         return 0;
     RowSource source = {.rows = NULL};
@@ -43,30 +49,35 @@ rewrite_forgettable(const Segment *segment, uint64_t horizon)
     uint32_t count = 0;
     for (uint32_t row = 0; row < rows; row++) {
         uint64_t number = source_deleted(&source, row);
-        count += number != 0 && number <= horizon;
+        Error ignored = ERROR_INIT;
+        bool is_gone = number != 0 && number <= horizon;
+        if (!is_gone && segment_is_expired(segment, row, expired, &is_gone,
+                                           &ignored) != MQL_OK)
+            return 0; /* a damaged segment is not for compaction */
+        count += is_gone;
     }
     return count;
 }
 
 static bool
-is_mostly_deleted(const Segment *segment, uint64_t horizon)
+is_mostly_deleted(const Segment *segment, uint64_t horizon, uint64_t expired)
 {
     uint32_t rows = as_sealed(segment)->row_count;
     uint32_t deleted = atomic_load(&as_sealed(segment)->deleted_count);
     /* Counting is for those that may be. */
     if (deleted < rows && (deleted < DELETED_ROWS_LEAST || deleted <= rows / 5))
         return false;
-    uint32_t gone = rewrite_forgettable(segment, horizon);
+    uint32_t gone = rewrite_forgettable(segment, horizon, expired);
     return gone == rows || (gone >= DELETED_ROWS_LEAST && gone > rows / 5);
 }
 
 uint32_t
 compaction_choose(Segment *const *segments, uint32_t count, uint64_t horizon,
-                  Segment **chosen)
+                  uint64_t expired, Segment **chosen)
 {
     uint32_t members[CLASSES] = {0};
     for (uint32_t i = 0; i < count; i++) {
-        if (is_mostly_deleted(segments[i], horizon)) {
+        if (is_mostly_deleted(segments[i], horizon, expired)) {
             chosen[0] = segments[i];
             return 1;
         }

@@ -32,6 +32,8 @@ take_picture(Rewrite *rewrite, const Transaction *transaction,
     rewrite->horizon = store_retention(transaction->store) == 0
                            ? UINT64_MAX
                            : store_horizon(transaction->store);
+    rewrite->expired = store_expired(transaction->store, rewrite->definition,
+                                     store_now(transaction->store));
     for (uint32_t i = 0; i < version->segment_count; i++) {
         Segment *segment = segment_retain(version->segments[i]);
         rewrite->segments[rewrite->segment_count++] = segment;
@@ -155,6 +157,11 @@ choose_rows(Rewrite *rewrite, const Segment *segment, RowSource *source,
         source->segment = as_growing(segment);
     for (uint32_t row = 0; row < most; row++) {
         uint64_t number = source_deleted(source, row);
+        bool is_expired;
+        TRY(segment_is_expired(segment, row, rewrite->expired, &is_expired,
+                               err));
+        if (is_expired)
+            continue;
         if (number == 0 || number > rewrite->horizon)
             rows[source->count++] = row;
         else if (number > rewrite->forgotten)

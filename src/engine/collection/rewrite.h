@@ -35,6 +35,7 @@ typedef struct Rewrite {
                           the log is not needed up to the picture */
     bool has_indexes;  /* the new segments get their index files at once */
     uint64_t horizon;  /* rows deleted at or before it are left out */
+    uint64_t expired;  /* rows inserted at or before it too (store_expired()) */
     uint64_t forgotten; /* the last deletion left out */
     Merge *merges;
     FileName *written; /* removed unless it commits */
@@ -67,12 +68,14 @@ bool rewrite_has_segment(const CollectionVersion *version,
  * A damaged one is not: REINDEX builds it. */
 bool rewrite_lacks_file(const Segment *segment, const IndexDefinition *index);
 bool rewrite_lacks_index(const Segment *segment, const Collection *definition);
-/* Rows deleted at or before `horizon`. */
-uint32_t rewrite_forgettable(const Segment *segment, uint64_t horizon);
+/* Rows deleted at or before `horizon`, or inserted at or before `expired`. */
+uint32_t rewrite_forgettable(const Segment *segment, uint64_t horizon,
+                             uint64_t expired);
 
 /* compaction_policy.c: the next sealed segments of one partition to put
  * together; 0: none. `chosen` has room for all segments. */
 uint32_t compaction_choose(Segment *const *segments, uint32_t count,
-                           uint64_t horizon, Segment **chosen);
+                           uint64_t horizon, uint64_t expired,
+                           Segment **chosen);
 
 #endif
