@@ -183,6 +183,7 @@ machine_open(const char *path, const Vfs *vfs, Database *database,
 {
     mql_open_options options = MQL_OPEN_OPTIONS_INIT;
     options.threads = 1;
+    options.no_jobs = 1; /* the same calls each time */
     Error err = ERROR_INIT;
     *database = (Database){0};
     *error = (mql_error)MQL_ERROR_INIT;

@@ -52,6 +52,8 @@ typedef struct Run {
     uint64_t *hashes; /* judged */
     size_t hash_count, hash_capacity;
     char name[128];
+    uint64_t judged, turn;
+    bool is_pair;
     bool is_killed; /* once before */
     bool is_quiet;  /* something wrong is what is looked for */
 } Run;
@@ -181,6 +183,8 @@ run_workload(Run *run, const Workload *workload)
     World world;
     Database database;
     prepare(run, workload, &world);
+    run->is_pair = workload->length > 1 && !run->is_quiet;
+    run->turn++;
     run->is_killed = workload->kill_at != 0;
     if (workload->kill_at != 0) {
         bool is_killed =
@@ -251,7 +255,8 @@ static char *
 judge_directory(Run *run, const char *path)
 {
     char *wrong = judge_open(run, path);
-    return wrong != NULL ? wrong : judge_open(run, path);
+    bool is_again = is_long_run() || run->judged++ % 4 == 0;
+    return wrong != NULL || !is_again ? wrong : judge_open(run, path);
 }
 
 /* Was this state judged? Now it is. */
@@ -320,13 +325,17 @@ judge_state(Run *run, uint64_t operations, uint64_t state, int depth)
 
 /* ---- which states ---- */
 
-/* In the quick run some of the many, others for each crash point. */
+/* In the quick run some of the many, others for each crash point: of a workload
+ * of one action nothing, all and the names always, of two one of them in turn.
+ */
 static bool
-is_chosen(uint64_t operations, uint64_t state, uint64_t count)
+is_chosen(const Run *run, uint64_t operations, uint64_t state, uint64_t count)
 {
-    if (is_long_run() || state < 3 || count <= 4)
+    if (is_long_run() || count == 1)
         return true;
-    return (state * 7 + operations * 3) % 8 == 0;
+    if (state < 3)
+        return !run->is_pair || (operations + run->turn) % 3 == state;
+    return (state * 7 + operations * 3 + run->turn) % 16 == 0;
 }
 
 static int
@@ -335,7 +344,7 @@ nesting(uint64_t operations, uint64_t state)
     uint64_t turn = operations * 31 + state;
     if (is_long_run())
         return turn % 50 == 0 ? 2 : turn % 10 == 0 ? 1 : 0;
-    return turn % 40 == 0 ? 1 : 0;
+    return turn % 80 == 0 ? 1 : 0;
 }
 
 static char *
@@ -344,7 +353,7 @@ judge_point(Run *run, uint64_t operations)
     uint64_t count = crash_state_count_all(run->crash, operations);
     machine_count(COUNT_POINTS, 1);
     for (uint64_t state = 0; state < count; state++) {
-        if (!is_chosen(operations, state, count))
+        if (!is_chosen(run, operations, state, count))
             continue;
         if (is_known(run, crash_survivor_hash(run->crash, operations, state))) {
             machine_count(COUNT_SAME, 1);
@@ -408,7 +417,7 @@ judge_killed(Run *run, Workload workload)
     bool is_long_enough = true;
     char *wrong = NULL;
     for (workload.kill_at = 1; is_long_enough && wrong == NULL;
-         workload.kill_at++) {
+         workload.kill_at += is_long_run() ? 1 : 3) {
         workload_name(&workload, run->name, sizeof run->name);
         is_long_enough = run_workload(run, &workload);
         wrong = judge_run(run);

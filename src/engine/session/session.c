@@ -18,7 +18,11 @@ session_open(Store *store, Session *session, Error *err)
     for (int i = 0; i < SETTING_COUNT; i++)
         setting_reset(session, i, false);
     session_refresh(session);
-    return session_use(session, slice_of(DEFAULT_DATABASE_NAME), -1, err);
+    mql_status status =
+        session_use(session, slice_of(DEFAULT_DATABASE_NAME), -1, err);
+    if (status != MQL_OK)
+        session_close(session);
+    return status;
 }
 
 void

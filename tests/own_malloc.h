@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * own_malloc.h - a malloc for a test program that fails when it is told to and
+ * counts the blocks in use. Include it once. Not with AddressSanitizer, which
+ * has one of its own: HAS_OWN_MALLOC is 0 then.
+ */
+#ifndef TESTS_OWN_MALLOC_H
+#define TESTS_OWN_MALLOC_H
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <stdatomic.h>
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define HAS_OWN_MALLOC 0
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define HAS_OWN_MALLOC 0
+#endif
+#endif
+#ifndef HAS_OWN_MALLOC
+#define HAS_OWN_MALLOC 1
+#endif
+
+static atomic_ulong calls;         /* allocations so far           */
+static atomic_ulong fail_at;       /* this one fails; 0: none      */
+static atomic_bool fails_for_good; /* and all after it             */
+static atomic_long blocks;         /* in use                       */
+
+#if HAS_OWN_MALLOC
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t count, size_t size);
+void *__libc_realloc(void *block, size_t size);
+void *__libc_memalign(size_t alignment, size_t size);
+void __libc_free(void *block);
+
+/* For a breakpoint: who asked. */
+static __attribute__((noinline)) bool
+fails_now(void)
+{
+    __asm__ volatile("");
+    errno = ENOMEM;
+    return true;
+}
+
+/* Where a program says so (OWN_MALLOC_SPARES), a library that does not look at
+ * what malloc gives it is spared. */
+static bool
+is_spared(const void *caller)
+{
+#ifdef OWN_MALLOC_SPARES
+    Dl_info info;
+    return dladdr(caller, &info) != 0 && info.dli_fname != NULL &&
+           strstr(info.dli_fname, OWN_MALLOC_SPARES) != NULL;
+#else
+    (void)caller;
+    return false;
+#endif
+}
+
+static bool
+must_fail(const void *caller)
+{
+    unsigned long number = atomic_fetch_add(&calls, 1) + 1;
+    unsigned long at = atomic_load(&fail_at);
+    bool is_due = at != 0 && (number == at ||
+                              (number > at && atomic_load(&fails_for_good)));
+    return is_due && !is_spared(caller) && fails_now();
+}
+
+static void *
+counted(void *block)
+{
+    if (block != NULL)
+        atomic_fetch_add(&blocks, 1);
+    return block;
+}
+
+/* The libraries must find these too, not only this program. */
+#pragma GCC visibility push(default)
+void *
+malloc(size_t size)
+{
+    return must_fail(__builtin_return_address(0))
+               ? NULL
+               : counted(__libc_malloc(size));
+}
+
+void *
+calloc(size_t count, size_t size)
+{
+    return must_fail(__builtin_return_address(0))
+               ? NULL
+               : counted(__libc_calloc(count, size));
+}
+
+void *
+realloc(void *block, size_t size)
+{
+    if (must_fail(__builtin_return_address(0)))
+        return NULL;
+    void *grown = __libc_realloc(block, size);
+    return block == NULL ? counted(grown) : grown;
+}
+
+int
+posix_memalign(void **block, size_t alignment, size_t size)
+{
+    if (must_fail(__builtin_return_address(0)))
+        return ENOMEM;
+    *block = counted(__libc_memalign(alignment, size));
+    return *block == NULL ? ENOMEM : 0;
+}
+
+void *
+aligned_alloc(size_t alignment, size_t size)
+{
+    return must_fail(__builtin_return_address(0))
+               ? NULL
+               : counted(__libc_memalign(alignment, size));
+}
+
+void
+free(void *block)
+{
+    if (block != NULL)
+        atomic_fetch_sub(&blocks, 1);
+    __libc_free(block);
+}
+#pragma GCC visibility pop
+#endif
+
+#endif
