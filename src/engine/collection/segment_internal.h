@@ -313,7 +313,7 @@ typedef struct SealedSegment {
     _Atomic(DeletePage *) *pages;
     _Atomic uint32_t deleted_count;
     _Atomic(SegmentIndex *) indexes;
-    atomic_uint bypassed; /* indexes that did not open */
+    atomic_uint bypassed;    /* indexes that did not open */
     _Atomic(Error *) damage; /* why nothing of it can be read; NULL: it can.
                                 Set once */
     /* The writer's. */

@@ -295,8 +295,8 @@ typedef struct CollectionChange {
     uint32_t replaced_count;
     uint64_t sealed_upto; /* a rewrite has put all rows of commits up to this
                              one into files; 0: no such */
-    bool is_lazy; /* files of new indexes are left to a background job */
-    bool has_later_rows;  /* and there are rows of later ones */
+    bool is_lazy;        /* files of new indexes are left to a background job */
+    bool has_later_rows; /* and there are rows of later ones */
     EntryChange *entries;
     GrowingSegment **grown; /* commit: new growing segments; owned references */
     uint32_t grown_count;
