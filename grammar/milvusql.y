@@ -62,7 +62,7 @@
 /* Keywords that are names wherever the grammar has no use for the keyword. WORD itself
  * is never scanned; an alias without AS is an IDENT, so that no keyword becomes one. */
 %fallback WORD
-    ALIAS ALL ALTER ALWAYS ANALYZE APPROX ARRAY ASC AUTO_ID AUTO_INCREMENT
+    ADD ALIAS ALL ALTER ALWAYS ANALYZE APPROX ARRAY ASC AUTO_ID AUTO_INCREMENT
     BACKUP BEGIN BY CANCEL CASCADE CHECK CLOSE CLUSTERING COLLECTION COLUMN COMMENT
     COMMIT COMPACT CONCURRENTLY CONFLICT CONSISTENCY COPY COUNT CREATE CROSS CURSOR
     DATABASE DEALLOCATE DECLARE DEFAULT DELETE DESC DESCRIBE DO DROP END
@@ -70,7 +70,7 @@
     GROUP HYBRID IDENTITY IF IMPORT INDEX INNER INSERT INTO JOB JOBS JOIN KEY KEYS
     LAST LEFT LEVEL LIMIT LOAD LOCAL NEXT NOTHING NULLS OF OFFSET ONLY ORDER
     OUTER OUTPUT PARAMS PARTITION PAUSE PRECISION PREPARE PRIMARY PRIVILEGE QUERY
-    RANK REINDEX RELEASE RERANK RESET RESTORE RESTRICT RESUME RETURNING REVOKE ROLE
+    RANK REINDEX RELEASE RENAME RERANK RESET RESTORE RESTRICT RESUME RETURNING REVOKE ROLE
     ROLLBACK ROW ROWS SAVEPOINT SEARCH SEQUENCE SESSION SET SHOW SIZE START STDIN
     STDOUT STORED STRICT TABLE TO TRUNCATE UNIQUE UNKNOWN UPDATE UPSERT USE
     USER USING VACUUM VALUES VARYING VERBOSE VERIFY WEIGHT
@@ -189,6 +189,47 @@ attribute(A) ::= GENERATED(T) ALWAYS AS IDENTITY.     { A = node_new(parse, NODE
 attribute(A) ::= GENERATED(T) BY DEFAULT AS IDENTITY. { A = node_new(parse, NODE_AUTO_ID, T); }
 attribute(A) ::= GENERATED(T) ALWAYS AS LP expr(E) RP. { A = node_with(parse, NODE_GENERATED, T, E); }
 attribute(A) ::= GENERATED(T) ALWAYS AS LP expr(E) RP STORED. { A = node_with(parse, NODE_GENERATED, T, E); }
+
+/* ==== changing them ==== */
+field ::= .
+field ::= FIELD|COLUMN.
+statement(A) ::= ALTER(T) collection if_exists(I) relation(N) alter_action(C). {
+    A = node_add(parse, node_pair(parse, NODE_ALTER_COLLECTION, T, I, N), C);
+}
+alter_action(A) ::= ADD(T) field if_not_exists(I) id(N) type(Y) attributes(L). {
+    A = node_pair(parse, NODE_ALTER_ADD, T, I, node_take(parse, node_add(parse, node_named(parse, NODE_FIELD, N, N), Y), L));
+}
+alter_action(A) ::= DROP(T) field if_exists(I) name(N) cascade. { A = node_pair(parse, NODE_ALTER_DROP, T, N, I); }
+alter_action(A) ::= RENAME(T) TO name(N).  { A = node_with(parse, NODE_ALTER_RENAME, T, N); }
+alter_action(A) ::= RENAME(T) field name(N) TO name(M). { A = node_pair(parse, NODE_ALTER_RENAME_FIELD, T, N, M); }
+alter_action(A) ::= ALTER(T) field name(N) id(W) type(Y). { A = build_alter_type(parse, T, N, W, Y); }
+alter_action(A) ::= ALTER(T) field name(N) SET id(D) id(W) type(Y). {
+    if (!slice_equal_nocase((Slice){D.text, D.size}, SLICE_LITERAL("data"))) parse_syntax_error(parse, D);
+    A = build_alter_type(parse, T, N, W, Y);
+}
+alter_action(A) ::= ALTER(T) field name(N) SET DEFAULT(D) expr(E). {
+    A = node_pair(parse, NODE_ALTER_DEFAULT, T, N, node_with(parse, NODE_DEFAULT, D, E));
+}
+alter_action(A) ::= ALTER(T) field name(N) DROP DEFAULT. { A = node_with(parse, NODE_ALTER_DEFAULT, T, N); }
+alter_action(A) ::= ALTER(T) field name(N) DROP NOT NULL. { A = node_with(parse, NODE_ALTER_NULLABLE, T, N); }
+alter_action(A) ::= ALTER(T) field name(N) SET LP option_list(L) RP. {
+    A = node_pair(parse, NODE_ALTER_SET, T, N, node_turn(parse, L, NODE_OPTIONS, T));
+}
+alter_action(A) ::= SET(T) LP option_list(L) RP. { A = node_with(parse, NODE_ALTER_SET, T, node_turn(parse, L, NODE_OPTIONS, T)); }
+alter_action(A) ::= RESET(T) LP option_list(L) RP. { A = node_with(parse, NODE_ALTER_RESET, T, node_turn(parse, L, NODE_OPTIONS, T)); }
+statement(A) ::= ALTER(T) INDEX if_exists(I) id(N) index_on_opt(O) index_action(C). {
+    A = node_add(parse, node_add(parse, node_pair(parse, NODE_ALTER_INDEX, T, I, node_named(parse, NODE_INDEX_NAME, N, N)), O), C);
+}
+index_on_opt(A) ::= .                      { A = NULL; }
+index_on_opt(A) ::= index_on(O).           { A = O; }
+index_action(A) ::= RENAME(T) TO name(N).  { A = node_with(parse, NODE_ALTER_RENAME, T, N); }
+index_action(A) ::= SET(T) LP option_list(L) RP. { A = node_with(parse, NODE_ALTER_SET, T, node_turn(parse, L, NODE_OPTIONS, T)); }
+statement(A) ::= COMMENT(T) ON collection relation(N) IS comment_text(C). { A = node_pair(parse, NODE_COMMENT_ON, T, N, C); }
+statement(A) ::= COMMENT(T) ON FIELD|COLUMN name(N) DOT name(M) IS comment_text(C). {
+    A = node_add(parse, node_pair(parse, NODE_COMMENT_ON, T, N, M), C);
+}
+comment_text(A) ::= STRING(S).             { A = literal_string(parse, S, NODE_COMMENT); }
+comment_text(A) ::= NULL(T).               { A = node_word(parse, NODE_COMMENT, T, ""); }
 
 statement(A) ::= DROP(T) collection if_exists(I) relations(L) cascade(C). {
     A = node_add(parse, node_take(parse, node_with(parse, NODE_DROP_COLLECTION, T, I), L), C);
@@ -614,10 +655,7 @@ unbuilt(A) ::= DROP(T) PRIVILEGE GROUP(W).{ A = build_unbuilt(parse, T, W); }
 unbuilt(A) ::= ALTER(T) PRIVILEGE GROUP(W).{ A = build_unbuilt(parse, T, W); }
 unbuilt(A) ::= CREATE(T) UNIQUE INDEX(W).                { A = build_unbuilt(parse, T, W); }
 unbuilt(A) ::= ALTER(T) DATABASE(W).     { A = build_unbuilt(parse, T, W); }
-unbuilt(A) ::= ALTER(T) INDEX(W).        { A = build_unbuilt(parse, T, W); }
-unbuilt(A) ::= ALTER(T) collection.      { A = build_unbuilt(parse, T, NONE); if (A) A->text = SLICE_LITERAL("ALTER COLLECTION"); }
 unbuilt(A) ::= RESTORE(T) DATABASE(W).   { A = build_unbuilt(parse, T, W); }
-unbuilt(A) ::= COMMENT(T) ON(W).         { A = build_unbuilt(parse, T, W); }
 unbuilt(A) ::= IMPORT(T) INTO(W).        { A = build_unbuilt(parse, T, W); }
 unbuilt(A) ::= GRANT|REVOKE|PREPARE|EXECUTE|DEALLOCATE(T). {
     A = build_unbuilt(parse, T, T);

@@ -568,7 +568,9 @@ add_field(Store *store)
         .type = type_of(TYPE_INT32),
         .is_nullable = true,
         .has_default = true,
-        .default_value = value_int64(42),
+        .default_value = value_int64(43),
+        .has_missing = true,
+        .missing_value = value_int64(42),
     };
     copy->fields = fields;
     copy->field_count = FIELDS + 1;

@@ -36,7 +36,11 @@ typedef struct Field {
     bool is_dynamic; /* the $meta field */
     bool has_default;
     Value default_value; /* of the field's type, may be NULL */
-    char *comment;       /* "" when none */
+    /* What rows have that were there before the field was added: its default
+     * then, else NULL. */
+    bool has_missing;
+    Value missing_value;
+    char *comment; /* "" when none */
 } Field;
 
 typedef struct Partition {

@@ -21,7 +21,8 @@ enum {
     FIELD_CLUSTERING_KEY = 1 << 4,
     FIELD_DYNAMIC = 1 << 5,
     FIELD_DEFAULT = 1 << 6,
-    FIELD_FLAGS = (1 << 7) - 1,
+    FIELD_MISSING = 1 << 7,
+    FIELD_FLAGS = (1 << 8) - 1,
 };
 
 enum {
@@ -50,7 +51,8 @@ field_flags(const Field *field)
                      (field->is_partition_key ? FIELD_PARTITION_KEY : 0) |
                      (field->is_clustering_key ? FIELD_CLUSTERING_KEY : 0) |
                      (field->is_dynamic ? FIELD_DYNAMIC : 0) |
-                     (field->has_default ? FIELD_DEFAULT : 0));
+                     (field->has_default ? FIELD_DEFAULT : 0) |
+                     (field->has_missing ? FIELD_MISSING : 0));
 }
 
 static void
@@ -62,6 +64,8 @@ encode_field(Buffer *out, const Field *field)
     buffer_append_u8(out, field_flags(field));
     if (field->has_default)
         value_encode(out, &field->default_value);
+    if (field->has_missing)
+        value_encode(out, &field->missing_value);
     buffer_append_sized(out,
                         slice_of(field->comment != NULL ? field->comment : ""));
 }
@@ -225,9 +229,8 @@ decode_type(Decoder *decoder, Type *type)
 }
 
 static mql_status
-decode_default(Decoder *decoder, Field *field)
+decode_default(Decoder *decoder, const Field *field, Value *value)
 {
-    Value *value = &field->default_value;
     TRY(value_decode(&decoder->reader, decoder->arena, value, decoder->err));
     if (value->is_null)
         return MQL_OK;
@@ -262,9 +265,13 @@ decode_field(Decoder *decoder, Field *field)
     field->is_clustering_key = flags & FIELD_CLUSTERING_KEY;
     field->is_dynamic = flags & FIELD_DYNAMIC;
     field->has_default = flags & FIELD_DEFAULT;
+    field->has_missing = flags & FIELD_MISSING;
     field->default_value = VALUE_NULL;
+    field->missing_value = VALUE_NULL;
     if (field->has_default)
-        TRY(decode_default(decoder, field));
+        TRY(decode_default(decoder, field, &field->default_value));
+    if (field->has_missing)
+        TRY(decode_default(decoder, field, &field->missing_value));
     return decode_text(decoder, &field->comment);
 }
 

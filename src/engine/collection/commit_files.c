@@ -133,8 +133,8 @@ index_new_segment(Transaction *transaction, const Collection *definition,
 }
 
 /* Write the rows as a new segment of the change; `sequence` is that of rows
- * staged, 0 before the commit. The rows have the fields of
- * the base. */
+ * staged, 0 before the commit. Rows may lack fields that an ALTER
+ * added. */
 static mql_status
 write_sealed(Transaction *transaction, CollectionChange *change,
              uint64_t partition, const RowSource *sources, uint32_t count,
@@ -143,7 +143,7 @@ write_sealed(Transaction *transaction, CollectionChange *change,
     const FileSpace *space = &transaction->store->space;
     SegmentWrite input = {
         .id = transaction_new_id(transaction),
-        .definition = change->base->version.collection,
+        .definition = change_definition(change),
         .partition = partition,
         .sources = sources,
         .source_count = count,
@@ -192,13 +192,16 @@ change_spill(Transaction *transaction, CollectionChange *change,
 
 /* ---- sealing ---- */
 
-static StagedPartition *
-find_staged(const CollectionChange *change, uint64_t partition)
+/* One without rows is not counted. */
+static void
+keep_source(RowSource *source, uint32_t *count)
 {
-    StagedPartition *staged = change->staged;
-    while (staged != NULL && staged->partition != partition)
-        staged = staged->next;
-    return staged;
+    if (source->count > 0) {
+        *count += 1;
+        return;
+    }
+    free((void *)(uintptr_t)source->rows);
+    *source = (RowSource){0};
 }
 
 /* Rows of the partition's growing segments and of what is staged for it. */
@@ -207,7 +210,6 @@ collect_sources(const Transaction *transaction, CollectionChange *change,
                 uint64_t partition, RowSource *sources, uint32_t *count,
                 Error *err)
 {
-    const StagedPartition *staged = find_staged(change, partition);
     const CollectionVersion *base = &change->base->version;
     for (uint32_t i = 0; i < base->segment_count; i++) {
         const Segment *segment = base->segments[i];
@@ -218,22 +220,47 @@ collect_sources(const Transaction *transaction, CollectionChange *change,
             change->deleted != NULL ? change->deleted[i].bits : NULL;
         TRY(kept_rows(transaction, change, as_growing(segment), deleted,
                       &sources[*count], err));
-        *count += sources[*count].count > 0 ? 1 : 0;
+        keep_source(&sources[*count], count);
     }
-    if (staged == NULL)
-        return MQL_OK;
-    TRY(live_rows(staged->rows, &sources[*count], err));
-    *count += sources[*count].count > 0 ? 1 : 0;
+    for (const StagedPartition *staged = change->staged; staged != NULL;
+         staged = staged->next) {
+        if (staged->partition != partition)
+            continue;
+        TRY(live_rows(staged->rows, &sources[*count], err));
+        keep_source(&sources[*count], count);
+    }
     return MQL_OK;
+}
+
+static uint32_t
+count_sources(const CollectionChange *change)
+{
+    uint32_t count = change->base->version.segment_count;
+    for (const StagedPartition *staged = change->staged; staged != NULL;
+         staged = staged->next)
+        count++;
+    return count;
+}
+
+static void
+forget_staged_of(Transaction *transaction, CollectionChange *change,
+                 uint64_t partition)
+{
+    StagedPartition *next;
+    for (StagedPartition *staged = change->staged; staged != NULL;
+         staged = next) {
+        next = staged->next;
+        if (staged->partition == partition)
+            forget_staged(transaction, change, staged);
+    }
 }
 
 static mql_status
 seal_partition(Transaction *transaction, CollectionChange *change,
                uint64_t partition, Error *err)
 {
-    StagedPartition *staged = find_staged(change, partition);
-    size_t most = change->base->version.segment_count + (size_t)2;
-    RowSource *sources = calloc(most, sizeof *sources);
+    uint32_t most = count_sources(change);
+    RowSource *sources = calloc((size_t)most + 1, sizeof *sources);
     if (sources == NULL)
         return error_no_memory(err);
     uint32_t count = 0;
@@ -242,11 +269,11 @@ seal_partition(Transaction *transaction, CollectionChange *change,
     if (status == MQL_OK && count > 0)
         status = write_sealed(transaction, change, partition, sources, count,
                               transaction->sequence, err);
-    for (size_t i = 0; i < most; i++)
+    for (uint32_t i = 0; i <= most; i++)
         free((void *)(uintptr_t)sources[i].rows);
     free(sources);
-    if (status == MQL_OK && staged != NULL)
-        forget_staged(transaction, change, staged);
+    if (status == MQL_OK)
+        forget_staged_of(transaction, change, partition);
     return status;
 }
 

@@ -84,8 +84,8 @@ source_slice(const RowSource *source, const Field *field, uint32_t row,
             return MQL_OK;
         }
     }
-    if (field->has_default && !field->default_value.is_null)
-        *slice = field->default_value.bytes;
+    if (field->has_missing && !field->missing_value.is_null)
+        *slice = field->missing_value.bytes;
     return MQL_OK;
 }
 
@@ -113,7 +113,7 @@ source_absent_is_valid(const RowSource *source, const Field *field)
 {
     if (source->sealed != NULL && sealed_field(source->sealed, field->id))
         return true; /* it has no NULLs */
-    return field->has_default && !field->default_value.is_null;
+    return field->has_missing && !field->missing_value.is_null;
 }
 
 mql_status

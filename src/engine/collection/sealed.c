@@ -193,8 +193,9 @@ open_indexes(const FileSpace *space, SealedSegment *segment,
 {
     for (uint32_t i = 0; i < definition->index_count; i++) {
         const IndexDefinition *index = &definition->indexes[i];
-        if (index->kind->has_file &&
-            !segment_entry_has_index(&segment->entry, index->id))
+        if (sealed_field(segment, index->field) == NULL ||
+            (index->kind->has_file &&
+             !segment_entry_has_index(&segment->entry, index->id)))
             continue;
         TRY(segment_index_open(space, segment, definition, index, err));
     }

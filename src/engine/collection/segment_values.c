@@ -94,8 +94,8 @@ read_absent(const Field *field, uint32_t count, Arena *arena, Column *column,
             Error *err)
 {
     Value value = VALUE_NULL;
-    if (field->has_default)
-        value = field->default_value;
+    if (field->has_missing)
+        value = field->missing_value;
     value.type = field->type;
     return column_constant(column, &value, count, arena, err);
 }

@@ -151,7 +151,7 @@ prepare_absent(Writing *writing, const Field *field, Error *err)
     writing->absent = calloc(1, width + 1);
     if (writing->absent == NULL)
         return error_no_memory(err);
-    if (!field->has_default || width == 0)
+    if (!field->has_missing || width == 0)
         return MQL_OK;
     Arena arena;
     Column column;

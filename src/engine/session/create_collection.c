@@ -230,6 +230,58 @@ add_key(Maker *maker, const Node *clause, Error *err)
     return make_partition_key(maker, field, name->position, err);
 }
 
+/* ---- for ALTER ---- */
+
+static uint32_t
+count_vectors(const Collection *collection)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < collection->field_count; i++)
+        count += type_is_vector(collection->fields[i].type.kind);
+    return count;
+}
+
+mql_status
+add_field_later(Prepared *prepared, Collection *collection, const Node *node,
+                Error *err)
+{
+    Maker maker = {.prepared = prepared,
+                   .collection = collection,
+                   .has_primary = true,
+                   .vector_count = count_vectors(collection)};
+    const Node *key = node_child(node, NODE_PARTITION_KEY);
+    if (key != NULL)
+        return error_at(err, ERR_INVALID_TABLE_DEFINITION, key->position,
+                        "a field that is added cannot be the partition key");
+    Field *fields =
+        arena_alloc_array(&collection->arena,
+                          collection->field_count + (size_t)2, sizeof *fields);
+    if (fields == NULL)
+        return error_no_memory(err);
+    memcpy(fields, collection->fields,
+           collection->field_count * sizeof *fields);
+    collection->fields = fields;
+    TRY(add_field(&maker, node, err));
+    Field *added = &fields[collection->field_count - 1];
+    TRY(check_field(added, node, err));
+    added->has_missing = added->has_default;
+    added->missing_value = added->default_value;
+    if (!added[-1].is_dynamic)
+        return MQL_OK;
+    const Field dynamic = added[-1];
+    added[-1] = *added;
+    *added = dynamic;
+    return MQL_OK;
+}
+
+mql_status
+set_default_later(Prepared *prepared, Collection *collection, Field *field,
+                  const Node *attribute, Error *err)
+{
+    Maker maker = {.prepared = prepared, .collection = collection};
+    return set_default(&maker, field, attribute, err);
+}
+
 /* ---- properties ---- */
 
 static bool
@@ -362,6 +414,21 @@ set_property(Maker *maker, const Node *option, Error *err)
     return error_at(err, ERR_INVALID_PARAMETER, option->position,
                     "unknown property \"%.*s\" of a collection",
                     (int)option->text.size, option->text.data);
+}
+
+mql_status
+check_property_later(Prepared *prepared, Collection *collection,
+                     const Node *option, Error *err)
+{
+    static const char *const fixed[] = {"enable_dynamic_field",
+                                        "num_partitions", "shards_num"};
+    Maker maker = {.prepared = prepared, .collection = collection};
+    for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++)
+        if (slice_equal_nocase(option->text, slice_of(fixed[i])))
+            return error_at(err, ERR_FEATURE_NOT_SUPPORTED, option->position,
+                            "\"%s\" of a collection cannot be changed",
+                            fixed[i]);
+    return set_property(&maker, option, err);
 }
 
 /* Keep the properties as they were written. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* index.c - CREATE INDEX and DROP INDEX. */
+/* index.c - CREATE INDEX, DROP INDEX and ALTER INDEX. */
 #include "engine/session/kinds.h"
 
 #include <string.h>
@@ -396,4 +396,67 @@ drop_index_run(Prepared *prepared, Error *err)
         status = change_collection(transaction, found->collection, remove_index,
                                    &at, err);
     return prepared_end(prepared, transaction, status, err);
+}
+
+/* ---- ALTER INDEX ---- */
+
+typedef struct IndexRename {
+    uint32_t position;
+    Slice name;
+} IndexRename;
+
+static mql_status
+rename_index(Collection *copy, void *context, Error *err)
+{
+    const IndexRename *change = context;
+    char *name = collection_text(copy, change->name);
+    if (name == NULL)
+        return error_no_memory(err);
+    copy->indexes[change->position].name = name;
+    return MQL_OK;
+}
+
+static mql_status
+alter_index(Prepared *prepared, Transaction *transaction, Error *err)
+{
+    const Node *root = prepared->statement.root;
+    const Node *name = node_child(root, NODE_INDEX_NAME);
+    const Node *rename = node_child(root, NODE_ALTER_RENAME);
+    const CollectionVersion *found;
+    int32_t position = -1;
+    if (rename == NULL)
+        return planner_unbuilt(node_child(root, NODE_ALTER_SET)->first->first,
+                               "ALTER INDEX ... SET", err);
+    TRY(find_named_index(prepared, &found, &position, err));
+    if (found == NULL && node_child(root, NODE_IF_EXISTS) != NULL) {
+        session_notice(prepared->session,
+                       "index \"%.*s\" does not exist, skipping",
+                       (int)name->text.size, name->text.data);
+        return MQL_OK;
+    }
+    if (found == NULL)
+        return error_at(err, ERR_UNDEFINED_OBJECT, name->position,
+                        "index \"%.*s\" does not exist", (int)name->text.size,
+                        name->text.data);
+    TRY(check_name(rename->first, NAME_OF_INDEX, "index", err));
+    int32_t other =
+        collection_find_index(found->collection, rename->first->text);
+    if (other >= 0 &&
+        is_taken(rename->first, found->collection->indexes[other].name, false))
+        return error_at(err, ERR_DUPLICATE_TABLE, rename->first->position,
+                        "index \"%.*s\" already exists",
+                        (int)rename->first->text.size,
+                        rename->first->text.data);
+    IndexRename change = {(uint32_t)position, rename->first->text};
+    return change_collection(transaction, found->collection, rename_index,
+                             &change, err);
+}
+
+mql_status
+alter_index_run(Prepared *prepared, Error *err)
+{
+    Transaction *transaction;
+    TRY(prepared_begin(prepared, &transaction, err));
+    return prepared_end(prepared, transaction,
+                        alter_index(prepared, transaction, err), err);
 }

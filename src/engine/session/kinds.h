@@ -35,7 +35,19 @@ mql_status show_jobs(Prepared *prepared, Error *err);
 mql_status compact_run(Prepared *prepared, Error *err);
 mql_status vacuum_run(Prepared *prepared, Error *err);
 mql_status reindex_run(Prepared *prepared, Error *err);
+/* For ALTER: one more field of a copy, without a row of its own yet; a default;
+ * whether a property may be given that value. */
+mql_status add_field_later(Prepared *prepared, Collection *collection,
+                           const Node *node, Error *err);
+mql_status set_default_later(Prepared *prepared, Collection *collection,
+                             Field *field, const Node *attribute, Error *err);
+mql_status check_property_later(Prepared *prepared, Collection *collection,
+                                const Node *option, Error *err);
+/* alter.c */
+mql_status alter_collection_run(Prepared *prepared, Error *err);
+mql_status comment_on_run(Prepared *prepared, Error *err);
 /* index.c */
+mql_status alter_index_run(Prepared *prepared, Error *err);
 mql_status create_index_run(Prepared *prepared, Error *err);
 mql_status drop_index_run(Prepared *prepared, Error *err);
 /* Where the INDEX_NAME of the statement is: in the collection that its INDEX_ON

@@ -465,6 +465,16 @@ build_type(Parse *parse, Token first, Token second)
     return type;
 }
 
+/* ALTER FIELD f TYPE t: TYPE is no keyword. */
+Node *
+build_alter_type(Parse *parse, Token at, Node *name, Token word, Node *type)
+{
+    if (!slice_equal_nocase((Slice){word.text, word.size},
+                            SLICE_LITERAL("type")))
+        parse_syntax_error(parse, word);
+    return node_pair(parse, NODE_ALTER_TYPE, at, name, type);
+}
+
 Node *
 build_type_argument(Parse *parse, Node *type, Token integer)
 {

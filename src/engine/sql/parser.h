@@ -167,6 +167,8 @@ Node *build_one(Parse *parse, Token at);
 Node *build_typed_literal(Parse *parse, Token type, Token string);
 Node *build_in_parentheses(Node *expression);
 Node *build_type(Parse *parse, Token first, Token second);
+Node *build_alter_type(Parse *parse, Token at, Node *name, Token word,
+                       Node *type);
 Node *build_type_argument(Parse *parse, Node *type, Token integer);
 Node *build_array_type(Parse *parse, Token at, Node *element, Token capacity);
 /* Add a clause to a carrier (NULL: a new one); a second of its kind is an
