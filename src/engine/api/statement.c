@@ -42,6 +42,10 @@ make_columns(mql_stmt *stmt, Error *err)
     const Prepared *prepared = stmt->prepared;
     free_columns(stmt);
     uint32_t count = prepared->column_count;
+    stmt->analysis = prepared->analysis;
+    /* What has no rows may have been committed: nothing may fail any more. */
+    if (count == 0)
+        return MQL_OK;
     stmt->texts = calloc(count + 1, sizeof *stmt->texts);
     stmt->vectors = calloc(count + 1, sizeof *stmt->vectors);
     stmt->names = calloc(count + 1, sizeof *stmt->names);
@@ -54,7 +58,6 @@ make_columns(mql_stmt *stmt, Error *err)
         if (stmt->names[i] == NULL)
             return error_no_memory(err);
     }
-    stmt->analysis = prepared->analysis;
     return MQL_OK;
 }
 

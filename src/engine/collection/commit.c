@@ -40,9 +40,8 @@ sync_log(Store *store)
     pthread_cond_broadcast(&store->sync_done);
 }
 
-/* Wait until the commit is durable, and published if it is pending. */
-static mql_status
-wait_for_sync(Store *store, uint64_t sequence, Error *err)
+mql_status
+store_wait_for_sync(Store *store, uint64_t sequence, Error *err)
 {
     pthread_mutex_lock(&store->sync_mutex);
     while (store->synced < sequence && !store->is_sync_failed) {
@@ -75,7 +74,7 @@ store_settle(Store *store, Error *err)
     pthread_mutex_lock(&store->sync_mutex);
     uint64_t appended = store->appended;
     pthread_mutex_unlock(&store->sync_mutex);
-    return wait_for_sync(store, appended, err);
+    return store_wait_for_sync(store, appended, err);
 }
 
 /* ---- the steps ---- */
@@ -188,7 +187,7 @@ finish_shared(Transaction *transaction, VersionHolder *holder, Error *err)
     store_pend(store, holder);
     note_appended(store, sequence);
     transaction_end(transaction, true);
-    mql_status status = wait_for_sync(store, sequence, err);
+    mql_status status = store_wait_for_sync(store, sequence, err);
     jobs_notify(store->jobs);
     return status;
 }
@@ -200,7 +199,7 @@ finish_alone(Transaction *transaction, const MetaChanges *changes,
 {
     Store *store = transaction->store;
     note_appended(store, transaction->sequence);
-    mql_status status = wait_for_sync(store, transaction->sequence, err);
+    mql_status status = store_wait_for_sync(store, transaction->sequence, err);
     if (status != MQL_OK) {
         keep_orphans(transaction);
         give_up(transaction, holder);
@@ -234,6 +233,9 @@ commit_changes(Transaction *transaction, Error *err)
         status = changes_intact(transaction, err);
     if (status == MQL_OK)
         status = commit_prepare(transaction, &holder, err);
+    /* Late: readers of moments before it must have had their answer. */
+    transaction->time = transaction->store->space.vfs->now(
+        transaction->store->space.vfs->context);
     if (status == MQL_OK)
         status = commit_record(transaction, &holder->version, &payload,
                                &changes, &trim, err);

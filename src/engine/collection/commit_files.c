@@ -646,7 +646,6 @@ commit_files(Transaction *transaction, Error *err)
 {
     Store *store = transaction->store;
     uint64_t logged = 0;
-    transaction->time = store->space.vfs->now(store->space.vfs->context);
     int64_t retention = store_retention(store);
     timeline_set_retention(&store->timeline, retention);
     transaction->horizon =

@@ -328,11 +328,7 @@ forget_spilled(Transaction *transaction, const CollectionChange *change,
             is_kept = is_kept || restored->sealed[k] == change->sealed[i];
         if (is_kept)
             continue;
-        Error ignored = ERROR_INIT; /* then the next opening removes it */
-        (void)!file_name_add(&transaction->obsolete,
-                             segment_path(&transaction->store->space,
-                                          change->sealed[i]->base.id),
-                             &ignored);
+        forget_files(transaction, change->sealed[i]);
     }
 }
 

@@ -191,6 +191,8 @@ void store_free_writer(Store *store);
  * for who copies them. */
 void store_hold_files(Store *store);
 void store_release_files(Store *store);
+/* Wait until the commit, which is in the log, is durable and published. */
+mql_status store_wait_for_sync(Store *store, uint64_t sequence, Error *err);
 /* As the writer: wait until all that is in the log is durable and published. */
 mql_status store_settle(Store *store, Error *err);
 
@@ -354,6 +356,9 @@ bool transaction_is_empty(const Transaction *transaction);
 void change_free_staged(CollectionChange *change);
 void change_free_deleted(CollectionChange *change);
 void change_free_sealed(CollectionChange *change);
+/* The files of a segment that the transaction spilled and needs no more go with
+ * its end, whatever that is. */
+void forget_files(Transaction *transaction, const SealedSegment *segment);
 /* The collection's change, made when there is none. */
 mql_status transaction_change(Transaction *transaction, uint64_t id,
                               CollectionChange **change, Error *err);

@@ -283,11 +283,26 @@ transaction_end(Transaction *transaction, bool is_keeping_files)
         store_free_writer(store);
 }
 
+/*
+ * The end of one that changes nothing. As the writer it may have seen commits
+ * that are not durable yet: what it says of them must not come true before they
+ * do.
+ */
+static mql_status
+end_unchanged(Transaction *transaction, Error *err)
+{
+    Store *store = transaction->store;
+    uint64_t seen = transaction->base->sequence;
+    transaction_end(transaction, false);
+    return store_wait_for_sync(store, seen, err);
+}
+
 void
 transaction_rollback(Transaction *transaction)
 {
+    Error ignored = ERROR_INIT;
     if (transaction != NULL)
-        transaction_end(transaction, false);
+        (void)!end_unchanged(transaction, &ignored);
 }
 
 mql_status
@@ -353,7 +368,9 @@ transaction_commit(Transaction *transaction, Error *err)
         if (status == MQL_OK)
             return commit_changes(transaction, err);
     }
-    transaction_end(transaction, false);
+    if (status == MQL_OK)
+        return end_unchanged(transaction, err);
+    transaction_rollback(transaction);
     return status;
 }
 
@@ -678,6 +695,21 @@ transaction_put_collection(Transaction *transaction, Collection *collection,
     return MQL_OK;
 }
 
+void
+forget_files(Transaction *transaction, const SealedSegment *segment)
+{
+    const FileSpace *space = &transaction->store->space;
+    const SegmentEntry *entry = &segment->entry;
+    Error ignored = ERROR_INIT; /* then the next opening removes them */
+    (void)!file_name_add(&transaction->obsolete,
+                         segment_path(space, segment->base.id), &ignored);
+    for (uint32_t i = 0; i < entry->index_count; i++)
+        (void)!file_name_add(&transaction->obsolete,
+                             segment_index_path(space, segment->base.id,
+                                                entry->indexes[i].index),
+                             &ignored);
+}
+
 /* Nothing of the rows stays. */
 static void
 forget_rows(Transaction *transaction, CollectionChange *change)
@@ -686,6 +718,8 @@ forget_rows(Transaction *transaction, CollectionChange *change)
          staged = staged->next)
         transaction->staged_bytes -= staged->rows->memory;
     change_free_staged(change);
+    for (uint32_t i = 0; i < change->sealed_count; i++)
+        forget_files(transaction, change->sealed[i]);
     change_free_sealed(change);
     change_free_deleted(change);
     change->deleted_count = 0;
