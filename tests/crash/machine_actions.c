@@ -55,6 +55,8 @@ const Action actions[] = {
      "t!1 t!5 t!9 t!11 t!20"},
     {"flush", "FLUSH", ""},
     {"seal", "FLUSH u", "u"},
+    {"merge", "VACUUM FULL u", "u"},
+    {"index2", "CREATE INDEX u_n ON u (n) USING INVERTED", "u+index.u_n"},
     {"index", "CREATE INDEX t_n ON t (n) USING INVERTED", "t+index.t_n"},
     {"unindex", "DROP INDEX t_v ON t", "t-index.t_v"},
     {"transaction",
