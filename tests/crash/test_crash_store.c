@@ -413,12 +413,13 @@ judge(const Vfs *vfs, const char *path, const Picture *pictures, size_t last)
         return words;
     }
     const char *wrong = NULL;
-    if (!shows(store, a) && !shows(store, b)) {
-        wrong = "rows are wrong";
-    } else if (store_check(store, &failure) != MQL_OK) {
+    /* First: a damaged segment is no picture at all. */
+    if (store_check(store, &failure) != MQL_OK) {
         snprintf(words, sizeof words, "check: %s %s", failure.text,
                  failure.detail);
         wrong = words;
+    } else if (!shows(store, a) && !shows(store, b)) {
+        wrong = "rows are wrong";
     }
     if (wrong == NULL)
         wrong = judge_past(store, pictures, last);

@@ -221,6 +221,16 @@ finish_alone(Transaction *transaction, const MetaChanges *changes,
     return MQL_OK;
 }
 
+/* Before staged rows turn into segments. */
+static void
+note_rows(Transaction *transaction)
+{
+    for (CollectionChange *change = transaction->collections;
+         change != NULL && !transaction->is_rewrite; change = change->next)
+        change->has_rows = change->staged != NULL || change->sealed_count > 0 ||
+                           change->deleted_count > 0 || change->is_truncated;
+}
+
 mql_status
 commit_changes(Transaction *transaction, Error *err)
 {
@@ -228,6 +238,7 @@ commit_changes(Transaction *transaction, Error *err)
     MetaChanges changes = META_CHANGES_INIT;
     uint64_t trim = 0;
     VersionHolder *holder = NULL;
+    note_rows(transaction);
     mql_status status = commit_files(transaction, err);
     if (status == MQL_OK)
         status = changes_intact(transaction, err);

@@ -82,7 +82,9 @@ apply_state(const CollectionChange *change, uint64_t sequence)
 {
     CollectionState *state = change->base->state;
     state->dirty_since = state->dirty_next;
-    state->changed = sequence;
+    state->moved = sequence;
+    if (change->has_rows || change->is_new_definition)
+        state->changed = sequence;
     if (change->is_new_definition)
         state->defined = sequence;
 }

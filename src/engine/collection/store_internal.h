@@ -39,7 +39,8 @@ typedef struct CollectionState {
     _Atomic int64_t next_auto_id;
     uint64_t
         defined; /* last commit since opening that changed the definition */
-    uint64_t changed;     /* that changed anything */
+    uint64_t changed;     /* that changed rows or the definition */
+    uint64_t moved;       /* anything: sealing and compacting too */
     uint64_t dirty_since; /* first commit whose rows or deletes are only in the
                              log; 0: none */
     uint64_t dirty_next; /* what it will be after the commit under way; else the
@@ -279,6 +280,7 @@ typedef struct CollectionChange {
     CollectionEntry *created;  /* owned: the base of one made here, or NULL */
     Collection *definition;    /* owned; NULL: the base's */
     bool is_definition_shared; /* others look at it: change a copy */
+    bool has_rows; /* commit: rows were inserted, deleted or truncated */
     bool
         is_new_definition; /* for readers too: prepared statements look again */
     bool is_dropped;

@@ -218,6 +218,18 @@ rebase_rows(Rebase *rebase, Error *err)
     return MQL_OK;
 }
 
+/* Compaction may have forgotten more of the past since. */
+static mql_status
+rebase_horizon(CollectionChange *change, Error *err)
+{
+    uint64_t horizon = change->base->version.collection->horizon;
+    if (change->definition == NULL || change->definition->horizon >= horizon)
+        return MQL_OK;
+    TRY(change_own_definition(change, err));
+    change->definition->horizon = horizon;
+    return MQL_OK;
+}
+
 static mql_status
 rebase_change(Transaction *transaction, CollectionChange *change,
               const Version *newest, Error *err)
@@ -237,9 +249,10 @@ rebase_change(Transaction *transaction, CollectionChange *change,
     if (is_whole && state->changed > rebase.before)
         return conflict(change->base->version.collection,
                         "its rows were changed meanwhile.", err);
-    if (state->changed <= rebase.before)
+    if (state->moved <= rebase.before)
         return MQL_OK;
-    return rebase_rows(&rebase, err);
+    TRY(rebase_rows(&rebase, err));
+    return rebase_horizon(change, err);
 }
 
 mql_status
