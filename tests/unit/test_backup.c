@@ -309,7 +309,8 @@ test_hostile_manifest(void **state)
         "tmp/5-1.seg",
         "segments\\5.seg",
         "segments/5.seg\t",
-        "\xE2\x81\x84" "etc\xE2\x81\x84passwd",
+        "\xE2\x81\x84"
+        "etc\xE2\x81\x84passwd",
     };
     static const char *const rests[] = {
         " 18446744073709551616 00000000000000000000000000000000\n",

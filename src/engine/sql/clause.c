@@ -241,8 +241,7 @@ build_query_statement(Parse *parse, Token at, Node *relation, Node *clauses)
         clause->next = NULL;
         if (clause->kind == NODE_RETURNING)
             node_take(parse, select, clause);
-        else if (clause->kind == NODE_PARTITIONS ||
-                 clause->kind == NODE_AS_OF)
+        else if (clause->kind == NODE_PARTITIONS || clause->kind == NODE_AS_OF)
             node_add(parse, from, clause);
         else
             node_add(parse, rest, clause);
