@@ -53,6 +53,23 @@ set_vector(Value *out, const float *floats, uint64_t count)
     out->bytes = (Slice){(const char *)floats, count * sizeof *floats};
 }
 
+/* Two floats at a time: an exponent of ones, plus one, reaches the sign. */
+static bool
+is_finite(const float *floats, uint64_t count)
+{
+    const uint64_t exponents = UINT64_C(0x7F8000007F800000);
+    const uint64_t ones = UINT64_C(0x0080000000800000);
+    const uint64_t signs = UINT64_C(0x8000000080000000);
+    uint64_t seen = 0;
+    uint64_t i = 0;
+    for (; i + 2 <= count; i += 2) {
+        uint64_t pair;
+        memcpy(&pair, floats + i, sizeof pair);
+        seen |= (pair & exponents) + ones;
+    }
+    return (seen & signs) == 0 && (i == count || isfinite(floats[i]));
+}
+
 mql_status
 vector_check(Slice bytes, Type to, Arena *arena, Value *out, Error *err)
 {
@@ -70,11 +87,8 @@ vector_check(Slice bytes, Type to, Arena *arena, Value *out, Error *err)
         bytes.data = (const char *)copy;
     }
     const float *floats = (const float *)(const void *)bytes.data;
-    /* The sum is finite in the usual case, and then so is every element. */
-    float sum = 0;
-    for (uint64_t i = 0; i < count; i++)
-        sum += floats[i] * 0.0f;
-    for (uint64_t i = 0; sum != 0.0f && i < count; i++)
+    bool is_fine = is_finite(floats, count);
+    for (uint64_t i = 0; !is_fine && i < count; i++)
         TRY(check_element((double)floats[i], err));
     set_vector(out, floats, count);
     return MQL_OK;
