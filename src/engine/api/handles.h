@@ -13,23 +13,23 @@ typedef struct HandleMark {
 } HandleMark;
 
 struct mql_db {
+    HandleMark mark; /* first: a handle of another type is looked at too */
     Store *store;
     atomic_uint connections;
     char *temporary; /* path to remove on close, malloc'ed; NULL: none */
-    HandleMark mark;
 };
 
 struct mql_conn {
+    HandleMark mark; /* first: a handle of another type is looked at too */
     Session session;
     mql_db *db;
-    HandleMark mark;
     atomic_bool is_busy; /* a call is under way */
 };
 
 struct mql_stmt {
+    HandleMark mark; /* first: a handle of another type is looked at too */
     mql_conn *conn;
     Prepared *prepared;
-    HandleMark mark;
     Batch batch;      /* the current rows              */
     uint32_t row;     /* of the batch, current          */
     bool has_row;     /* between MQL_ROW and what follows */
