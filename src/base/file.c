@@ -193,6 +193,22 @@ directory_sync(const Vfs *vfs, const char *path, Error *err)
 }
 
 mql_status
+directory_create_durably(const Vfs *vfs, const char *path, bool *is_made,
+                         Error *err)
+{
+    *is_made = false;
+    char *parent = path_parent(path);
+    if (parent == NULL)
+        return error_no_memory(err);
+    mql_status status = directory_create(vfs, path, err);
+    *is_made = status == MQL_OK;
+    if (status == MQL_OK)
+        status = directory_sync(vfs, parent, err);
+    free(parent);
+    return status;
+}
+
+mql_status
 file_find(const Vfs *vfs, const char *path, bool *is_there, Error *err)
 {
     int result = vfs->exists(vfs->context, path);
@@ -206,6 +222,19 @@ bool
 file_exists(const Vfs *vfs, const char *path)
 {
     return vfs->exists(vfs->context, path) == 1;
+}
+
+char *
+path_parent(const char *path)
+{
+    size_t size = strlen(path);
+    while (size > 1 && path[size - 1] == '/')
+        size--;
+    while (size > 0 && path[size - 1] != '/')
+        size--;
+    while (size > 1 && path[size - 1] == '/')
+        size--;
+    return size == 0 ? strdup(".") : strndup(path, size);
 }
 
 char *

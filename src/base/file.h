@@ -103,6 +103,10 @@ mql_status file_rename(const Vfs *vfs, const char *from, const char *to,
 mql_status file_remove(const Vfs *vfs, const char *path, Error *err);
 mql_status directory_create(const Vfs *vfs, const char *path, Error *err);
 mql_status directory_sync(const Vfs *vfs, const char *path, Error *err);
+/* Make the directory and sync the one it is in. `is_made` OUT, also on failure.
+ */
+mql_status directory_create_durably(const Vfs *vfs, const char *path,
+                                    bool *is_made, Error *err);
 /* Whether it is there; an error when that cannot be told. What is made, or
  * replaced, because it is missing must ask so. */
 mql_status file_find(const Vfs *vfs, const char *path, bool *is_there,
@@ -116,5 +120,7 @@ mql_status file_error(Error *err, int errno_value, const char *doing,
 /* "directory/name" in malloc'ed memory, NULL: out of memory. `name` is a name
  * the engine made: a '/' or ".." in it is refused (NULL). */
 char *path_join(const char *directory, const char *name);
+/* "a/b/" -> "a"; malloc'ed, NULL: out of memory. */
+char *path_parent(const char *path);
 
 #endif

@@ -152,20 +152,6 @@ backup_check_file(const Vfs *vfs, const char *path, const BackupFile *wanted,
 
 /* ---- directories ---- */
 
-/* "a/b/" -> "a"; malloc'ed, NULL: out of memory. */
-static char *
-parent_of(const char *path)
-{
-    size_t size = strlen(path);
-    while (size > 1 && path[size - 1] == '/')
-        size--;
-    while (size > 0 && path[size - 1] != '/')
-        size--;
-    while (size > 1 && path[size - 1] == '/')
-        size--;
-    return size == 0 ? strdup(".") : strndup(path, size);
-}
-
 static mql_status
 check_empty(const Vfs *vfs, const char *path, const char *allowed, Error *err)
 {
@@ -196,15 +182,7 @@ backup_make_directory(const Vfs *vfs, const char *path, const char *allowed,
     TRY(file_find(vfs, path, &is_there, err));
     if (is_there)
         return check_empty(vfs, path, allowed, err);
-    char *parent = parent_of(path);
-    if (parent == NULL)
-        return error_no_memory(err);
-    mql_status status = directory_create(vfs, path, err);
-    *is_made = status == MQL_OK;
-    if (status == MQL_OK)
-        status = directory_sync(vfs, parent, err);
-    free(parent);
-    return status;
+    return directory_create_durably(vfs, path, is_made, err);
 }
 
 mql_status

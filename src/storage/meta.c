@@ -273,22 +273,33 @@ put_root(Change *change, Error *err)
     return code == 0 ? MQL_OK : change_error(change, code, err);
 }
 
+/* Take the next change off the list. */
+static mql_status
+next_change(const Meta *meta, Reader *reader, Slice *key, Slice *value,
+            bool *is_put, Error *err)
+{
+    uint8_t what = read_u8(reader);
+    *key = read_sized(reader);
+    *is_put = what == CHANGE_PUT;
+    *value = *is_put ? read_sized(reader) : (Slice){NULL, 0};
+    if (reader->failed || key->size == 0 || is_root_key(*key) ||
+        (what != CHANGE_PUT && what != CHANGE_DELETE))
+        return error_corrupt(err, meta->path, -1,
+                             "damaged list of catalogue changes");
+    return MQL_OK;
+}
+
 static mql_status
 apply_list(Change *change, Slice changes, Error *err)
 {
     Reader reader = reader_of(changes);
     while (reader_left(&reader) > 0) {
-        uint8_t what = read_u8(&reader);
-        Slice key = read_sized(&reader);
-        Slice value = {NULL, 0};
-        if (what == CHANGE_PUT)
-            value = read_sized(&reader);
-        if (reader.failed || key.size == 0 || is_root_key(key) ||
-            (what != CHANGE_PUT && what != CHANGE_DELETE))
-            return error_corrupt(err, change->meta->path, -1,
-                                 "damaged list of catalogue changes");
-        TRY(what == CHANGE_PUT ? put_value(change, key, value, err)
-                               : delete_value(change, key, err));
+        Slice key;
+        Slice value;
+        bool is_put;
+        TRY(next_change(change->meta, &reader, &key, &value, &is_put, err));
+        TRY(is_put ? put_value(change, key, value, err)
+                   : delete_value(change, key, err));
     }
     return put_root(change, err);
 }
@@ -436,16 +447,11 @@ keep_list(Meta *meta, Slice changes, uint64_t sequence, Error *err)
 {
     Reader reader = reader_of(changes);
     while (reader_left(&reader) > 0) {
-        uint8_t what = read_u8(&reader);
-        Slice key = read_sized(&reader);
-        Slice value = {NULL, 0};
-        if (what == CHANGE_PUT)
-            value = read_sized(&reader);
-        if (reader.failed || key.size == 0 ||
-            (what != CHANGE_PUT && what != CHANGE_DELETE))
-            return error_corrupt(err, meta->path, -1,
-                                 "damaged list of catalogue changes");
-        TRY(keep(meta, key, what == CHANGE_PUT ? &value : NULL, err));
+        Slice key;
+        Slice value;
+        bool is_put;
+        TRY(next_change(meta, &reader, &key, &value, &is_put, err));
+        TRY(keep(meta, key, is_put ? &value : NULL, err));
     }
     if (meta->root.applied < sequence)
         meta->root.applied = sequence;

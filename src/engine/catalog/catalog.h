@@ -115,6 +115,8 @@ int32_t collection_find_field_id(const Collection *collection, uint32_t id);
 int32_t collection_find_partition(const Collection *collection, Slice name);
 int32_t collection_find_partition_id(const Collection *collection, uint64_t id);
 int32_t collection_find_index(const Collection *collection, Slice name);
+/* Whether it has the index with that id. */
+bool collection_has_index(const Collection *collection, uint64_t id);
 /* Value of a property, NULL when not set. */
 const char *collection_property(const Collection *collection, const char *name);
 

@@ -133,6 +133,15 @@ collection_find_partition(const Collection *collection, Slice name)
                      name);
 }
 
+bool
+collection_has_index(const Collection *collection, uint64_t id)
+{
+    for (uint32_t i = 0; i < collection->index_count; i++)
+        if (collection->indexes[i].id == id)
+            return true;
+    return false;
+}
+
 int32_t
 collection_find_index(const Collection *collection, Slice name)
 {

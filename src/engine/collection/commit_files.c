@@ -445,15 +445,6 @@ persist_superseded(Transaction *transaction, CollectionChange *change,
     return MQL_OK;
 }
 
-static bool
-has_index(const Collection *definition, uint64_t id)
-{
-    for (uint32_t i = 0; i < definition->index_count; i++)
-        if (definition->indexes[i].id == id)
-            return true;
-    return false;
-}
-
 /* Files of indexes that the definition does not have any more. */
 static mql_status
 drop_indexes(Transaction *transaction, CollectionChange *change,
@@ -462,7 +453,7 @@ drop_indexes(Transaction *transaction, CollectionChange *change,
     const Collection *definition = change_definition(change);
     for (uint32_t i = 0; i < segment->entry.index_count; i++) {
         uint64_t id = segment->entry.indexes[i].index;
-        if (has_index(definition, id))
+        if (collection_has_index(definition, id))
             continue;
         SegmentEntry *entry;
         TRY(change_entry(change, segment, &entry, err));
@@ -490,7 +481,7 @@ add_indexes(Transaction *transaction, CollectionChange *change,
             continue;
         /* Somebody may be writing that file. */
         if (is_rewritten &&
-            has_index(change->base->version.collection, index->id))
+            collection_has_index(change->base->version.collection, index->id))
             continue;
         SegmentEntry *entry;
         if (index->kind->has_file && change->is_lazy)
@@ -513,7 +504,8 @@ is_adding_indexes(const CollectionChange *change)
     const Collection *definition = change_definition(change);
     bool is_adding = change->wants_indexes;
     for (uint32_t i = 0; i < definition->index_count; i++)
-        is_adding = is_adding || !has_index(old, definition->indexes[i].id);
+        is_adding =
+            is_adding || !collection_has_index(old, definition->indexes[i].id);
     return is_adding;
 }
 

@@ -35,9 +35,6 @@ mql_status store_build_indexes(Store *store, uint64_t collection,
 mql_status store_reindex(Store *store, uint64_t collection, uint64_t index,
                          const Watch *watch, Error *err);
 
-/* Remove files in the database's folders that nothing refers to. */
-mql_status store_remove_leftovers(Store *store, Error *err);
-
 /* Whether there is work for a mode, as far as can be seen without the writer.
  */
 bool store_compact_is_due(Store *store, const CollectionVersion *collection,

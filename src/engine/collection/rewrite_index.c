@@ -27,21 +27,13 @@ look_at_entry(Rewrite *rewrite, const SealedSegment *segment, uint64_t index,
 }
 
 static bool
-has_index(const Collection *definition, uint64_t id)
-{
-    for (uint32_t i = 0; i < definition->index_count; i++)
-        if (definition->indexes[i].id == id)
-            return true;
-    return false;
-}
-
-static bool
 is_wanted(const Transaction *transaction, const Rewrite *rewrite,
           const Segment *segment, uint64_t index)
 {
     const CollectionVersion *version =
         version_collection(transaction->base, rewrite->definition->id);
-    return version != NULL && has_index(version->collection, index) &&
+    return version != NULL &&
+           collection_has_index(version->collection, index) &&
            rewrite_has_segment(version, segment);
 }
 

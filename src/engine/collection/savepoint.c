@@ -96,25 +96,24 @@ copy_bits(const uint64_t *bits, uint32_t rows)
     return copy;
 }
 
+/* A copy of what is deleted of the base's segments; NULL for NULL. */
 static mql_status
-save_sets(const Transaction *transaction, const CollectionChange *change,
-          SavedChange *saved, Error *err)
+copy_sets(const Transaction *transaction, const CollectionVersion *base,
+          const RowSet *sets, RowSet **copies, Error *err)
 {
-    const CollectionVersion *base = &change->base->version;
-    saved->set_count = base->segment_count;
-    if (change->deleted == NULL)
+    if (sets == NULL)
         return MQL_OK;
-    saved->deleted = calloc(base->segment_count + (size_t)1, sizeof(RowSet));
-    if (saved->deleted == NULL)
+    *copies = calloc(base->segment_count + (size_t)1, sizeof(RowSet));
+    if (*copies == NULL)
         return error_no_memory(err);
     for (uint32_t i = 0; i < base->segment_count; i++) {
-        if (change->deleted[i].bits == NULL)
+        if (sets[i].bits == NULL)
             continue;
-        saved->deleted[i] = change->deleted[i];
-        saved->deleted[i].bits = copy_bits(
-            change->deleted[i].bits,
+        (*copies)[i] = sets[i];
+        (*copies)[i].bits = copy_bits(
+            sets[i].bits,
             segment_row_count(base->segments[i], transaction->base->sequence));
-        if (saved->deleted[i].bits == NULL)
+        if ((*copies)[i].bits == NULL)
             return error_no_memory(err);
     }
     return MQL_OK;
@@ -153,7 +152,9 @@ save_change(const Transaction *transaction, CollectionChange *change,
                                  : collection_retain(change->definition);
     change->is_definition_shared = true;
     saved->kept.is_definition_shared = true;
-    TRY(save_sets(transaction, change, saved, err));
+    saved->set_count = change->base->version.segment_count;
+    TRY(copy_sets(transaction, &change->base->version, change->deleted,
+                  &saved->deleted, err));
     for (StagedPartition *staged = change->staged; staged != NULL;
          staged = staged->next)
         TRY(save_rows(&staged->rows->base, staged->partition, &saved->staged,
@@ -267,33 +268,11 @@ free_restored(Restored *restored, uint32_t set_count)
 }
 
 static mql_status
-copy_sets(const Transaction *transaction, const SavedChange *saved,
-          Restored *restored, Error *err)
-{
-    if (saved->deleted == NULL)
-        return MQL_OK;
-    const CollectionVersion *base = &saved->kept.base->version;
-    restored->deleted = calloc(saved->set_count + (size_t)1, sizeof(RowSet));
-    if (restored->deleted == NULL)
-        return error_no_memory(err);
-    for (uint32_t i = 0; i < saved->set_count; i++) {
-        if (saved->deleted[i].bits == NULL)
-            continue;
-        restored->deleted[i] = saved->deleted[i];
-        restored->deleted[i].bits = copy_bits(
-            saved->deleted[i].bits,
-            segment_row_count(base->segments[i], transaction->base->sequence));
-        if (restored->deleted[i].bits == NULL)
-            return error_no_memory(err);
-    }
-    return MQL_OK;
-}
-
-static mql_status
 prepare_restore(const Transaction *transaction, const SavedChange *saved,
                 Restored *restored, Error *err)
 {
-    TRY(copy_sets(transaction, saved, restored, err));
+    TRY(copy_sets(transaction, &saved->kept.base->version, saved->deleted,
+                  &restored->deleted, err));
     for (const SavedRows *rows = saved->staged; rows != NULL;
          rows = rows->next) {
         StagedPartition *staged = calloc(1, sizeof *staged);

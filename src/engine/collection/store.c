@@ -100,28 +100,6 @@ check_presence(const Vfs *vfs, const char *path, const StoreOptions *options,
     return is_there ? check_unused(vfs, path, err) : MQL_OK;
 }
 
-/* "a/b/" -> "a"; malloc'ed, NULL: out of memory. */
-static char *
-parent_of(const char *path)
-{
-    char *parent = strdup(path);
-    if (parent == NULL)
-        return NULL;
-    size_t size = strlen(parent);
-    while (size > 1 && parent[size - 1] == '/')
-        size--;
-    while (size > 0 && parent[size - 1] != '/')
-        size--;
-    while (size > 1 && parent[size - 1] == '/')
-        size--;
-    parent[size] = '\0';
-    if (size == 0) {
-        free(parent);
-        return strdup(".");
-    }
-    return parent;
-}
-
 static mql_status
 make_directory(const Vfs *vfs, const char *path, Error *err)
 {
@@ -129,14 +107,7 @@ make_directory(const Vfs *vfs, const char *path, Error *err)
     TRY(file_find(vfs, path, &is_there, err));
     if (is_there)
         return MQL_OK;
-    char *parent = parent_of(path);
-    if (parent == NULL)
-        return error_no_memory(err);
-    mql_status status = directory_create(vfs, path, err);
-    if (status == MQL_OK)
-        status = directory_sync(vfs, parent, err);
-    free(parent);
-    return status;
+    return directory_create_durably(vfs, path, &is_there, err);
 }
 
 static mql_status
@@ -166,7 +137,7 @@ make_folders(const FileSpace *space, Error *err)
     TRY(make_folder(space, "tmp", err));
     if (is_there)
         return MQL_OK;
-    char *parent = parent_of(space->path);
+    char *parent = path_parent(space->path);
     if (parent == NULL)
         return error_no_memory(err);
     mql_status status = directory_sync(space->vfs, parent, err);

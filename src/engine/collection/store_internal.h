@@ -327,10 +327,9 @@ struct Transaction {
     /* Of the commit to come. Until it commits, an optimistic transaction's only
      * marks what it deleted of its own rows. */
     uint64_t sequence;
-    int64_t time;       /* commit: the clock, microseconds since 1970 */
-    uint64_t horizon;   /* commit: deletions up to it may be forgotten */
-    bool is_optimistic; /* takes the writer lock for committing only */
-    bool is_writer;     /* has it */
+    int64_t time;     /* commit: the clock, microseconds since 1970 */
+    uint64_t horizon; /* commit: deletions up to it may be forgotten */
+    bool is_writer;   /* an optimistic one is while it commits only */
     bool is_failed;
     bool has_definitions;  /* changes some */
     VersionHolder *view;   /* what the transaction sees; NULL: make it anew */

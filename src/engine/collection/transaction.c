@@ -93,7 +93,6 @@ transaction_begin_optimistic(Store *store, Transaction **transaction,
         version_release(base);
         return error_no_memory(err);
     }
-    (*transaction)->is_optimistic = true;
     return MQL_OK;
 }
 
