@@ -290,6 +290,7 @@ statement(A) ::= LOAD(T) collection relation(N) partitions_opt(P).    { A = node
 statement(A) ::= RELEASE(T) collection relation(N) partitions_opt(P). { A = node_pair(parse, NODE_RELEASE, T, N, P); }
 statement(A) ::= BACKUP(T) DATABASE TO file(F).   { A = node_with(parse, NODE_BACKUP, T, F); }
 statement(A) ::= VERIFY(T) BACKUP file(F).        { A = node_with(parse, NODE_VERIFY_BACKUP, T, F); }
+statement(A) ::= RESTORE(T) DATABASE FROM file(F). { A = node_with(parse, NODE_RESTORE, T, F); }
 statement(A) ::= FLUSH(T).                        { A = node_new(parse, NODE_FLUSH, T); }
 statement(A) ::= FLUSH(T) relation(N).            { A = node_with(parse, NODE_FLUSH, T, N); }
 statement(A) ::= FLUSH(T) collection relation(N). { A = node_with(parse, NODE_FLUSH, T, N); }
@@ -655,7 +656,6 @@ unbuilt(A) ::= DROP(T) PRIVILEGE GROUP(W).{ A = build_unbuilt(parse, T, W); }
 unbuilt(A) ::= ALTER(T) PRIVILEGE GROUP(W).{ A = build_unbuilt(parse, T, W); }
 unbuilt(A) ::= CREATE(T) UNIQUE INDEX(W).                { A = build_unbuilt(parse, T, W); }
 unbuilt(A) ::= ALTER(T) DATABASE(W).     { A = build_unbuilt(parse, T, W); }
-unbuilt(A) ::= RESTORE(T) DATABASE(W).   { A = build_unbuilt(parse, T, W); }
 unbuilt(A) ::= IMPORT(T) INTO(W).        { A = build_unbuilt(parse, T, W); }
 unbuilt(A) ::= GRANT|REVOKE|PREPARE|EXECUTE|DEALLOCATE(T). {
     A = build_unbuilt(parse, T, T);

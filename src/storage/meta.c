@@ -812,19 +812,22 @@ load(Meta *meta, const Vfs *vfs, const char *directory, Error *err)
     return check_values(meta, err);
 }
 
+/* Takes `path`; `directory` NULL: read-only. */
 static mql_status
-open_store(const Vfs *vfs, const char *directory, bool is_read_only,
-           Meta **result, uint64_t *database_id, uint64_t *applied, Error *err)
+open_store(const Vfs *vfs, const char *directory, char *path, Meta **result,
+           uint64_t *database_id, uint64_t *applied, Error *err)
 {
     *result = NULL;
     *database_id = 0;
     *applied = 0;
     Meta *meta = calloc(1, sizeof *meta);
-    if (meta == NULL)
+    if (meta == NULL) {
+        free(path);
         return error_no_memory(err);
+    }
     pthread_mutex_init(&meta->mutex, NULL);
-    meta->is_read_only = is_read_only;
-    meta->path = path_join(directory, "meta.mdb");
+    meta->is_read_only = directory == NULL;
+    meta->path = path;
     mql_status status = meta->path == NULL ? error_no_memory(err)
                                            : load(meta, vfs, directory, err);
     if (status != MQL_OK) {
@@ -841,14 +844,15 @@ mql_status
 meta_open(const Vfs *vfs, const char *directory, Meta **meta,
           uint64_t *database_id, uint64_t *applied, Error *err)
 {
-    return open_store(vfs, directory, false, meta, database_id, applied, err);
+    return open_store(vfs, directory, path_join(directory, "meta.mdb"), meta,
+                      database_id, applied, err);
 }
 
 mql_status
-meta_open_read_only(const Vfs *vfs, const char *directory, Meta **meta,
+meta_open_read_only(const Vfs *vfs, const char *path, Meta **meta,
                     uint64_t *database_id, uint64_t *applied, Error *err)
 {
-    return open_store(vfs, directory, true, meta, database_id, applied, err);
+    return open_store(vfs, NULL, strdup(path), meta, database_id, applied, err);
 }
 
 void

@@ -30,10 +30,11 @@ typedef struct Meta Meta;
  * last commit applied. */
 mql_status meta_open(const Vfs *vfs, const char *directory, Meta **meta,
                      uint64_t *database_id, uint64_t *applied, Error *err);
-/* The same without writing a byte: meta_apply() keeps its changes in memory. */
-mql_status meta_open_read_only(const Vfs *vfs, const char *directory,
-                               Meta **meta, uint64_t *database_id,
-                               uint64_t *applied, Error *err);
+/* The file of that path without writing a byte: meta_apply() keeps its changes
+ * in memory. */
+mql_status meta_open_read_only(const Vfs *vfs, const char *path, Meta **meta,
+                               uint64_t *database_id, uint64_t *applied,
+                               Error *err);
 void meta_close(Meta *meta);
 
 /* Make the store in `directory`, which has none, for the database of that id:

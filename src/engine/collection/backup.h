@@ -41,6 +41,18 @@ mql_status backup_restore(const Vfs *vfs, const char *path,
                           const char *directory, const Watch *watch,
                           Error *err);
 
+/* Verify the backup and open it as it lies there; nothing of it is changed. */
+mql_status backup_open(const Vfs *vfs, const char *path, const Watch *watch,
+                       Store **store, Error *err);
+/*
+ * Put all databases of an opened backup beside those that are there, as changes
+ * of the transaction; what `watch` points to must last until its commit.
+ * DUPLICATE_DATABASE when one is there already; "default" is, when both have
+ * collections in it. Settings stored in the backup are taken where none is.
+ */
+mql_status transaction_restore(Transaction *transaction, Store *backup,
+                               const Watch *watch, Error *err);
+
 /* The catalogue's name while a restore is under way. */
 #define RESTORING_NAME "restoring.mdb"
 

@@ -18,6 +18,7 @@
 
 #include "base/map.h"
 #include "engine/collection/store_internal.h"
+#include "storage/backup.h"
 
 typedef struct KeptRecord {
     struct KeptRecord *next;
@@ -642,17 +643,30 @@ recover(Recovery *recovery, Error *err)
     return remove_leftovers(recovery, "tmp", true, err);
 }
 
+static mql_status
+open_catalogue(Store *store, uint64_t *applied, Error *err)
+{
+    const FileSpace *space = &store->space;
+    if (!store->is_read_only)
+        return meta_open(space->vfs, space->path, &store->meta,
+                         &store->space.database, applied, err);
+    char *path = path_join(space->path, store->is_backup ? BACKUP_CATALOGUE_NAME
+                                                         : "meta.mdb");
+    if (path == NULL)
+        return error_no_memory(err);
+    mql_status status = meta_open_read_only(
+        space->vfs, path, &store->meta, &store->space.database, applied, err);
+    free(path);
+    return status;
+}
+
 mql_status
 store_recover(Store *store, Error *err)
 {
     Recovery recovery = {.store = store, .by_id = MAP_INIT, .files = MAP_INIT};
     recovery.last = &recovery.first;
     arena_init(&recovery.batch_arena, 0);
-    mql_status (*open)(const Vfs *, const char *, Meta **, uint64_t *,
-                       uint64_t *, Error *) =
-        store->is_read_only ? meta_open_read_only : meta_open;
-    mql_status status = open(store->space.vfs, store->space.path, &store->meta,
-                             &store->space.database, &recovery.applied, err);
+    mql_status status = open_catalogue(store, &recovery.applied, err);
     store->noted = recovery.applied;
     if (status == MQL_OK)
         status = recover(&recovery, err);

@@ -157,6 +157,7 @@ store_create(const char *path, const StoreOptions *options, Store **store,
     created->space.vfs = options->vfs != NULL ? options->vfs : &posix_vfs;
     created->space.log = options->log;
     created->is_read_only = options->is_read_only;
+    created->is_backup = options->is_backup;
     created->limits =
         options->limits != NULL ? *options->limits : STORE_LIMITS_USUAL;
     created->lock = (File)FILE_CLOSED;
@@ -182,8 +183,11 @@ static mql_status
 open_parts(Store *store, const StoreOptions *options, Error *err)
 {
     FileSpace *space = &store->space;
-    TRY(check_presence(space->vfs, space->path, options, err));
-    if (store->is_read_only) {
+    if (!store->is_backup)
+        TRY(check_presence(space->vfs, space->path, options, err));
+    if (store->is_backup) {
+        ; /* nobody writes to it */
+    } else if (store->is_read_only) {
         TRY(lock_acquire_shared(space->vfs, space->path, &store->lock, err));
     } else {
         TRY(make_directory(space->vfs, space->path, err));

@@ -61,6 +61,7 @@ typedef struct StoreOptions {
     bool must_exist;
     bool must_be_new;
     bool is_read_only; /* not a byte is written; implies must_exist */
+    bool is_backup;    /* the directory is a verified backup; with is_read_only */
     bool has_jobs;     /* a thread for background work (jobs.h) */
     Log log;
     const StoreLimits *limits; /* NULL: STORE_LIMITS_USUAL */

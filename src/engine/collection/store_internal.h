@@ -124,6 +124,7 @@ typedef struct FileName {
 struct Store {
     FileSpace space;
     bool is_read_only;
+    bool is_backup; /* the directory is a backup's, and read-only */
     StoreLimits limits;
     File lock;
     Meta *meta;

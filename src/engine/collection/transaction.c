@@ -655,6 +655,8 @@ create_change(Transaction *transaction, Collection *collection,
               CollectionChange **change, Error *err)
 {
     CollectionState *state = collection_state_create();
+    if (state != NULL)
+        atomic_store(&state->next_auto_id, collection->next_auto_id);
     CollectionEntry *empty =
         state == NULL ? NULL
                       : collection_entry_create(collection, state, NULL, 0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* backup.c - BACKUP DATABASE and VERIFY BACKUP. */
+/* backup.c - BACKUP DATABASE, VERIFY BACKUP and RESTORE DATABASE. */
 #include "engine/collection/backup.h"
 
 #include <inttypes.h>
@@ -46,4 +46,24 @@ verify_backup_run(Prepared *prepared, Error *err)
     const char *path;
     TRY(find_path(prepared, &path, err));
     return backup_verify(store_vfs(session->store), path, &watch, &report, err);
+}
+
+/* The backup is verified before anybody has to wait. */
+mql_status
+restore_run(Prepared *prepared, Error *err)
+{
+    const Watch watch = prepared_watch(prepared);
+    const char *path;
+    Store *backup;
+    Transaction *transaction;
+    TRY(find_path(prepared, &path, err));
+    TRY(backup_open(store_vfs(prepared->session->store), path, &watch, &backup,
+                    err));
+    mql_status status = prepared_begin(prepared, &transaction, err);
+    if (status == MQL_OK) {
+        status = transaction_restore(transaction, backup, &watch, err);
+        status = prepared_end(prepared, transaction, status, err);
+    }
+    store_close(backup);
+    return status;
 }

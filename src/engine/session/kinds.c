@@ -39,6 +39,7 @@ static const StatementKind statement_kinds[] = {
     {NODE_BACKUP, "BACKUP DATABASE", false, NULL, backup_run, PLACE_ALONE},
     {NODE_VERIFY_BACKUP, "VERIFY BACKUP", false, NULL, verify_backup_run,
      PLACE_ANY},
+    {NODE_RESTORE, "RESTORE DATABASE", false, NULL, restore_run, PLACE_ANY},
     {NODE_COMPACT, "COMPACT", false, NULL, compact_run, PLACE_ALONE},
     {NODE_VACUUM, "VACUUM", false, NULL, vacuum_run, PLACE_ALONE},
     {NODE_JOB, "JOB", false, NULL, job_run, PLACE_ANY},

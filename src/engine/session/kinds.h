@@ -84,6 +84,7 @@ mql_status release_savepoint_run(Prepared *prepared, Error *err);
 /* backup.c */
 mql_status backup_run(Prepared *prepared, Error *err);
 mql_status verify_backup_run(Prepared *prepared, Error *err);
+mql_status restore_run(Prepared *prepared, Error *err);
 /* cursor.c */
 mql_status declare_prepare(Prepared *prepared, Error *err);
 mql_status declare_run(Prepared *prepared, Error *err);

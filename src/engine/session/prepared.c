@@ -82,12 +82,8 @@ find_kind(Prepared *prepared, Error *err)
     for (size_t i = 0; i < size; i++)
         words[i] = name.data[i] == '_' ? ' ' : name.data[i];
     words[size] = '\0';
-    error_at(err, ERR_FEATURE_NOT_SUPPORTED, root->position,
-             "%s is not supported yet", words);
-    /* A database that is open cannot become another. */
-    if (slice_equal(name, SLICE_LITERAL("RESTORE DATABASE")))
-        error_hint(err, "Outside of mql: mql restore BACKUP DIRECTORY");
-    return err->status;
+    return error_at(err, ERR_FEATURE_NOT_SUPPORTED, root->position,
+                    "%s is not supported yet", words);
 }
 
 /* Whether the session's transaction lets the statement run. */

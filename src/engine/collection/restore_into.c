@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * restore_into.c - the databases of a backup, put into one that is open.
+ *
+ * The backup is verified and opened as it lies there, read-only; its rows are
+ * inserted by one transaction, as COPY would do it. So all that holds for a
+ * transaction holds here: nobody sees anything before its commit, and a failure
+ * or a crash leaves nothing. Definitions keep everything but their ids, which
+ * are new; rows keep everything but the commit that inserted them.
+ */
+#include <stdlib.h>
+
+#include "base/bits.h"
+#include "engine/collection/backup.h"
+#include "engine/collection/store_internal.h"
+
+typedef struct Taking {
+    Transaction *transaction;
+    Store *from;
+    const Version *old; /* of the backup */
+    uint64_t rows;
+    uint64_t rows_done;
+    BackupWatch watch;
+} Taking;
+
+/* A collection of the backup and what it becomes. */
+typedef struct Taken {
+    Taking *taking;
+    const CollectionVersion *old;
+    const CollectionVersion *new;
+    uint64_t expired;
+    Arena arena;
+    Column *columns;
+} Taken;
+
+mql_status
+backup_open(const Vfs *vfs, const char *path, const Watch *watch, Store **store,
+            Error *err)
+{
+    BackupReport report = {0};
+    const StoreOptions options = {
+        .vfs = vfs, .threads = 1, .is_read_only = true, .is_backup = true};
+    *store = NULL;
+    TRY(backup_verify(vfs, path, watch, &report, err));
+    return store_open(path, &options, store, err);
+}
+
+/* ---- names ---- */
+
+static bool
+is_default(const DatabaseDefinition *database)
+{
+    return strcmp(database->name, DEFAULT_DATABASE_NAME) == 0;
+}
+
+static const DatabaseDefinition *
+find_database(const Version *version, const char *name)
+{
+    for (uint32_t i = 0; i < version->database_count; i++)
+        if (strcmp(version->databases[i]->name, name) == 0)
+            return version->databases[i];
+    return NULL;
+}
+
+static bool
+has_collections(const Version *version, const DatabaseDefinition *database)
+{
+    for (uint32_t i = 0; i < version->collection_count; i++)
+        if (version->collections[i]->collection->database == database->id)
+            return true;
+    return false;
+}
+
+/* The database "default" is always there: it is taken when both have something
+ * in it. */
+static mql_status
+check_name_is_free(const Version *version, const Version *old,
+                   const DatabaseDefinition *database, Error *err)
+{
+    const DatabaseDefinition *other = find_database(version, database->name);
+    if (other == NULL)
+        return MQL_OK;
+    if (is_default(database) &&
+        (!has_collections(old, database) || !has_collections(version, other)))
+        return MQL_OK;
+    error_set(err, ERR_DUPLICATE_DATABASE,
+              is_default(database) ? "database \"%s\" already has collections"
+                                   : "database \"%s\" already exists",
+              database->name);
+    return error_hint(err, "RESTORE DATABASE brings all databases of a backup; "
+                           "into a new directory: mql restore BACKUP DIR");
+}
+
+static mql_status
+check_names(const Taking *taking, Error *err)
+{
+    const Version *version;
+    TRY(transaction_view(taking->transaction, &version, err));
+    mql_status status = MQL_OK;
+    for (uint32_t i = 0; status == MQL_OK && i < taking->old->database_count;
+         i++)
+        status = check_name_is_free(version, taking->old,
+                                    taking->old->databases[i], err);
+    version_release(version);
+    return status;
+}
+
+/* ---- rows ---- */
+
+static mql_status
+insert_rows(Taken *taken, const Segment *segment, uint64_t partition,
+            RowRange range, Error *err)
+{
+    const Collection *old = taken->old->collection;
+    for (uint32_t i = 0; i < old->field_count; i++)
+        TRY(segment_read(segment, &old->fields[i], range, &taken->arena,
+                         &taken->columns[i], err));
+    TRY(segment_intact(segment, err));
+    const InsertTarget target = {taken->new, partition, INSERT_NEW};
+    const Batch batch = {range.count, old->field_count, taken->columns};
+    uint32_t bad_row;
+    TRY(transaction_insert(taken->taking->transaction, &target, &batch,
+                           &bad_row, err));
+    arena_reset(&taken->arena);
+    Taking *taking = taken->taking;
+    taking->rows_done += range.count;
+    return backup_step(&taking->watch, taking->rows_done, taking->rows, err);
+}
+
+static mql_status
+insert_visible(Taken *taken, const Segment *segment, const uint64_t *bits,
+               uint32_t rows, Error *err)
+{
+    const Collection *old = taken->old->collection;
+    int32_t at = collection_find_partition_id(old, segment_partition(segment));
+    if (at < 0)
+        return error_set(err, ERR_DATA_CORRUPTED, "rows of no partition");
+    uint64_t partition = taken->new->collection->partitions[at].id;
+    uint32_t chosen[BATCH_ROWS];
+    uint32_t count = 0;
+    for (uint32_t row = 0; row < rows; row++) {
+        if (bits_get(bits, row))
+            chosen[count++] = row;
+        if (count < BATCH_ROWS && (row + 1 < rows || count == 0))
+            continue;
+        RowRange range = {.rows = chosen, .count = count};
+        TRY(insert_rows(taken, segment, partition, range, err));
+        count = 0;
+    }
+    return MQL_OK;
+}
+
+static mql_status
+take_segment(Taken *taken, const Segment *segment, Error *err)
+{
+    uint64_t sequence = taken->taking->old->sequence;
+    uint32_t rows = segment_row_count(segment, sequence);
+    uint32_t hidden;
+    uint64_t *bits = calloc(bits_words(rows) + 1, sizeof *bits);
+    if (bits == NULL)
+        return error_no_memory(err);
+    segment_visible(segment, sequence, rows, bits);
+    mql_status status =
+        segment_hide_expired(segment, taken->expired, rows, bits, &hidden, err);
+    if (status == MQL_OK)
+        status = insert_visible(taken, segment, bits, rows, err);
+    free(bits);
+    return status;
+}
+
+static mql_status
+take_segments(Taken *taken, Error *err)
+{
+    const CollectionVersion *old = taken->old;
+    TRY(collection_intact(old, err));
+    taken->columns = calloc(old->collection->field_count + (size_t)1,
+                            sizeof *taken->columns);
+    if (taken->columns == NULL)
+        return error_no_memory(err);
+    for (uint32_t i = 0; i < old->segment_count; i++)
+        TRY(take_segment(taken, old->segments[i], err));
+    return MQL_OK;
+}
+
+static mql_status
+take_rows(Taking *taking, const CollectionVersion *old, uint64_t id, Error *err)
+{
+    const Version *version;
+    TRY(transaction_view(taking->transaction, &version, err));
+    Taken taken = {
+        .taking = taking, .old = old, .new = version_collection(version, id)};
+    taken.expired =
+        store_expired(taking->from, old->collection, store_now(taking->from));
+    arena_init(&taken.arena, 0);
+    mql_status status = taken.new == NULL ? error_set(err, ERR_INTERNAL_ERROR,
+                                                      "no such "
+                                                      "collection")
+                                          : take_segments(&taken, err);
+    free(taken.columns);
+    arena_free(&taken.arena);
+    version_release(version);
+    return status;
+}
+
+/* ---- definitions ---- */
+
+/* Its own ids. */
+static void
+renew(Transaction *transaction, const CollectionVersion *old, uint64_t database,
+      Collection *copy)
+{
+    copy->id = transaction_new_id(transaction);
+    copy->database = database;
+    copy->flushed = 0;
+    copy->created = 0;
+    copy->horizon = 0;
+    copy->next_auto_id =
+        atomic_load(&collection_entry_of(old)->state->next_auto_id);
+    for (uint32_t i = 0; i < copy->partition_count; i++)
+        copy->partitions[i].id = transaction_new_id(transaction);
+    for (uint32_t i = 0; i < copy->index_count; i++)
+        copy->indexes[i].id = transaction_new_id(transaction);
+}
+
+static mql_status
+take_collection(Taking *taking, const CollectionVersion *old, uint64_t database,
+                Error *err)
+{
+    Transaction *transaction = taking->transaction;
+    Collection *copy;
+    TRY(collection_copy(old->collection, &copy, err));
+    renew(transaction, old, database, copy);
+    uint64_t id = copy->id;
+    bool has_indexes = copy->index_count > 0;
+    TRY(transaction_put_collection(transaction, copy, err));
+    TRY(take_rows(taking, old, id, err));
+    return has_indexes
+               ? transaction_flush(transaction, id, taking->watch.watch, err)
+               : MQL_OK;
+}
+
+static mql_status
+take_database(Taking *taking, const DatabaseDefinition *old, Error *err)
+{
+    Transaction *transaction = taking->transaction;
+    const DatabaseDefinition *here =
+        find_database(transaction->base, DEFAULT_DATABASE_NAME);
+    uint64_t id = here == NULL ? 0 : here->id;
+    if (!is_default(old)) {
+        TRY(transaction_create_database(transaction, slice_of(old->name),
+                                        old->properties, old->property_count,
+                                        err));
+        id = transaction->databases->id;
+    }
+    for (uint32_t i = 0; i < taking->old->collection_count; i++) {
+        const CollectionVersion *collection = taking->old->collections[i];
+        if (collection->collection->database == old->id)
+            TRY(take_collection(taking, collection, id, err));
+    }
+    return MQL_OK;
+}
+
+/* What is stored here already stays. */
+static mql_status
+take_settings(const Taking *taking, Error *err)
+{
+    Transaction *transaction = taking->transaction;
+    const StoredSettings *old = taking->old->settings;
+    int64_t here;
+    for (uint32_t i = 0; old != NULL && i < old->count; i++) {
+        const StoredSetting *setting = &old->settings[i];
+        const StoredSettings *now = transaction->settings != NULL
+                                        ? transaction->settings
+                                        : transaction->base->settings;
+        if (!stored_setting(now, setting->name, &here))
+            TRY(transaction_put_setting(transaction, setting->name,
+                                        &setting->value, err));
+    }
+    return MQL_OK;
+}
+
+static uint64_t
+count_rows(const Version *version)
+{
+    uint64_t rows = 0;
+    for (uint32_t i = 0; i < version->collection_count; i++) {
+        const CollectionVersion *collection = version->collections[i];
+        for (uint32_t k = 0; k < collection->segment_count; k++)
+            rows +=
+                segment_row_count(collection->segments[k], version->sequence);
+    }
+    return rows;
+}
+
+static mql_status
+take_all(Taking *taking, Error *err)
+{
+    TRY(check_names(taking, err));
+    for (uint32_t i = 0; i < taking->old->database_count; i++)
+        TRY(take_database(taking, taking->old->databases[i], err));
+    return take_settings(taking, err);
+}
+
+mql_status
+transaction_restore(Transaction *transaction, Store *backup, const Watch *watch,
+                    Error *err)
+{
+    Taking taking = {.transaction = transaction,
+                     .from = backup,
+                     .old = store_version(backup),
+                     .watch = {watch, "restoring"}};
+    taking.rows = count_rows(taking.old);
+    mql_status status = take_all(&taking, err);
+    version_release(taking.old);
+    if (status != MQL_OK)
+        transaction->is_failed = true;
+    return status;
+}
