@@ -56,6 +56,7 @@ const Action actions[] = {
     {"flush", "FLUSH", ""},
     {"seal", "FLUSH u", "u"},
     {"merge", "VACUUM FULL u", "u"},
+    {"grow", "INSERT INTO u VALUES " ROW(3, 5), "u*3=5"},
     {"index2", "CREATE INDEX u_n ON u (n) USING INVERTED", "u+index.u_n"},
     {"index", "CREATE INDEX t_n ON t (n) USING INVERTED", "t+index.t_n"},
     {"unindex", "DROP INDEX t_v ON t", "t-index.t_v"},
