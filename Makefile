@@ -97,8 +97,11 @@ $(BUILD)/tests/%: tests/%.c $(OBJECTS)
 	@mkdir -p $(@D)
 	$(call SAY,CC)
 	$(Q)$(CC) $(ALL) -Itests -o $@ $< $(OBJECTS) $(LIBS) -lcmocka
-# LMDB's own calls to the disk pass through the crash tests' file functions.
-WRAP := $(foreach c,pwrite pwritev fdatasync fsync msync ftruncate open write writev,-Wl,--wrap=$(c))
+# LMDB's own calls to the disk pass through the crash tests' file functions, all
+# locks through tests/crash/schedule.c.
+WRAPPED := pwrite pwritev fdatasync fsync msync ftruncate open write writev \
+           $(foreach c,mutex_lock mutex_unlock cond_wait cond_signal cond_broadcast rwlock_rdlock rwlock_wrlock rwlock_unlock,pthread_$(c))
+WRAP := $(foreach c,$(WRAPPED),-Wl,--wrap=$(c))
 CRASH_SHARED := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/crash/test_%,$(wildcard tests/crash/*.c)))
 $(CRASH_SHARED): EXTRA = -Itests
 $(CRASH_SHARED): $(BUILD)/flags

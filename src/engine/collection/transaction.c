@@ -283,15 +283,16 @@ transaction_end(Transaction *transaction, bool is_keeping_files)
 }
 
 /*
- * The end of one that changes nothing. As the writer it may have seen commits
- * that are not durable yet: what it says of them must not come true before they
- * do.
+ * The end of one that changes nothing. As the writer, or when it met a
+ * conflict, it may have seen commits that are not durable yet: what it says of
+ * them must not come true before they do.
  */
 static mql_status
 end_unchanged(Transaction *transaction, Error *err)
 {
     Store *store = transaction->store;
-    uint64_t seen = transaction->base->sequence;
+    uint64_t seen = transaction->newest != NULL ? transaction->newest->sequence
+                                                : transaction->base->sequence;
     transaction_end(transaction, false);
     return store_wait_for_sync(store, seen, err);
 }

@@ -1,0 +1,930 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_interleave.c - two or three sessions in every order of their steps.
+ *
+ * A workload is a few statements for each session, over one collection with
+ * rows in two files and in memory. The threads give way before each call to the
+ * disk, before each lock, between statements and between rows (schedule.h). All
+ * schedules with at most two switches that nobody was forced to are run; in
+ * `make check` a part, chosen by MQL_TEST_SEED; MQL_TEST_LONG=1 takes all.
+ *
+ * After a run: some order of the statements explains every answer and what is
+ * there (sessions.h); CHECK finds nothing; the same after opening again; and
+ * after a power loss at the moment of an answer: what was answered by then,
+ * reading included, must be explained by what is left.
+ *
+ * A failure prints `--replay WORKLOAD:SCHEDULE`.
+ */
+#include "machine.h"
+#include "schedule.h"
+#include "sessions.h"
+
+#include <inttypes.h>
+#include <unistd.h>
+
+#include "crash_trace.h"
+#include "engine/api/handles.h"
+#include "engine/collection/maintenance.h"
+
+#define ROW(id, n)                                                             \
+    "INSERT INTO t (id, n, v) VALUES (" #id ", " #n ", [" #id ",0])"
+#define PUT(id, n)                                                             \
+    "UPSERT INTO t (id, n, v) VALUES (" #id ", " #n ", [" #id ",0])"
+#define ADD(id, more) "UPDATE t SET n = n + " #more " WHERE id = " #id
+#define REMOVE(id) "DELETE FROM t WHERE id = " #id
+#define INTO_P "INSERT INTO t PARTITION p (id, n, v) VALUES (11, 110, [11,0])"
+#define CREATE                                                                 \
+    "CREATE COLLECTION t (id INT64 PRIMARY KEY, n INT64, v VECTOR(2))"
+#define READ "SELECT * FROM t"
+#define SEARCH "SEARCH t ON v FOR [0,0] LIMIT 12 RETURNING n"
+
+typedef struct Workload {
+    const char *name;
+    Step sessions[SESSIONS_MOST][STATEMENTS_MOST];
+} Workload;
+
+/* ModelTable 1, 3 and 4 in a file with one deletion, 5 and 6 in another, 7 and
+ * 8 in memory. */
+static const char *const prologue_sql[] = {
+    CREATE,
+    "CREATE INDEX t_v ON t (v) USING HNSW WITH (metric_type = 'L2')",
+    "INSERT INTO t VALUES (1, 10, [1,0]), (2, 20, [2,0])",
+    "INSERT INTO t VALUES (3, 30, [3,0]), (4, 40, [4,0])",
+    "FLUSH t",
+    "INSERT INTO t VALUES (5, 50, [5,0]), (6, 60, [6,0])",
+    "FLUSH t",
+    "DELETE FROM t WHERE id = 2",
+    "CREATE PARTITION p ON t",
+    "RELEASE COLLECTION t PARTITION (p)",
+    "INSERT INTO t VALUES (7, 70, [7,0]), (8, 80, [8,0])",
+};
+
+static const ModelTable first_rows = {
+    .exists = true,
+    .things = THING_PARTITION,
+    .rows = {0, 10, 0, 30, 40, 50, 60, 70, 80},
+};
+
+/* "@seal", "@indexes" and "@due" are what background jobs do. */
+static const Workload workloads[] = {
+    /* rows against rows */
+    {"insert",
+     {{{ROW(9, 90), "+9=90"}, {READ, "r"}},
+      {{ROW(10, 100), "+10=100"}, {READ, "r"}}}},
+    {"samekey",
+     {{{ROW(9, 90), "+9=90"}, {READ, "r"}},
+      {{ROW(9, 91), "+9=91"}, {"SELECT * FROM t WHERE id = 9", "p9"}}}},
+    {"upsert",
+     {{{PUT(1, 11), ":1=11"}, {PUT(7, 71), ":7=71"}},
+      {{PUT(1, 12), ":1=12"}, {READ, "r"}, {PUT(9, 92), ":9=92"}}}},
+    {"delete",
+     {{{REMOVE(1), "-1"}, {REMOVE(7), "-7"}},
+      {{READ, "r"},
+       {PUT(7, 72), ":7=72"},
+       {"SELECT id, n FROM t WHERE id = 1", "p1"}}}},
+    {"onconflict",
+     {{{ROW(9, 90) " ON CONFLICT (id) DO UPDATE SET n = t.n + 1", "^9=1,?9=90"},
+       {REMOVE(1), "-1"}},
+      {{ROW(9, 91) " ON CONFLICT DO NOTHING", "?9=91"},
+       {ROW(1, 19) " ON CONFLICT DO NOTHING", "?1=19"}}}},
+    {"counter",
+     {{{ADD(1, 1), "^1=1"}, {ADD(7, 1), "^7=1"}},
+      {{ADD(1, 2), "^1=2"}, {ADD(7, 2), "^7=2"}}}},
+    {"reader",
+     {{{PUT(1, 13), ":1=13"}, {ROW(9, 93), "+9=93"}, {REMOVE(8), "-8"}},
+      {{READ, "r"}, {"SELECT count(*) FROM t", "c"}, {SEARCH, "s"}}}},
+    /* transactions */
+    {"conflict",
+     {{{"BEGIN", "B"}, {ADD(1, 1), "^1=1"}, {"COMMIT", "K"}},
+      {{"BEGIN", "B"}, {ADD(1, 2), "^1=2"}, {"COMMIT", "K"}}}},
+    {"noconflict",
+     {{{"BEGIN", "B"}, {ADD(1, 1), "^1=1"}, {"COMMIT", "K"}},
+      {{"BEGIN", "B"}, {ADD(3, 2), "^3=2"}, {"COMMIT", "K"}}}},
+    {"keyconflict",
+     {{{"BEGIN", "B"}, {ROW(9, 94), "+9=94"}, {"COMMIT", "K"}},
+      {{"BEGIN", "B"}, {PUT(9, 95), ":9=95"}, {"COMMIT", "K"}}}},
+    {"snapshot",
+     {{{"BEGIN", "B"},
+       {ADD(1, -5), "^1=-5"},
+       {ADD(7, 5), "^7=5"},
+       {"COMMIT", "K"}},
+      {{"BEGIN", "B"},
+       {"SELECT * FROM t WHERE id = 1", "p1"},
+       {READ, "r"},
+       {SEARCH, "s"},
+       {"COMMIT", "K"}}}},
+    {"skew",
+     {{{"BEGIN", "B"}, {READ, "r"}, {REMOVE(1), "-1"}, {"COMMIT", "K"}},
+      {{"BEGIN", "B"}, {READ, "r"}, {REMOVE(3), "-3"}, {"COMMIT", "K"}}}},
+    {"savepoint",
+     {{{"BEGIN", "B"},
+       {ADD(1, 1), "^1=1"},
+       {"SAVEPOINT s", "S"},
+       {ADD(3, 1), "^3=1"},
+       {"ROLLBACK TO s", "U"},
+       {"COMMIT", "K"}},
+      {{ADD(3, 2), "^3=2"}, {ADD(1, 2), "^1=2"}, {READ, "r"}}}},
+    {"failed",
+     {{{"BEGIN", "B"},
+       {"SAVEPOINT s", "S"},
+       {ROW(9, 96), "+9=96"},
+       {"ROLLBACK TO s", "U"},
+       {ROW(10, 96), "+10=96"},
+       {"COMMIT", "K"}},
+      {{ROW(9, 97), "+9=97"}, {READ, "r"}, {REMOVE(9), "-9"}}}},
+    {"rollback",
+     {{{"BEGIN", "B"},
+       {"TRUNCATE t", "!"},
+       {ROW(9, 98), "+9=98"},
+       {"ROLLBACK", "R"}},
+      {{ROW(9, 99), "+9=99"}, {READ, "r"}}}},
+    /* definitions against rows */
+    {"addfield",
+     {{{"ALTER COLLECTION t ADD FIELD m INT64", "T2"}, {READ, "r"}},
+      {{ROW(9, 90), "+9=90"},
+       {"INSERT INTO t (id, n, v, m) VALUES (10, 100, [10,0], 5)",
+        "N2,+10=100"},
+       {SEARCH, "s"}}}},
+    {"fieldtransaction",
+     {{{"ALTER COLLECTION t ADD FIELD m INT64", "T2"},
+       {"ALTER COLLECTION t DROP FIELD m", "X2"}},
+      {{"BEGIN", "B"}, {ADD(1, 1), "^1=1"}, {READ, "r"}, {"COMMIT", "K"}}}},
+    {"drop",
+     {{{"DROP COLLECTION t", "D"}, {CREATE, "C"}},
+      {{ROW(9, 90), "+9=90"}, {READ, "r"}}}},
+    {"dropreader",
+     {{{"DROP COLLECTION t", "D"}}, {{READ, "r"}, {SEARCH, "s"}}}},
+    {"droptransaction",
+     {{{"DROP COLLECTION t", "D"}, {CREATE, "C"}},
+      {{"BEGIN", "B"}, {READ, "r"}, {ROW(9, 90), "+9=90"}, {"COMMIT", "K"}}}},
+    {"truncate",
+     {{{"TRUNCATE t", "!"}, {ROW(1, 15), "+1=15"}},
+      {{ROW(9, 90), "+9=90"}, {READ, "r"}, {ADD(7, 1), "^7=1"}}}},
+    {"truncatetransaction",
+     {{{"BEGIN", "B"},
+       {"TRUNCATE t", "!"},
+       {ROW(10, 100), "+10=100"},
+       {"COMMIT", "K"}},
+      {{ROW(9, 90), "+9=90"}, {SEARCH, "s"}}}},
+    {"twodefinitions",
+     {{{"BEGIN", "B"},
+       {"ALTER COLLECTION t ADD FIELD m INT64", "T2"},
+       {"COMMIT", "K"}},
+      {{"CREATE INDEX t_n ON t (n) USING INVERTED", "T1"}, {READ, "r"}}}},
+    {"droppartition",
+     {{{"DROP PARTITION p ON t", "X4"}, {"CREATE PARTITION p ON t", "T4"}},
+      {{INTO_P, "N4,+11=110"}, {READ, "r"}}}},
+    {"partitiontransaction",
+     {{{"DROP PARTITION p ON t", "X4"}},
+      {{"BEGIN", "B"}, {INTO_P, "N4,+11=110"}, {READ, "r"}, {"COMMIT", "K"}}}},
+    {"compactpartition",
+     {{{"COMPACT t", "."}, {READ, "r"}},
+      {{"DROP PARTITION p ON t", "X4"}, {REMOVE(1), "-1"}}}},
+    {"otherdefinition",
+     {{{"BEGIN", "B"},
+       {"ALTER COLLECTION t ADD FIELD m INT64", "T2"},
+       {ADD(1, 1), "^1=1"},
+       {"COMMIT", "K"}},
+      {{"CREATE COLLECTION w (id INT64 PRIMARY KEY)", "O"},
+       {"DROP COLLECTION w", "O"}}}},
+    /* files against rows */
+    {"flush",
+     {{{"FLUSH t", "."}, {READ, "r"}},
+      {{ROW(9, 90), "+9=90"}, {ADD(7, 1), "^7=1"}, {REMOVE(1), "-1"}}}},
+    {"flushtransaction",
+     {{{"FLUSH t", "."}},
+      {{"BEGIN", "B"}, {ADD(7, 1), "^7=1"}, {READ, "r"}, {"COMMIT", "K"}}}},
+    {"seal",
+     {{{"@seal", "."}, {"@indexes", "."}},
+      {{ADD(7, 1), "^7=1"}, {ROW(9, 90), "+9=90"}, {SEARCH, "s"}}}},
+    {"sealtransaction",
+     {{{"@seal", "."}, {ADD(8, 1), "^8=1"}},
+      {{"BEGIN", "B"},
+       {ADD(7, 1), "^7=1"},
+       {REMOVE(8), "-8"},
+       {"COMMIT", "K"}}}},
+    {"compact",
+     {{{"COMPACT t", "."}, {READ, "r"}},
+      {{ADD(1, 1), "^1=1"}, {REMOVE(7), "-7"}, {ROW(9, 90), "+9=90"}}}},
+    {"compactreader",
+     {{{REMOVE(3), "-3"}, {"COMPACT t", "."}}, {{SEARCH, "s"}, {READ, "r"}}}},
+    {"compacttransaction",
+     {{{ADD(5, 1), "^5=1"}, {"COMPACT t", "."}},
+      {{"BEGIN", "B"},
+       {ADD(1, 1), "^1=1"},
+       {REMOVE(5), "-5"},
+       {"COMMIT", "K"}}}},
+    {"compactfield",
+     {{{"COMPACT t", "."}, {"COMPACT t", "."}},
+      {{"ALTER COLLECTION t ADD FIELD m INT64", "T2"}, {READ, "r"}}}},
+    {"compactdrop",
+     {{{"COMPACT t", "."}}, {{"DROP COLLECTION t", "D"}, {READ, "r"}}}},
+    {"compacttruncate",
+     {{{"COMPACT t", "."}, {READ, "r"}},
+      {{"TRUNCATE t", "!"}, {ROW(1, 16), "+1=16"}}}},
+    {"compactflush",
+     {{{"COMPACT t", "."}, {SEARCH, "s"}},
+      {{ROW(9, 90), "+9=90"}, {"FLUSH t", "."}, {REMOVE(9), "-9"}}}},
+    {"twocompact",
+     {{{"COMPACT t", "."}, {READ, "r"}},
+      {{"VACUUM FULL t", "."}, {"@seal", "."}, {SEARCH, "s"}}}},
+    {"vacuum",
+     {{{"VACUUM t", "."}, {READ, "r"}},
+      {{PUT(1, 17), ":1=17"}, {REMOVE(8), "-8"}, {SEARCH, "s"}}}},
+    {"due",
+     {{{"@due", "."}, {"@seal", "."}, {"@due", "."}},
+      {{REMOVE(5), "-5"}, {REMOVE(8), "-8"}, {READ, "r"}}}},
+    {"reindex",
+     {{{"REINDEX COLLECTION t", "."}, {SEARCH, "s"}},
+      {{REMOVE(5), "-5"}, {"FLUSH t", "."}, {SEARCH, "s"}}}},
+    {"index",
+     {{{"CREATE INDEX t_n ON t (n) USING INVERTED", "T1"},
+       {"SELECT id, n FROM t WHERE n > 0", "i"}},
+      {{PUT(1, 18), ":1=18"},
+       {"SELECT id, n FROM t WHERE n > 0", "i"},
+       {REMOVE(3), "-3"}}}},
+    {"indexseal",
+     {{{"CREATE INDEX t_n ON t (n) USING INVERTED", "T1"}},
+      {{"@seal", "."},
+       {"@indexes", "."},
+       {"SELECT id, n FROM t WHERE n > 0", "i"}}}},
+    {"dropindex",
+     {{{"DROP INDEX t_v ON t", "."},
+       {"CREATE INDEX t_v ON t (v) USING HNSW WITH (metric_type = 'L2')", "."}},
+      {{SEARCH, "s"}, {ROW(9, 90), "+9=90"}, {SEARCH, "s"}}}},
+    {"indextransaction",
+     {{{"CREATE INDEX t_n ON t (n) USING INVERTED", "T1"},
+       {"DROP INDEX t_n ON t", "X1"}},
+      {{"BEGIN", "B"}, {PUT(1, 18), ":1=18"}, {READ, "r"}, {"COMMIT", "K"}}}},
+    /* pictures against what changes */
+    {"backup",
+     {{{"BACKUP DATABASE TO '{backup}'", "b"}},
+      {{ROW(9, 90), "+9=90"}, {REMOVE(1), "-1"}, {READ, "r"}}}},
+    {"backupfiles",
+     {{{"BACKUP DATABASE TO '{backup}'", "b"}},
+      {{PUT(9, 90), ":9=90"}, {"FLUSH t", "."}, {"COMPACT t", "."}}}},
+    {"backuptruncate",
+     {{{"BACKUP DATABASE TO '{backup}'", "b"}},
+      {{"TRUNCATE t", "!"}, {ROW(9, 91), "+9=91"}}}},
+    {"cursor",
+     {{{"DECLARE k CURSOR FOR SELECT id, n FROM t", "d"},
+       {"FETCH ALL FROM k", "f"}},
+      {{REMOVE(1), "-1"}, {"COMPACT t", "."}, {ROW(9, 90), "+9=90"}}}},
+    {"cursordrop",
+     {{{"DECLARE k CURSOR FOR SEARCH t ON v FOR [0,0] RETURNING n", "d"},
+       {"FETCH ALL FROM k", "f"}},
+      {{"TRUNCATE t", "!"}, {"DROP COLLECTION t", "D"}}}},
+    {"past",
+     {{{"SELECT id, n FROM t AS OF SEQUENCE {sequence}", "h"},
+       {"SELECT id, n FROM t AS OF SEQUENCE {sequence}", "h"}},
+      {{REMOVE(1), "-1"}, {ADD(7, 1), "^7=1"}, {"COMPACT t", "."}}}},
+    /* three */
+    {"three",
+     {{{ROW(9, 90), "+9=90"}, {REMOVE(9), "-9"}},
+      {{PUT(9, 91), ":9=91"}, {ADD(7, 1), "^7=1"}},
+      {{READ, "r"}, {READ, "r"}}}},
+    {"threecompact",
+     {{{ADD(7, 1), "^7=1"}, {REMOVE(1), "-1"}},
+      {{"BEGIN", "B"}, {ADD(7, 2), "^7=2"}, {"COMMIT", "K"}},
+      {{"COMPACT t", "."}, {SEARCH, "s"}}}},
+    {"threedefinitions",
+     {{{"ALTER COLLECTION t ADD FIELD m INT64", "T2"}, {"FLUSH t", "."}},
+      {{ROW(9, 90), "+9=90"}, {READ, "r"}},
+      {{"COMPACT t", "."}, {"TRUNCATE t", "!"}}}},
+};
+#define WORKLOADS (sizeof workloads / sizeof workloads[0])
+
+/* Of one process: where it works, and the run under way. */
+typedef struct Bench {
+    char *folder, *base, *root, *db, *backup, *survivor;
+    uint64_t sequence; /* of the last commit of the prologue */
+    CrashVfs *crash;
+    const Workload *workload;
+    History history;
+    Database database;
+    mql_conn *connections[SESSIONS_MOST];
+    Passage passage;
+    uint64_t random;
+    bool is_loud;
+} Bench;
+
+typedef struct Thread {
+    Bench *bench;
+    uint32_t session;
+} Thread;
+
+/* ---- one statement ---- */
+
+/* Its text with the names of this bench. */
+static void
+fill_in(const Bench *bench, const char *sql, char *text, size_t size)
+{
+    const char *brace = strchr(sql, '{');
+    if (brace == NULL) {
+        snprintf(text, size, "%s", sql);
+        return;
+    }
+    const char *rest = strchr(brace, '}') + 1;
+    if (brace[1] == 'b')
+        snprintf(text, size, "%.*s%s%s", (int)(brace - sql), sql, bench->backup,
+                 rest);
+    else
+        snprintf(text, size, "%.*s%" PRIu64 "%s", (int)(brace - sql), sql,
+                 bench->sequence, rest);
+}
+
+static int
+column_named(mql_stmt *stmt, const char *name)
+{
+    for (int i = 0; i < mql_column_count(stmt); i++)
+        if (strcmp(mql_column_name(stmt, i), name) == 0)
+            return i;
+    return -1;
+}
+
+/* A row comes twice, or a vector is not its own: the words say so. */
+static void
+take_row(mql_stmt *stmt, ModelTable *seen, char *odd)
+{
+    int64_t id = mql_column_int64(stmt, 0);
+    int n = column_named(stmt, "n");
+    int v = column_named(stmt, "v");
+    if (id < 0 || id >= ROWS_MOST || seen->rows[id] != 0) {
+        snprintf(odd, ANSWER_SIZE, "row %" PRId64 " twice or wrong", id);
+        return;
+    }
+    seen->rows[id] = n < 0 ? 1 : mql_column_int64(stmt, n);
+    uint32_t dim = 0;
+    const float *vector = v < 0 ? NULL : mql_column_vector_f32(stmt, v, &dim);
+    if (v >= 0 && (vector == NULL || dim != 2 || vector[0] != (float)id))
+        snprintf(odd, ANSWER_SIZE, "row %" PRId64 " has another's vector", id);
+}
+
+static void
+answer_failure(mql_conn *conn, char *answer)
+{
+    mql_error error = MQL_ERROR_INIT;
+    mql_error_get(conn, &error);
+    static const char expected[] =
+        "23505 40001 42P01 42P07 42701 42703 42704 42710 "
+        "25P02 34000";
+    snprintf(answer, ANSWER_SIZE, "%s", error.sqlstate);
+    if (strstr(expected, error.sqlstate) == NULL)
+        snprintf(answer, ANSWER_SIZE, "%s %.60s %.80s", error.sqlstate,
+                 error.message, error.detail);
+}
+
+static void
+answer_rows(const ModelTable *seen, char *answer)
+{
+    char text[ANSWER_SIZE];
+    ModelTable table = *seen;
+    table.exists = true;
+    table_print(&table, text);
+    snprintf(answer, ANSWER_SIZE, "%.*s", (int)(strstr(text, "things") - text),
+             text);
+}
+
+static void
+run_sql(mql_conn *conn, const char *sql, const char *effects, char *answer)
+{
+    mql_stmt *stmt = NULL;
+    ModelTable seen = {0};
+    char odd[ANSWER_SIZE] = "";
+    mql_status status = mql_prepare(conn, sql, -1, &stmt, NULL);
+    bool has_rows = status == MQL_OK && mql_has_rows(stmt) != 0;
+    while (status == MQL_OK && (status = mql_step(stmt)) == MQL_ROW) {
+        take_row(stmt, &seen, odd);
+        schedule_point(POINT_STATEMENT);
+        status = MQL_OK;
+    }
+    if (status != MQL_DONE)
+        answer_failure(conn, answer);
+    else if (has_rows && odd[0] != '\0')
+        snprintf(answer, ANSWER_SIZE, "%s", odd);
+    else if (has_rows && strspn(effects, "rscpihf") > 0)
+        answer_rows(&seen, answer);
+    else if (strpbrk(effects, "+:?~^-") != NULL)
+        snprintf(answer, ANSWER_SIZE, "ok %d", (int)mql_changes(stmt));
+    else
+        snprintf(answer, ANSWER_SIZE, "ok");
+    mql_finalize(stmt);
+}
+
+/* What the thread of jobs does, by the same calls. */
+static void
+run_job(const Bench *bench, const char *what, char *answer)
+{
+    Store *store = bench->database.db->store;
+    const Version *version = store_version(store);
+    Error err = ERROR_INIT;
+    const CollectionVersion *found =
+        version_find_collection(version, 1, slice_of("t"));
+    uint64_t id = found == NULL ? 0 : found->collection->id;
+    version_release(version);
+    mql_status status = what[1] == 's'
+                            ? store_compact(store, id, COMPACT_SEAL, NULL, &err)
+                            : store_build_indexes(store, id, NULL, &err);
+    if (status == MQL_OK)
+        snprintf(answer, ANSWER_SIZE, "ok");
+    else
+        snprintf(answer, ANSWER_SIZE, "%s", err.sqlstate);
+}
+
+static void
+run_session(void *context)
+{
+    const Thread *thread = context;
+    Bench *bench = thread->bench;
+    const Step *list = bench->history.statements[thread->session];
+    for (int i = 0; i < STATEMENTS_MOST && list[i].sql != NULL; i++) {
+        Answered *answered = &bench->history.answered[thread->session][i];
+        char sql[512];
+        fill_in(bench, list[i].sql, sql, sizeof sql);
+        answered->asked_at = schedule_now();
+        answered->asked_after = crash_operations(bench->crash);
+        if (sql[0] == '@')
+            run_job(bench, sql, answered->answer);
+        else
+            run_sql(bench->connections[thread->session], sql, list[i].effects,
+                    answered->answer);
+        answered->answered_at = schedule_now();
+        answered->answered_after = crash_operations(bench->crash);
+        schedule_point(POINT_STATEMENT);
+    }
+}
+
+/* ---- looking ---- */
+
+/* Whether SHOW lists the name. */
+static bool
+is_shown(mql_conn *conn, const char *sql, const char *name)
+{
+    bool is_there = false;
+    mql_stmt *stmt = NULL;
+    mql_status status = mql_prepare(conn, sql, -1, &stmt, NULL);
+    while (status == MQL_OK && mql_step(stmt) == MQL_ROW)
+        is_there =
+            is_there || strcmp(mql_column_text(stmt, 0, NULL), name) == 0;
+    mql_finalize(stmt);
+    return is_there;
+}
+
+static void
+look(mql_conn *conn, char table[ANSWER_SIZE])
+{
+    char searched[ANSWER_SIZE], read[ANSWER_SIZE];
+    run_sql(conn, "SELECT id, n, v FROM t", "r", read);
+    run_sql(conn, SEARCH, "s", searched);
+    uint32_t things =
+        (is_shown(conn, "DESCRIBE t", "m") ? THING_FIELD : 0u) |
+        (is_shown(conn, "SHOW INDEXES FROM t", "t_n") ? THING_INDEX : 0u) |
+        (is_shown(conn, "SHOW PARTITIONS FROM t", "p") ? THING_PARTITION : 0u);
+    if (strcmp(read, "42P01") == 0)
+        snprintf(table, ANSWER_SIZE, "none");
+    else if (strcmp(read, searched) != 0)
+        snprintf(table, ANSWER_SIZE, "read %.70s searched %.70s", read,
+                 searched);
+    else
+        snprintf(table, ANSWER_SIZE, "%.140sthings %u", read, things);
+}
+
+/* NULL, or what CHECK finds; malloc'ed. */
+static char *
+check(Database *database, const char *when)
+{
+    mql_error error = MQL_ERROR_INIT;
+    if (machine_check(database, &error) == MQL_OK)
+        return NULL;
+    Buffer words = BUFFER_INIT;
+    buffer_printf(&words, "%s: CHECK: %s %s\n", when, error.message,
+                  error.detail);
+    char *text = strdup(buffer_text(&words));
+    buffer_free(&words);
+    return text;
+}
+
+static char *
+unexplained(const char *when, const char *table)
+{
+    Buffer words = BUFFER_INIT;
+    buffer_printf(&words, "%s: no order of the statements explains: %s\n", when,
+                  table);
+    char *text = strdup(buffer_text(&words));
+    buffer_free(&words);
+    return text;
+}
+
+/* Open the directory with nothing in between: what is there after so many
+ * operations. */
+static char *
+judge_directory(Bench *bench, const char *path, uint64_t operations,
+                const char *when)
+{
+    Database database;
+    mql_error error;
+    char table[ANSWER_SIZE];
+    if (machine_open(path, NULL, &database, &error) != MQL_OK) {
+        snprintf(table, sizeof table, "%.60s %.60s", error.message,
+                 error.detail);
+        return unexplained(when, table);
+    }
+    look(database.conn, table);
+    char *wrong = NULL;
+    if (!history_explains(&bench->history, operations, table))
+        wrong = unexplained(when, table);
+    if (wrong == NULL)
+        wrong = check(&database, when);
+    machine_close(&database);
+    return wrong;
+}
+
+static char *
+judge_power_loss(Bench *bench, uint64_t operations)
+{
+    char when[64];
+    snprintf(when, sizeof when, "power lost after operation %" PRIu64,
+             operations);
+    crash_survivor(bench->crash, operations, 0, bench->survivor);
+    char *path = path_in(bench->survivor, "db");
+    char *wrong = judge_directory(bench, path, operations, when);
+    free(path);
+    remove_tree(bench->survivor);
+    return wrong;
+}
+
+/* At the moment of each answer, or of one. */
+static char *
+judge_power_losses(Bench *bench, const Schedule *schedule)
+{
+    char *wrong = NULL;
+    bool is_all = bench->is_loud || (is_long_run() && schedule->count < 2);
+    uint64_t chosen = next_random(&bench->random) >> 40, count = 0;
+    for (uint32_t i = 0; i < bench->history.sessions; i++)
+        for (int k = 0; k < STATEMENTS_MOST; k++)
+            count += bench->workload->sessions[i][k].sql != NULL;
+    chosen %= count;
+    count = 0;
+    for (uint32_t i = 0; i < bench->history.sessions; i++)
+        for (int k = 0; k < STATEMENTS_MOST && wrong == NULL; k++)
+            if (bench->workload->sessions[i][k].sql != NULL &&
+                (count++ == chosen || is_all))
+                wrong = judge_power_loss(
+                    bench, bench->history.answered[i][k].answered_after);
+    return wrong;
+}
+
+/* The answer of a BACKUP that worked: what is in it. */
+static void
+look_into_backups(Bench *bench)
+{
+    char *restored = path_in(bench->folder, "restored");
+    for (uint32_t i = 0; i < bench->history.sessions; i++)
+        for (int k = 0; k < STATEMENTS_MOST; k++) {
+            const Step *statement = &bench->workload->sessions[i][k];
+            Answered *answered = &bench->history.answered[i][k];
+            if (statement->sql == NULL || statement->effects[0] != 'b' ||
+                strcmp(answered->answer, "ok") != 0)
+                continue;
+            Database database;
+            mql_error error = MQL_ERROR_INIT;
+            if (mql_restore(bench->backup, restored, &error) != MQL_OK ||
+                machine_open(restored, NULL, &database, &error) != MQL_OK) {
+                snprintf(answered->answer, ANSWER_SIZE, "backup: %.140s",
+                         error.message);
+            } else {
+                look(database.conn, answered->answer);
+                if (machine_check(&database, &error) != MQL_OK)
+                    snprintf(answered->answer, ANSWER_SIZE, "backup: %.140s",
+                             error.detail);
+                machine_close(&database);
+            }
+            remove_tree(restored);
+        }
+    free(restored);
+}
+
+/* ---- a run ---- */
+
+static void
+open_bench(Bench *bench)
+{
+    mql_error error;
+    copy_tree(bench->base, bench->root);
+    bench->crash = crash_create(bench->root, 42);
+    crash_route_lmdb(bench->crash);
+    if (machine_open(bench->db, crash_vfs(bench->crash), &bench->database,
+                     &error) != MQL_OK)
+        fail_msg("%s %s", error.message, error.detail);
+    for (uint32_t i = 0; i < bench->history.sessions; i++)
+        assert_int_equal(
+            mql_connect(bench->database.db, &bench->connections[i], &error),
+            MQL_OK);
+}
+
+static void
+on_call(void *context)
+{
+    const Bench *bench = context;
+    /* Not within a call of the same thread: it has the trace's lock. */
+    if (bench->crash->depth == 0)
+        schedule_point(POINT_DISK);
+}
+
+static void
+begin_history(Bench *bench, const Workload *workload)
+{
+    bench->workload = workload;
+    bench->history = (History){.first = first_rows};
+    for (uint32_t i = 0; i < SESSIONS_MOST; i++)
+        if (workload->sessions[i][0].sql != NULL) {
+            bench->history.statements[i] = workload->sessions[i];
+            bench->history.sessions = i + 1;
+        }
+}
+
+/* NULL, or what is wrong; malloc'ed. */
+static char *
+run_schedule(Bench *bench, const Workload *workload, const Schedule *schedule)
+{
+    Thread threads[SESSIONS_MOST];
+    ScheduleThread list[SESSIONS_MOST];
+    char text[128], table[ANSWER_SIZE];
+    begin_history(bench, workload);
+    schedule_print(schedule, text, sizeof text);
+    machine_doing("--replay %s:%s", workload->name, text);
+    open_bench(bench);
+    for (uint32_t i = 0; i < bench->history.sessions; i++) {
+        threads[i] = (Thread){bench, i};
+        list[i] = (ScheduleThread){run_session, &threads[i]};
+    }
+    crash_on_call(bench->crash, on_call, bench);
+    alarm(120); /* a thread that waits where nobody sees it */
+    schedule_run(schedule, list, bench->history.sessions, &bench->crash->mutex,
+                 &bench->passage);
+    alarm(0);
+    crash_on_call(bench->crash, NULL, NULL);
+    for (uint32_t i = 0; i < bench->history.sessions; i++)
+        mql_disconnect(bench->connections[i]);
+    look_into_backups(bench);
+    look(bench->database.conn, table);
+    char *wrong = NULL;
+    if (!history_explains(&bench->history, UINT64_MAX, table))
+        wrong = unexplained("at the end", table);
+    if (wrong == NULL)
+        wrong = check(&bench->database, "at the end");
+    machine_close(&bench->database);
+    crash_route_lmdb(NULL);
+    if (wrong == NULL)
+        wrong = judge_directory(bench, bench->db, UINT64_MAX, "opened again");
+    if (wrong == NULL)
+        wrong = judge_power_losses(bench, schedule);
+    machine_count(0, 1);
+    crash_destroy(bench->crash);
+    remove_tree(bench->root);
+    return wrong;
+}
+
+static void
+tell_answers(const Bench *bench, Buffer *words)
+{
+    for (uint32_t i = 0; i < bench->history.sessions; i++)
+        for (int k = 0; k < STATEMENTS_MOST; k++) {
+            const Answered *answered = &bench->history.answered[i][k];
+            if (bench->workload->sessions[i][k].sql == NULL)
+                break;
+            buffer_printf(words, "  %u: %-44.44s points %4u-%4u  %s\n", i,
+                          bench->workload->sessions[i][k].sql,
+                          answered->asked_at, answered->answered_at,
+                          answered->answer);
+        }
+}
+
+static void
+run_or_fail(Bench *bench, const Workload *workload, const Schedule *schedule)
+{
+    char *wrong = run_schedule(bench, workload, schedule);
+    if (wrong == NULL)
+        return;
+    char text[128];
+    Buffer words = BUFFER_INIT;
+    schedule_print(schedule, text, sizeof text);
+    tell_answers(bench, &words);
+    fail_msg("--replay %s:%s\n%s%s", workload->name, text, wrong,
+             buffer_text(&words));
+}
+
+/* ---- all schedules, or some ---- */
+
+/* The other threads that could have gone on at a point. */
+static uint32_t
+others_at(const Passed *passed)
+{
+    return passed->may_run & ~(1u << passed->next);
+}
+
+static void
+add_switch(Schedule *schedule, uint32_t point, uint32_t thread)
+{
+    schedule->switches[schedule->count++] = (Switch){point, thread};
+}
+
+/* The schedule, and all that have up to `more` switches behind its last. */
+static void
+explore(Bench *bench, const Workload *workload, const Schedule *schedule,
+        uint32_t more)
+{
+    run_or_fail(bench, workload, schedule);
+    if (more == 0)
+        return;
+    uint32_t count = bench->passage.count;
+    Passed *points = malloc(count * sizeof *points + 1);
+    assert_non_null(points);
+    memcpy(points, bench->passage.points, count * sizeof *points);
+    uint32_t first = schedule->count == 0
+                         ? 0
+                         : schedule->switches[schedule->count - 1].point + 1;
+    for (uint32_t point = first; point < count; point++)
+        for (uint32_t i = 0; i < SCHEDULE_THREADS; i++) {
+            if ((others_at(&points[point]) & 1u << i) == 0)
+                continue;
+            Schedule next = *schedule;
+            add_switch(&next, point, i);
+            explore(bench, workload, &next, more - 1);
+        }
+    free(points);
+}
+
+/* One more switch, somewhere behind the last; false: there is no place. */
+static bool
+switch_somewhere(Bench *bench, Schedule *schedule)
+{
+    const Passage *passage = &bench->passage;
+    uint32_t first = schedule->count == 0
+                         ? 0
+                         : schedule->switches[schedule->count - 1].point + 1;
+    uint32_t places = 0;
+    for (uint32_t i = first; i < passage->count; i++)
+        places += others_at(&passage->points[i]) != 0;
+    if (places == 0)
+        return false;
+    uint32_t place = (uint32_t)(next_random(&bench->random) >> 33) % places;
+    uint32_t point = first;
+    while (others_at(&passage->points[point]) == 0 || place-- > 0)
+        point++;
+    uint32_t others = others_at(&passage->points[point]);
+    uint32_t thread =
+        (uint32_t)(next_random(&bench->random) >> 33) % SCHEDULE_THREADS;
+    while ((others & 1u << thread) == 0)
+        thread = (thread + 1) % SCHEDULE_THREADS;
+    add_switch(schedule, point, thread);
+    return true;
+}
+
+/* Most switches; MQL_TEST_SWITCHES says another number. */
+static uint32_t
+switches_most(void)
+{
+    const char *wanted = getenv("MQL_TEST_SWITCHES");
+    return wanted == NULL ? 2 : (uint32_t)strtoul(wanted, NULL, 10);
+}
+
+#define QUICK_CHAINS 8
+
+static void
+explore_some(Bench *bench, const Workload *workload, uint32_t sessions)
+{
+    for (uint32_t chain = 0; chain < QUICK_CHAINS; chain++) {
+        Schedule schedule = {.first = chain % sessions};
+        run_or_fail(bench, workload, &schedule);
+        for (uint32_t i = 0;
+             i < switches_most() && switch_somewhere(bench, &schedule); i++)
+            run_or_fail(bench, workload, &schedule);
+    }
+}
+
+/* ---- the bench ---- */
+
+static void
+bench_init(Bench *bench)
+{
+    Database database;
+    mql_error error;
+    const char *seed = getenv("MQL_TEST_SEED");
+    *bench = (Bench){.folder = temporary_directory()};
+    bench->random = seed == NULL ? 42 : strtoull(seed, NULL, 10) * 2 + 1;
+    bench->base = path_in(bench->folder, "base");
+    bench->root = path_in(bench->folder, "root");
+    bench->db = path_in(bench->root, "db");
+    bench->backup = path_in(bench->root, "backup");
+    bench->survivor = path_in(bench->folder, "survivor");
+    assert_int_equal(mkdir(bench->base, 0700), 0);
+    char *path = path_in(bench->base, "db");
+    assert_int_equal(machine_open(path, NULL, &database, &error), MQL_OK);
+    for (size_t i = 0; i < sizeof prologue_sql / sizeof prologue_sql[0]; i++)
+        if (mql_exec(database.conn, prologue_sql[i]) != MQL_OK)
+            fail_msg("%s", prologue_sql[i]);
+    mql_stmt *stmt = NULL;
+    assert_int_equal(mql_prepare(database.conn, "SELECT current_sequence()", -1,
+                                 &stmt, NULL),
+                     MQL_OK);
+    assert_int_equal(mql_step(stmt), MQL_ROW);
+    bench->sequence = (uint64_t)mql_column_int64(stmt, 0);
+    mql_finalize(stmt);
+    machine_close(&database);
+    free(path);
+}
+
+static void
+bench_free(Bench *bench)
+{
+    remove_tree(bench->folder);
+    char *const paths[] = {bench->folder, bench->base,   bench->root,
+                           bench->db,     bench->backup, bench->survivor};
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
+        free(paths[i]);
+    free(bench->passage.points);
+}
+
+static void
+work(int worker, void *context)
+{
+    Bench bench;
+    (void)context;
+    bench_init(&bench);
+    for (size_t i = (size_t)worker; i < WORKLOADS; i += WORKERS) {
+        begin_history(&bench, &workloads[i]);
+        uint32_t sessions = bench.history.sessions;
+        if (!is_long_run())
+            explore_some(&bench, &workloads[i], sessions);
+        for (uint32_t first = 0; is_long_run() && first < sessions; first++) {
+            const Schedule schedule = {.first = first};
+            explore(&bench, &workloads[i], &schedule, switches_most());
+        }
+    }
+    bench_free(&bench);
+}
+
+static void
+test_interleavings(void **unused)
+{
+    (void)unused;
+    assert_int_equal(run_workers(work, NULL), 0);
+    print_message("%zu workloads, %" PRIu64 " schedules\n", WORKLOADS,
+                  machine_counted(0));
+}
+
+/* ---- again ---- */
+
+static void
+tell_passage(const Passage *passage)
+{
+    for (uint32_t i = 0, since = 0; i < passage->count; i++) {
+        const Passed *passed = &passage->points[i];
+        if (passed->next == passed->thread && i + 1 < passage->count)
+            continue;
+        printf("points %4u-%4u: session %u, up to %s\n", since, i,
+               passed->thread, point_kind_name((PointKind)passed->kind));
+        since = i + 1;
+    }
+}
+
+static int
+replay(const char *text)
+{
+    const Workload *workload = NULL;
+    size_t size = strcspn(text, ":");
+    for (size_t i = 0; i < WORKLOADS; i++)
+        if (strlen(workloads[i].name) == size &&
+            strncmp(workloads[i].name, text, size) == 0)
+            workload = &workloads[i];
+    Schedule schedule;
+    if (workload == NULL || text[size] != ':' ||
+        !schedule_read(text + size + 1, &schedule)) {
+        fprintf(stderr, "--replay WORKLOAD:FIRST[,POINT>THREAD...]\n");
+        return 2;
+    }
+    Bench bench;
+    bench_init(&bench);
+    bench.is_loud = true;
+    char *wrong = run_schedule(&bench, workload, &schedule);
+    Buffer words = BUFFER_INIT;
+    tell_answers(&bench, &words);
+    tell_passage(&bench.passage);
+    printf("%s%s", buffer_text(&words),
+           wrong == NULL ? "nothing is wrong\n" : wrong);
+    int status = wrong == NULL ? 0 : 1;
+    buffer_free(&words);
+    free(wrong);
+    bench_free(&bench);
+    return status;
+}
+
+int
+main(int argc, char **argv)
+{
+    if (argc == 3 && strcmp(argv[1], "--replay") == 0)
+        return replay(argv[2]);
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_interleavings)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
