@@ -206,13 +206,30 @@ read_collections(Dump *dump, const char *database, List *names)
     return is_done;
 }
 
+/* What a property denies is asked for nevertheless: the transaction is rolled
+ * back. */
 static bool
-write_database(Dump *dump, const char *database)
+allow_reading(Dump *dump, const char *name)
+{
+    Text sql = {0};
+    text_printf(&sql,
+                "ALTER DATABASE %s SET (database.force.deny.reading = false, "
+                "database.force.deny.ddl = false, "
+                "database.force.deny.collectionDDL = false)",
+                name);
+    bool is_done = dump_run(dump, sql.data);
+    text_free(&sql);
+    return is_done;
+}
+
+static bool
+write_database(Dump *dump, const char *database, const char *properties)
 {
     Text name = {0};
     List names = {0};
     append_name(&name, database);
-    bool is_done = read_collections(dump, database, &names);
+    bool is_done = properties[0] == '\0' || allow_reading(dump, name.data);
+    is_done = is_done && read_collections(dump, database, &names);
     if (is_done && (names.count > 0 || dump->wanted_count == 0)) {
         fputc('\n', dump->out);
         if (dump->has_schema && strcmp(database, "default") != 0)
@@ -221,6 +238,11 @@ write_database(Dump *dump, const char *database)
     }
     for (size_t i = 0; is_done && i < names.count; i++)
         is_done = write_collection(dump, list_cell(&names, i, 0));
+    /* Last: they may deny what is above. */
+    if (is_done && dump->has_schema && dump->wanted_count == 0 &&
+        properties[0] != '\0')
+        fprintf(dump->out, "\nALTER DATABASE %s SET (%s);\n", name.data,
+                properties);
     list_free(&names);
     text_free(&name);
     return is_done;
@@ -263,10 +285,11 @@ static bool
 write_databases(Dump *dump)
 {
     List databases;
-    bool is_done = list_read(dump, "SHOW DATABASES", 1, &databases);
+    bool is_done = list_read(dump, "SHOW DATABASES", 3, &databases);
     list_sort(&databases);
     for (size_t i = 0; is_done && i < databases.count; i++)
-        is_done = write_database(dump, list_cell(&databases, i, 0));
+        is_done = write_database(dump, list_cell(&databases, i, 0),
+                                 list_cell(&databases, i, 2));
     list_free(&databases);
     return is_done && check_found(dump);
 }

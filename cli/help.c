@@ -29,7 +29,9 @@ static const Topic topics[] = {
      "types: BOOL INT8 INT16 INT32 INT64 FLOAT DOUBLE VARCHAR(n) TEXT JSON\n"
      "       ARRAY<type>(n) TIMESTAMPTZ FLOAT_VECTOR(dim) (or VECTOR(dim))"},
     {"CREATE DATABASE", "make another database in the directory",
-     "CREATE DATABASE [IF NOT EXISTS] name"},
+     "CREATE DATABASE [IF NOT EXISTS] name [WITH (property = value, ...)]\n"
+     "ALTER DATABASE name SET (property = value, ...) | RESET (property, "
+     "...)"},
     {"CREATE INDEX", "make searches and filters fast",
      "CREATE INDEX [IF NOT EXISTS] [name] ON collection (field)\n"
      "    [USING HNSW | FLAT | INVERTED | AUTOINDEX]\n"

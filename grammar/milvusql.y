@@ -145,6 +145,9 @@ statement(A) ::= CREATE(T) DATABASE if_not_exists(I) name(N) options_opt(O). {
 statement(A) ::= DROP(T) DATABASE if_exists(I) name(N) cascade(C). {
     A = node_add(parse, node_pair(parse, NODE_DROP_DATABASE, T, I, N), C);
 }
+statement(A) ::= ALTER(T) DATABASE name(N) database_action(C). { A = node_pair(parse, NODE_ALTER_DATABASE, T, N, C); }
+database_action(A) ::= SET(T) LP option_list(L) RP.   { A = node_with(parse, NODE_ALTER_SET, T, node_turn(parse, L, NODE_OPTIONS, T)); }
+database_action(A) ::= RESET(T) LP option_list(L) RP. { A = node_with(parse, NODE_ALTER_RESET, T, node_turn(parse, L, NODE_OPTIONS, T)); }
 statement(A) ::= USE(T) name(N).         { A = node_with(parse, NODE_USE, T, N); }
 
 /* ==== collections ==== */
@@ -655,7 +658,6 @@ unbuilt(A) ::= CREATE(T) PRIVILEGE GROUP(W).{ A = build_unbuilt(parse, T, W); }
 unbuilt(A) ::= DROP(T) PRIVILEGE GROUP(W).{ A = build_unbuilt(parse, T, W); }
 unbuilt(A) ::= ALTER(T) PRIVILEGE GROUP(W).{ A = build_unbuilt(parse, T, W); }
 unbuilt(A) ::= CREATE(T) UNIQUE INDEX(W).                { A = build_unbuilt(parse, T, W); }
-unbuilt(A) ::= ALTER(T) DATABASE(W).     { A = build_unbuilt(parse, T, W); }
 unbuilt(A) ::= IMPORT(T) INTO(W).        { A = build_unbuilt(parse, T, W); }
 unbuilt(A) ::= GRANT|REVOKE|PREPARE|EXECUTE|DEALLOCATE(T). {
     A = build_unbuilt(parse, T, T);

@@ -104,3 +104,31 @@ $ mql dump d --schema-only --data-only
 $ mql dump; test -e dump
 ! Usage: mql dump DATABASE [-o FILE] [--schema-only | --data-only] [COLLECTION ...]
 ? 1
+
+# properties of databases come last, and keep nobody from a dump
+$ mql -X -q props -c "CREATE DATABASE shop WITH (database.max.collections = 1); ALTER DATABASE \"default\" SET (database.force.deny.ddl = true); USE shop; CREATE COLLECTION c (id INT64 PRIMARY KEY); INSERT INTO c VALUES (1); RELEASE COLLECTION c; ALTER DATABASE shop SET (database.force.deny.writing = true, database.force.deny.reading = true, database.force.deny.collectionDDL = true)"
+$ mql dump props -o props.mql; cat props.mql; mql -X -q props2 -f props.mql; mql dump props2 | cmp - props.mql; mql -X -At props2 -c 'SHOW DATABASES'
+| -- A database of mql. To make it again: mql NEW -f FILE
+| 
+| USE "default";
+| 
+| ALTER DATABASE "default" SET (database.force.deny.ddl = true);
+| 
+| CREATE DATABASE shop;
+| USE shop;
+| 
+| CREATE COLLECTION c (
+|     id INT64 PRIMARY KEY
+| );
+| COPY c FROM STDIN WITH (FORMAT csv, HEADER true);
+| "id"
+| 1
+| \.
+| RELEASE COLLECTION c;
+| 
+| ALTER DATABASE shop SET (database.force.deny.collectionDDL = true, database.force.deny.reading = true, database.force.deny.writing = true, database.max.collections = 1);
+| 
+| -- The end.
+| default|0|database.force.deny.ddl = true
+| shop|1|database.force.deny.collectionDDL = true, database.force.deny.reading = true, database.force.deny.writing = true, database.max.collections = 1
+$ mql -X -q props -c "BACKUP DATABASE TO 'props.backup'"; mql -X -q props3 -c "RESTORE DATABASE FROM 'props.backup'"; mql dump props3 | cmp - props.mql

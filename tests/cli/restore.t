@@ -33,8 +33,8 @@ $ mql -X -At o -c "BEGIN; RESTORE DATABASE FROM 'b'; SELECT count(*) FROM c; ROL
 | RESTORE DATABASE
 | 2
 | ROLLBACK
-| default|0
-| mine|1
+| default|0|
+| mine|1|
 $ mql -X -At o -c "BEGIN; RESTORE DATABASE FROM 'b'; SAVEPOINT s; DROP COLLECTION c; ROLLBACK TO s; COMMIT" -c "SHOW DATABASES" -c "SELECT id FROM c ORDER BY id" -c "SHOW retention"
 | BEGIN
 | RESTORE DATABASE
@@ -42,9 +42,9 @@ $ mql -X -At o -c "BEGIN; RESTORE DATABASE FROM 'b'; SAVEPOINT s; DROP COLLECTIO
 | DROP COLLECTION
 | ROLLBACK
 | COMMIT
-| default|1
-| mine|1
-| shop|2
+| default|1|
+| mine|1|
+| shop|2|
 | 1
 | 2
 | 2h
@@ -68,12 +68,12 @@ $ mql -X o --readonly -c "RESTORE DATABASE FROM 'b'"
 ! ERROR:  cannot execute RESTORE DATABASE in a read-only transaction
 ? 1
 $ mql -X -At o -c "SHOW DATABASES"
-| default|0
-| mine|1
+| default|0|
+| mine|1|
 
 # damage
 $ printf x | dd of=b/meta.backup bs=1 seek=100 conv=notrunc 2>/dev/null; mql -X -At n -c "RESTORE DATABASE FROM 'b'"; mql -X -At n -c "SHOW DATABASES"; ls n/tmp n/segments
-| default|0
+| default|0|
 | n/segments:
 | 
 | n/tmp:

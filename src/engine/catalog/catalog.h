@@ -99,6 +99,18 @@ typedef struct DatabaseDefinition {
     uint32_t property_count;
 } DatabaseDefinition;
 
+/* Value of a database's property, NULL when not set; its number, -1 when not
+ * set; whether the switch is on. */
+const char *database_property(const DatabaseDefinition *database,
+                              const char *name);
+int64_t database_number(const DatabaseDefinition *database, const char *name);
+bool database_switch(const DatabaseDefinition *database, const char *name);
+
+/* Those that the engine obeys. Behind DENY_PROPERTY comes what is denied. */
+#define MAX_COLLECTIONS_PROPERTY "database.max.collections"
+#define DISK_QUOTA_PROPERTY "database.diskQuota.mb"
+#define DENY_PROPERTY "database.force.deny."
+
 /* An empty one with one reference and an arena, to be filled before it is
  * published. */
 mql_status collection_create(Collection **collection, Error *err);

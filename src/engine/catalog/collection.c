@@ -205,3 +205,32 @@ name_closest(Slice wanted, const Slice *names, uint32_t count)
     }
     return best;
 }
+
+/* ---- databases ---- */
+
+const char *
+database_property(const DatabaseDefinition *database, const char *name)
+{
+    for (uint32_t i = 0; i < database->property_count; i++)
+        if (strcmp(database->properties[i].name, name) == 0)
+            return database->properties[i].value;
+    return NULL;
+}
+
+int64_t
+database_number(const DatabaseDefinition *database, const char *name)
+{
+    const char *text = database_property(database, name);
+    int64_t number;
+    if (text == NULL || *text == '\0')
+        return -1;
+    const char *end = text + strlen(text);
+    return number_read_int64(text, end, &number) == end ? number : -1;
+}
+
+bool
+database_switch(const DatabaseDefinition *database, const char *name)
+{
+    const char *text = database_property(database, name);
+    return text != NULL && strcmp(text, "true") == 0;
+}

@@ -71,6 +71,21 @@ has_collections(const Version *version, const DatabaseDefinition *database)
     return false;
 }
 
+/* What the properties of the database that is there say. */
+static mql_status
+check_default(const Version *version, const Version *old,
+              const DatabaseDefinition *from, const DatabaseDefinition *here,
+              Error *err)
+{
+    uint32_t more = 0;
+    for (uint32_t i = 0; i < old->collection_count; i++)
+        more += old->collections[i]->collection->database == from->id;
+    TRY(version_check_denied(version, here->id, "writing", err));
+    TRY(version_check_denied(version, here->id, "ddl", err));
+    TRY(version_check_denied(version, here->id, "collectionDDL", err));
+    return version_check_collections(version, here->id, more, err);
+}
+
 /* The database "default" is always there: it is taken when both have something
  * in it. */
 static mql_status
@@ -80,9 +95,10 @@ check_name_is_free(const Version *version, const Version *old,
     const DatabaseDefinition *other = find_database(version, database->name);
     if (other == NULL)
         return MQL_OK;
-    if (is_default(database) &&
-        (!has_collections(old, database) || !has_collections(version, other)))
+    if (is_default(database) && !has_collections(old, database))
         return MQL_OK;
+    if (is_default(database) && !has_collections(version, other))
+        return check_default(version, old, database, other, err);
     error_set(err, ERR_DUPLICATE_DATABASE,
               is_default(database) ? "database \"%s\" already has collections"
                                    : "database \"%s\" already exists",
@@ -246,6 +262,11 @@ take_database(Taking *taking, const DatabaseDefinition *old, Error *err)
     const DatabaseDefinition *here =
         find_database(transaction->base, DEFAULT_DATABASE_NAME);
     uint64_t id = here == NULL ? 0 : here->id;
+    if (is_default(old) && here != NULL && here->property_count == 0 &&
+        old->property_count > 0)
+        TRY(transaction_alter_database(transaction, id, slice_of(old->name),
+                                       old->properties, old->property_count,
+                                       err));
     if (!is_default(old)) {
         TRY(transaction_create_database(transaction, slice_of(old->name),
                                         old->properties, old->property_count,

@@ -61,8 +61,8 @@ typedef struct StoreOptions {
     bool must_exist;
     bool must_be_new;
     bool is_read_only; /* not a byte is written; implies must_exist */
-    bool is_backup;    /* the directory is a verified backup; with is_read_only */
-    bool has_jobs;     /* a thread for background work (jobs.h) */
+    bool is_backup; /* the directory is a verified backup; with is_read_only */
+    bool has_jobs;  /* a thread for background work (jobs.h) */
     Log log;
     const StoreLimits *limits; /* NULL: STORE_LIMITS_USUAL */
 } StoreOptions;
@@ -127,10 +127,21 @@ void version_release(const Version *version); /* NULL is allowed */
  * ambiguous, then *ambiguous). */
 const DatabaseDefinition *version_find_database(const Version *version,
                                                 Slice name);
+const DatabaseDefinition *version_database(const Version *version, uint64_t id);
 const CollectionVersion *version_find_collection(const Version *version,
                                                  uint64_t database, Slice name);
 const CollectionVersion *version_collection(const Version *version,
                                             uint64_t id);
+
+/* Whether the properties of the database (database_rules.c) have room for so
+ * many more collections; for the bytes it has. CONFIGURATION_LIMIT: no. */
+mql_status version_check_collections(const Version *version, uint64_t database,
+                                     uint32_t more, Error *err);
+mql_status version_check_quota(const Version *version, uint64_t database,
+                               Error *err);
+/* NOT_READY when database.force.deny.WHAT is true. */
+mql_status version_check_denied(const Version *version, uint64_t database,
+                                const char *what, Error *err);
 
 /*
  * ---- the past ----

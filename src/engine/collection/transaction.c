@@ -631,6 +631,16 @@ transaction_create_database(Transaction *transaction, Slice name,
                             const Property *properties, uint32_t property_count,
                             Error *err)
 {
+    return transaction_alter_database(transaction,
+                                      transaction_new_id(transaction), name,
+                                      properties, property_count, err);
+}
+
+mql_status
+transaction_alter_database(Transaction *transaction, uint64_t id, Slice name,
+                           const Property *properties, uint32_t property_count,
+                           Error *err)
+{
     DatabaseEntry *entry = database_entry_create();
     mql_status status = entry == NULL ? error_no_memory(err)
                                       : fill_database(entry, name, properties,
@@ -640,8 +650,8 @@ transaction_create_database(Transaction *transaction, Slice name,
         transaction->is_failed = true;
         return status;
     }
-    entry->definition.id = transaction_new_id(transaction);
-    return add_database_change(transaction, entry->definition.id, entry, err);
+    entry->definition.id = id;
+    return add_database_change(transaction, id, entry, err);
 }
 
 mql_status

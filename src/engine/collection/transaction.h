@@ -108,6 +108,10 @@ uint64_t transaction_new_id(Transaction *transaction);
 mql_status transaction_create_database(Transaction *transaction, Slice name,
                                        const Property *properties,
                                        uint32_t property_count, Error *err);
+/* Its properties become these. */
+mql_status transaction_alter_database(Transaction *transaction, uint64_t id,
+                                      Slice name, const Property *properties,
+                                      uint32_t property_count, Error *err);
 mql_status transaction_drop_database(
     Transaction *transaction, uint64_t id,
     Error *err); /* its collections must be dropped by the caller */

@@ -293,6 +293,15 @@ version_find_database(const Version *version, Slice name)
     return is_ambiguous ? NULL : found;
 }
 
+const DatabaseDefinition *
+version_database(const Version *version, uint64_t id)
+{
+    for (uint32_t i = 0; i < version->database_count; i++)
+        if (version->databases[i]->id == id)
+            return version->databases[i];
+    return NULL;
+}
+
 /* Position of the first collection of a database whose name is not below
  * `name`. */
 static uint32_t

@@ -112,6 +112,16 @@ planner_collection(Planner *planner, const Node *name,
 }
 
 mql_status
+planner_source(Planner *planner, const Node *name,
+               const CollectionVersion **found, Error *err)
+{
+    if (version_check_denied(planner->version, planner->database, "reading",
+                             err) != MQL_OK)
+        return error_locate(err, name->position);
+    return planner_collection(planner, name, found, err);
+}
+
+mql_status
 planner_scope(Planner *planner, const Collection *collection,
               const ScopeColumn *extra, uint32_t extra_count, Scope **scope,
               Error *err)

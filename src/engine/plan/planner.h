@@ -34,6 +34,10 @@ void planner_release(Planner *planner);
 mql_status planner_collection(Planner *planner, const Node *name,
                               const CollectionVersion **found, Error *err);
 
+/* The same for a query, which the database may deny. */
+mql_status planner_source(Planner *planner, const Node *name,
+                          const CollectionVersion **found, Error *err);
+
 /* A scope over a collection's fields, and `extra` columns after them. */
 mql_status planner_scope(Planner *planner, const Collection *collection,
                          const ScopeColumn *extra, uint32_t extra_count,

@@ -472,8 +472,7 @@ plan_search_node(Planner *planner, const Node *node, Scope **scope,
                  SearchPlan **plan, Error *err)
 {
     const CollectionVersion *version;
-    TRY(planner_collection(planner, node_child(node, NODE_NAME), &version,
-                           err));
+    TRY(planner_source(planner, node_child(node, NODE_NAME), &version, err));
     const Collection *collection = version->collection;
     TRY(planner_scope(planner, collection, search_columns, 2, scope, err));
 

@@ -97,7 +97,7 @@ open_from(Planner *planner, Select *select, Error *err)
     }
     if (from->first->kind != NODE_NAME)
         return open_query(planner, select, from, err);
-    TRY(planner_collection(planner, from->first, &select->version, err));
+    TRY(planner_source(planner, from->first, &select->version, err));
     TRY(planner_scope(planner, select->version->collection, NULL, 0,
                       &select->scope, err));
     const Node *alias = node_child(from, NODE_ALIAS);

@@ -284,17 +284,6 @@ set_default_later(Prepared *prepared, Collection *collection, Field *field,
 
 /* ---- properties ---- */
 
-static bool
-read_bool(Slice text, bool *value)
-{
-    *value = slice_equal_nocase(text, SLICE_LITERAL("true")) ||
-             slice_equal_nocase(text, SLICE_LITERAL("on")) ||
-             slice_equal(text, SLICE_LITERAL("1"));
-    return *value || slice_equal_nocase(text, SLICE_LITERAL("false")) ||
-           slice_equal_nocase(text, SLICE_LITERAL("off")) ||
-           slice_equal(text, SLICE_LITERAL("0"));
-}
-
 static mql_status
 bad_property(const Node *option, Error *err)
 {
@@ -306,7 +295,7 @@ bad_property(const Node *option, Error *err)
 static mql_status
 set_dynamic(Maker *maker, const Node *option, Slice value, Error *err)
 {
-    if (!read_bool(value, &maker->is_dynamic))
+    if (!option_switch(value, &maker->is_dynamic))
         return bad_property(option, err);
     return MQL_OK;
 }
@@ -340,7 +329,7 @@ set_mmap(Maker *maker, const Node *option, Slice value, Error *err)
 {
     (void)maker;
     bool is_mapped;
-    if (!read_bool(value, &is_mapped))
+    if (!option_switch(value, &is_mapped))
         return bad_property(option, err);
     if (!is_mapped)
         return planner_unbuilt(option, "\"mmap.enabled\" = false", err);
@@ -626,6 +615,11 @@ create_collection_run(Prepared *prepared, Error *err)
                      "collection \"%s\" already exists", found);
         return prepared_end(prepared, transaction, err->status, err);
     }
-    return prepared_end(prepared, transaction,
-                        create(prepared, transaction, err), err);
+    mql_status status = version_check_collections(
+        prepared->execution.version, prepared->session->database, 1, err);
+    if (status != MQL_OK)
+        error_locate(err, name->position);
+    else
+        status = create(prepared, transaction, err);
+    return prepared_end(prepared, transaction, status, err);
 }

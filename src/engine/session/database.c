@@ -1,6 +1,163 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* database.c - CREATE, DROP and USE DATABASE. */
+/*
+ * database.c - CREATE, ALTER, DROP and USE DATABASE.
+ *
+ * Properties are kept as they are called in the table below, with values in one
+ * spelling. What they deny is in permit.c and database_rules.c.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/number.h"
 #include "engine/session/kinds.h"
+
+/* ---- properties ---- */
+
+#define PROPERTIES_MOST 16
+#define COLLECTIONS_LIMIT_MOST 65536
+#define QUOTA_MOST (INT64_C(1) << 40) /* MB */
+
+typedef enum PropertyRule {
+    RULE_NUMBER,
+    RULE_SWITCH,
+    RULE_ONE,     /* only the value that already holds: 1 */
+    RULE_UNBUILT, /* means nothing in one process, or not yet */
+} PropertyRule;
+
+typedef struct KnownProperty {
+    const char *name;
+    PropertyRule rule;
+    int64_t most; /* a number: 0 .. most */
+} KnownProperty;
+
+static const KnownProperty known_properties[] = {
+    {MAX_COLLECTIONS_PROPERTY, RULE_NUMBER, COLLECTIONS_LIMIT_MOST},
+    {DISK_QUOTA_PROPERTY, RULE_NUMBER, QUOTA_MOST},
+    {"database.replica.number", RULE_ONE, 0},
+    {"database.resource_groups", RULE_UNBUILT, 0},
+    {"timezone", RULE_UNBUILT, 0},
+    {DENY_PROPERTY "writing", RULE_SWITCH, 0},
+    {DENY_PROPERTY "reading", RULE_SWITCH, 0},
+    {DENY_PROPERTY "ddl", RULE_SWITCH, 0},
+    {DENY_PROPERTY "collectionDDL", RULE_SWITCH, 0},
+    {DENY_PROPERTY "partitionDDL", RULE_SWITCH, 0},
+    {DENY_PROPERTY "index", RULE_SWITCH, 0},
+    {DENY_PROPERTY "flush", RULE_SWITCH, 0},
+    {DENY_PROPERTY "compaction", RULE_SWITCH, 0},
+};
+#define KNOWN (sizeof known_properties / sizeof known_properties[0])
+
+static mql_status
+find_known(const Node *option, const KnownProperty **known, Error *err)
+{
+    Slice names[KNOWN];
+    for (size_t i = 0; i < KNOWN; i++) {
+        *known = &known_properties[i];
+        names[i] = slice_of(known_properties[i].name);
+        if (!slice_equal_nocase(option->text, names[i]))
+            continue;
+        if ((*known)->rule == RULE_UNBUILT)
+            return error_at(err, ERR_FEATURE_NOT_SUPPORTED, option->position,
+                            "\"%s\" is not supported yet", (*known)->name);
+        return MQL_OK;
+    }
+    error_at(err, ERR_INVALID_PARAMETER, option->position,
+             "unknown property \"%.*s\" of a database", (int)option->text.size,
+             option->text.data);
+    int32_t closest = name_closest(option->text, names, KNOWN);
+    if (closest >= 0)
+        error_hint(err, "Did you mean \"%s\"?", known_properties[closest].name);
+    return err->status;
+}
+
+/* The value in its one spelling, NUL-terminated in exec_arena. */
+static mql_status
+read_property(Prepared *prepared, const Node *option,
+              const KnownProperty *known, Property *property, Error *err)
+{
+    Slice text;
+    int64_t number = 0;
+    bool is_on = false;
+    TRY(option_text(prepared, option, &text, err));
+    const char *end = text.data + text.size;
+    bool is_number = number_read_int64(text.data, end, &number) == end;
+    bool is_good = known->rule == RULE_SWITCH ? option_switch(text, &is_on)
+                                              : is_number && text.size > 0;
+    if (!is_good)
+        return error_at(err, ERR_INVALID_PARAMETER, option->position,
+                        "invalid value for property \"%s\"", known->name);
+    if (known->rule == RULE_ONE && number != 1)
+        return planner_unbuilt(option, "more than one replica", err);
+    if (known->rule == RULE_NUMBER && (number < 0 || number > known->most))
+        return error_at(err, ERR_INVALID_PARAMETER, option->position,
+                        "\"%s\" must be between 0 and %" PRId64, known->name,
+                        known->most);
+    Buffer value = BUFFER_INIT;
+    if (known->rule == RULE_SWITCH)
+        buffer_append_text(&value, is_on ? "true" : "false");
+    else
+        buffer_printf(&value, "%" PRId64, number);
+    property->name =
+        arena_copy(&prepared->exec_arena, known->name, strlen(known->name));
+    property->value =
+        arena_copy(&prepared->exec_arena, buffer_text(&value), value.size);
+    bool is_whole = !buffer_failed(&value) && property->name != NULL &&
+                    property->value != NULL;
+    buffer_free(&value);
+    return is_whole ? MQL_OK : error_no_memory(err);
+}
+
+/* A list of properties while it is changed; in exec_arena. */
+typedef struct PropertyList {
+    Property items[PROPERTIES_MOST + KNOWN];
+    uint32_t count;
+} PropertyList;
+
+static uint32_t
+find_in(const PropertyList *list, const char *name)
+{
+    uint32_t i = 0;
+    while (i < list->count && strcmp(list->items[i].name, name) != 0)
+        i++;
+    return i;
+}
+
+static mql_status
+set_properties(Prepared *prepared, const Node *options, PropertyList *list,
+               Error *err)
+{
+    for (const Node *option = options != NULL ? options->first : NULL;
+         option != NULL; option = option->next) {
+        const KnownProperty *known;
+        Property property;
+        TRY(find_known(option, &known, err));
+        TRY(read_property(prepared, option, known, &property, err));
+        uint32_t at = find_in(list, known->name);
+        list->items[at] = property;
+        if (at == list->count)
+            list->count++;
+    }
+    return MQL_OK;
+}
+
+static mql_status
+reset_properties(const Node *options, PropertyList *list, Error *err)
+{
+    for (const Node *option = options->first; option != NULL;
+         option = option->next) {
+        const KnownProperty *known;
+        TRY(find_known(option, &known, err));
+        if (option->first != NULL)
+            return error_at(err, ERR_SYNTAX_ERROR, option->first->position,
+                            "RESET must not include values for properties");
+        uint32_t at = find_in(list, known->name);
+        if (at < list->count)
+            list->items[at] = list->items[--list->count];
+    }
+    return MQL_OK;
+}
+
+/* ---- the statements ---- */
 
 mql_status
 create_database_run(Prepared *prepared, Error *err)
@@ -8,8 +165,10 @@ create_database_run(Prepared *prepared, Error *err)
     const Node *root = prepared->statement.root;
     const Node *name = node_child(root, NODE_NAME);
     TRY(check_name(name, NAME_ORDINARY, "database", err));
-    TRY(planner_unbuilt(node_child(root, NODE_OPTIONS),
-                        "a property of a database", err));
+    PropertyList *list = arena_new(&prepared->exec_arena, PropertyList);
+    if (list == NULL)
+        return error_no_memory(err);
+    TRY(set_properties(prepared, node_child(root, NODE_OPTIONS), list, err));
 
     Transaction *transaction;
     TRY(prepared_begin(prepared, &transaction, err));
@@ -27,9 +186,46 @@ create_database_run(Prepared *prepared, Error *err)
                      name->text.data);
         return prepared_end(prepared, transaction, err->status, err);
     }
-    mql_status status =
-        transaction_create_database(transaction, name->text, NULL, 0, err);
+    mql_status status = transaction_create_database(
+        transaction, name->text, list->items, list->count, err);
     return prepared_end(prepared, transaction, status, err);
+}
+
+static mql_status
+alter_database(Prepared *prepared, Transaction *transaction, Error *err)
+{
+    const Node *root = prepared->statement.root;
+    const Node *name = node_child(root, NODE_NAME);
+    const Node *set = node_child(root, NODE_ALTER_SET);
+    const Node *reset = node_child(root, NODE_ALTER_RESET);
+    const Version *version = prepared->execution.version;
+    const DatabaseDefinition *found =
+        version_find_database(version, name->text);
+    if (found == NULL)
+        return database_missing(version, name->text, name->position, err);
+    PropertyList *list = arena_new(&prepared->exec_arena, PropertyList);
+    if (list == NULL)
+        return error_no_memory(err);
+    if (found->property_count > PROPERTIES_MOST)
+        return error_set(err, ERR_LIMIT_EXCEEDED,
+                         "database \"%s\" has more than %d properties",
+                         found->name, PROPERTIES_MOST);
+    for (uint32_t i = 0; i < found->property_count; i++)
+        list->items[list->count++] = found->properties[i];
+    TRY(set != NULL ? set_properties(prepared, set->first, list, err)
+                    : reset_properties(reset->first, list, err));
+    return transaction_alter_database(transaction, found->id,
+                                      slice_of(found->name), list->items,
+                                      list->count, err);
+}
+
+mql_status
+alter_database_run(Prepared *prepared, Error *err)
+{
+    Transaction *transaction;
+    TRY(prepared_begin(prepared, &transaction, err));
+    return prepared_end(prepared, transaction,
+                        alter_database(prepared, transaction, err), err);
 }
 
 /* Drop the database's collections, or refuse without CASCADE. */
@@ -43,6 +239,8 @@ drop_contents(Prepared *prepared, Transaction *transaction,
         const Collection *collection = version->collections[i]->collection;
         if (collection->database != database->id)
             continue;
+        TRY(version_check_denied(version, database->id, "ddl", err));
+        TRY(version_check_denied(version, database->id, "collectionDDL", err));
         if (node_child(root, NODE_CASCADE) == NULL) {
             error_set(err, ERR_DEPENDENT_OBJECTS,
                       "database \"%s\" is not empty", database->name);

@@ -12,6 +12,8 @@ static const StatementKind statement_kinds[] = {
      PLACE_ANY},
     {NODE_DROP_DATABASE, "DROP DATABASE", false, NULL, drop_database_run,
      PLACE_ANY},
+    {NODE_ALTER_DATABASE, "ALTER DATABASE", false, NULL, alter_database_run,
+     PLACE_ANY},
     {NODE_USE, "USE", false, NULL, use_run, PLACE_ANY},
     {NODE_CREATE_COLLECTION, "CREATE COLLECTION", false, NULL,
      create_collection_run, PLACE_ANY},
@@ -186,6 +188,17 @@ option_text(Prepared *prepared, const Node *option, Slice *text, Error *err)
         return error_no_memory(err);
     *text = slice_of(copy);
     return MQL_OK;
+}
+
+bool
+option_switch(Slice text, bool *value)
+{
+    *value = slice_equal_nocase(text, SLICE_LITERAL("true")) ||
+             slice_equal_nocase(text, SLICE_LITERAL("on")) ||
+             slice_equal(text, SLICE_LITERAL("1"));
+    return *value || slice_equal_nocase(text, SLICE_LITERAL("false")) ||
+           slice_equal_nocase(text, SLICE_LITERAL("off")) ||
+           slice_equal(text, SLICE_LITERAL("0"));
 }
 
 char *

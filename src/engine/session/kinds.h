@@ -14,6 +14,7 @@ mql_status explain_run(Prepared *prepared, Error *err);
 /* database.c */
 mql_status create_database_run(Prepared *prepared, Error *err);
 mql_status drop_database_run(Prepared *prepared, Error *err);
+mql_status alter_database_run(Prepared *prepared, Error *err);
 mql_status use_run(Prepared *prepared, Error *err);
 /* create_collection.c */
 mql_status create_collection_run(Prepared *prepared, Error *err);
@@ -131,6 +132,9 @@ bool is_taken(const Node *name, const char *existing, bool if_not_exists);
 /* The value of an OPTION node as text, as properties keep it; in the arena. */
 mql_status option_text(Prepared *prepared, const Node *option, Slice *text,
                        Error *err);
+
+/* true, on, 1; false, off, 0. False: none of them. */
+bool option_switch(Slice text, bool *value);
 
 /* A definition's text in the collection's arena. */
 char *collection_text(Collection *collection, Slice text);

@@ -48,8 +48,8 @@ analyse(Prepared *prepared, const Version *version, Error *err)
         .is_cursor = prepared->session->is_declaring,
     };
     prepared->schema = version->schema;
-    mql_status status = MQL_OK;
-    if (prepared->kind->prepare != NULL)
+    mql_status status = permit_statement(prepared, version, err);
+    if (status == MQL_OK && prepared->kind->prepare != NULL)
         status = prepared->kind->prepare(prepared, err);
     prepared->planner.version = NULL;
     prepared->is_analysed = status == MQL_OK;
@@ -388,6 +388,8 @@ mql_status
 prepared_end(Prepared *prepared, Transaction *transaction, mql_status status,
              Error *err)
 {
+    if (status == MQL_OK)
+        status = permit_changes(prepared, transaction, err);
     if (prepared->session->transaction != NULL)
         return status; /* it goes on, or has failed with the statement */
     if (status == MQL_OK)

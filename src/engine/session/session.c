@@ -37,8 +37,7 @@ session_close(Session *session)
     session->stored = NULL;
 }
 
-/* Hint at a database whose name is close. */
-static mql_status
+mql_status
 database_missing(const Version *version, Slice name, int64_t position,
                  Error *err)
 {

@@ -91,8 +91,13 @@ show_databases(Prepared *prepared, Error *err)
         for (uint32_t c = 0; c < version->collection_count; c++)
             collections += version->collections[c]->collection->database ==
                            version->databases[i]->id;
+        Buffer properties = BUFFER_INIT;
+        print_properties(&properties, version->databases[i]->properties,
+                         version->databases[i]->property_count);
         const Value row[] = {rows_text(prepared, version->databases[i]->name),
-                             value_int64(collections)};
+                             value_int64(collections),
+                             rows_buffer(prepared, &properties)};
+        buffer_free(&properties);
         TRY(rows_add(prepared, row, err));
     }
     return MQL_OK;
@@ -430,7 +435,8 @@ static const struct ShowForm {
     mql_status (*run)(Prepared *prepared, Error *err);
 } forms[] = {
     {"databases",
-     {TEXT_COLUMN("database"), NUMBER_COLUMN("collections")},
+     {TEXT_COLUMN("database"), NUMBER_COLUMN("collections"),
+      TEXT_COLUMN("properties")},
      show_databases},
     {"collections",
      {TEXT_COLUMN("collection"), NUMBER_COLUMN("rows"), BOOL_COLUMN("loaded"),

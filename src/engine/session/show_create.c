@@ -68,11 +68,11 @@ print_property(Buffer *out, const Property *property)
 
 /* The property whose name comes next behind `last`; NULL: none. */
 static const Property *
-next_property(const Collection *collection, const char *last)
+next_property(const Property *properties, uint32_t count, const char *last)
 {
     const Property *next = NULL;
-    for (uint32_t i = 0; i < collection->property_count; i++) {
-        const Property *property = &collection->properties[i];
+    for (uint32_t i = 0; i < count; i++) {
+        const Property *property = &properties[i];
         if (strcmp(property->name, last) > 0 &&
             (next == NULL || strcmp(property->name, next->name) < 0))
             next = property;
@@ -80,21 +80,16 @@ next_property(const Collection *collection, const char *last)
     return next;
 }
 
-/* In the order of their names, whenever each was set. */
-static void
-print_properties(Buffer *out, const Collection *collection)
+void
+print_properties(Buffer *out, const Property *properties, uint32_t count)
 {
-    const Property *property = next_property(collection, "");
-    if (property == NULL)
-        return;
-    buffer_append_text(out, " WITH (");
+    const Property *property = next_property(properties, count, "");
     while (property != NULL) {
         print_property(out, property);
-        property = next_property(collection, property->name);
+        property = next_property(properties, count, property->name);
         if (property != NULL)
             buffer_append_text(out, ", ");
     }
-    buffer_append_char(out, ')');
 }
 
 static void
@@ -186,7 +181,12 @@ print_create_collection(Buffer *out, const Collection *collection)
         buffer_append_text(out, " COMMENT ");
         print_string(out, slice_of(collection->comment));
     }
-    print_properties(out, collection);
+    if (collection->property_count > 0) {
+        buffer_append_text(out, " WITH (");
+        print_properties(out, collection->properties,
+                         collection->property_count);
+        buffer_append_char(out, ')');
+    }
     buffer_append_char(out, ';');
     /* The first is _default; a partition key makes its own. */
     for (uint32_t i = 1;

@@ -38,6 +38,13 @@ typedef struct StatementKind {
 /* The entry of a kind of node, NULL when the engine does not do it yet. */
 const StatementKind *statement_kind(NodeKind node);
 
+/* permit.c: whether the current database's properties let the statement run;
+ * and let stay what it has changed. */
+mql_status permit_statement(const Prepared *prepared, const Version *version,
+                            Error *err);
+mql_status permit_changes(const Prepared *prepared, Transaction *transaction,
+                          Error *err);
+
 /* Rows that a statement leaves, in memory: SHOW, DESCRIBE, EXPLAIN. */
 typedef struct Rows {
     Value *values; /* row after row */
