@@ -221,15 +221,13 @@ find_savepoint(const Transaction *transaction, Slice name, Savepoint **found,
 }
 
 /* Rows after the savepoint go, those deleted since come back. */
-static uint32_t
+static void
 restore_rows(const Transaction *transaction, const SavedRows *rows)
 {
     uint32_t most = segment_row_count(rows->segment, UINT64_MAX);
-    uint32_t deleted = 0;
     for (uint32_t row = 0; row < most; row++) {
         bool was_deleted =
             row >= rows->row_count || bits_get(rows->deleted, row);
-        deleted += was_deleted;
         if (was_deleted == (segment_deleted(rows->segment, row) != 0))
             continue;
         if (rows->segment->is_sealed)
@@ -240,7 +238,6 @@ restore_rows(const Transaction *transaction, const SavedRows *rows)
         else
             growing_revive((GrowingSegment *)(void *)rows->segment, row);
     }
-    return deleted;
 }
 
 /* Everything that a restored change needs, before anything is changed. */
@@ -282,6 +279,7 @@ prepare_restore(const Transaction *transaction, const SavedChange *saved,
         staged->rows = (GrowingSegment *)(void *)segment_retain(rows->segment);
         staged->next = restored->staged;
         restored->staged = staged;
+        TRY(staged_reserve(staged, err));
     }
     uint32_t count = 0;
     for (const SavedRows *rows = saved->sealed; rows != NULL; rows = rows->next)
@@ -336,8 +334,10 @@ restore_change(Transaction *transaction, CollectionChange *change,
          staged = staged->next)
         for (const SavedRows *rows = saved->staged; rows != NULL;
              rows = rows->next)
-            if (rows->segment == &staged->rows->base)
-                staged->superseded = restore_rows(transaction, rows);
+            if (rows->segment == &staged->rows->base) {
+                restore_rows(transaction, rows);
+                staged_restore(staged);
+            }
     for (const SavedRows *rows = saved->sealed; rows != NULL; rows = rows->next)
         restore_rows(transaction, rows);
 }

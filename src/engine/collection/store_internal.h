@@ -261,7 +261,9 @@ typedef struct StagedPartition {
     struct StagedPartition *next;
     uint64_t partition;
     GrowingSegment *rows;
-    uint32_t superseded;    /* rows that the transaction has deleted again */
+    uint32_t superseded; /* rows that the transaction has deleted again */
+    uint64_t *hidden;    /* their bits; room for `hidden_words` words */
+    size_t hidden_words;
     GrowingSegment *target; /* commit: where they go when they go to the log */
     bool is_logged;
     RowSource source; /* commit: rows to write; source.rows is malloc'ed */
@@ -355,7 +357,6 @@ void transaction_touch(Transaction *transaction);
 /* The end, whatever came before; written files stay if asked. */
 void transaction_end(Transaction *transaction, bool is_keeping_files);
 bool transaction_is_empty(const Transaction *transaction);
-void change_free_staged(CollectionChange *change);
 void change_free_deleted(CollectionChange *change);
 void change_free_sealed(CollectionChange *change);
 /* The files of a segment that the transaction spilled and needs no more go with
@@ -378,6 +379,14 @@ mql_status change_delete(Transaction *transaction, CollectionChange *change,
 bool change_is_deleted(const CollectionChange *change, uint32_t segment,
                        uint32_t row);
 void staged_free(StagedPartition *staged);
+void change_free_staged(CollectionChange *change);
+/* Before rows are published: room to delete each of them. */
+mql_status staged_reserve(StagedPartition *staged, Error *err);
+/* Row is live; it is deleted with the transaction's sequence number. */
+void staged_delete(const Transaction *transaction, StagedPartition *staged,
+                   uint32_t row);
+/* After a savepoint has changed what is deleted; room is reserved. */
+void staged_restore(StagedPartition *staged);
 /* transaction_setting.c */
 /* A copy with room for one more; NULL: out of memory. */
 StoredSettings *stored_settings_create(const StoredSettings *from);

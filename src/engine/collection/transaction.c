@@ -136,25 +136,6 @@ transaction_new_id(Transaction *transaction)
 }
 
 void
-staged_free(StagedPartition *staged)
-{
-    if (staged->rows != NULL)
-        segment_release(&staged->rows->base);
-    free((void *)(uintptr_t)staged->source.rows);
-    free(staged);
-}
-
-void
-change_free_staged(CollectionChange *change)
-{
-    while (change->staged != NULL) {
-        StagedPartition *next = change->staged->next;
-        staged_free(change->staged);
-        change->staged = next;
-    }
-}
-
-void
 change_free_deleted(CollectionChange *change)
 {
     if (change->deleted == NULL)
@@ -521,8 +502,7 @@ delete_staged(Transaction *transaction, StagedPartition *staged,
     for (uint32_t i = 0; i < count; i++) {
         if (growing_deleted(staged->rows, rows[i]) != 0)
             continue;
-        growing_delete(staged->rows, rows[i], transaction->sequence);
-        staged->superseded++;
+        staged_delete(transaction, staged, rows[i]);
         transaction->deleted++;
     }
 }

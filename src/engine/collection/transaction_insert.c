@@ -235,6 +235,7 @@ append_to(Insert *insert, StagedPartition *staged, uint32_t *rows, Error *err)
         growing_append(staged->rows, &insert->batch, rows, count, 0, err);
     transaction->staged_bytes += staged->rows->memory - before;
     TRY(status);
+    TRY(staged_reserve(staged, err));
     return growing_reserve_keys(staged->rows, err);
 }
 
@@ -287,8 +288,7 @@ meet_staged(Insert *insert, const RowKey *key, uint32_t row, Error *err)
             continue;
         if (insert->mode == INSERT_NEW)
             return duplicate(insert, row, err);
-        growing_delete(staged->rows, found, sequence);
-        staged->superseded++;
+        staged_delete(insert->transaction, staged, found);
     }
     for (uint32_t i = 0; i < change->sealed_count; i++) {
         uint32_t found;

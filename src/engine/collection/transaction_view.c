@@ -147,34 +147,34 @@ add_base(const Transaction *transaction, const CollectionChange *change,
     return MQL_OK;
 }
 
-/* Bits of the rows that the transaction itself has deleted; NULL: no memory. */
-static uint64_t *
-own_deletions(const Segment *segment, uint32_t rows)
-{
-    uint64_t *bits = calloc(bits_words(rows) + 1, sizeof *bits);
-    for (uint32_t row = 0; bits != NULL && row < rows; row++) {
-        if (segment_deleted(segment, row) != 0)
-            bits_set(bits, row);
-    }
-    return bits;
-}
-
+/* `hidden`: bits of the rows that the transaction itself has deleted. */
 static mql_status
-add_own(const Transaction *transaction, Segment *segment, bool has_deletions,
-        ViewList *list, Error *err)
+add_own(const Transaction *transaction, Segment *segment,
+        const uint64_t *hidden, ViewList *list, Error *err)
 {
     uint32_t rows = segment_row_count(segment, UINT64_MAX);
     if (rows == 0)
         return MQL_OK;
-    uint64_t *hidden = NULL;
-    if (has_deletions) {
-        hidden = own_deletions(segment, rows);
-        if (hidden == NULL)
-            return error_no_memory(err);
-    }
     OverlayPicture picture = {segment, transaction->base->sequence, rows, true,
                               hidden};
-    mql_status status = add_overlay(list, &picture, err);
+    return add_overlay(list, &picture, err);
+}
+
+/* A file that the transaction has written. */
+static mql_status
+add_spilled(const Transaction *transaction, SealedSegment *sealed,
+            ViewList *list, Error *err)
+{
+    if (atomic_load(&sealed->deleted_count) == 0)
+        return add_own(transaction, &sealed->base, NULL, list, err);
+    uint32_t rows = segment_row_count(&sealed->base, UINT64_MAX);
+    uint64_t *hidden = calloc(bits_words(rows) + 1, sizeof *hidden);
+    if (hidden == NULL)
+        return error_no_memory(err);
+    for (uint32_t row = 0; row < rows; row++)
+        if (sealed_deleted(sealed, row) != 0)
+            bits_set(hidden, row);
+    mql_status status = add_own(transaction, &sealed->base, hidden, list, err);
     free(hidden);
     return status;
 }
@@ -188,12 +188,12 @@ add_segments(const Transaction *transaction, const CollectionChange *change,
          staged = staged->next)
         if (change_has_partition(change, &staged->rows->base))
             TRY(add_own(transaction, &staged->rows->base,
-                        staged->superseded > 0, list, err));
+                        staged->superseded > 0 ? staged->hidden : NULL, list,
+                        err));
     for (uint32_t i = 0; i < change->sealed_count; i++) {
         SealedSegment *sealed = change->sealed[i];
         if (change_has_partition(change, &sealed->base))
-            TRY(add_own(transaction, &sealed->base,
-                        atomic_load(&sealed->deleted_count) > 0, list, err));
+            TRY(add_spilled(transaction, sealed, list, err));
     }
     return MQL_OK;
 }
