@@ -25,7 +25,8 @@ static const Topic topics[] = {
      "    field type [PRIMARY KEY] [AUTO_ID] [NULL | NOT NULL] [DEFAULT value]"
      " ...,\n"
      "    ...\n"
-     ") [COMMENT 'text'] [WITH (enable_dynamic_field = true, ...)]\n\n"
+     ") [COMMENT 'text'] [WITH (enable_dynamic_field = true, ...)]\n"
+     "CREATE COLLECTION [IF NOT EXISTS] name LIKE other [INCLUDING INDEXES]\n\n"
      "types: BOOL INT8 INT16 INT32 INT64 FLOAT DOUBLE VARCHAR(n) TEXT JSON\n"
      "       ARRAY<type>(n) TIMESTAMPTZ FLOAT_VECTOR(dim) (or VECTOR(dim))"},
     {"CREATE DATABASE", "make another database in the directory",

@@ -154,6 +154,12 @@ statement(A) ::= USE(T) name(N).         { A = node_with(parse, NODE_USE, T, N);
 statement(A) ::= CREATE(T) collection if_not_exists(I) relation(N) LP elements(E) RP collection_tail(C). {
     A = node_take(parse, node_take(parse, node_pair(parse, NODE_CREATE_COLLECTION, T, I, N), E), C);
 }
+statement(A) ::= CREATE(T) collection if_not_exists(I) relation(N) LIKE(L) relation(M) including(F). {
+    A = node_add(parse, node_pair(parse, NODE_CREATE_COLLECTION, T, I, N), node_flag(node_with(parse, NODE_LIKE_COLLECTION, L, M), F));
+}
+%type including {uint32_t}
+including(A) ::= .                       { A = 0; }
+including(A) ::= id(I) id(W).            { A = build_including(parse, I, W); }
 collection_tail(A) ::= .                 { A = NULL; }
 collection_tail(A) ::= collection_tail(L) comment(C). { A = build_clause(parse, L, C); }
 collection_tail(A) ::= collection_tail(L) with_options(O). { A = build_clause(parse, L, build_option_source(O, 1)); }
@@ -643,7 +649,6 @@ statement(A) ::= RESET(T) ALL.           { A = node_word(parse, NODE_RESET, T, "
 any ::= .
 any ::= any ANY.
 statement(A) ::= unbuilt(U) any.         { A = U; }
-unbuilt(A) ::= CREATE(T) collection if_not_exists relation LIKE(L).       { A = build_unbuilt(parse, T, NONE); if (A) A->text = SLICE_LITERAL("CREATE COLLECTION LIKE"); (void)L; }
 unbuilt(A) ::= CREATE(T) collection if_not_exists relation AS(L).         { A = build_unbuilt(parse, T, NONE); if (A) A->text = SLICE_LITERAL("CREATE COLLECTION AS"); (void)L; }
 unbuilt(A) ::= CREATE(T) ALIAS(W).       { A = build_unbuilt(parse, T, W); }
 unbuilt(A) ::= DROP(T) ALIAS(W).         { A = build_unbuilt(parse, T, W); }

@@ -220,32 +220,16 @@ take_rows(Taking *taking, const CollectionVersion *old, uint64_t id, Error *err)
 
 /* ---- definitions ---- */
 
-/* Its own ids. */
-static void
-renew(Transaction *transaction, const CollectionVersion *old, uint64_t database,
-      Collection *copy)
-{
-    copy->id = transaction_new_id(transaction);
-    copy->database = database;
-    copy->flushed = 0;
-    copy->created = 0;
-    copy->horizon = 0;
-    copy->next_auto_id =
-        atomic_load(&collection_entry_of(old)->state->next_auto_id);
-    for (uint32_t i = 0; i < copy->partition_count; i++)
-        copy->partitions[i].id = transaction_new_id(transaction);
-    for (uint32_t i = 0; i < copy->index_count; i++)
-        copy->indexes[i].id = transaction_new_id(transaction);
-}
-
 static mql_status
 take_collection(Taking *taking, const CollectionVersion *old, uint64_t database,
                 Error *err)
 {
     Transaction *transaction = taking->transaction;
     Collection *copy;
-    TRY(collection_copy(old->collection, &copy, err));
-    renew(transaction, old, database, copy);
+    TRY(transaction_copy_definition(transaction, old->collection, &copy, err));
+    copy->database = database;
+    copy->next_auto_id =
+        atomic_load(&collection_entry_of(old)->state->next_auto_id);
     uint64_t id = copy->id;
     bool has_indexes = copy->index_count > 0;
     TRY(transaction_put_collection(transaction, copy, err));

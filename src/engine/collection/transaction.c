@@ -658,6 +658,25 @@ create_change(Transaction *transaction, Collection *collection,
 }
 
 mql_status
+transaction_copy_definition(Transaction *transaction,
+                            const Collection *collection, Collection **copy,
+                            Error *err)
+{
+    TRY(collection_copy(collection, copy, err));
+    Collection *made = *copy;
+    made->id = transaction_new_id(transaction);
+    made->flushed = 0;
+    made->created = 0;
+    made->horizon = 0;
+    made->next_auto_id = 1;
+    for (uint32_t i = 0; i < made->partition_count; i++)
+        made->partitions[i].id = transaction_new_id(transaction);
+    for (uint32_t i = 0; i < made->index_count; i++)
+        made->indexes[i].id = transaction_new_id(transaction);
+    return MQL_OK;
+}
+
+mql_status
 transaction_put_collection(Transaction *transaction, Collection *collection,
                            Error *err)
 {

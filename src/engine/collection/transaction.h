@@ -115,6 +115,11 @@ mql_status transaction_alter_database(Transaction *transaction, uint64_t id,
 mql_status transaction_drop_database(
     Transaction *transaction, uint64_t id,
     Error *err); /* its collections must be dropped by the caller */
+/* A copy of a definition, to be changed and put: everything has an id of its
+ * own, nothing a past. */
+mql_status transaction_copy_definition(Transaction *transaction,
+                                       const Collection *collection,
+                                       Collection **copy, Error *err);
 /* Takes the caller's reference of `collection`; one with the id of an existing
  * collection replaces its definition. Partitions gone from the new definition
  * lose their rows; indexes gone lose their files. */

@@ -579,9 +579,43 @@ make_collection(Maker *maker, Transaction *transaction, Error *err)
     return add_indexes(maker, transaction, err);
 }
 
+/* LIKE: fields, keys and properties of another; no rows, none of the partitions
+ * that CREATE PARTITION made, and indexes only when they are asked for. */
+static mql_status
+create_like(Prepared *prepared, Transaction *transaction, Error *err)
+{
+    const Node *root = prepared->statement.root;
+    const Node *like = node_child(root, NODE_LIKE_COLLECTION);
+    const CollectionVersion *found;
+    Collection *copy;
+    TRY(find_collection(prepared, like->first, &found, err));
+    TRY(transaction_copy_definition(transaction, found->collection, &copy,
+                                    err));
+    copy->name = collection_text(copy, node_child(root, NODE_NAME)->text);
+    copy->is_loaded = true;
+    if (!copy->has_partition_key)
+        copy->partition_count = 1;
+    for (uint32_t i = 0; i < copy->partition_count; i++)
+        copy->partitions[i].is_loaded = true;
+    if ((like->flags & FLAG_INDEXES) == 0)
+        copy->index_count = 0;
+    for (uint32_t i = 0; i < copy->field_count; i++) {
+        /* No row is older than its field. */
+        copy->fields[i].has_missing = false;
+        copy->fields[i].missing_value = VALUE_NULL;
+    }
+    if (copy->name == NULL) {
+        collection_release(copy);
+        return error_no_memory(err);
+    }
+    return transaction_put_collection(transaction, copy, err);
+}
+
 static mql_status
 create(Prepared *prepared, Transaction *transaction, Error *err)
 {
+    if (node_child(prepared->statement.root, NODE_LIKE_COLLECTION) != NULL)
+        return create_like(prepared, transaction, err);
     Maker maker = {.prepared = prepared,
                    .partition_count = DEFAULT_PARTITION_KEY_PARTITIONS};
     TRY(collection_create(&maker.collection, err));

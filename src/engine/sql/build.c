@@ -475,6 +475,18 @@ build_alter_type(Parse *parse, Token at, Node *name, Token word, Node *type)
     return node_pair(parse, NODE_ALTER_TYPE, at, name, type);
 }
 
+uint32_t
+build_including(Parse *parse, Token including, Token what)
+{
+    if (!slice_equal_nocase((Slice){including.text, including.size},
+                            SLICE_LITERAL("including")))
+        parse_syntax_error(parse, including);
+    else if (!slice_equal_nocase((Slice){what.text, what.size},
+                                 SLICE_LITERAL("indexes")))
+        parse_syntax_error(parse, what);
+    return FLAG_INDEXES;
+}
+
 Node *
 build_type_argument(Parse *parse, Node *type, Token integer)
 {

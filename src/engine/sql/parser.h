@@ -169,6 +169,8 @@ Node *build_in_parentheses(Node *expression);
 Node *build_type(Parse *parse, Token first, Token second);
 Node *build_alter_type(Parse *parse, Token at, Node *name, Token word,
                        Node *type);
+/* INCLUDING INDEXES. */
+uint32_t build_including(Parse *parse, Token including, Token what);
 Node *build_type_argument(Parse *parse, Node *type, Token integer);
 Node *build_array_type(Parse *parse, Token at, Node *element, Token capacity);
 /* Add a clause to a carrier (NULL: a new one); a second of its kind is an
