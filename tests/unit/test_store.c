@@ -4,6 +4,7 @@
 #include "store_fixture.h"
 
 #include <pthread.h>
+#include <time.h>
 
 typedef struct Fixture {
     char *root;
@@ -608,6 +609,74 @@ test_readers_beside_a_writer(void **state)
         pthread_join(threads[i], NULL);
 }
 
+/* ---- moments ---- */
+
+/* While the log is synced somebody asks what was there until now. */
+typedef struct Asker {
+    Store *store;
+    bool is_due;
+    pthread_t thread;
+    int64_t moment;
+    uint64_t answer;
+} Asker;
+
+static void *
+ask(void *context)
+{
+    Asker *asker = context;
+    asker->moment = store_now(asker->store);
+    store_settle_clock(asker->store);
+    const Version *version = store_version(asker->store);
+    uint64_t found = store_commit_at(asker->store, asker->moment);
+    asker->answer = found < version->sequence ? found : version->sequence;
+    version_release(version);
+    return NULL;
+}
+
+static int
+ask_and_sync(void *context, int fd)
+{
+    Asker *asker = context;
+    if (asker->is_due) {
+        asker->is_due = false;
+        assert_int_equal(pthread_create(&asker->thread, NULL, ask, asker), 0);
+        /* time enough for a wrong answer */
+        nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+    }
+    return posix_vfs.fdatasync(NULL, fd);
+}
+
+static void
+check_answer(Asker *asker)
+{
+    assert_false(asker->is_due);
+    pthread_join(asker->thread, NULL);
+    assert_int_equal(asker->answer,
+                     store_commit_at(asker->store, asker->moment));
+}
+
+static void
+test_a_moment_has_one_answer(void **state)
+{
+    Fixture *fixture = *state;
+    Asker asker = {0};
+    Vfs vfs = posix_vfs;
+    vfs.context = &asker;
+    vfs.fdatasync = ask_and_sync;
+    StoreOptions options = {
+        .threads = 2, .limits = &fixture->limits, .vfs = &vfs};
+    store_close(fixture->store);
+    OK(store_open(fixture->path, &options, &asker.store, err));
+    asker.is_due = true;
+    OK(items_create(asker.store, "c", false, err));
+    check_answer(&asker);
+    asker.is_due = true;
+    put_range(asker.store, "c", 1, 5, 0, INSERT_NEW);
+    check_answer(&asker);
+    store_close(asker.store);
+    open_store(fixture);
+}
+
 int
 main(void)
 {
@@ -629,6 +698,7 @@ main(void)
         TEST(test_log_is_trimmed),
         TEST(test_long_log_is_sealed),
         TEST(test_readers_beside_a_writer),
+        TEST(test_a_moment_has_one_answer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -77,6 +77,55 @@ store_settle(Store *store, Error *err)
     return store_wait_for_sync(store, appended, err);
 }
 
+/* ---- the time of a commit ---- */
+
+/* Late: readers of moments before it must have had their answer. */
+static void
+stamp(Transaction *transaction)
+{
+    Store *store = transaction->store;
+    const Vfs *vfs = store->space.vfs;
+    pthread_mutex_lock(&store->sync_mutex);
+    int64_t now = vfs->now(vfs->context);
+    transaction->time = now > store->asked_until ? now : store->asked_until + 1;
+    store->stamped = transaction->sequence;
+    pthread_mutex_unlock(&store->sync_mutex);
+}
+
+/* It is visible, or (`is_undone`) never will be. */
+static void
+stamp_settled(Store *store, uint64_t sequence, bool is_undone)
+{
+    pthread_mutex_lock(&store->sync_mutex);
+    if (is_undone)
+        store->stamped = sequence - 1;
+    pthread_cond_broadcast(&store->sync_done);
+    pthread_mutex_unlock(&store->sync_mutex);
+}
+
+static uint64_t
+visible_sequence(Store *store)
+{
+    const Version *version = store_version(store);
+    uint64_t sequence = version->sequence;
+    version_release(version);
+    return sequence;
+}
+
+void
+store_settle_clock(Store *store)
+{
+    pthread_mutex_lock(&store->sync_mutex);
+    int64_t now = store_now(store);
+    if (now > store->asked_until)
+        store->asked_until = now;
+    uint64_t stamped = store->stamped;
+    while (!store->is_sync_failed && store->stamped >= stamped &&
+           visible_sequence(store) < stamped)
+        pthread_cond_wait(&store->sync_done, &store->sync_mutex);
+    pthread_mutex_unlock(&store->sync_mutex);
+}
+
 /* ---- the steps ---- */
 
 /*
@@ -165,6 +214,7 @@ append_commit(Transaction *transaction, const Buffer *payload,
 static void
 give_up(Transaction *transaction, VersionHolder *holder)
 {
+    stamp_settled(transaction->store, transaction->sequence, true);
     commit_unprepare(transaction);
     version_release(holder == NULL ? NULL : &holder->version);
     transaction_end(transaction, false);
@@ -209,6 +259,7 @@ finish_alone(Transaction *transaction, const MetaChanges *changes,
     bool is_applied = apply_meta(transaction, changes);
     commit_apply(transaction);
     store_publish(store, holder);
+    stamp_settled(store, transaction->sequence, false);
     if (is_applied) {
         if (trim > 0)
             timeline_stored(&store->timeline, transaction->sequence);
@@ -244,9 +295,7 @@ commit_changes(Transaction *transaction, Error *err)
         status = changes_intact(transaction, err);
     if (status == MQL_OK)
         status = commit_prepare(transaction, &holder, err);
-    /* Late: readers of moments before it must have had their answer. */
-    transaction->time = transaction->store->space.vfs->now(
-        transaction->store->space.vfs->context);
+    stamp(transaction);
     if (status == MQL_OK)
         status = commit_record(transaction, &holder->version, &payload,
                                &changes, &trim, err);

@@ -169,6 +169,12 @@ uint64_t store_horizon(Store *store);
 uint64_t store_expired(Store *store, const Collection *collection, int64_t now);
 /* The clock, microseconds since 1970; not before the last commit's time. */
 int64_t store_now(Store *store);
+/*
+ * Before a Version is taken for questions of moments: waits until every commit
+ * whose time is up to store_now() is visible, and lets none get such a time
+ * from now on. So a moment has one answer, however often it is asked for.
+ */
+void store_settle_clock(Store *store);
 /* The last commit known at or before the moment; 0: none is known. */
 uint64_t store_commit_at(Store *store, int64_t time);
 /* The first one that has a moment. */

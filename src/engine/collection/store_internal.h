@@ -149,6 +149,8 @@ struct Store {
     bool is_sync_failed;
     uint64_t appended; /* commits up to this one can be synced and published */
     uint64_t synced;
+    uint64_t stamped;    /* the last commit that has its time */
+    int64_t asked_until; /* later commits get later times */
     Error sync_failure;
     /* Numbers of schemas that only an open transaction sees. */
     _Atomic uint64_t next_private_schema;

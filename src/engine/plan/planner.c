@@ -277,6 +277,7 @@ planner_moment(Planner *planner, const Node *as_of, TablePlan *table,
     if (as_of == NULL)
         return MQL_OK;
     const Node *node = as_of->first;
+    planner->has_moment = true;
     Scope none = {.dynamic_column = -1,
                   .parameter_types = planner->parameter_types,
                   .parameter_count = planner->parameter_count};

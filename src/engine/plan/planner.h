@@ -21,6 +21,9 @@ typedef struct Planner {
     /* The next SEARCH is a cursor's: without LIMIT it goes on to the last row.
      */
     bool is_cursor;
+    /* OUT: the statement has AS OF, so its Version is to be taken after
+     * store_settle_clock(). */
+    bool has_moment;
     /* Definitions that the plan points into: each is retained; the owner
      * releases them. */
     Collection **retained;

@@ -251,6 +251,8 @@ start(Prepared *prepared, Error *err)
 {
     const Version *version;
     TRY(check_place(prepared, err));
+    if (prepared->planner.has_moment)
+        store_settle_clock(prepared->session->store);
     if (prepared->kind->place == PLACE_CONTROL)
         version = store_version(prepared->session->store);
     else
