@@ -292,6 +292,64 @@ jobs_do_their_work(void **state)
     free(path);
 }
 
+/* ---- settings ---- */
+
+static void
+put_setting(Store *store, const char *name, int64_t value)
+{
+    Transaction *transaction;
+    OK(transaction_begin(store, &transaction, err));
+    OK(transaction_put_setting(transaction, name, &value, err));
+    OK(transaction_commit(transaction, err));
+}
+
+static bool
+is_compaction_due(Store *store)
+{
+    const Version *version = store_version(store);
+    bool is_due = store_compact_is_due(
+        store, version_find_collection(version, 1, slice_of(NAME)),
+        COMPACT_DUE);
+    version_release(version);
+    return is_due;
+}
+
+static void
+settings_turn_jobs_off(void **state)
+{
+    (void)state;
+    static Job list[JOBS_MOST];
+    char *path = temporary_directory();
+    World world = {.store = NULL};
+    open_world(&world, path, true);
+    put_setting(world.store, JOBS_SETTING, 0);
+    int64_t round = 0;
+    while (round < 400 && !is_compaction_due(world.store))
+        write_round(&world, round++);
+    create_index(world.store, true);
+    assert_true(is_compaction_due(world.store));
+    usleep(400000);
+    /* Commits have sealed, nobody else did anything. */
+    assert_int_equal(store_jobs(world.store, list), 0);
+    assert_true(count_segments(world.store, true) > 1);
+    assert_true(is_compaction_due(world.store));
+    put_setting(world.store, COMPACTION_SETTING, 0);
+    put_setting(world.store, JOBS_SETTING, 1);
+    wait_for_jobs(world.store);
+    assert_true(has_job(world.store, JOB_INDEX, JOB_DONE));
+    assert_true(is_compaction_due(world.store));
+    for (int kind = JOB_WAITING; kind <= JOB_CANCELED; kind++)
+        assert_false(has_job(world.store, JOB_COMPACT, (JobState)kind));
+    put_setting(world.store, COMPACTION_SETTING, 1);
+    wait_for_jobs(world.store);
+    assert_true(has_job(world.store, JOB_COMPACT, JOB_DONE));
+    assert_false(is_compaction_due(world.store));
+    check_world(&world);
+    store_close(world.store);
+    remove_tree(path);
+    free(path);
+}
+
 /* ---- space ---- */
 
 static uint64_t
@@ -378,6 +436,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(compaction_beside_others),
         cmocka_unit_test(jobs_do_their_work),
+        cmocka_unit_test(settings_turn_jobs_off),
         cmocka_unit_test(space_comes_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -267,7 +267,10 @@ finish_alone(Transaction *transaction, const MetaChanges *changes,
         file_names_free(store, transaction->obsolete, true);
         transaction->obsolete = NULL;
     }
+    bool has_settings = transaction->settings != NULL;
     transaction_end(transaction, true);
+    if (has_settings)
+        jobs_settings_changed(store->jobs);
     jobs_notify(store->jobs);
     return MQL_OK;
 }

@@ -318,7 +318,8 @@ is_due(const Transaction *transaction, const CollectionChange *change)
     }
     /* A job seals them, if it keeps up. */
     uint64_t most = limits->growing_bytes;
-    return bytes > (transaction->store->jobs != NULL ? most * 2 : most);
+    return bytes > most * 2 ||
+           (bytes > most && !store_jobs_are_on(transaction->store));
 }
 
 /* Staged rows for partitions that are gone. */
@@ -644,10 +645,10 @@ commit_files(Transaction *transaction, Error *err)
         retention == 0 ? transaction->sequence : store_horizon(store);
     uint64_t log_size = wal_size(store->wal);
     uint64_t most = store->limits.wal_bytes;
-    if (store->jobs != NULL && log_size > most)
+    bool has_jobs = log_size > most && store_jobs_are_on(store);
+    if (has_jobs)
         jobs_want_seal(store->jobs);
-    if (log_size > (store->jobs != NULL ? most * 2 : most) &&
-        !transaction->is_rewrite)
+    if (log_size > (has_jobs ? most * 2 : most) && !transaction->is_rewrite)
         TRY(seal_everything(transaction, err));
     for (CollectionChange *change = transaction->collections; change != NULL;
          change = change->next)

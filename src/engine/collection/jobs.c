@@ -158,12 +158,31 @@ note_end(Jobs *jobs, mql_status status, const Error *failure)
     }
 }
 
+static bool
+is_off(const Version *version, const char *setting)
+{
+    int64_t number;
+    return stored_setting(version->settings, setting, &number) && number == 0;
+}
+
+/* By the newest settings. */
+static bool
+is_allowed(const Jobs *jobs, JobKind kind)
+{
+    const Version *version = store_version(jobs->store);
+    bool is_allowed =
+        !is_off(version, JOBS_SETTING) &&
+        (kind != JOB_COMPACT || !is_off(version, COMPACTION_SETTING));
+    version_release(version);
+    return is_allowed;
+}
+
 /* Whether it may begin now; then it is the one that runs. */
 static bool
 take_turn(Jobs *jobs, JobKind kind, const Collection *collection)
 {
     pthread_mutex_lock(&jobs->mutex);
-    bool may = !jobs->is_stopping && !jobs->is_paused;
+    bool may = !jobs->is_stopping && !jobs->is_paused && is_allowed(jobs, kind);
     Job *job = may ? find_open(jobs, kind, collection->id) : NULL;
     if (job != NULL)
         may = job->state == JOB_WAITING && job->retry_at <= now_of(jobs);
@@ -234,6 +253,7 @@ next_retry(const Jobs *jobs)
     int64_t next = 0;
     for (uint32_t i = 0; i < jobs->count; i++)
         if (jobs->list[i].state == JOB_WAITING &&
+            is_allowed(jobs, jobs->list[i].kind) &&
             (next == 0 || jobs->list[i].retry_at < next))
             next = jobs->list[i].retry_at;
     return next;
@@ -338,6 +358,31 @@ jobs_notify(Jobs *jobs)
     pthread_mutex_lock(&jobs->mutex);
     pthread_cond_broadcast(&jobs->wake);
     pthread_mutex_unlock(&jobs->mutex);
+}
+
+/* The settings are published already: a job that begins later sees them. */
+void
+jobs_settings_changed(Jobs *jobs)
+{
+    if (jobs == NULL)
+        return;
+    pthread_mutex_lock(&jobs->mutex);
+    const Job *job = find_job(jobs, jobs->running);
+    if (job != NULL && !is_allowed(jobs, job->kind))
+        atomic_store(&jobs->cancel, true);
+    pthread_mutex_unlock(&jobs->mutex);
+    jobs_notify(jobs);
+}
+
+bool
+store_jobs_are_on(Store *store)
+{
+    if (store->jobs == NULL)
+        return false;
+    const Version *version = store_version(store);
+    bool are_on = !is_off(version, JOBS_SETTING);
+    version_release(version);
+    return are_on;
 }
 
 void

@@ -50,6 +50,12 @@ mql_status jobs_start(Store *store, Jobs **jobs, Error *err);
 void jobs_stop(Jobs *jobs);
 /* Something was committed. NULL is allowed. */
 void jobs_notify(Jobs *jobs);
+/* Stored settings were: a job that they do not allow stops. NULL is allowed. */
+void jobs_settings_changed(Jobs *jobs);
+/* Whether there are jobs, and the setting of that name allows them. */
+#define JOBS_SETTING "background_jobs"
+#define COMPACTION_SETTING "auto_compaction" /* for JOB_COMPACT */
+bool store_jobs_are_on(Store *store);
 /* The log has become long: everything is to be sealed. */
 void jobs_want_seal(Jobs *jobs);
 

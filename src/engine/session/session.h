@@ -90,6 +90,7 @@ typedef enum SettingKind {
     SETTING_SIZE,    /* bytes; '64MB' is understood               */
     SETTING_TIME,    /* milliseconds; '5s' is understood          */
     SETTING_LEVEL,   /* consistency level, position in the list   */
+    SETTING_SWITCH,  /* 0 off, 1 on                               */
     SETTING_ZONE,    /* time zone: UTC                            */
 } SettingKind;
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/number.h"
-#include "engine/session/session.h"
+#include "engine/session/kinds.h"
 
 const Setting settings[SETTING_COUNT] = {
 #define SETTING(id, name, kind, usual, least, most, help)                      \
@@ -93,12 +93,28 @@ read_level(Slice text, int64_t *value)
     return false;
 }
 
+static bool
+read_switch(const Value *value, int64_t *number)
+{
+    bool is_on = value->boolean;
+    if (value->type.kind == TYPE_VARCHAR) {
+        if (!option_switch(value->bytes, &is_on))
+            return false;
+    } else if (value->type.kind != TYPE_BOOL) {
+        return false;
+    }
+    *number = is_on ? 1 : 0;
+    return true;
+}
+
 /* The value as the setting's number; false: not of its kind. */
 static bool
 read_value(const Setting *setting, const Value *value, int64_t *number)
 {
     if (value->is_null)
         return false;
+    if (setting->kind == SETTING_SWITCH)
+        return read_switch(value, number);
     if (setting->kind == SETTING_LEVEL || setting->kind == SETTING_ZONE) {
         if (value->type.kind != TYPE_VARCHAR)
             return false;
@@ -127,6 +143,8 @@ bad_value(const Setting *setting, const Value *value, int64_t position,
     buffer_free(&text);
     if (setting->kind == SETTING_LEVEL)
         error_hint(err, "Levels are Strong, Bounded, Session, Eventually.");
+    if (setting->kind == SETTING_SWITCH)
+        error_hint(err, "It is on or off.");
     if (setting->kind == SETTING_ZONE)
         error_hint(err, "The only zone so far is UTC.");
     return err->status;
@@ -277,6 +295,8 @@ setting_print(const Session *session, int setting, Buffer *out)
     int64_t value = session->settings[setting];
     if (settings[setting].kind == SETTING_LEVEL)
         buffer_append_text(out, levels[value]);
+    else if (settings[setting].kind == SETTING_SWITCH)
+        buffer_append_text(out, value != 0 ? "on" : "off");
     else if (settings[setting].kind == SETTING_ZONE)
         buffer_append_text(out, "UTC");
     else
