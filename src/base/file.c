@@ -103,6 +103,13 @@ file_write(File *file, const void *data, size_t size, uint64_t offset,
     return MQL_OK;
 }
 
+void
+file_will_sync(File *file, uint64_t offset, uint64_t size)
+{
+    if (file->vfs->will_sync != NULL)
+        file->vfs->will_sync(file->vfs->context, file->fd, offset, size);
+}
+
 mql_status
 file_sync(File *file, Error *err)
 {

@@ -38,6 +38,9 @@ typedef struct Vfs {
     ssize_t (*pwrite)(void *context, int fd, const void *data, size_t size,
                       uint64_t offset);
     int (*fdatasync)(void *context, int fd);
+    /* Begin to bring written bytes to the disk: nothing is promised, but the
+     * sync to come has less to wait for. NULL: does nothing. */
+    void (*will_sync)(void *context, int fd, uint64_t offset, uint64_t size);
     int (*ftruncate)(void *context, int fd, uint64_t size);
     int (*allocate)(void *context, int fd, uint64_t offset, uint64_t size);
     int64_t (*size)(void *context, int fd);
@@ -91,6 +94,8 @@ mql_status file_read(File *file, void *data, size_t size, uint64_t offset,
                      Error *err);
 mql_status file_write(File *file, const void *data, size_t size,
                       uint64_t offset, Error *err);
+/* The bytes are to be synced later: see Vfs. */
+void file_will_sync(File *file, uint64_t offset, uint64_t size);
 mql_status file_sync(File *file, Error *err);
 mql_status file_truncate(File *file, uint64_t size, Error *err);
 mql_status file_size(File *file, uint64_t *size, Error *err);

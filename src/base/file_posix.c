@@ -93,6 +93,14 @@ posix_fdatasync(void *context, int fd)
     return fdatasync(fd) != 0 ? -errno : 0;
 }
 
+static void
+posix_will_sync(void *context, int fd, uint64_t offset, uint64_t size)
+{
+    (void)context;
+    (void)sync_file_range(fd, (off_t)offset, (off_t)size,
+                          SYNC_FILE_RANGE_WRITE);
+}
+
 static int
 posix_ftruncate(void *context, int fd, uint64_t size)
 {
@@ -283,6 +291,7 @@ const Vfs posix_vfs = {
     .pread = posix_pread,
     .pwrite = posix_pwrite,
     .fdatasync = posix_fdatasync,
+    .will_sync = posix_will_sync,
     .ftruncate = posix_ftruncate,
     .allocate = posix_allocate,
     .size = posix_size,

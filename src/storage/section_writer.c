@@ -5,7 +5,11 @@
  * What is appended gathers in `pending` until it makes SECTION_LARGE_SIZE bytes
  * or the section ends. Only then is the section's place known: a large one is
  * aligned to 2 MiB, a small one to 64 bytes. Pieces go out in whole blocks, so
- * that a block's checksum never waits for a second piece.
+ * that a block's checksum never waits for a second piece; large pieces go out
+ * from where they are, but for the bytes that make a begun block whole.
+ *
+ * The system is told to bring to the disk what is written every now and then,
+ * so that the sync at the end does not wait for all of the file.
  */
 #include "storage/section_format.h"
 
@@ -14,6 +18,11 @@
 
 #include "base/buffer.h"
 #include "base/map.h"
+
+/* What makes it worth to begin with a sync, or to write less than LARGE_SIZE at
+ * once. */
+#define SYNC_PIECE ((uint64_t)4 << 20)
+#define DIRECT_LEAST ((size_t)4 * SECTION_BLOCK_SIZE)
 
 struct SectionWriter {
     File file;
@@ -28,6 +37,7 @@ struct SectionWriter {
     uint64_t offset;   /* of that section, once placed                */
     uint64_t first_block;
     uint64_t written; /* bytes of that section on disk               */
+    uint64_t syncing; /* the file's bytes below it are on their way  */
     Buffer pending;   /* bytes of that section not yet on disk       */
     Buffer entries;   /* directory entries, 32 bytes each            */
     Buffer checksums; /* of blocks, 8 bytes each                     */
@@ -128,6 +138,11 @@ write_blocks(SectionWriter *writer, const char *data, size_t size, Error *err)
     TRY(file_write(&writer->file, data, size, writer->end, err));
     writer->end += size;
     writer->written += size;
+    if (writer->end - writer->syncing >= SYNC_PIECE) {
+        file_will_sync(&writer->file, writer->syncing,
+                       writer->end - writer->syncing);
+        writer->syncing = writer->end;
+    }
     return MQL_OK;
 }
 
@@ -190,14 +205,34 @@ section_begin(SectionWriter *writer, SectionId id, Error *err)
     return MQL_OK;
 }
 
-/* Append at most what makes `pending` full; returns the bytes taken. */
+/* What `pending` takes of `size` bytes: up to its end, or only what its last
+ * block lacks, when many bytes follow that can go out without it. */
 static size_t
-fill_pending(SectionWriter *writer, const char *data, size_t size)
+pending_room(const SectionWriter *writer, size_t size)
 {
     size_t room = (size_t)SECTION_LARGE_SIZE - writer->pending.size;
-    size_t taken = size < room ? size : room;
+    size_t begun = writer->pending.size % SECTION_BLOCK_SIZE;
+    size_t lack = begun == 0 ? 0 : SECTION_BLOCK_SIZE - begun;
+    if (writer->is_placed && size >= lack + DIRECT_LEAST)
+        room = lack;
+    return size < room ? size : room;
+}
+
+/* Append to `pending`, and write it when nothing more is to come to it. */
+static mql_status
+gather(SectionWriter *writer, const char *data, size_t *size, Error *err)
+{
+    size_t taken = pending_room(writer, *size);
+    bool is_whole = taken < *size;
     buffer_append(&writer->pending, data, taken);
-    return taken;
+    if (buffer_failed(&writer->pending))
+        return error_no_memory(err);
+    *size = taken;
+    if (!is_whole && writer->pending.size < SECTION_LARGE_SIZE)
+        return MQL_OK;
+    if (!writer->is_placed)
+        place_section(writer, SECTION_LARGE_SIZE);
+    return flush_pending(writer, err);
 }
 
 mql_status
@@ -212,22 +247,15 @@ section_append(SectionWriter *writer, const void *data, size_t size, Error *err)
                          size >= SECTION_BLOCK_SIZE;
         if (is_direct && !writer->is_placed)
             place_section(writer, SECTION_LARGE_SIZE);
-        size_t taken;
+        size_t taken = size;
         if (is_direct) {
             taken = size / SECTION_BLOCK_SIZE * SECTION_BLOCK_SIZE;
             TRY(write_blocks(writer, from, taken, err));
         } else {
-            taken = fill_pending(writer, from, size);
-            if (buffer_failed(&writer->pending))
-                return error_no_memory(err);
+            TRY(gather(writer, from, &taken, err));
         }
         from += taken;
         size -= taken;
-        if (writer->pending.size == SECTION_LARGE_SIZE) {
-            if (!writer->is_placed)
-                place_section(writer, SECTION_LARGE_SIZE);
-            TRY(flush_pending(writer, err));
-        }
     }
     return MQL_OK;
 }

@@ -132,6 +132,53 @@ index_new_segment(Transaction *transaction, const Collection *definition,
     return MQL_OK;
 }
 
+/* ---- files begun before the commit ---- */
+
+static mql_status
+write_ahead(Transaction *transaction, StagedPartition *staged)
+{
+    Error ignored = ERROR_INIT;
+    if (staged->ahead == NULL)
+        TRY(segment_ahead_begin(&transaction->store->space,
+                                transaction_new_id(transaction), staged->rows,
+                                &staged->ahead, &ignored));
+    if (staged->ahead == NULL || staged->superseded > 0)
+        return MQL_DONE;
+    return segment_ahead_write(staged->ahead, &ignored);
+}
+
+void
+change_write_ahead(Transaction *transaction, CollectionChange *change)
+{
+    uint64_t most = transaction->store->limits.log_partition_bytes;
+    for (StagedPartition *staged = change->staged; staged != NULL;
+         staged = staged->next) {
+        if (staged->is_never_ahead || staged->rows->memory <= most * 2 ||
+            write_ahead(transaction, staged) == MQL_OK)
+            continue;
+        segment_ahead_abort(staged->ahead);
+        staged->ahead = NULL;
+        staged->is_never_ahead = true;
+    }
+}
+
+/* The file that was begun with the first of the rows, if it is of use. */
+static void
+take_ahead(CollectionChange *change, SegmentWrite *input)
+{
+    for (StagedPartition *staged = change->staged; staged != NULL;
+         staged = staged->next) {
+        if (staged->ahead == NULL || staged->rows != input->sources[0].segment)
+            continue;
+        if (segment_ahead_fits(staged->ahead, input))
+            input->ahead = staged->ahead;
+        else
+            segment_ahead_abort(staged->ahead);
+        staged->ahead = NULL;
+        return;
+    }
+}
+
 /* Write the rows as a new segment of the change; `sequence` is that of rows
  * staged, 0 before the commit. Rows may lack fields that an ALTER
  * added. */
@@ -142,7 +189,6 @@ write_sealed(Transaction *transaction, CollectionChange *change,
 {
     const FileSpace *space = &transaction->store->space;
     SegmentWrite input = {
-        .id = transaction_new_id(transaction),
         .definition = change_definition(change),
         .partition = partition,
         .sources = sources,
@@ -150,10 +196,16 @@ write_sealed(Transaction *transaction, CollectionChange *change,
         .sequence = sequence,
         .watch = &transaction->watch,
     };
+    take_ahead(change, &input);
+    input.id =
+        input.ahead != NULL ? input.ahead->id : transaction_new_id(transaction);
     SegmentEntry entry;
     SealedSegment *segment;
-    TRY(file_name_add(&transaction->written, segment_path(space, input.id),
-                      err));
+    if (file_name_add(&transaction->written, segment_path(space, input.id),
+                      err) != MQL_OK) {
+        segment_ahead_abort(input.ahead);
+        return err->status;
+    }
     TRY(segment_write(space, &input, &entry, err));
     TRY(sealed_open(space, &entry, change_definition(change), &segment, err));
     TRY(change_keep_sealed(change, segment, err));

@@ -11,15 +11,26 @@
 
 #include <stdlib.h>
 
+#include "base/pages.h"
+
 #define CHUNK_SHIFT_LEAST 4u
 #define CHUNK_SHIFT_MOST 12u
 #define BYTE_BLOCK_SIZE ((size_t)256 << 10)
 #define KEY_SLOTS_LEAST 64u
+/* A segment with so many bytes of chunks takes the others from blocks. */
+#define OWN_CHUNKS_SIZE ((size_t)4 << 20)
+#define CHUNK_BLOCK_SIZE ((size_t)8 << 20)
+
+static size_t
+align_up_to(size_t size, size_t alignment)
+{
+    return (size + alignment - 1) / alignment * alignment;
+}
 
 static size_t
 align_up(size_t size)
 {
-    return (size + 63) & ~(size_t)63;
+    return align_up_to(size, 64);
 }
 
 /* ---- making one ---- */
@@ -102,12 +113,18 @@ growing_create(uint64_t id, const Collection *definition, uint64_t partition,
 void
 growing_free(GrowingSegment *segment)
 {
-    for (uint32_t i = 0; i < segment->chunk_count; i++) {
+    for (uint32_t i = 0; i < segment->own_chunks; i++) {
         char **second = segment->directory[i / GROWING_DIRECTORY];
         free(second[i % GROWING_DIRECTORY]);
     }
     for (uint32_t i = 0; i < GROWING_DIRECTORY; i++)
         free(segment->directory[i]);
+    while (segment->chunk_blocks != NULL) {
+        ChunkBlock *next = segment->chunk_blocks->next;
+        pages_free(segment->chunk_blocks->memory, segment->chunk_blocks->size);
+        free(segment->chunk_blocks);
+        segment->chunk_blocks = next;
+    }
     while (segment->bytes != NULL) {
         ByteBlock *next = segment->bytes->next;
         free(segment->bytes);
@@ -133,6 +150,48 @@ growing_fits(const GrowingSegment *segment, const Collection *definition)
 
 /* ---- room ---- */
 
+/* A block that chunks are cut from; NULL: out of memory. */
+static ChunkBlock *
+add_chunk_block(GrowingSegment *segment)
+{
+    ChunkBlock *block = calloc(1, sizeof *block);
+    if (block == NULL)
+        return NULL;
+    block->size =
+        align_up_to(segment->chunk_size > CHUNK_BLOCK_SIZE ? segment->chunk_size
+                                                           : CHUNK_BLOCK_SIZE,
+                    LARGE_PAGE_SIZE);
+    block->memory = pages_alloc(block->size);
+    if (block->memory == NULL) {
+        free(block);
+        return NULL;
+    }
+    block->next = segment->chunk_blocks;
+    segment->chunk_blocks = block;
+    return block;
+}
+
+/* Memory for one more chunk; NULL: out of memory. */
+static char *
+chunk_memory(GrowingSegment *segment)
+{
+    if (segment->chunk_count * segment->chunk_size < OWN_CHUNKS_SIZE) {
+        char *memory = NULL;
+        if (posix_memalign((void **)&memory, 64, segment->chunk_size) != 0)
+            return NULL;
+        segment->own_chunks++;
+        return memory;
+    }
+    ChunkBlock *block = segment->chunk_blocks;
+    if (block == NULL || segment->chunk_size > block->size - block->used)
+        block = add_chunk_block(segment);
+    if (block == NULL)
+        return NULL;
+    char *memory = block->memory + block->used;
+    block->used += segment->chunk_size;
+    return memory;
+}
+
 static mql_status
 add_chunk(GrowingSegment *segment, Error *err)
 {
@@ -145,8 +204,8 @@ add_chunk(GrowingSegment *segment, Error *err)
         *second = calloc(GROWING_DIRECTORY, sizeof **second);
     if (*second == NULL)
         return error_no_memory(err);
-    char *memory = NULL;
-    if (posix_memalign((void **)&memory, 64, segment->chunk_size) != 0)
+    char *memory = chunk_memory(segment);
+    if (memory == NULL)
         return error_no_memory(err);
     (*second)[chunk % GROWING_DIRECTORY] = memory;
     segment->chunk_count++;

@@ -122,6 +122,14 @@ typedef struct ByteBlock {
     char data[];
 } ByteBlock;
 
+/* Memory that chunks are cut from when there are many. */
+typedef struct ChunkBlock {
+    struct ChunkBlock *next; /* older */
+    char *memory;            /* pages_alloc() */
+    size_t size;
+    size_t used;
+} ChunkBlock;
+
 typedef struct GrowingSegment {
     Segment base;
     uint32_t field_count;
@@ -144,6 +152,8 @@ typedef struct GrowingSegment {
     uint64_t memory; /* bytes of rows, pending ones included */
     uint64_t published_memory;
     uint32_t chunk_count;
+    uint32_t own_chunks;      /* the first ones have memory of their own */
+    ChunkBlock *chunk_blocks; /* that of all others */
 } GrowingSegment;
 
 /* Fields as `definition` has them now; chunks of about `chunk_bytes`. */
@@ -464,6 +474,15 @@ mql_status source_key(const RowSource *source, uint32_t row, RowKey *key,
 /* Sequence number of the row's deletion, 0: none. */
 uint64_t source_deleted(const RowSource *source, uint32_t row);
 
+/* A file that is begun while its rows still come (segment_ahead.c). */
+typedef struct SegmentAhead {
+    uint64_t id;                /* of the segment to be */
+    const GrowingSegment *rows; /* outlives it */
+    uint32_t field;             /* id */
+    uint32_t row_count;         /* whose values are written */
+    SectionWriter *writer;
+} SegmentAhead;
+
 typedef struct SegmentWrite {
     uint64_t id;
     const Collection *definition;
@@ -471,10 +490,23 @@ typedef struct SegmentWrite {
     const RowSource *sources;
     uint32_t source_count;
     uint64_t sequence; /* of rows that a transaction staged; 0: not known yet */
-    const Watch *watch; /* may be NULL */
+    const Watch *watch;  /* may be NULL */
+    SegmentAhead *ahead; /* owned, of that id, and fits; or NULL */
 } SegmentWrite;
 
-/* Write segments/ID.seg, durably. `entry` OUT: without deletes and indexes. */
+/* NULL: nothing of these rows is worth it. */
+mql_status segment_ahead_begin(const FileSpace *space, uint64_t id,
+                               const GrowingSegment *rows, SegmentAhead **ahead,
+                               Error *err);
+/* Write the chunks that are full. */
+mql_status segment_ahead_write(SegmentAhead *ahead, Error *err);
+/* Throw the file away. NULL is allowed. */
+void segment_ahead_abort(SegmentAhead *ahead);
+/* Whether what is written is the beginning of what is to be. */
+bool segment_ahead_fits(const SegmentAhead *ahead, const SegmentWrite *write);
+
+/* Write segments/ID.seg, durably. `entry` OUT: without deletes and indexes.
+ * `ahead` is used up, also on failure. */
 mql_status segment_write(const FileSpace *space, const SegmentWrite *input,
                          SegmentEntry *entry, Error *err);
 

@@ -67,6 +67,22 @@ each_run(Writing *writing, const Field *field, RunWork work, void *context,
     return MQL_OK;
 }
 
+/* The same, but for the first `skipped` rows, which are all in one source. */
+static mql_status
+each_later_run(Writing *writing, const Field *field, uint32_t skipped,
+               RunWork work, Error *err)
+{
+    const SegmentWrite *input = writing->input;
+    RowSource rest = input->sources[0];
+    rest.rows += skipped;
+    rest.count -= skipped;
+    for (uint32_t s = 0; s < input->source_count; s++) {
+        Run run = {s == 0 ? &rest : &input->sources[s], field, 0, 0};
+        TRY(each_run_of(writing, &run, work, NULL, err));
+    }
+    return MQL_OK;
+}
+
 /* ---- fields ---- */
 
 static mql_status
@@ -178,6 +194,33 @@ write_varying(Writing *writing, const Field *field, uint64_t *size, Error *err)
     return MQL_OK;
 }
 
+/* Values of a fixed width, unless they were written ahead. */
+static mql_status
+write_fixed(Writing *writing, const Field *field, Error *err)
+{
+    const SegmentAhead *ahead = writing->input->ahead;
+    if (ahead != NULL && ahead->field == field->id)
+        return MQL_OK;
+    TRY(section_begin(writing->writer, (SectionId){SECTION_VALUES, field->id},
+                      err));
+    return each_run(writing, field, append_values, NULL, err);
+}
+
+/* What is left of the field written ahead, whose section is begun. */
+static mql_status
+finish_ahead(Writing *writing, Error *err)
+{
+    const SegmentWrite *input = writing->input;
+    if (input->ahead == NULL)
+        return MQL_OK;
+    int32_t position =
+        collection_find_field_id(input->definition, input->ahead->field);
+    const Field *field = &input->definition->fields[position];
+    TRY(prepare_absent(writing, field, err));
+    return each_later_run(writing, field, input->ahead->row_count,
+                          append_values, err);
+}
+
 static mql_status
 write_field(Writing *writing, const Field *field, Error *err)
 {
@@ -185,13 +228,10 @@ write_field(Writing *writing, const Field *field, Error *err)
     bool has_nulls = false;
     TRY(prepare_absent(writing, field, err));
     TRY(each_run(writing, field, look_for_nulls, &has_nulls, err));
-    if (type_storage_size(field->type) == 0) {
+    if (type_storage_size(field->type) == 0)
         TRY(write_varying(writing, field, &bytes, err));
-    } else {
-        TRY(section_begin(writing->writer,
-                          (SectionId){SECTION_VALUES, field->id}, err));
-        TRY(each_run(writing, field, append_values, NULL, err));
-    }
+    else
+        TRY(write_fixed(writing, field, err));
     if (has_nulls) {
         TRY(section_begin(writing->writer,
                           (SectionId){SECTION_VALID, field->id}, err));
@@ -376,6 +416,7 @@ write_sections(Writing *writing, Error *err)
 {
     const SegmentWrite *input = writing->input;
     uint32_t fields = input->definition->field_count;
+    TRY(finish_ahead(writing, err));
     for (uint32_t i = 0; i < fields; i++) {
         watch_report(input->watch, "writing segment", i, fields);
         TRY(write_field(writing, &input->definition->fields[i], err));
@@ -386,13 +427,25 @@ write_sections(Writing *writing, Error *err)
 }
 
 static mql_status
+begin_file(const FileSpace *space, Writing *writing, const char *temporary,
+           Error *err)
+{
+    SegmentAhead *ahead = writing->input->ahead;
+    SectionFileIdentity identity =
+        segment_identity(space, SECTION_FILE_SEGMENT, writing->input->id, 0);
+    if (ahead == NULL)
+        return section_writer_create(space->vfs, temporary, identity,
+                                     &writing->writer, err);
+    writing->writer = ahead->writer;
+    ahead->writer = NULL;
+    return MQL_OK;
+}
+
+static mql_status
 write_file(const FileSpace *space, Writing *writing, const char *temporary,
            const char *final, uint64_t *size, Error *err)
 {
-    SectionFileIdentity identity =
-        segment_identity(space, SECTION_FILE_SEGMENT, writing->input->id, 0);
-    TRY(section_writer_create(space->vfs, temporary, identity, &writing->writer,
-                              err));
+    TRY(begin_file(space, writing, temporary, err));
     mql_status status = write_sections(writing, err);
     if (status != MQL_OK) {
         section_writer_abort(writing->writer);
@@ -425,16 +478,16 @@ segment_write(const FileSpace *space, const SegmentWrite *input,
     *entry = (SegmentEntry){.id = input->id,
                             .collection = input->definition->id,
                             .partition = input->partition};
-    TRY(count_rows(&writing, err));
-    entry->row_count = writing.row_count;
     char *temporary = segment_temporary_path(space, input->id, 0, "seg");
     char *final = segment_path(space, input->id);
-    mql_status status;
-    if (temporary == NULL || final == NULL)
-        status = error_no_memory(err);
-    else
+    mql_status status = temporary == NULL || final == NULL
+                            ? error_no_memory(err)
+                            : count_rows(&writing, err);
+    entry->row_count = writing.row_count;
+    if (status == MQL_OK)
         status =
             write_file(space, &writing, temporary, final, &entry->size, err);
+    segment_ahead_abort(input->ahead);
     free(temporary);
     free(final);
     buffer_free(&writing.header);

@@ -15,6 +15,7 @@
 void
 staged_free(StagedPartition *staged)
 {
+    segment_ahead_abort(staged->ahead);
     if (staged->rows != NULL)
         segment_release(&staged->rows->base);
     free((void *)(uintptr_t)staged->source.rows);

@@ -268,7 +268,9 @@ typedef struct StagedPartition {
     size_t hidden_words;
     GrowingSegment *target; /* commit: where they go when they go to the log */
     bool is_logged;
-    RowSource source; /* commit: rows to write; source.rows is malloc'ed */
+    RowSource source;    /* commit: rows to write; source.rows is malloc'ed */
+    SegmentAhead *ahead; /* the file they go to is begun; or NULL */
+    bool is_never_ahead; /* that failed once, or is not worth it */
 } StagedPartition;
 
 /* A changed entry of a sealed segment of the base. */
@@ -420,6 +422,9 @@ mql_status change_keep_sealed(CollectionChange *change, SealedSegment *segment,
 /* Write staged rows as a sealed segment and forget them here. */
 mql_status change_spill(Transaction *transaction, CollectionChange *change,
                         StagedPartition *staged, Error *err);
+/* Begin with the files of staged rows that will be sealed. What fails here is
+ * forgotten: sealing begins anew. */
+void change_write_ahead(Transaction *transaction, CollectionChange *change);
 /* Rows of a growing segment that are not deleted. */
 mql_status live_rows(const GrowingSegment *segment, RowSource *source,
                      Error *err);

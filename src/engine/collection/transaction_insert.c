@@ -410,6 +410,7 @@ insert_batch(Transaction *transaction, const InsertTarget *target,
     TRY(find_places(&insert, target, err));
     TRY(append_rows(&insert, err));
     TRY(publish_rows(&insert, err));
+    change_write_ahead(transaction, insert.change);
     while (transaction->staged_bytes >
                transaction->store->limits.staged_bytes &&
            transaction->staged_bytes > 0)
