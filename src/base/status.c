@@ -22,7 +22,10 @@ static const CodeInfo code_infos[ERR_COUNT] = {
 void
 error_clear(Error *err)
 {
-    *err = (Error)ERROR_INIT;
+    err->status = MQL_OK;
+    err->position = -1;
+    memset(err->sqlstate, 0, sizeof err->sqlstate);
+    err->text[0] = err->detail[0] = err->hint[0] = '\0';
 }
 
 /* Text that did not fit must not end within a UTF-8 character. */

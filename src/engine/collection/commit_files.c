@@ -154,6 +154,8 @@ change_write_ahead(Transaction *transaction, CollectionChange *change)
     for (StagedPartition *staged = change->staged; staged != NULL;
          staged = staged->next) {
         if (staged->is_never_ahead || staged->rows->memory <= most * 2 ||
+            (staged->ahead != NULL && staged->superseded == 0 &&
+             !segment_ahead_is_due(staged->ahead)) ||
             write_ahead(transaction, staged) == MQL_OK)
             continue;
         segment_ahead_abort(staged->ahead);
@@ -231,6 +233,7 @@ change_spill(Transaction *transaction, CollectionChange *change,
              StagedPartition *staged, Error *err)
 {
     RowSource source;
+    transaction_touch(transaction); /* an old view would keep the memory */
     TRY(live_rows(staged->rows, &source, err));
     mql_status status = MQL_OK;
     if (source.count > 0)

@@ -67,14 +67,20 @@ segment_ahead_begin(const FileSpace *space, uint64_t id,
     return MQL_OK;
 }
 
+bool
+segment_ahead_is_due(const SegmentAhead *ahead)
+{
+    return atomic_load(&ahead->rows->count) - ahead->row_count >=
+           1u << ahead->rows->chunk_shift;
+}
+
 mql_status
 segment_ahead_write(SegmentAhead *ahead, Error *err)
 {
     const GrowingSegment *rows = ahead->rows;
     const GrowingField *field = growing_field(rows, ahead->field);
     uint32_t chunk = 1u << rows->chunk_shift;
-    uint32_t count = atomic_load(&rows->count);
-    while (count - ahead->row_count >= chunk) {
+    while (segment_ahead_is_due(ahead)) {
         TRY(section_append(ahead->writer,
                            growing_value(rows, field, ahead->row_count),
                            chunk * field->width, err));

@@ -500,6 +500,8 @@ mql_status segment_ahead_begin(const FileSpace *space, uint64_t id,
                                Error *err);
 /* Write the chunks that are full. */
 mql_status segment_ahead_write(SegmentAhead *ahead, Error *err);
+/* Whether there are any. */
+bool segment_ahead_is_due(const SegmentAhead *ahead);
 /* Throw the file away. NULL is allowed. */
 void segment_ahead_abort(SegmentAhead *ahead);
 /* Whether what is written is the beginning of what is to be. */

@@ -340,6 +340,7 @@ struct Transaction {
     bool is_failed;
     bool has_definitions;  /* changes some */
     VersionHolder *view;   /* what the transaction sees; NULL: make it anew */
+    bool is_view_old;      /* rows were inserted since; definitions are right */
     Savepoint *savepoints; /* newest first */
     bool is_rewrite; /* segments are exchanged (rewrite.h) and nothing else */
     CollectionChange *collections;
@@ -358,6 +359,8 @@ struct Transaction {
 /* transaction.c */
 /* Something changes: the view is to be made anew. */
 void transaction_touch(Transaction *transaction);
+/* Only rows are inserted: transaction_definitions() stays right. */
+void transaction_touch_rows(Transaction *transaction);
 /* The end, whatever came before; written files stay if asked. */
 void transaction_end(Transaction *transaction, bool is_keeping_files);
 bool transaction_is_empty(const Transaction *transaction);

@@ -108,6 +108,13 @@ transaction_touch(Transaction *transaction)
     if (transaction->view != NULL)
         version_release(&transaction->view->version);
     transaction->view = NULL;
+    transaction->is_view_old = false;
+}
+
+void
+transaction_touch_rows(Transaction *transaction)
+{
+    transaction->is_view_old = transaction->view != NULL;
 }
 
 void

@@ -36,6 +36,10 @@ const Version *transaction_version(const Transaction *transaction);
  * changes do not touch. Release it before the transaction ends. */
 mql_status transaction_view(Transaction *transaction, const Version **version,
                             Error *err);
+/* The same, but that rows inserted lately may be missing: quick for each row of
+ * many. */
+mql_status transaction_definitions(Transaction *transaction,
+                                   const Version **version, Error *err);
 
 /* Count inserted and deleted rows from 0 again. */
 void transaction_begin_statement(Transaction *transaction);

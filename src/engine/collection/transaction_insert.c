@@ -399,7 +399,7 @@ insert_batch(Transaction *transaction, const InsertTarget *target,
     insert.expired = store_expired(transaction->store, insert.definition,
                                    store_now(transaction->store));
     arena_reset(&transaction->batch_arena);
-    transaction_touch(transaction);
+    transaction_touch_rows(transaction);
     TRY(transaction_change(transaction, insert.definition->id, &insert.change,
                            err));
     TRY(copy_columns(&insert, batch, err));

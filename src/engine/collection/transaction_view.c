@@ -263,12 +263,24 @@ mql_status
 transaction_view(Transaction *transaction, const Version **version, Error *err)
 {
     *version = NULL;
+    if (transaction->is_view_old)
+        transaction_touch(transaction);
     if (transaction->view == NULL && transaction_is_empty(transaction)) {
         *version = version_retain(transaction->base);
         return MQL_OK;
     }
     if (transaction->view == NULL)
         TRY(make_view(transaction, err));
+    *version = version_retain(&transaction->view->version);
+    return MQL_OK;
+}
+
+mql_status
+transaction_definitions(Transaction *transaction, const Version **version,
+                        Error *err)
+{
+    if (transaction->view == NULL)
+        return transaction_view(transaction, version, err);
     *version = version_retain(&transaction->view->version);
     return MQL_OK;
 }

@@ -275,7 +275,10 @@ insert_prepare(Prepared *prepared, Error *err)
     Scope *scope;
     TRY(planner_scope(&prepared->planner, insert->collection, NULL, 0, &scope,
                       err));
-    return returning_prepare(prepared, root, scope, &insert->returning, err);
+    TRY(returning_prepare(prepared, root, scope, &insert->returning, err));
+    prepared->reads_no_rows = insert->query == NULL && conflict == NULL &&
+                              insert->returning == NULL && !insert->keeps_old;
+    return MQL_OK;
 }
 
 mql_status
@@ -292,11 +295,12 @@ insert_run(Prepared *prepared, Error *err)
         .partition = run.insert->partition,
         .mode = run.insert->is_upsert ? INSERT_REPLACE : INSERT_NEW,
     };
-    arena_init(&run.arena, prepared->exec_arena.limit);
+    run.arena = prepared->batch_arena;
     arena_init(&run.key_arena, 0);
     mql_status status = insert_all(&run, err);
     operator_close(run.operator);
-    arena_free(&run.arena);
+    arena_reset(&run.arena);
+    prepared->batch_arena = run.arena;
     arena_free(&run.key_arena);
     map_free(&run.keys);
     return prepared_end(prepared, transaction, status, err);

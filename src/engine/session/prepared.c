@@ -28,6 +28,7 @@ forget_plan(Prepared *prepared)
     prepared->columns = NULL;
     prepared->column_count = 0;
     prepared->detail = NULL;
+    prepared->reads_no_rows = false;
 }
 
 static mql_status
@@ -154,6 +155,7 @@ prepared_create(Session *session, const char *sql, size_t size,
     session->statement_count++;
     arena_init(&made->parse_arena, PARSE_MEMORY_MOST + size * 16);
     arena_init(&made->plan_arena, PARSE_MEMORY_MOST + size * 16);
+    arena_init(&made->batch_arena, 0);
     arena_init(&made->exec_arena, (size_t)session->settings[SETTING_WORK_MEM]);
 
     mql_status status = parse(made, sql, size, statement_size, err);
@@ -197,6 +199,7 @@ prepared_destroy(Prepared *prepared)
          i++)
         free(prepared->parameter_copies[i]);
     prepared->session->statement_count--;
+    arena_free(&prepared->batch_arena);
     arena_free(&prepared->exec_arena);
     arena_free(&prepared->plan_arena);
     arena_free(&prepared->parse_arena);
@@ -224,6 +227,7 @@ begin_execution(Prepared *prepared)
     int64_t now = vfs->now(vfs->context);
     int64_t timeout = session->settings[SETTING_STATEMENT_TIMEOUT];
     prepared->exec_arena.limit = (size_t)session->settings[SETTING_WORK_MEM];
+    prepared->batch_arena.limit = prepared->exec_arena.limit;
     prepared->is_running = true;
     prepared->changes = 0;
     prepared->tag = NULL;
@@ -255,6 +259,8 @@ start(Prepared *prepared, Error *err)
         store_settle_clock(prepared->session->store);
     if (prepared->kind->place == PLACE_CONTROL)
         version = store_version(prepared->session->store);
+    else if (prepared->reads_no_rows)
+        TRY(session_definitions(prepared->session, &version, err));
     else
         TRY(session_version(prepared->session, &version, err));
     set_version(prepared, version);

@@ -86,6 +86,15 @@ session_version(Session *session, const Version **version, Error *err)
     return MQL_OK;
 }
 
+mql_status
+session_definitions(Session *session, const Version **version, Error *err)
+{
+    if (session->transaction != NULL)
+        return transaction_definitions(session->transaction, version, err);
+    *version = store_version(session->store);
+    return MQL_OK;
+}
+
 void
 session_fail(Session *session)
 {

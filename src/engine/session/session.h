@@ -66,6 +66,10 @@ mql_status database_missing(const Version *version, Slice name,
 mql_status session_use(Session *session, Slice name, int64_t position,
                        Error *err);
 
+/* The same for a statement that reads no rows: they may be those of a while
+ * ago. */
+mql_status session_definitions(Session *session, const Version **version,
+                               Error *err);
 /* What the session's next statement sees: the newest version, or what its
  * transaction sees. Release it. */
 mql_status session_version(Session *session, const Version **version,

@@ -63,6 +63,7 @@ struct Prepared {
     Arena parse_arena; /* text and tree: as long as the statement          */
     Arena plan_arena;  /* plan: until the schema changes                   */
     Arena exec_arena;  /* one run                                          */
+    Arena batch_arena; /* one batch of a run, empty between: run() takes it */
     const char *text;
     Statement statement;
     const StatementKind *kind;
@@ -76,6 +77,7 @@ struct Prepared {
     const ScopeColumn *columns; /* of the result                           */
     uint32_t column_count;
     void *detail; /* what prepare() found out, for run(): its kind's own   */
+    bool reads_no_rows; /* prepare(): definitions are all that it looks at */
 
     Value *parameters;
     Type *parameter_types;
