@@ -151,6 +151,10 @@ change(Picture *own, const Effect *effect, int *count)
         return change_collection(table, effect);
     if (strchr("TXN", effect->what) != NULL)
         return change_thing(table, effect);
+    if (effect->what == 'V') {
+        table->has_forgotten = table->has_forgotten || table->has_deleted;
+        return NULL;
+    }
     if (effect->what == '!') {
         memset(table->rows, 0, sizeof table->rows);
         own->is_truncated = true;
@@ -201,7 +205,9 @@ commit(ModelTable *table, const ModelTable *base, const Picture *own)
         if (base->rows[row] != after->rows[row]) {
             next.rows[row] = after->rows[row];
             next.row_changed[row] = next.changed = next.now;
+            next.has_deleted = next.has_deleted || base->rows[row] != 0;
         }
+    next.has_forgotten = next.has_forgotten || after->has_forgotten;
     if (own->is_truncated)
         next.changed = next.now;
     if (own->has_defined)
@@ -294,6 +300,10 @@ read_something(const History *history, Session *session, const ModelTable *now,
     }
     const ModelTable *table = effect->what == 'f' ? &session->cursor : now;
     ModelTable past = history->first;
+    if (effect->what == 'h' && now->has_forgotten) {
+        snprintf(answer, ANSWER_SIZE, "72000");
+        return;
+    }
     if (effect->what == 'h') {
         past.exists = now->exists;
         table = &past;

@@ -14,6 +14,7 @@
  *   ^3=1   n = n + 1 if there   ~3=30  n = 30 if there
  *   -3     it goes
  *   !      all rows go
+ *   V      deleted rows are forgotten: the past of before is 72000
  *   D C    the collection goes, comes: 42P01, 42P07
  *   T1 X1  thing 1 comes, goes: index 1, field 2, partition 4, in which row 11
  *          may be, seen by nobody; an error when it is there, or is not
@@ -54,13 +55,32 @@ typedef struct ModelTable {
     uint32_t changed; /* any row                        */
     uint32_t defined; /* the definition                 */
     uint32_t schema;  /* any definition                 */
-    uint32_t now;     /* the last commit                */
+    bool has_deleted; /* a row since the first picture  */
+    bool has_forgotten;
+    uint32_t now; /* the last commit                */
 } ModelTable;
 
 typedef struct Step {
     const char *sql; /* NULL: no more */
     const char *effects;
 } Step;
+
+#define SEARCH "SEARCH t ON v FOR [0,0] LIMIT 12 RETURNING n"
+
+typedef struct Workload {
+    const char *name;
+    Step sessions[SESSIONS_MOST][STATEMENTS_MOST]; /* up to one without SQL */
+} Workload;
+
+extern const Workload workloads[];
+extern const size_t workload_count;
+/* Names of those that found something, up to NULL: each single switch is tried
+ * in every run. */
+extern const char *const telling_workloads[];
+/* Run once before, and what is there then. */
+extern const char *const session_prologue[];
+extern const size_t session_prologue_count;
+extern const ModelTable session_first;
 
 /* What came of a statement. */
 typedef struct Answered {

@@ -26,274 +26,6 @@
 #include "engine/api/handles.h"
 #include "engine/collection/maintenance.h"
 
-#define ROW(id, n)                                                             \
-    "INSERT INTO t (id, n, v) VALUES (" #id ", " #n ", [" #id ",0])"
-#define PUT(id, n)                                                             \
-    "UPSERT INTO t (id, n, v) VALUES (" #id ", " #n ", [" #id ",0])"
-#define ADD(id, more) "UPDATE t SET n = n + " #more " WHERE id = " #id
-#define REMOVE(id) "DELETE FROM t WHERE id = " #id
-#define INTO_P "INSERT INTO t PARTITION p (id, n, v) VALUES (11, 110, [11,0])"
-#define CREATE                                                                 \
-    "CREATE COLLECTION t (id INT64 PRIMARY KEY, n INT64, v VECTOR(2))"
-#define READ "SELECT * FROM t"
-#define SEARCH "SEARCH t ON v FOR [0,0] LIMIT 12 RETURNING n"
-
-typedef struct Workload {
-    const char *name;
-    Step sessions[SESSIONS_MOST][STATEMENTS_MOST];
-} Workload;
-
-/* ModelTable 1, 3 and 4 in a file with one deletion, 5 and 6 in another, 7 and
- * 8 in memory. */
-static const char *const prologue_sql[] = {
-    CREATE,
-    "CREATE INDEX t_v ON t (v) USING HNSW WITH (metric_type = 'L2')",
-    "INSERT INTO t VALUES (1, 10, [1,0]), (2, 20, [2,0])",
-    "INSERT INTO t VALUES (3, 30, [3,0]), (4, 40, [4,0])",
-    "FLUSH t",
-    "INSERT INTO t VALUES (5, 50, [5,0]), (6, 60, [6,0])",
-    "FLUSH t",
-    "DELETE FROM t WHERE id = 2",
-    "CREATE PARTITION p ON t",
-    "RELEASE COLLECTION t PARTITION (p)",
-    "INSERT INTO t VALUES (7, 70, [7,0]), (8, 80, [8,0])",
-};
-
-static const ModelTable first_rows = {
-    .exists = true,
-    .things = THING_PARTITION,
-    .rows = {0, 10, 0, 30, 40, 50, 60, 70, 80},
-};
-
-/* "@seal", "@indexes" and "@due" are what background jobs do. */
-static const Workload workloads[] = {
-    /* rows against rows */
-    {"insert",
-     {{{ROW(9, 90), "+9=90"}, {READ, "r"}},
-      {{ROW(10, 100), "+10=100"}, {READ, "r"}}}},
-    {"samekey",
-     {{{ROW(9, 90), "+9=90"}, {READ, "r"}},
-      {{ROW(9, 91), "+9=91"}, {"SELECT * FROM t WHERE id = 9", "p9"}}}},
-    {"upsert",
-     {{{PUT(1, 11), ":1=11"}, {PUT(7, 71), ":7=71"}},
-      {{PUT(1, 12), ":1=12"}, {READ, "r"}, {PUT(9, 92), ":9=92"}}}},
-    {"delete",
-     {{{REMOVE(1), "-1"}, {REMOVE(7), "-7"}},
-      {{READ, "r"},
-       {PUT(7, 72), ":7=72"},
-       {"SELECT id, n FROM t WHERE id = 1", "p1"}}}},
-    {"onconflict",
-     {{{ROW(9, 90) " ON CONFLICT (id) DO UPDATE SET n = t.n + 1", "^9=1,?9=90"},
-       {REMOVE(1), "-1"}},
-      {{ROW(9, 91) " ON CONFLICT DO NOTHING", "?9=91"},
-       {ROW(1, 19) " ON CONFLICT DO NOTHING", "?1=19"}}}},
-    {"counter",
-     {{{ADD(1, 1), "^1=1"}, {ADD(7, 1), "^7=1"}},
-      {{ADD(1, 2), "^1=2"}, {ADD(7, 2), "^7=2"}}}},
-    {"reader",
-     {{{PUT(1, 13), ":1=13"}, {ROW(9, 93), "+9=93"}, {REMOVE(8), "-8"}},
-      {{READ, "r"}, {"SELECT count(*) FROM t", "c"}, {SEARCH, "s"}}}},
-    /* transactions */
-    {"conflict",
-     {{{"BEGIN", "B"}, {ADD(1, 1), "^1=1"}, {"COMMIT", "K"}},
-      {{"BEGIN", "B"}, {ADD(1, 2), "^1=2"}, {"COMMIT", "K"}}}},
-    {"noconflict",
-     {{{"BEGIN", "B"}, {ADD(1, 1), "^1=1"}, {"COMMIT", "K"}},
-      {{"BEGIN", "B"}, {ADD(3, 2), "^3=2"}, {"COMMIT", "K"}}}},
-    {"keyconflict",
-     {{{"BEGIN", "B"}, {ROW(9, 94), "+9=94"}, {"COMMIT", "K"}},
-      {{"BEGIN", "B"}, {PUT(9, 95), ":9=95"}, {"COMMIT", "K"}}}},
-    {"snapshot",
-     {{{"BEGIN", "B"},
-       {ADD(1, -5), "^1=-5"},
-       {ADD(7, 5), "^7=5"},
-       {"COMMIT", "K"}},
-      {{"BEGIN", "B"},
-       {"SELECT * FROM t WHERE id = 1", "p1"},
-       {READ, "r"},
-       {SEARCH, "s"},
-       {"COMMIT", "K"}}}},
-    {"skew",
-     {{{"BEGIN", "B"}, {READ, "r"}, {REMOVE(1), "-1"}, {"COMMIT", "K"}},
-      {{"BEGIN", "B"}, {READ, "r"}, {REMOVE(3), "-3"}, {"COMMIT", "K"}}}},
-    {"savepoint",
-     {{{"BEGIN", "B"},
-       {ADD(1, 1), "^1=1"},
-       {"SAVEPOINT s", "S"},
-       {ADD(3, 1), "^3=1"},
-       {"ROLLBACK TO s", "U"},
-       {"COMMIT", "K"}},
-      {{ADD(3, 2), "^3=2"}, {ADD(1, 2), "^1=2"}, {READ, "r"}}}},
-    {"failed",
-     {{{"BEGIN", "B"},
-       {"SAVEPOINT s", "S"},
-       {ROW(9, 96), "+9=96"},
-       {"ROLLBACK TO s", "U"},
-       {ROW(10, 96), "+10=96"},
-       {"COMMIT", "K"}},
-      {{ROW(9, 97), "+9=97"}, {READ, "r"}, {REMOVE(9), "-9"}}}},
-    {"rollback",
-     {{{"BEGIN", "B"},
-       {"TRUNCATE t", "!"},
-       {ROW(9, 98), "+9=98"},
-       {"ROLLBACK", "R"}},
-      {{ROW(9, 99), "+9=99"}, {READ, "r"}}}},
-    /* definitions against rows */
-    {"addfield",
-     {{{"ALTER COLLECTION t ADD FIELD m INT64", "T2"}, {READ, "r"}},
-      {{ROW(9, 90), "+9=90"},
-       {"INSERT INTO t (id, n, v, m) VALUES (10, 100, [10,0], 5)",
-        "N2,+10=100"},
-       {SEARCH, "s"}}}},
-    {"fieldtransaction",
-     {{{"ALTER COLLECTION t ADD FIELD m INT64", "T2"},
-       {"ALTER COLLECTION t DROP FIELD m", "X2"}},
-      {{"BEGIN", "B"}, {ADD(1, 1), "^1=1"}, {READ, "r"}, {"COMMIT", "K"}}}},
-    {"drop",
-     {{{"DROP COLLECTION t", "D"}, {CREATE, "C"}},
-      {{ROW(9, 90), "+9=90"}, {READ, "r"}}}},
-    {"dropreader",
-     {{{"DROP COLLECTION t", "D"}}, {{READ, "r"}, {SEARCH, "s"}}}},
-    {"droptransaction",
-     {{{"DROP COLLECTION t", "D"}, {CREATE, "C"}},
-      {{"BEGIN", "B"}, {READ, "r"}, {ROW(9, 90), "+9=90"}, {"COMMIT", "K"}}}},
-    {"truncate",
-     {{{"TRUNCATE t", "!"}, {ROW(1, 15), "+1=15"}},
-      {{ROW(9, 90), "+9=90"}, {READ, "r"}, {ADD(7, 1), "^7=1"}}}},
-    {"truncatetransaction",
-     {{{"BEGIN", "B"},
-       {"TRUNCATE t", "!"},
-       {ROW(10, 100), "+10=100"},
-       {"COMMIT", "K"}},
-      {{ROW(9, 90), "+9=90"}, {SEARCH, "s"}}}},
-    {"twodefinitions",
-     {{{"BEGIN", "B"},
-       {"ALTER COLLECTION t ADD FIELD m INT64", "T2"},
-       {"COMMIT", "K"}},
-      {{"CREATE INDEX t_n ON t (n) USING INVERTED", "T1"}, {READ, "r"}}}},
-    {"droppartition",
-     {{{"DROP PARTITION p ON t", "X4"}, {"CREATE PARTITION p ON t", "T4"}},
-      {{INTO_P, "N4,+11=110"}, {READ, "r"}}}},
-    {"partitiontransaction",
-     {{{"DROP PARTITION p ON t", "X4"}},
-      {{"BEGIN", "B"}, {INTO_P, "N4,+11=110"}, {READ, "r"}, {"COMMIT", "K"}}}},
-    {"compactpartition",
-     {{{"COMPACT t", "."}, {READ, "r"}},
-      {{"DROP PARTITION p ON t", "X4"}, {REMOVE(1), "-1"}}}},
-    {"otherdefinition",
-     {{{"BEGIN", "B"},
-       {"ALTER COLLECTION t ADD FIELD m INT64", "T2"},
-       {ADD(1, 1), "^1=1"},
-       {"COMMIT", "K"}},
-      {{"CREATE COLLECTION w (id INT64 PRIMARY KEY)", "O"},
-       {"DROP COLLECTION w", "O"}}}},
-    /* files against rows */
-    {"flush",
-     {{{"FLUSH t", "."}, {READ, "r"}},
-      {{ROW(9, 90), "+9=90"}, {ADD(7, 1), "^7=1"}, {REMOVE(1), "-1"}}}},
-    {"flushtransaction",
-     {{{"FLUSH t", "."}},
-      {{"BEGIN", "B"}, {ADD(7, 1), "^7=1"}, {READ, "r"}, {"COMMIT", "K"}}}},
-    {"seal",
-     {{{"@seal", "."}, {"@indexes", "."}},
-      {{ADD(7, 1), "^7=1"}, {ROW(9, 90), "+9=90"}, {SEARCH, "s"}}}},
-    {"sealtransaction",
-     {{{"@seal", "."}, {ADD(8, 1), "^8=1"}},
-      {{"BEGIN", "B"},
-       {ADD(7, 1), "^7=1"},
-       {REMOVE(8), "-8"},
-       {"COMMIT", "K"}}}},
-    {"compact",
-     {{{"COMPACT t", "."}, {READ, "r"}},
-      {{ADD(1, 1), "^1=1"}, {REMOVE(7), "-7"}, {ROW(9, 90), "+9=90"}}}},
-    {"compactreader",
-     {{{REMOVE(3), "-3"}, {"COMPACT t", "."}}, {{SEARCH, "s"}, {READ, "r"}}}},
-    {"compacttransaction",
-     {{{ADD(5, 1), "^5=1"}, {"COMPACT t", "."}},
-      {{"BEGIN", "B"},
-       {ADD(1, 1), "^1=1"},
-       {REMOVE(5), "-5"},
-       {"COMMIT", "K"}}}},
-    {"compactfield",
-     {{{"COMPACT t", "."}, {"COMPACT t", "."}},
-      {{"ALTER COLLECTION t ADD FIELD m INT64", "T2"}, {READ, "r"}}}},
-    {"compactdrop",
-     {{{"COMPACT t", "."}}, {{"DROP COLLECTION t", "D"}, {READ, "r"}}}},
-    {"compacttruncate",
-     {{{"COMPACT t", "."}, {READ, "r"}},
-      {{"TRUNCATE t", "!"}, {ROW(1, 16), "+1=16"}}}},
-    {"compactflush",
-     {{{"COMPACT t", "."}, {SEARCH, "s"}},
-      {{ROW(9, 90), "+9=90"}, {"FLUSH t", "."}, {REMOVE(9), "-9"}}}},
-    {"twocompact",
-     {{{"COMPACT t", "."}, {READ, "r"}},
-      {{"VACUUM FULL t", "."}, {"@seal", "."}, {SEARCH, "s"}}}},
-    {"vacuum",
-     {{{"VACUUM t", "."}, {READ, "r"}},
-      {{PUT(1, 17), ":1=17"}, {REMOVE(8), "-8"}, {SEARCH, "s"}}}},
-    {"due",
-     {{{"@due", "."}, {"@seal", "."}, {"@due", "."}},
-      {{REMOVE(5), "-5"}, {REMOVE(8), "-8"}, {READ, "r"}}}},
-    {"reindex",
-     {{{"REINDEX COLLECTION t", "."}, {SEARCH, "s"}},
-      {{REMOVE(5), "-5"}, {"FLUSH t", "."}, {SEARCH, "s"}}}},
-    {"index",
-     {{{"CREATE INDEX t_n ON t (n) USING INVERTED", "T1"},
-       {"SELECT id, n FROM t WHERE n > 0", "i"}},
-      {{PUT(1, 18), ":1=18"},
-       {"SELECT id, n FROM t WHERE n > 0", "i"},
-       {REMOVE(3), "-3"}}}},
-    {"indexseal",
-     {{{"CREATE INDEX t_n ON t (n) USING INVERTED", "T1"}},
-      {{"@seal", "."},
-       {"@indexes", "."},
-       {"SELECT id, n FROM t WHERE n > 0", "i"}}}},
-    {"dropindex",
-     {{{"DROP INDEX t_v ON t", "."},
-       {"CREATE INDEX t_v ON t (v) USING HNSW WITH (metric_type = 'L2')", "."}},
-      {{SEARCH, "s"}, {ROW(9, 90), "+9=90"}, {SEARCH, "s"}}}},
-    {"indextransaction",
-     {{{"CREATE INDEX t_n ON t (n) USING INVERTED", "T1"},
-       {"DROP INDEX t_n ON t", "X1"}},
-      {{"BEGIN", "B"}, {PUT(1, 18), ":1=18"}, {READ, "r"}, {"COMMIT", "K"}}}},
-    /* pictures against what changes */
-    {"backup",
-     {{{"BACKUP DATABASE TO '{backup}'", "b"}},
-      {{ROW(9, 90), "+9=90"}, {REMOVE(1), "-1"}, {READ, "r"}}}},
-    {"backupfiles",
-     {{{"BACKUP DATABASE TO '{backup}'", "b"}},
-      {{PUT(9, 90), ":9=90"}, {"FLUSH t", "."}, {"COMPACT t", "."}}}},
-    {"backuptruncate",
-     {{{"BACKUP DATABASE TO '{backup}'", "b"}},
-      {{"TRUNCATE t", "!"}, {ROW(9, 91), "+9=91"}}}},
-    {"cursor",
-     {{{"DECLARE k CURSOR FOR SELECT id, n FROM t", "d"},
-       {"FETCH ALL FROM k", "f"}},
-      {{REMOVE(1), "-1"}, {"COMPACT t", "."}, {ROW(9, 90), "+9=90"}}}},
-    {"cursordrop",
-     {{{"DECLARE k CURSOR FOR SEARCH t ON v FOR [0,0] RETURNING n", "d"},
-       {"FETCH ALL FROM k", "f"}},
-      {{"TRUNCATE t", "!"}, {"DROP COLLECTION t", "D"}}}},
-    {"past",
-     {{{"SELECT id, n FROM t AS OF SEQUENCE {sequence}", "h"},
-       {"SELECT id, n FROM t AS OF SEQUENCE {sequence}", "h"}},
-      {{REMOVE(1), "-1"}, {ADD(7, 1), "^7=1"}, {"COMPACT t", "."}}}},
-    /* three */
-    {"three",
-     {{{ROW(9, 90), "+9=90"}, {REMOVE(9), "-9"}},
-      {{PUT(9, 91), ":9=91"}, {ADD(7, 1), "^7=1"}},
-      {{READ, "r"}, {READ, "r"}}}},
-    {"threecompact",
-     {{{ADD(7, 1), "^7=1"}, {REMOVE(1), "-1"}},
-      {{"BEGIN", "B"}, {ADD(7, 2), "^7=2"}, {"COMMIT", "K"}},
-      {{"COMPACT t", "."}, {SEARCH, "s"}}}},
-    {"threedefinitions",
-     {{{"ALTER COLLECTION t ADD FIELD m INT64", "T2"}, {"FLUSH t", "."}},
-      {{ROW(9, 90), "+9=90"}, {READ, "r"}},
-      {{"COMPACT t", "."}, {"TRUNCATE t", "!"}}}},
-};
-#define WORKLOADS (sizeof workloads / sizeof workloads[0])
-
 /* Of one process: where it works, and the run under way. */
 typedef struct Bench {
     char *folder, *base, *root, *db, *backup, *survivor;
@@ -366,7 +98,7 @@ answer_failure(mql_conn *conn, char *answer)
     mql_error error = MQL_ERROR_INIT;
     mql_error_get(conn, &error);
     static const char expected[] =
-        "23505 40001 42P01 42P07 42701 42703 42704 42710 "
+        "23505 40001 42P01 42P07 42701 42703 42704 42710 72000 "
         "25P02 34000";
     snprintf(answer, ANSWER_SIZE, "%s", error.sqlstate);
     if (strstr(expected, error.sqlstate) == NULL)
@@ -635,7 +367,7 @@ static void
 begin_history(Bench *bench, const Workload *workload)
 {
     bench->workload = workload;
-    bench->history = (History){.first = first_rows};
+    bench->history = (History){.first = session_first};
     for (uint32_t i = 0; i < SESSIONS_MOST; i++)
         if (workload->sessions[i][0].sql != NULL) {
             bench->history.statements[i] = workload->sessions[i];
@@ -755,11 +487,16 @@ explore(Bench *bench, const Workload *workload, const Schedule *schedule,
     free(points);
 }
 
-/* One more switch, somewhere behind the last; false: there is no place. */
+/* One more switch, somewhere behind the last, each second time between
+ * statements; false: there is no place. */
 static bool
 switch_somewhere(Bench *bench, Schedule *schedule)
 {
-    const Passage *passage = &bench->passage;
+    Passage *passage = &bench->passage;
+    bool is_between = next_random(&bench->random) >> 63 != 0;
+    for (uint32_t i = 0; is_between && i < passage->count; i++)
+        if (passage->points[i].kind != POINT_STATEMENT)
+            passage->points[i].may_run = 0;
     uint32_t first = schedule->count == 0
                          ? 0
                          : schedule->switches[schedule->count - 1].point + 1;
@@ -821,9 +558,9 @@ bench_init(Bench *bench)
     assert_int_equal(mkdir(bench->base, 0700), 0);
     char *path = path_in(bench->base, "db");
     assert_int_equal(machine_open(path, NULL, &database, &error), MQL_OK);
-    for (size_t i = 0; i < sizeof prologue_sql / sizeof prologue_sql[0]; i++)
-        if (mql_exec(database.conn, prologue_sql[i]) != MQL_OK)
-            fail_msg("%s", prologue_sql[i]);
+    for (size_t i = 0; i < session_prologue_count; i++)
+        if (mql_exec(database.conn, session_prologue[i]) != MQL_OK)
+            fail_msg("%s", session_prologue[i]);
     mql_stmt *stmt = NULL;
     assert_int_equal(mql_prepare(database.conn, "SELECT current_sequence()", -1,
                                  &stmt, NULL),
@@ -846,20 +583,32 @@ bench_free(Bench *bench)
     free(bench->passage.points);
 }
 
+static bool
+is_telling(const Workload *workload)
+{
+    const char *const *name = telling_workloads;
+    while (*name != NULL && strcmp(*name, workload->name) != 0)
+        name++;
+    return *name != NULL;
+}
+
 static void
 work(int worker, void *context)
 {
     Bench bench;
     (void)context;
     bench_init(&bench);
-    for (size_t i = (size_t)worker; i < WORKLOADS; i += WORKERS) {
+    for (size_t i = (size_t)worker; i < workload_count; i += WORKERS) {
         begin_history(&bench, &workloads[i]);
         uint32_t sessions = bench.history.sessions;
-        if (!is_long_run())
+        bool is_long = is_long_run();
+        if (!is_long)
             explore_some(&bench, &workloads[i], sessions);
-        for (uint32_t first = 0; is_long_run() && first < sessions; first++) {
+        for (uint32_t first = 0; first < sessions; first++) {
             const Schedule schedule = {.first = first};
-            explore(&bench, &workloads[i], &schedule, switches_most());
+            if (is_long || is_telling(&workloads[i]))
+                explore(&bench, &workloads[i], &schedule,
+                        is_long ? switches_most() : 1);
         }
     }
     bench_free(&bench);
@@ -870,7 +619,7 @@ test_interleavings(void **unused)
 {
     (void)unused;
     assert_int_equal(run_workers(work, NULL), 0);
-    print_message("%zu workloads, %" PRIu64 " schedules\n", WORKLOADS,
+    print_message("%zu workloads, %" PRIu64 " schedules\n", workload_count,
                   machine_counted(0));
 }
 
@@ -894,7 +643,7 @@ replay(const char *text)
 {
     const Workload *workload = NULL;
     size_t size = strcspn(text, ":");
-    for (size_t i = 0; i < WORKLOADS; i++)
+    for (size_t i = 0; i < workload_count; i++)
         if (strlen(workloads[i].name) == size &&
             strncmp(workloads[i].name, text, size) == 0)
             workload = &workloads[i];
