@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,6 +61,8 @@ static struct {
     Passage *passage;
 } baton = {.mutex = PTHREAD_MUTEX_INITIALIZER,
            .all_ended = PTHREAD_COND_INITIALIZER};
+
+static _Atomic uint32_t free_clock;
 
 /* This thread's, NULL: it is not scheduled. */
 static _Thread_local Runner *self;
@@ -187,7 +190,8 @@ wake(const void *what, bool is_all)
 uint32_t
 schedule_now(void)
 {
-    return baton.passage->count;
+    return self == NULL ? atomic_fetch_add(&free_clock, 1)
+                        : baton.passage->count;
 }
 
 /* ---- a run ---- */
@@ -244,6 +248,25 @@ schedule_run(const Schedule *schedule, const ScheduleThread *threads,
         pthread_join(baton.runners[i].id, NULL);
         pthread_cond_destroy(&baton.runners[i].turn);
     }
+}
+
+static void *
+run_free(void *context)
+{
+    const ScheduleThread *thread = context;
+    thread->work(thread->context);
+    return NULL;
+}
+
+void
+schedule_run_free(ScheduleThread *threads, uint32_t count)
+{
+    pthread_t ids[SCHEDULE_THREADS];
+    for (uint32_t i = 0; i < count; i++)
+        if (pthread_create(&ids[i], NULL, run_free, &threads[i]) != 0)
+            abort();
+    for (uint32_t i = 0; i < count; i++)
+        pthread_join(ids[i], NULL);
 }
 
 /* ---- locks ---- */

@@ -74,10 +74,14 @@ typedef struct Passage {
 void schedule_run(const Schedule *schedule, const ScheduleThread *threads,
                   uint32_t count, const void *ignored, Passage *passage);
 
+/* Run them as they come, all at once. */
+void schedule_run_free(ScheduleThread *threads, uint32_t count);
+
 /* Another thread may go on here. Nothing in a thread that is not scheduled. */
 void schedule_point(PointKind kind);
 
-/* Points of the run so far: a clock. */
+/* A clock: points of the run so far, or calls of this where threads are free.
+ */
 uint32_t schedule_now(void);
 
 void schedule_print(const Schedule *schedule, char *text, size_t size);

@@ -13,7 +13,9 @@
  * after a power loss at the moment of an answer: what was answered by then,
  * reading included, must be explained by what is left.
  *
- * A failure prints `--replay WORKLOAD:SCHEDULE`.
+ * A failure prints `--replay WORKLOAD:SCHEDULE`. The same once more with
+ * threads that run as they come (MQL_TEST_ROUNDS times), for the thread
+ * sanitizer.
  */
 #include "machine.h"
 #include "schedule.h"
@@ -163,6 +165,13 @@ run_job(const Bench *bench, const char *what, char *answer)
         snprintf(answer, ANSWER_SIZE, "%s", err.sqlstate);
 }
 
+/* Free threads have the system's disk. */
+static uint64_t
+operations(const Bench *bench)
+{
+    return bench->crash == NULL ? 0 : crash_operations(bench->crash);
+}
+
 static void
 run_session(void *context)
 {
@@ -174,14 +183,14 @@ run_session(void *context)
         char sql[512];
         fill_in(bench, list[i].sql, sql, sizeof sql);
         answered->asked_at = schedule_now();
-        answered->asked_after = crash_operations(bench->crash);
+        answered->asked_after = operations(bench);
         if (sql[0] == '@')
             run_job(bench, sql, answered->answer);
         else
             run_sql(bench->connections[thread->session], sql, list[i].effects,
                     answered->answer);
         answered->answered_at = schedule_now();
-        answered->answered_after = crash_operations(bench->crash);
+        answered->answered_after = operations(bench);
         schedule_point(POINT_STATEMENT);
     }
 }
@@ -339,14 +348,14 @@ look_into_backups(Bench *bench)
 /* ---- a run ---- */
 
 static void
-open_bench(Bench *bench)
+open_bench(Bench *bench, bool is_free)
 {
     mql_error error;
     copy_tree(bench->base, bench->root);
-    bench->crash = crash_create(bench->root, 42);
+    bench->crash = is_free ? NULL : crash_create(bench->root, 42);
     crash_route_lmdb(bench->crash);
-    if (machine_open(bench->db, crash_vfs(bench->crash), &bench->database,
-                     &error) != MQL_OK)
+    if (machine_open(bench->db, is_free ? NULL : crash_vfs(bench->crash),
+                     &bench->database, &error) != MQL_OK)
         fail_msg("%s %s", error.message, error.detail);
     for (uint32_t i = 0; i < bench->history.sessions; i++)
         assert_int_equal(
@@ -375,29 +384,50 @@ begin_history(Bench *bench, const Workload *workload)
         }
 }
 
+static void
+run_sessions(Bench *bench, const Schedule *schedule)
+{
+    Thread threads[SESSIONS_MOST];
+    ScheduleThread list[SESSIONS_MOST];
+    uint32_t count = bench->history.sessions;
+    for (uint32_t i = 0; i < count; i++) {
+        threads[i] = (Thread){bench, i};
+        list[i] = (ScheduleThread){run_session, &threads[i]};
+    }
+    alarm(120); /* a thread that waits where nobody sees it */
+    if (schedule == NULL) {
+        schedule_run_free(list, count);
+    } else {
+        crash_on_call(bench->crash, on_call, bench);
+        schedule_run(schedule, list, count, &bench->crash->mutex,
+                     &bench->passage);
+        crash_on_call(bench->crash, NULL, NULL);
+    }
+    alarm(0);
+    for (uint32_t i = 0; i < count; i++)
+        mql_disconnect(bench->connections[i]);
+}
+
+/* NULL: threads are free. */
+static void
+print_schedule(const Schedule *schedule, char *text, size_t size)
+{
+    if (schedule == NULL)
+        snprintf(text, size, "free");
+    else
+        schedule_print(schedule, text, size);
+}
+
 /* NULL, or what is wrong; malloc'ed. */
 static char *
 run_schedule(Bench *bench, const Workload *workload, const Schedule *schedule)
 {
-    Thread threads[SESSIONS_MOST];
-    ScheduleThread list[SESSIONS_MOST];
     char text[128], table[ANSWER_SIZE];
     begin_history(bench, workload);
-    schedule_print(schedule, text, sizeof text);
+    print_schedule(schedule, text, sizeof text);
     machine_doing("--replay %s:%s", workload->name, text);
-    open_bench(bench);
-    for (uint32_t i = 0; i < bench->history.sessions; i++) {
-        threads[i] = (Thread){bench, i};
-        list[i] = (ScheduleThread){run_session, &threads[i]};
-    }
-    crash_on_call(bench->crash, on_call, bench);
-    alarm(120); /* a thread that waits where nobody sees it */
-    schedule_run(schedule, list, bench->history.sessions, &bench->crash->mutex,
-                 &bench->passage);
-    alarm(0);
-    crash_on_call(bench->crash, NULL, NULL);
-    for (uint32_t i = 0; i < bench->history.sessions; i++)
-        mql_disconnect(bench->connections[i]);
+    open_bench(bench, schedule == NULL);
+    run_sessions(bench, schedule);
     look_into_backups(bench);
     look(bench->database.conn, table);
     char *wrong = NULL;
@@ -409,10 +439,11 @@ run_schedule(Bench *bench, const Workload *workload, const Schedule *schedule)
     crash_route_lmdb(NULL);
     if (wrong == NULL)
         wrong = judge_directory(bench, bench->db, UINT64_MAX, "opened again");
-    if (wrong == NULL)
+    if (wrong == NULL && schedule != NULL)
         wrong = judge_power_losses(bench, schedule);
     machine_count(0, 1);
-    crash_destroy(bench->crash);
+    if (schedule != NULL)
+        crash_destroy(bench->crash);
     remove_tree(bench->root);
     return wrong;
 }
@@ -440,7 +471,7 @@ run_or_fail(Bench *bench, const Workload *workload, const Schedule *schedule)
         return;
     char text[128];
     Buffer words = BUFFER_INIT;
-    schedule_print(schedule, text, sizeof text);
+    print_schedule(schedule, text, sizeof text);
     tell_answers(bench, &words);
     fail_msg("--replay %s:%s\n%s%s", workload->name, text, wrong,
              buffer_text(&words));
@@ -614,6 +645,28 @@ work(int worker, void *context)
     bench_free(&bench);
 }
 
+/* All threads at once: for the thread sanitizer. */
+static void
+work_freely(int worker, void *context)
+{
+    Bench bench;
+    (void)context;
+    bench_init(&bench);
+    const char *rounds = getenv("MQL_TEST_ROUNDS");
+    long most = rounds == NULL ? 1 : strtol(rounds, NULL, 10);
+    for (long round = 0; round < most; round++)
+        for (size_t i = (size_t)worker; i < workload_count; i += WORKERS)
+            run_or_fail(&bench, &workloads[i], NULL);
+    bench_free(&bench);
+}
+
+static void
+test_threads(void **unused)
+{
+    (void)unused;
+    assert_int_equal(run_workers(work_freely, NULL), 0);
+}
+
 static void
 test_interleavings(void **unused)
 {
@@ -648,15 +701,16 @@ replay(const char *text)
             strncmp(workloads[i].name, text, size) == 0)
             workload = &workloads[i];
     Schedule schedule;
+    bool is_free = strcmp(text + size, ":free") == 0;
     if (workload == NULL || text[size] != ':' ||
-        !schedule_read(text + size + 1, &schedule)) {
+        (!is_free && !schedule_read(text + size + 1, &schedule))) {
         fprintf(stderr, "--replay WORKLOAD:FIRST[,POINT>THREAD...]\n");
         return 2;
     }
     Bench bench;
     bench_init(&bench);
     bench.is_loud = true;
-    char *wrong = run_schedule(&bench, workload, &schedule);
+    char *wrong = run_schedule(&bench, workload, is_free ? NULL : &schedule);
     Buffer words = BUFFER_INIT;
     tell_answers(&bench, &words);
     tell_passage(&bench.passage);
@@ -674,6 +728,9 @@ main(int argc, char **argv)
 {
     if (argc == 3 && strcmp(argv[1], "--replay") == 0)
         return replay(argv[2]);
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_interleavings)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_interleavings),
+                                       cmocka_unit_test(test_threads)};
+    if (argc == 2)
+        cmocka_set_test_filter(argv[1]);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
