@@ -149,6 +149,50 @@ file_map(File *file, size_t size, const void **address, Error *err)
     return MQL_OK;
 }
 
+mql_status
+file_read_for(File *file, size_t size, uint64_t offset, const void *place,
+              void **memory, Error *err)
+{
+    const Vfs *vfs = file->vfs;
+    uint64_t end;
+    *memory = NULL;
+    TRY(file_size(file, &end, err));
+    if (offset > end)
+        return error_corrupt(err, file->path, (int64_t)end,
+                             "unexpected end of file");
+    size_t there = end - offset < size ? (size_t)(end - offset) : size;
+    int result = vfs->memory(vfs->context, size, place, memory);
+    if (result < 0)
+        return file_error(err, -result, "take memory for file", file->path);
+    mql_status status = file_read(file, *memory, there, offset, err);
+    if (status == MQL_OK)
+        return MQL_OK;
+    vfs->unmap(vfs->context, *memory, size);
+    *memory = NULL;
+    return status;
+}
+
+mql_status
+file_take_place(const Vfs *vfs, void *memory, size_t size, const void *place,
+                Error *err)
+{
+    int result = vfs->take_place(vfs->context, memory, size, place);
+    if (result < 0)
+        return file_error(err, -result, "keep in memory", "a mapping");
+    return MQL_OK;
+}
+
+mql_status
+file_map_at(File *file, size_t size, uint64_t offset, const void *place,
+            Error *err)
+{
+    const Vfs *vfs = file->vfs;
+    int result = vfs->map_at(vfs->context, file->fd, size, offset, place);
+    if (result < 0)
+        return file_error(err, -result, "map file", file->path);
+    return MQL_OK;
+}
+
 void
 file_will_read(const Vfs *vfs, const void *address, size_t size)
 {

@@ -65,6 +65,16 @@ typedef struct Vfs {
     /* Bytes of a mapping are about to be read; nothing else is read ahead.
      * NULL: does nothing. */
     void (*will_read)(void *context, const void *address, size_t size);
+    /* Memory with zeros, to be filled and to take_place() of `size` bytes of a
+     * mapping that begin at the page `place`, or to be unmapped. */
+    int (*memory)(void *context, size_t size, const void *place, void **memory);
+    /* It takes the place of the pages at `place`, in one step for those who
+     * read there. On failure nothing has changed. */
+    int (*take_place)(void *context, void *memory, size_t size,
+                      const void *place);
+    /* Bytes of the file from `offset`, of a page, on take that place again. */
+    int (*map_at)(void *context, int fd, size_t size, uint64_t offset,
+                  const void *place);
     int64_t (*now)(void *context); /* microseconds since 1970, UTC */
     int (*random)(void *context, void *data, size_t size);
 } Vfs;
@@ -100,6 +110,16 @@ mql_status file_sync(File *file, Error *err);
 mql_status file_truncate(File *file, uint64_t size, Error *err);
 mql_status file_size(File *file, uint64_t *size, Error *err);
 mql_status file_map(File *file, size_t size, const void **address, Error *err);
+/* Vfs.memory, filled by the file's bytes from `offset` on; zeros follow its
+ * end. */
+mql_status file_read_for(File *file, size_t size, uint64_t offset,
+                         const void *place, void **memory, Error *err);
+mql_status file_take_place(const Vfs *vfs, void *memory, size_t size,
+                           const void *place, Error *err);
+mql_status file_map_at(File *file, size_t size, uint64_t offset,
+                       const void *place, Error *err);
+/* Bytes of a page of memory: mappings are replaced by whole ones. */
+size_t file_page_size(void);
 void file_will_read(const Vfs *vfs, const void *address, size_t size);
 void file_unmap(const Vfs *vfs, const void *address, size_t size);
 mql_status file_rename(const Vfs *vfs, const char *from, const char *to,

@@ -257,6 +257,63 @@ posix_unmap(void *context, const void *address, size_t size)
     return munmap((void *)(uintptr_t)address, size) != 0 ? -errno : 0;
 }
 
+size_t
+file_page_size(void)
+{
+    long size = sysconf(_SC_PAGESIZE);
+    return size > 0 ? (size_t)size : 4096;
+}
+
+/* Large pages begin at multiples of this; where the memory goes to they should
+ * too, so it is taken as far behind such a multiple as its place is. */
+#define LARGE_PAGE ((size_t)2 * 1024 * 1024)
+
+static int
+posix_memory(void *context, size_t size, const void *place, void **memory)
+{
+    (void)context;
+    bool is_large = size >= LARGE_PAGE && size <= SIZE_MAX - LARGE_PAGE;
+    size_t taken = is_large ? size + LARGE_PAGE : size;
+    char *area = mmap(NULL, taken, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (area == MAP_FAILED)
+        return -errno;
+    *memory = area;
+    if (!is_large)
+        return 0;
+    size_t before = ((uintptr_t)place - (uintptr_t)area) % LARGE_PAGE;
+    if (before > 0)
+        munmap(area, before);
+    munmap(area + before + size, LARGE_PAGE - before);
+    *memory = area + before;
+    (void)madvise(*memory, size, MADV_HUGEPAGE);
+    return 0;
+}
+
+static int
+posix_take_place(void *context, void *memory, size_t size, const void *place)
+{
+    (void)context;
+    if (mprotect(memory, size, PROT_READ) != 0)
+        return -errno;
+    void *moved = mremap(memory, size, size, MREMAP_MAYMOVE | MREMAP_FIXED,
+                         (void *)(uintptr_t)place);
+    return moved == MAP_FAILED ? -errno : 0;
+}
+
+static int
+posix_map_at(void *context, int fd, size_t size, uint64_t offset,
+             const void *place)
+{
+    (void)context;
+    void *mapped = mmap((void *)(uintptr_t)place, size, PROT_READ,
+                        MAP_SHARED | MAP_FIXED, fd, (off_t)offset);
+    if (mapped == MAP_FAILED)
+        return -errno;
+    (void)madvise(mapped, size, MADV_RANDOM);
+    return 0;
+}
+
 static int64_t
 posix_now(void *context)
 {
@@ -307,6 +364,9 @@ const Vfs posix_vfs = {
     .unlock = posix_unlock,
     .map = posix_map,
     .unmap = posix_unmap,
+    .memory = posix_memory,
+    .take_place = posix_take_place,
+    .map_at = posix_map_at,
     .will_read = posix_will_read,
     .now = posix_now,
     .random = posix_random,

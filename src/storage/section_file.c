@@ -7,46 +7,15 @@
  * in `verified` is set afterwards. Two threads may verify the same block at the
  * same time; both come to the same result. The table of block checksums is
  * verified in the same way, 64 KiB at a time, under its own bits, which follow
- * the blocks'.
+ * the blocks'. section_memory.c brings sections into memory.
  */
-#include "storage/section_format.h"
+#include "storage/section_internal.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/bits.h"
 #include "base/buffer.h"
-#include "base/guard.h"
-#include "base/map.h"
-
-#define CHECKSUMS_PER_BLOCK (SECTION_BLOCK_SIZE / 8)
-
-typedef struct Entry {
-    SectionId id;
-    uint64_t offset;
-    uint64_t size;
-    uint64_t first_block;
-} Entry;
-
-struct SectionFile {
-    const Vfs *vfs;
-    char *path;
-    SectionFileIdentity identity;
-    const char *data; /* the whole file, mapped */
-    uint64_t size;
-    Guard *guard;           /* of the mapping                     */
-    uint64_t table_offset;  /* of the block checksums             */
-    uint64_t blocks;        /* of all sections                    */
-    uint64_t table_blocks;  /* 64 KiB pieces of the table         */
-    const char *table_sums; /* their checksums, in the directory  */
-    uint32_t sections;
-    Entry *entries;
-    Map index;             /* kind << 32 | number to entry       */
-    uint64_t opened_bytes; /* verified when opening              */
-    atomic_uint_least64_t verified_bytes;
-    atomic_uint_least64_t *verified; /* bits: blocks, then the table's */
-};
 
 typedef struct Footer {
     uint64_t table_offset;
@@ -138,7 +107,7 @@ footer_fits(const SectionFile *file, const Footer *footer)
 
 /* `blocks` and `end`: of the sections before this one. */
 static bool
-entry_fits(const SectionFile *file, const Entry *entry, uint64_t blocks,
+entry_fits(const SectionFile *file, const SectionEntry *entry, uint64_t blocks,
            uint64_t end)
 {
     return entry->offset % SECTION_ALIGNMENT == 0 && entry->offset >= end &&
@@ -155,11 +124,11 @@ read_entries(SectionFile *file, const Footer *footer, Error *err)
         reader_of((Slice){data, (size_t)footer->sections * SECTION_ENTRY_SIZE});
     uint64_t blocks = 0;
     uint64_t end = SECTION_HEADER_SIZE;
-    file->entries = calloc((size_t)footer->sections + 1, sizeof(Entry));
+    file->entries = calloc((size_t)footer->sections + 1, sizeof(SectionEntry));
     if (file->entries == NULL)
         return error_no_memory(err);
     for (uint32_t i = 0; i < footer->sections; i++) {
-        Entry *entry = &file->entries[i];
+        SectionEntry *entry = &file->entries[i];
         entry->id.kind = read_u32(&reader);
         entry->id.number = read_u32(&reader);
         entry->offset = read_u64(&reader);
@@ -251,8 +220,8 @@ section_file_intact(const SectionFile *file, Error *err)
 }
 
 /* Zeros in the place of a page fail every checksum; the reason is the page. */
-static mql_status
-explain_fault(const SectionFile *file, mql_status status, Error *err)
+mql_status
+section_explain_fault(const SectionFile *file, mql_status status, Error *err)
 {
     if (status != MQL_CORRUPT || file->guard == NULL ||
         !guard_has_fault(file->guard, NULL))
@@ -275,7 +244,7 @@ section_file_open(const Vfs *vfs, const char *path,
     file->path = strdup(path);
     mql_status status =
         file->path == NULL ? error_no_memory(err) : load(file, err);
-    status = explain_fault(file, status, err);
+    status = section_explain_fault(file, status, err);
     if (status != MQL_OK) {
         section_file_close(file);
         return status;
@@ -289,6 +258,7 @@ section_file_close(SectionFile *file)
 {
     if (file == NULL)
         return;
+    section_memory_close(file);
     guard_remove(file->guard);
     file_unmap(file->vfs, file->data, (size_t)file->size);
     map_free(&file->index);
@@ -324,7 +294,7 @@ section_find(const SectionFile *file, SectionId id, Section *section)
     *section = (Section){NULL, 0, 0};
     if (at == NULL)
         return false;
-    const Entry *entry = &file->entries[*at];
+    const SectionEntry *entry = &file->entries[*at];
     section->size = (size_t)entry->size;
     section->index = (uint32_t)*at;
     if (entry->size > 0)
@@ -354,12 +324,20 @@ is_verified(const SectionFile *file, uint64_t bit)
     return (word >> (bit % 64) & 1) != 0;
 }
 
-static void
-set_verified(SectionFile *file, uint64_t bit, uint64_t size)
+void
+section_set_verified(SectionFile *file, uint64_t bit, uint64_t size)
 {
     atomic_fetch_or_explicit(&file->verified[bit / 64],
                              (uint64_t)1 << (bit % 64), memory_order_release);
     atomic_fetch_add(&file->verified_bytes, size);
+}
+
+void
+section_set_unverified(SectionFile *file, uint64_t block)
+{
+    atomic_fetch_and_explicit(&file->verified[block / 64],
+                              ~((uint64_t)1 << (block % 64)),
+                              memory_order_release);
 }
 
 /* Check piece `i` of the table of block checksums. */
@@ -381,35 +359,48 @@ check_table(const SectionFile *file, uint64_t i, uint64_t *size, Error *err)
 
 /* Check block `i` of the section, whose checksum is known to be right. */
 static mql_status
-check_block(const SectionFile *file, const Entry *entry, uint64_t i,
-            uint64_t *size, Error *err)
+check_block(const SectionFile *file, const SectionEntry *entry, uint64_t i,
+            const char *bytes, uint64_t *size, Error *err)
 {
     uint64_t offset = i * SECTION_BLOCK_SIZE;
     uint64_t left = entry->size - offset;
     *size = left < SECTION_BLOCK_SIZE ? left : SECTION_BLOCK_SIZE;
     uint64_t block = entry->first_block + i;
     uint64_t checksum =
-        section_checksum(file->identity, block,
-                         file->data + entry->offset + offset, (size_t)*size);
+        section_checksum(file->identity, block, bytes, (size_t)*size);
     if (load_u64(file->data + file->table_offset + block * 8) != checksum)
         return error_corrupt(err, file->path, (int64_t)(entry->offset + offset),
                              "damaged block %llu", (unsigned long long)block);
     return MQL_OK;
 }
 
+static const char *
+block_bytes(const SectionFile *file, const SectionEntry *entry, uint64_t i)
+{
+    return file->data + entry->offset + i * SECTION_BLOCK_SIZE;
+}
+
+mql_status
+section_check_bytes(SectionFile *file, const SectionEntry *entry, uint64_t i,
+                    const char *bytes, uint64_t *size, Error *err)
+{
+    uint64_t piece = (entry->first_block + i) / CHECKSUMS_PER_BLOCK;
+    if (!is_verified(file, file->blocks + piece)) {
+        TRY(check_table(file, piece, size, err));
+        section_set_verified(file, file->blocks + piece, *size);
+    }
+    return check_block(file, entry, i, bytes, size, err);
+}
+
 /* Verify block `i` of the section for the first time. */
 static mql_status
-verify_block(SectionFile *file, const Entry *entry, uint64_t i, Error *err)
+verify_block(SectionFile *file, const SectionEntry *entry, uint64_t i,
+             Error *err)
 {
-    uint64_t block = entry->first_block + i;
-    uint64_t piece = block / CHECKSUMS_PER_BLOCK;
     uint64_t size;
-    if (!is_verified(file, file->blocks + piece)) {
-        TRY(check_table(file, piece, &size, err));
-        set_verified(file, file->blocks + piece, size);
-    }
-    TRY(check_block(file, entry, i, &size, err));
-    set_verified(file, block, size);
+    TRY(section_check_bytes(file, entry, i, block_bytes(file, entry, i), &size,
+                            err));
+    section_set_verified(file, entry->first_block + i, size);
     return MQL_OK;
 }
 
@@ -417,7 +408,7 @@ verify_block(SectionFile *file, const Entry *entry, uint64_t i, Error *err)
  * as they fit in one. Returns the first one that is not. */
 #define BLOCKS_AHEAD 16u
 static uint64_t
-read_ahead(const SectionFile *file, const Entry *entry, uint64_t i,
+read_ahead(const SectionFile *file, const SectionEntry *entry, uint64_t i,
            uint64_t last)
 {
     uint64_t end = last - i < BLOCKS_AHEAD ? last + 1 : i + BLOCKS_AHEAD;
@@ -434,7 +425,7 @@ mql_status
 section_verify(SectionFile *file, const Section *section, uint64_t offset,
                uint64_t size, Error *err)
 {
-    const Entry *entry = &file->entries[section->index];
+    const SectionEntry *entry = &file->entries[section->index];
     if (size == 0)
         return MQL_OK;
     if (offset > entry->size || size > entry->size - offset)
@@ -452,7 +443,7 @@ section_verify(SectionFile *file, const Section *section, uint64_t offset,
             ahead = read_ahead(file, entry, i, last);
         status = verify_block(file, entry, i, err);
     }
-    return explain_fault(file, status, err);
+    return section_explain_fault(file, status, err);
 }
 
 /* Bytes nothing owns are zero. */
@@ -496,7 +487,7 @@ hand_on(const SectionFile *file, const Findings *findings, mql_status status,
     } while (0)
 
 static mql_status
-check_section(const SectionFile *file, const Entry *entry,
+check_section(const SectionFile *file, const SectionEntry *entry,
               const Findings *findings, Error *err)
 {
     uint64_t size;
@@ -505,7 +496,8 @@ check_section(const SectionFile *file, const Entry *entry,
     for (uint64_t i = 0; i < blocks; i++) {
         if (i >= ahead)
             ahead = read_ahead(file, entry, i, blocks - 1);
-        REPORT(check_block(file, entry, i, &size, &problem));
+        REPORT(check_block(file, entry, i, block_bytes(file, entry, i), &size,
+                           &problem));
     }
     return MQL_OK;
 }
@@ -540,7 +532,7 @@ check_each(SectionFile *file, const Findings *findings, Error *err)
     for (uint64_t i = 0; i < file->table_blocks; i++)
         REPORT(check_table(file, i, &size, &problem));
     for (uint32_t i = 0; i < file->sections; i++) {
-        const Entry *entry = &file->entries[i];
+        const SectionEntry *entry = &file->entries[i];
         REPORT(check_gap(file, end, entry->offset, &problem));
         TRY(check_section(file, entry, findings, err));
         end = entry->offset + entry->size;

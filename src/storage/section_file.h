@@ -16,6 +16,7 @@
 #ifndef STORAGE_SECTION_FILE_H
 #define STORAGE_SECTION_FILE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -114,6 +115,36 @@ mql_status section_file_check_each(SectionFile *file,
  * place, when not (base/guard.h). To be asked after mapped bytes were used and
  * before what came of them is. */
 mql_status section_file_intact(const SectionFile *file, Error *err);
+
+/* ---- in memory instead of mapped ---- */
+
+/* What is held, by all files that count here, and how much of it may be. */
+typedef struct SectionMemory {
+    _Atomic uint64_t held;  /* bytes of sections */
+    _Atomic uint64_t limit; /* bytes             */
+} SectionMemory;
+
+/* Which sections are meant. */
+typedef bool (*SectionChoice)(const void *context, SectionId id);
+
+/*
+ * Read the chosen sections into memory, verify every byte, and let them take
+ * the place of the mapping: whoever has their addresses goes on, and no page of
+ * them is read from the disk again. Sections held before stay so. `memory`
+ * outlives the file. Errors, after which some of them may be held, as
+ * section_file_let_go() undoes: OUT_OF_MEMORY, with the limit too;
+ * DATA_CORRUPTED; what opening and reading give. One thread at a time.
+ */
+mql_status section_file_hold(SectionFile *file, SectionChoice is_chosen,
+                             const void *context, SectionMemory *memory,
+                             Error *err);
+/* Sections that are held and not chosen are mapped again, and verified anew
+ * when they are touched. If that cannot be they stay in memory. One thread at a
+ * time. */
+void section_file_let_go(SectionFile *file, SectionChoice is_chosen,
+                         const void *context);
+/* Bytes of sections in memory. */
+uint64_t section_file_held(const SectionFile *file);
 
 /* Bytes of this file verified (hence read) so far; for tests of opening. */
 uint64_t section_file_verified_bytes(const SectionFile *file);

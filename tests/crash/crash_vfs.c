@@ -524,6 +524,28 @@ crash_unmap(void *context, const void *address, size_t size)
     return posix_vfs.unmap(NULL, address, size);
 }
 
+static int
+crash_memory(void *context, size_t size, const void *place, void **memory)
+{
+    int error = reading_error(context);
+    return error != 0 ? error : posix_vfs.memory(NULL, size, place, memory);
+}
+
+static int
+crash_take_place(void *context, void *memory, size_t size, const void *place)
+{
+    int error = reading_error(context);
+    return error != 0 ? error : posix_vfs.take_place(NULL, memory, size, place);
+}
+
+static int
+crash_map_at(void *context, int fd, size_t size, uint64_t offset,
+             const void *place)
+{
+    int error = reading_error(context);
+    return error != 0 ? error : posix_vfs.map_at(NULL, fd, size, offset, place);
+}
+
 /* A second passes between any two looks at the clock. */
 static int64_t
 crash_now(void *context)
@@ -585,6 +607,15 @@ LOCKED(int, lock, (void *context, int fd), (context, fd))
 LOCKED(int, lock_shared, (void *context, int fd), (context, fd))
 LOCKED(int, map, (void *context, int fd, size_t size, const void **address),
        (context, fd, size, address))
+LOCKED(int, memory,
+       (void *context, size_t size, const void *place, void **memory),
+       (context, size, place, memory))
+LOCKED(int, take_place,
+       (void *context, void *memory, size_t size, const void *place),
+       (context, memory, size, place))
+LOCKED(int, map_at,
+       (void *context, int fd, size_t size, uint64_t offset, const void *place),
+       (context, fd, size, offset, place))
 
 /* Closing and the clock are locked, not counted: they do not fail. */
 static int
@@ -638,6 +669,9 @@ static const Vfs crash_functions = {
     .unlock = crash_unlock,
     .map = locked_map,
     .unmap = crash_unmap,
+    .memory = locked_memory,
+    .take_place = locked_take_place,
+    .map_at = locked_map_at,
     .now = locked_now,
     .random = locked_random,
 };
