@@ -224,6 +224,9 @@ alter_action(A) ::= ALTER(T) field name(N) DROP NOT NULL. { A = node_with(parse,
 alter_action(A) ::= ALTER(T) field name(N) SET LP option_list(L) RP. {
     A = node_pair(parse, NODE_ALTER_SET, T, N, node_turn(parse, L, NODE_OPTIONS, T));
 }
+alter_action(A) ::= ALTER(T) field name(N) RESET LP option_list(L) RP. {
+    A = node_pair(parse, NODE_ALTER_RESET, T, N, node_turn(parse, L, NODE_OPTIONS, T));
+}
 alter_action(A) ::= SET(T) LP option_list(L) RP. { A = node_with(parse, NODE_ALTER_SET, T, node_turn(parse, L, NODE_OPTIONS, T)); }
 alter_action(A) ::= RESET(T) LP option_list(L) RP. { A = node_with(parse, NODE_ALTER_RESET, T, node_turn(parse, L, NODE_OPTIONS, T)); }
 statement(A) ::= ALTER(T) INDEX if_exists(I) id(N) index_on_opt(O) index_action(C). {
@@ -233,6 +236,7 @@ index_on_opt(A) ::= .                      { A = NULL; }
 index_on_opt(A) ::= index_on(O).           { A = O; }
 index_action(A) ::= RENAME(T) TO name(N).  { A = node_with(parse, NODE_ALTER_RENAME, T, N); }
 index_action(A) ::= SET(T) LP option_list(L) RP. { A = node_with(parse, NODE_ALTER_SET, T, node_turn(parse, L, NODE_OPTIONS, T)); }
+index_action(A) ::= RESET(T) LP option_list(L) RP. { A = node_with(parse, NODE_ALTER_RESET, T, node_turn(parse, L, NODE_OPTIONS, T)); }
 statement(A) ::= COMMENT(T) ON collection relation(N) IS comment_text(C). { A = node_pair(parse, NODE_COMMENT_ON, T, N, C); }
 statement(A) ::= COMMENT(T) ON FIELD|COLUMN name(N) DOT name(M) IS comment_text(C). {
     A = node_add(parse, node_pair(parse, NODE_COMMENT_ON, T, N, M), C);

@@ -183,6 +183,13 @@ hold_runs(SectionFile *file, SectionChoice is_chosen, const void *context,
     return status;
 }
 
+static const char *
+file_name(const SectionFile *file)
+{
+    const char *slash = strrchr(file->path, '/');
+    return slash != NULL ? slash + 1 : file->path;
+}
+
 static mql_status
 count_bytes(SectionFile *file, SectionMemory *memory, uint64_t bytes,
             Error *err)
@@ -194,7 +201,7 @@ count_bytes(SectionFile *file, SectionMemory *memory, uint64_t bytes,
     atomic_fetch_sub(&memory->held, bytes);
     error_set(err, ERR_OUT_OF_MEMORY,
               "%" PRIu64 " bytes of file \"%s\" do not fit in memory", bytes,
-              file->path);
+              file_name(file));
     error_detail(err,
                  "Loaded data with mmap.enabled = false may take %" PRIu64
                  " bytes; %" PRIu64 " are taken.",

@@ -83,6 +83,8 @@ static const Step steps[] = {
     {"INSERT INTO a VALUES %s", STEP_PUT, 0, 1, 6, 120, NULL},
     {"RELEASE COLLECTION c", STEP_LOAD, 2, 0, 0, 0, NULL},
     {"FLUSH", STEP_NOTHING, 0, 0, 0, 0, NULL},
+    {"ALTER COLLECTION c SET (mmap.enabled = false)", STEP_NOTHING, 2, 0, 0, 0,
+     NULL},
     {"LOAD COLLECTION c", STEP_LOAD, 2, 0, 0, 1, NULL},
     {"UPSERT INTO a VALUES %s", STEP_PUT, 0, 2, 2, 130, NULL},
     {"DELETE FROM b", STEP_DELETE, 1, 1, 20, 0, NULL},

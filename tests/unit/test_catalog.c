@@ -67,7 +67,9 @@ make_collection(void)
                                .field = 5,
                                .kind = index_kind_find(slice_of("HNSW")),
                                .is_auto = true,
-                               .metric = METRIC_COSINE};
+                               .metric = METRIC_COSINE,
+                               .mapping = MAPPING_ON};
+    collection->fields[2].mapping = MAPPING_OFF;
     index_options_default(index->kind->build_options, &index->options);
     OK(index_option_set(index->kind->build_options, &index->options,
                         slice_of("M"), true, 24, (Slice){NULL, 0}, err));
@@ -111,10 +113,53 @@ test_everything_comes_back(void **state)
     assert_string_equal(collection_property(copy, "collection.ttl.seconds"),
                         "86400");
     assert_null(collection_property(copy, "mmap.enabled"));
+    assert_int_equal(copy->indexes[0].mapping, MAPPING_ON);
+    assert_int_equal(copy->fields[2].mapping, MAPPING_OFF);
+    assert_int_equal(copy->fields[1].mapping, MAPPING_UNSET);
     buffer_free(&before);
     buffer_free(&after);
     collection_release(collection);
     collection_release(copy);
+}
+
+static bool
+is_mapped(const Collection *collection, uint32_t field, bool usual)
+{
+    return field_is_mapped(collection, &collection->fields[field], usual);
+}
+
+/* The nearest that says something decides. */
+static void
+test_mapping(void **state)
+{
+    (void)state;
+    Collection *collection = make_collection();
+    Collection *other = make_collection();
+    const IndexDefinition *index = &collection->indexes[0];
+    for (int usual = 0; usual < 2; usual++) {
+        assert_int_equal(collection_is_mapped(collection, usual != 0), usual);
+        assert_int_equal(is_mapped(collection, 1, usual != 0), usual);
+        assert_false(is_mapped(collection, 2, usual != 0));
+        assert_true(index_is_mapped(collection, index, usual != 0));
+    }
+    assert_true(collection_maps_alike(collection, other));
+    collection->properties[0] =
+        (Property){text(collection, "MMAP.enabled"), text(collection, "Off")};
+    assert_false(collection_maps_alike(collection, other));
+    assert_false(collection_is_mapped(collection, true));
+    assert_false(is_mapped(collection, 1, true));
+    assert_true(index_is_mapped(collection, index, false));
+    collection->indexes[0].mapping = MAPPING_UNSET;
+    assert_false(index_is_mapped(collection, index, true));
+    other->properties[0] = collection->properties[0];
+    assert_false(collection_maps_alike(other, collection));
+    other->indexes[0].mapping = MAPPING_UNSET;
+    assert_true(collection_maps_alike(other, collection));
+    other->fields[1].mapping = MAPPING_ON;
+    assert_false(collection_maps_alike(collection, other));
+    assert_true(is_mapped(other, 1, false));
+    collection_release(collection);
+    collection_release(other);
 }
 
 static void
@@ -218,6 +263,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_everything_comes_back),
+        cmocka_unit_test(test_mapping),
         cmocka_unit_test(test_parts_are_found),
         cmocka_unit_test(test_closest_name),
         cmocka_unit_test(test_hostile_bytes),

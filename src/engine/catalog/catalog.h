@@ -24,6 +24,13 @@
 #define DEFAULT_DATABASE_NAME "default"
 #define DEFAULT_PARTITION_NAME "_default"
 
+/* mmap.enabled of a collection, a field or an index. */
+typedef enum Mapping {
+    MAPPING_UNSET, /* as what it belongs to */
+    MAPPING_ON,
+    MAPPING_OFF,
+} Mapping;
+
 typedef struct Field {
     uint32_t id; /* unique in its collection for ever */
     char *name;
@@ -40,6 +47,7 @@ typedef struct Field {
      * then, else NULL. */
     bool has_missing;
     Value missing_value;
+    Mapping mapping;
     char *comment; /* "" when none */
 } Field;
 
@@ -56,6 +64,7 @@ typedef struct IndexDefinition {
     const IndexKind *kind;
     bool is_auto;  /* was asked for as AUTOINDEX or without USING */
     Metric metric; /* vector kinds */
+    Mapping mapping;
     IndexOptions options;
 } IndexDefinition;
 
@@ -136,6 +145,22 @@ const char *collection_property(const Collection *collection, const char *name);
 #define TTL_PROPERTY "collection.ttl.seconds"
 #define TTL_MOST INT64_C(3155760000) /* 100 years */
 int64_t collection_ttl(const Collection *collection);
+
+/*
+ * Whether files are mapped, or read into memory when they are loaded: as set
+ * for the field or index, else for the collection, else for all (`usual`, SET
+ * GLOBAL). What belongs to no field follows the collection.
+ */
+#define MMAP_PROPERTY "mmap.enabled"
+bool collection_is_mapped(const Collection *collection, bool usual);
+bool field_is_mapped(const Collection *collection, const Field *field,
+                     bool usual);
+bool index_is_mapped(const Collection *collection, const IndexDefinition *index,
+                     bool usual);
+/* Whether the fields and indexes that both have are mapped alike. */
+bool collection_maps_alike(const Collection *a, const Collection *b);
+/* "true", "on", "1", and their opposites; false: none of them. */
+bool property_read_bool(Slice text, bool *value);
 
 /* The stored form (docs/format/catalog.md), and back; decoding checks
  * everything. */

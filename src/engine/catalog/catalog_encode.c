@@ -68,6 +68,7 @@ encode_field(Buffer *out, const Field *field)
         value_encode(out, &field->missing_value);
     buffer_append_sized(out,
                         slice_of(field->comment != NULL ? field->comment : ""));
+    buffer_append_u8(out, (uint8_t)field->mapping);
 }
 
 /* Options by name, so that a kind may get more of them later. */
@@ -80,6 +81,7 @@ encode_index(Buffer *out, const IndexDefinition *index)
     buffer_append_sized(out, slice_of(index->kind->name));
     buffer_append_u8(out, index->is_auto ? 1 : 0);
     buffer_append_u8(out, (uint8_t)index->metric);
+    buffer_append_u8(out, (uint8_t)index->mapping);
     uint8_t count = 0;
     while (index->kind->build_options[count].name != NULL)
         count++;
@@ -250,6 +252,16 @@ decode_default(Decoder *decoder, const Field *field, Value *value)
 }
 
 static mql_status
+decode_mapping(Decoder *decoder, Mapping *mapping)
+{
+    uint8_t value = read_u8(&decoder->reader);
+    if (decoder->reader.failed || value > MAPPING_OFF)
+        return damaged(decoder, "Wrong mapping");
+    *mapping = (Mapping)value;
+    return MQL_OK;
+}
+
+static mql_status
 decode_field(Decoder *decoder, Field *field)
 {
     field->id = read_u32(&decoder->reader);
@@ -272,7 +284,8 @@ decode_field(Decoder *decoder, Field *field)
         TRY(decode_default(decoder, field, &field->default_value));
     if (field->has_missing)
         TRY(decode_default(decoder, field, &field->missing_value));
-    return decode_text(decoder, &field->comment);
+    TRY(decode_text(decoder, &field->comment));
+    return decode_mapping(decoder, &field->mapping);
 }
 
 static mql_status
@@ -349,6 +362,7 @@ decode_index(Decoder *decoder, const Collection *collection,
     index->metric = (Metric)metric;
     if (decoder->reader.failed || index->kind == NULL || metric >= METRIC_COUNT)
         return damaged(decoder, "Wrong kind of index");
+    TRY(decode_mapping(decoder, &index->mapping));
     int32_t field = collection_find_field_id(collection, index->field);
     if (field < 0)
         return damaged(decoder, "Index on a field that is not there");

@@ -175,6 +175,79 @@ collection_property(const Collection *collection, const char *name)
     return NULL;
 }
 
+/* ---- mmap.enabled ---- */
+
+bool
+property_read_bool(Slice text, bool *value)
+{
+    *value = slice_equal_nocase(text, SLICE_LITERAL("true")) ||
+             slice_equal_nocase(text, SLICE_LITERAL("on")) ||
+             slice_equal(text, SLICE_LITERAL("1"));
+    return *value || slice_equal_nocase(text, SLICE_LITERAL("false")) ||
+           slice_equal_nocase(text, SLICE_LITERAL("off")) ||
+           slice_equal(text, SLICE_LITERAL("0"));
+}
+
+static Mapping
+mapping_of(const Collection *collection)
+{
+    for (uint32_t i = 0; i < collection->property_count; i++) {
+        const Property *property = &collection->properties[i];
+        bool is_mapped;
+        if (slice_equal_nocase(slice_of(property->name),
+                               SLICE_LITERAL(MMAP_PROPERTY)) &&
+            property_read_bool(slice_of(property->value), &is_mapped))
+            return is_mapped ? MAPPING_ON : MAPPING_OFF;
+    }
+    return MAPPING_UNSET;
+}
+
+static bool
+nearest(Mapping own, Mapping wider, bool usual)
+{
+    Mapping mapping = own != MAPPING_UNSET ? own : wider;
+    return mapping == MAPPING_UNSET ? usual : mapping == MAPPING_ON;
+}
+
+bool
+collection_is_mapped(const Collection *collection, bool usual)
+{
+    return nearest(MAPPING_UNSET, mapping_of(collection), usual);
+}
+
+bool
+field_is_mapped(const Collection *collection, const Field *field, bool usual)
+{
+    return nearest(field->mapping, mapping_of(collection), usual);
+}
+
+bool
+index_is_mapped(const Collection *collection, const IndexDefinition *index,
+                bool usual)
+{
+    return nearest(index->mapping, mapping_of(collection), usual);
+}
+
+bool
+collection_maps_alike(const Collection *a, const Collection *b)
+{
+    if (mapping_of(a) != mapping_of(b))
+        return false;
+    for (uint32_t i = 0; i < a->field_count; i++) {
+        int32_t other = collection_find_field_id(b, a->fields[i].id);
+        if (other >= 0 && b->fields[other].mapping != a->fields[i].mapping)
+            return false;
+    }
+    for (uint32_t i = 0; i < a->index_count; i++)
+        for (uint32_t k = 0; k < b->index_count; k++)
+            if (a->indexes[i].id == b->indexes[k].id &&
+                a->indexes[i].mapping != b->indexes[k].mapping)
+                return false;
+    return true;
+}
+
+/* ---- time to live ---- */
+
 int64_t
 collection_ttl(const Collection *collection)
 {

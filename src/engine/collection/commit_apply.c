@@ -99,6 +99,7 @@ commit_apply(Transaction *transaction)
         apply_entries(transaction, change);
         apply_state(change, transaction->sequence);
     }
+    residence_apply(transaction);
     timeline_append(&transaction->store->timeline, transaction->sequence,
                     transaction->time);
 }

@@ -226,6 +226,7 @@ commit_prepare(Transaction *transaction, VersionHolder **holder, Error *err)
     for (CollectionChange *change = transaction->collections; change != NULL;
          change = change->next)
         TRY(prepare_change(transaction, change, err));
+    TRY(residence_prepare(transaction, err));
     Contents *contents = make_contents(transaction);
     *holder = contents == NULL
                   ? NULL
@@ -236,6 +237,7 @@ commit_prepare(Transaction *transaction, VersionHolder **holder, Error *err)
 void
 commit_unprepare(Transaction *transaction)
 {
+    residence_unprepare(transaction);
     for (CollectionChange *change = transaction->collections; change != NULL;
          change = change->next) {
         for (StagedPartition *staged = change->staged; staged != NULL;

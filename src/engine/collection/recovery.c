@@ -358,6 +358,7 @@ load_catalogue(Recovery *recovery, Error *err)
 {
     Meta *meta = recovery->store->meta;
     TRY(stored_settings_load(meta, &recovery->settings, err));
+    residence_take_settings(&recovery->store->residence, recovery->settings);
     TRY(meta_each(meta, "database/", load_database, recovery, err));
     TRY(meta_each(meta, "collection/", load_collection, recovery, err));
     return meta_each(meta, "segment/", load_segment, recovery, err);

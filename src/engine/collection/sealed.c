@@ -281,6 +281,8 @@ sealed_open(const FileSpace *space, const SegmentEntry *entry,
     if (status == MQL_OK && entry->deletes != 0)
         status = deletes_read(space, opened, err);
     if (status == MQL_OK)
+        residence_take_segment(space, opened, definition);
+    if (status == MQL_OK)
         status = open_indexes(space, opened, definition, err);
     if (status == MQL_OK)
         *segment = opened;

@@ -28,6 +28,9 @@ bool segment_is_sealed(const Segment *segment);
 /* Bytes on disk (sealed, indexes included) or in memory (growing). */
 uint64_t segment_bytes(const Segment *segment);
 
+/* Bytes of its files that are in memory instead of mapped (mmap.enabled). */
+uint64_t segment_memory(const Segment *segment);
+
 /* Rows a reader at `sequence` has to look at: positions [0, this); some may be
  * invisible. */
 uint32_t segment_row_count(const Segment *segment, uint64_t sequence);

@@ -174,6 +174,7 @@ segment_index_open(const FileSpace *space, SealedSegment *segment,
     mql_status status =
         open_parts(space, segment, field, index, opened, &failure);
     if (status == MQL_OK) {
+        residence_take_index(space, segment, opened->file, definition, index);
         link_index(segment, opened);
         return MQL_OK;
     }

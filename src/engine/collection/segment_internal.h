@@ -40,6 +40,12 @@ void segment_release(Segment *segment); /* NULL is allowed */
 
 #define ROW_NONE UINT32_MAX
 
+/* What is in memory instead of mapped, and how much may be (residence.c). */
+typedef struct Residence {
+    SectionMemory memory;
+    atomic_bool is_mapped; /* SET GLOBAL mmap.enabled */
+} Residence;
+
 /* Where a database's files are. */
 typedef struct FileSpace {
     const Vfs *vfs;
@@ -47,6 +53,7 @@ typedef struct FileSpace {
     uint64_t database; /* its random id   */
     Log log;
     Pool *pool;
+    Residence *residence; /* NULL: all is mapped */
 } FileSpace;
 
 /* ---- keys (key.c) ---- */
@@ -533,6 +540,16 @@ mql_status segment_index_build(const FileSpace *space,
 mql_status segment_index_open(const FileSpace *space, SealedSegment *segment,
                               const Collection *definition,
                               const IndexDefinition *index, Error *err);
+
+/* ---- in memory or mapped (residence.c) ---- */
+
+/* Bring what its definition wants there into memory, before readers have it; if
+ * that cannot be, it stays mapped, with a warning. */
+void residence_take_segment(const FileSpace *space, SealedSegment *segment,
+                            const Collection *definition);
+void residence_take_index(const FileSpace *space, const SealedSegment *segment,
+                          SectionFile *file, const Collection *definition,
+                          const IndexDefinition *index);
 
 /* Paths, malloc'ed; NULL: out of memory. */
 char *segment_path(const FileSpace *space, uint64_t segment);

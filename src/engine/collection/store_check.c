@@ -614,6 +614,7 @@ store_check_each(Store *store, uint64_t collection, const CheckReport *report,
                    .report = report,
                    .only = collection};
     check.space.log = (Log){NULL, NULL};
+    check.space.residence = NULL;
     mql_status status = check_all(&check, err);
     free_picture(&check);
     return status;

@@ -123,6 +123,7 @@ typedef struct FileName {
 
 struct Store {
     FileSpace space;
+    Residence residence;
     bool is_read_only;
     bool is_backup; /* the directory is a backup's, and read-only */
     StoreLimits limits;
@@ -296,6 +297,7 @@ typedef struct CollectionChange {
     bool wants_indexes; /* files of indexes that segments of the base lack are
                            built */
     bool is_sealing;    /* commit: nothing stays growing */
+    bool is_loading;    /* commit: what is in memory changes (residence.c) */
     RowSet *deleted;    /* one for each segment of the base, or NULL */
     uint64_t deleted_count;
     StagedPartition *staged;
@@ -448,6 +450,16 @@ mql_status commit_record(Transaction *transaction, const Version *version,
 /* commit_apply.c */
 /* What cannot fail, after the log has it. */
 void commit_apply(Transaction *transaction);
+
+/* residence.c */
+#define LOAD_MEM_SETTING "load_mem"
+/* What is loaded goes to memory; on failure residence_unprepare() is due. */
+mql_status residence_prepare(Transaction *transaction, Error *err);
+void residence_unprepare(const Transaction *transaction);
+/* What is released is mapped again; settings hold from now on. */
+void residence_apply(const Transaction *transaction);
+void residence_take_settings(Residence *residence,
+                             const StoredSettings *settings);
 
 /* intact.c */
 /* Whether all segments of the collection can be read. */

@@ -228,6 +228,7 @@ set_property(Prepared *prepared, Collection *copy, const Node *option,
 {
     Slice value;
     TRY(check_property_later(prepared, copy, option, err));
+    TRY(require_released(copy, option, err));
     TRY(option_text(prepared, option, &value, err));
     int32_t found = find_property(copy, option->text);
     if (found < 0) {
@@ -248,12 +249,28 @@ set_property(Prepared *prepared, Collection *copy, const Node *option,
                : error_no_memory(err);
 }
 
+/* ALTER FIELD ... SET and RESET. */
+static mql_status
+alter_field_options(const Alter *alter, Collection *copy, bool is_reset,
+                    Error *err)
+{
+    Field *field;
+    TRY(find_field(copy, node_child(alter->action, NODE_NAME), &field, err));
+    const Node *options = node_child(alter->action, NODE_OPTIONS);
+    for (const Node *option = options->first; option != NULL;
+         option = option->next) {
+        TRY(set_field_option(alter->prepared, field, option, is_reset, err));
+        TRY(require_released(copy, option, err));
+    }
+    return MQL_OK;
+}
+
 static mql_status
 alter_set(Collection *copy, void *context, Error *err)
 {
     const Alter *alter = context;
-    TRY(planner_unbuilt(node_child(alter->action, NODE_NAME),
-                        "a property of a field", err));
+    if (node_child(alter->action, NODE_NAME) != NULL)
+        return alter_field_options(alter, copy, false, err);
     const Node *options = node_child(alter->action, NODE_OPTIONS);
     for (const Node *option = options->first; option != NULL;
          option = option->next)
@@ -264,9 +281,11 @@ alter_set(Collection *copy, void *context, Error *err)
 static mql_status
 alter_reset(Collection *copy, void *context, Error *err)
 {
-    static const char *const known[] = {"mmap.enabled", "consistency_level",
+    static const char *const known[] = {MMAP_PROPERTY, "consistency_level",
                                         "collection.ttl.seconds"};
     const Alter *alter = context;
+    if (node_child(alter->action, NODE_NAME) != NULL)
+        return alter_field_options(alter, copy, true, err);
     const Node *options = node_child(alter->action, NODE_OPTIONS);
     for (const Node *option = options->first; option != NULL;
          option = option->next) {
@@ -278,6 +297,7 @@ alter_reset(Collection *copy, void *context, Error *err)
             return error_at(err, ERR_INVALID_PARAMETER, option->position,
                             "property \"%.*s\" of a collection cannot be reset",
                             (int)option->text.size, option->text.data);
+        TRY(require_released(copy, option, err));
         int32_t found = find_property(copy, option->text);
         if (found < 0)
             continue;

@@ -101,6 +101,15 @@ make_partition_key(Maker *maker, Field *field, int64_t position, Error *err)
 }
 
 static mql_status
+set_field_options(Maker *maker, Field *field, const Node *options, Error *err)
+{
+    for (const Node *option = options->first; option != NULL;
+         option = option->next)
+        TRY(set_field_option(maker->prepared, field, option, false, err));
+    return MQL_OK;
+}
+
+static mql_status
 set_attribute(Maker *maker, Field *field, const Node *attribute, Error *err)
 {
     switch (attribute->kind) {
@@ -124,6 +133,8 @@ set_attribute(Maker *maker, Field *field, const Node *attribute, Error *err)
     case NODE_COMMENT:
         field->comment = collection_text(maker->collection, attribute->text);
         return field->comment != NULL ? MQL_OK : error_no_memory(err);
+    case NODE_OPTIONS:
+        return set_field_options(maker, field, attribute, err);
     case NODE_CLUSTERING_KEY:
         return planner_unbuilt(attribute, "CLUSTERING KEY", err);
     case NODE_UNIQUE:
@@ -295,7 +306,7 @@ bad_property(const Node *option, Error *err)
 static mql_status
 set_dynamic(Maker *maker, const Node *option, Slice value, Error *err)
 {
-    if (!option_switch(value, &maker->is_dynamic))
+    if (!property_read_bool(value, &maker->is_dynamic))
         return bad_property(option, err);
     return MQL_OK;
 }
@@ -314,7 +325,7 @@ set_num_partitions(Maker *maker, const Node *option, Slice value, Error *err)
     return MQL_OK;
 }
 
-/* Only the value that already holds: one shard, mapped files. */
+/* Only the value that already holds: one shard. */
 static mql_status
 set_shards(Maker *maker, const Node *option, Slice value, Error *err)
 {
@@ -329,11 +340,8 @@ set_mmap(Maker *maker, const Node *option, Slice value, Error *err)
 {
     (void)maker;
     bool is_mapped;
-    if (!option_switch(value, &is_mapped))
-        return bad_property(option, err);
-    if (!is_mapped)
-        return planner_unbuilt(option, "\"mmap.enabled\" = false", err);
-    return MQL_OK;
+    return property_read_bool(value, &is_mapped) ? MQL_OK
+                                                 : bad_property(option, err);
 }
 
 static mql_status
@@ -372,7 +380,7 @@ static const struct {
     {"enable_dynamic_field", set_dynamic},
     {"num_partitions", set_num_partitions},
     {"shards_num", set_shards},
-    {"mmap.enabled", set_mmap},
+    {MMAP_PROPERTY, set_mmap},
     {"consistency_level", set_consistency},
 };
 

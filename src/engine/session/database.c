@@ -81,7 +81,7 @@ read_property(Prepared *prepared, const Node *option,
     TRY(option_text(prepared, option, &text, err));
     const char *end = text.data + text.size;
     bool is_number = number_read_int64(text.data, end, &number) == end;
-    bool is_good = known->rule == RULE_SWITCH ? option_switch(text, &is_on)
+    bool is_good = known->rule == RULE_SWITCH ? property_read_bool(text, &is_on)
                                               : is_number && text.size > 0;
     if (!is_good)
         return error_at(err, ERR_INVALID_PARAMETER, option->position,

@@ -58,7 +58,7 @@ set_metric(Prepared *prepared, const Node *option, bool has_operator_class,
 static mql_status
 hint_common_option(const Node *option, Error *err)
 {
-    static const char *const common[] = {"metric_type", "mmap.enabled"};
+    static const char *const common[] = {"metric_type", MMAP_PROPERTY};
     for (size_t i = 0; i < sizeof common / sizeof common[0]; i++) {
         Slice name = slice_of(common[i]);
         if (name_closest(option->text, &name, 1) != 0)
@@ -115,13 +115,8 @@ set_index_option(Prepared *prepared, const Node *option,
         return set_metric(prepared, option, has_operator_class, index, err);
     if (slice_equal_nocase(option->text, SLICE_LITERAL("build")))
         return check_build(prepared, option, err);
-    if (slice_equal_nocase(option->text, SLICE_LITERAL("mmap.enabled"))) {
-        Slice text;
-        TRY(option_text(prepared, option, &text, err));
-        if (slice_equal_nocase(text, SLICE_LITERAL("true")))
-            return MQL_OK; /* every index file is mapped */
-        return planner_unbuilt(option, "\"mmap.enabled\" = false", err);
-    }
+    if (slice_equal_nocase(option->text, SLICE_LITERAL(MMAP_PROPERTY)))
+        return set_index_mapping(prepared, index, option, false, err);
     TRY(hint_common_option(option, err));
     if (index->is_auto)
         return error_at(err, ERR_INVALID_PARAMETER, option->position,
@@ -416,17 +411,51 @@ rename_index(Collection *copy, void *context, Error *err)
     return MQL_OK;
 }
 
+typedef struct IndexOptionChange {
+    Prepared *prepared;
+    const Node *action; /* ALTER_SET or ALTER_RESET */
+    uint32_t position;
+} IndexOptionChange;
+
+static mql_status
+change_index_options(Collection *copy, void *context, Error *err)
+{
+    const IndexOptionChange *change = context;
+    bool is_reset = change->action->kind == NODE_ALTER_RESET;
+    IndexDefinition *index = &copy->indexes[change->position];
+    const Node *options = node_child(change->action, NODE_OPTIONS);
+    for (const Node *option = options->first; option != NULL;
+         option = option->next) {
+        TRY(set_index_mapping(change->prepared, index, option, is_reset, err));
+        TRY(require_released(copy, option, err));
+    }
+    return MQL_OK;
+}
+
+static mql_status
+rename_found(Transaction *transaction, const Collection *collection,
+             uint32_t position, const Node *name, Error *err)
+{
+    TRY(check_name(name, NAME_OF_INDEX, "index", err));
+    int32_t other = collection_find_index(collection, name->text);
+    if (other >= 0 && is_taken(name, collection->indexes[other].name, false))
+        return error_at(err, ERR_DUPLICATE_TABLE, name->position,
+                        "index \"%.*s\" already exists", (int)name->text.size,
+                        name->text.data);
+    IndexRename change = {position, name->text};
+    return change_collection(transaction, collection, rename_index, &change,
+                             err);
+}
+
 static mql_status
 alter_index(Prepared *prepared, Transaction *transaction, Error *err)
 {
     const Node *root = prepared->statement.root;
     const Node *name = node_child(root, NODE_INDEX_NAME);
     const Node *rename = node_child(root, NODE_ALTER_RENAME);
+    const Node *set = node_child(root, NODE_ALTER_SET);
     const CollectionVersion *found;
     int32_t position = -1;
-    if (rename == NULL)
-        return planner_unbuilt(node_child(root, NODE_ALTER_SET)->first->first,
-                               "ALTER INDEX ... SET", err);
     TRY(find_named_index(prepared, &found, &position, err));
     if (found == NULL && node_child(root, NODE_IF_EXISTS) != NULL) {
         session_notice(prepared->session,
@@ -438,18 +467,14 @@ alter_index(Prepared *prepared, Transaction *transaction, Error *err)
         return error_at(err, ERR_UNDEFINED_OBJECT, name->position,
                         "index \"%.*s\" does not exist", (int)name->text.size,
                         name->text.data);
-    TRY(check_name(rename->first, NAME_OF_INDEX, "index", err));
-    int32_t other =
-        collection_find_index(found->collection, rename->first->text);
-    if (other >= 0 &&
-        is_taken(rename->first, found->collection->indexes[other].name, false))
-        return error_at(err, ERR_DUPLICATE_TABLE, rename->first->position,
-                        "index \"%.*s\" already exists",
-                        (int)rename->first->text.size,
-                        rename->first->text.data);
-    IndexRename change = {(uint32_t)position, rename->first->text};
-    return change_collection(transaction, found->collection, rename_index,
-                             &change, err);
+    if (rename != NULL)
+        return rename_found(transaction, found->collection, (uint32_t)position,
+                            rename->first, err);
+    IndexOptionChange change = {
+        prepared, set != NULL ? set : node_child(root, NODE_ALTER_RESET),
+        (uint32_t)position};
+    return change_collection(transaction, found->collection,
+                             change_index_options, &change, err);
 }
 
 mql_status

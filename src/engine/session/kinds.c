@@ -190,17 +190,6 @@ option_text(Prepared *prepared, const Node *option, Slice *text, Error *err)
     return MQL_OK;
 }
 
-bool
-option_switch(Slice text, bool *value)
-{
-    *value = slice_equal_nocase(text, SLICE_LITERAL("true")) ||
-             slice_equal_nocase(text, SLICE_LITERAL("on")) ||
-             slice_equal(text, SLICE_LITERAL("1"));
-    return *value || slice_equal_nocase(text, SLICE_LITERAL("false")) ||
-           slice_equal_nocase(text, SLICE_LITERAL("off")) ||
-           slice_equal(text, SLICE_LITERAL("0"));
-}
-
 char *
 collection_text(Collection *collection, Slice text)
 {

@@ -47,6 +47,15 @@ mql_status check_property_later(Prepared *prepared, Collection *collection,
 /* alter.c */
 mql_status alter_collection_run(Prepared *prepared, Error *err);
 mql_status comment_on_run(Prepared *prepared, Error *err);
+/* mapping.c: mmap.enabled. It cannot be changed while the collection is loaded;
+ * options of a field, all of them, and those of an index that can be changed.
+ */
+mql_status require_released(const Collection *collection, const Node *option,
+                            Error *err);
+mql_status set_field_option(Prepared *prepared, Field *field,
+                            const Node *option, bool is_reset, Error *err);
+mql_status set_index_mapping(Prepared *prepared, IndexDefinition *index,
+                             const Node *option, bool is_reset, Error *err);
 /* index.c */
 mql_status alter_index_run(Prepared *prepared, Error *err);
 mql_status create_index_run(Prepared *prepared, Error *err);
@@ -132,9 +141,6 @@ bool is_taken(const Node *name, const char *existing, bool if_not_exists);
 /* The value of an OPTION node as text, as properties keep it; in the arena. */
 mql_status option_text(Prepared *prepared, const Node *option, Slice *text,
                        Error *err);
-
-/* true, on, 1; false, off, 0. False: none of them. */
-bool option_switch(Slice text, bool *value);
 
 /* A definition's text in the collection's arena. */
 char *collection_text(Collection *collection, Slice text);

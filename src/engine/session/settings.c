@@ -98,7 +98,7 @@ read_switch(const Value *value, int64_t *number)
 {
     bool is_on = value->boolean;
     if (value->type.kind == TYPE_VARCHAR) {
-        if (!option_switch(value->bytes, &is_on))
+        if (!property_read_bool(value->bytes, &is_on))
             return false;
     } else if (value->type.kind != TYPE_BOOL) {
         return false;

@@ -155,6 +155,13 @@ show_partitions(Prepared *prepared, Error *err)
 }
 
 void
+show_mapping(Buffer *out, Mapping mapping)
+{
+    buffer_printf(out, "%s = %s", MMAP_PROPERTY,
+                  mapping == MAPPING_ON ? "true" : "false");
+}
+
+void
 show_index_options(Buffer *out, const IndexDefinition *index)
 {
     const char *separator = "";
@@ -172,6 +179,10 @@ show_index_options(Buffer *out, const IndexDefinition *index)
                           index->options.values[i]);
         separator = ", ";
     }
+    if (index->mapping == MAPPING_UNSET)
+        return;
+    buffer_append_text(out, separator);
+    show_mapping(out, index->mapping);
 }
 
 /* Rows in the segments whose file of the index is open. */
@@ -268,11 +279,15 @@ show_load_state(Prepared *prepared, Error *err)
     uint32_t loaded = 0;
     for (uint32_t i = 0; i < collection->partition_count; i++)
         loaded += collection->partitions[i].is_loaded;
+    uint64_t memory = 0;
+    for (uint32_t i = 0; i < found->segment_count; i++)
+        memory += segment_memory(found->segments[i]);
     const char *state = loaded == 0 ? "not loaded" : "loaded";
     if (loaded > 0 && loaded < collection->partition_count)
         state = "partly loaded";
     const Value row[] = {rows_text(prepared, collection->name),
-                         rows_text(prepared, state)};
+                         rows_text(prepared, state),
+                         value_int64((int64_t)memory)};
     return rows_add(prepared, row, err);
 }
 
@@ -455,7 +470,8 @@ static const struct ShowForm {
       NUMBER_COLUMN("rows"), NUMBER_COLUMN("bytes")},
      show_segments},
     {"load state",
-     {TEXT_COLUMN("collection"), TEXT_COLUMN("state")},
+     {TEXT_COLUMN("collection"), TEXT_COLUMN("state"),
+      NUMBER_COLUMN("in_memory")},
      show_load_state},
     {"jobs",
      {NUMBER_COLUMN("job"), TEXT_COLUMN("kind"), TEXT_COLUMN("collection"),

@@ -8,6 +8,9 @@
 /* "metric_type = 'L2', M = 16": what WITH (...) would say. */
 void show_index_options(Buffer *out, const IndexDefinition *index);
 
+/* "mmap.enabled = false". */
+void show_mapping(Buffer *out, Mapping mapping);
+
 /* "name = value, ...", in the order of their names, whenever each was set. */
 void print_properties(Buffer *out, const Property *properties, uint32_t count);
 

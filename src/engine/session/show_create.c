@@ -137,6 +137,11 @@ print_field(Buffer *out, const Field *field)
         buffer_append_text(out, " COMMENT ");
         print_string(out, slice_of(field->comment));
     }
+    if (field->mapping != MAPPING_UNSET) {
+        buffer_append_text(out, " WITH (");
+        show_mapping(out, field->mapping);
+        buffer_append_char(out, ')');
+    }
 }
 
 static void
