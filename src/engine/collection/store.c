@@ -156,7 +156,8 @@ store_create(const char *path, const StoreOptions *options, Store **store,
         return error_no_memory(err);
     created->space.vfs = options->vfs != NULL ? options->vfs : &posix_vfs;
     created->space.log = options->log;
-    created->space.residence = &created->residence;
+    /* Of a backup each row is read once. */
+    created->space.residence = options->is_backup ? NULL : &created->residence;
     residence_take_settings(&created->residence, NULL);
     created->is_read_only = options->is_read_only;
     created->is_backup = options->is_backup;
