@@ -33,8 +33,16 @@ file_error(Error *err, int errno_value, const char *doing, const char *path)
 {
     char words[128];
     const char *reason = strerror_r(errno_value, words, sizeof words);
-    return error_set(err, code_of_errno(errno_value), "could not %s \"%s\": %s",
-                     doing, path, reason);
+    mql_status status =
+        error_set(err, code_of_errno(errno_value), "could not %s \"%s\": %s",
+                  doing, path, reason);
+    if (errno_value == EFBIG)
+        error_hint(err, "The process has a limit for the size of its files "
+                        "(ulimit -f).");
+    else if (status == MQL_FULL)
+        error_hint(err, "Make room on the disk and try again; DROP, TRUNCATE, "
+                        "and DELETE with VACUUM work on a full one.");
+    return status;
 }
 
 mql_status

@@ -22,12 +22,11 @@
 
 #include "base/checksum.h"
 #include "storage/meta_format.h"
+#include "storage/meta_room.h"
 
 #define MAP_SIZE_FIRST ((size_t)256 * 1024 * 1024)
 #define MAP_SIZE_MOST ((size_t)64 * 1024 * 1024 * 1024)
 #define ENVIRONMENT_FLAGS (MDB_NOSUBDIR | MDB_NOLOCK)
-
-enum { CHANGE_PUT = 1, CHANGE_DELETE = 2 };
 
 typedef struct Root {
     uint64_t database;
@@ -44,6 +43,7 @@ typedef struct Kept {
 
 struct Meta {
     char *path;
+    MetaRoom room;
     MDB_env *environment;
     MDB_dbi tree;
     pthread_mutex_t mutex; /* over all of LMDB and what follows */
@@ -60,7 +60,8 @@ typedef struct Change {
     MDB_txn *transaction;
     Root root;
     uint64_t sequence;
-    int failure; /* LMDB's code of the first failed call, for MDB_MAP_FULL */
+    int failure;  /* LMDB's code of the first failed call, for MDB_MAP_FULL */
+    bool is_full; /* there was no room for what it may need */
 } Change;
 
 /* LMDB's failures in our words. */
@@ -280,10 +281,10 @@ next_change(const Meta *meta, Reader *reader, Slice *key, Slice *value,
 {
     uint8_t what = read_u8(reader);
     *key = read_sized(reader);
-    *is_put = what == CHANGE_PUT;
+    *is_put = what == META_PUT;
     *value = *is_put ? read_sized(reader) : (Slice){NULL, 0};
     if (reader->failed || key->size == 0 || is_root_key(*key) ||
-        (what != CHANGE_PUT && what != CHANGE_DELETE))
+        (what != META_PUT && what != META_DELETE))
         return error_corrupt(err, meta->path, -1,
                              "damaged list of catalogue changes");
     return MQL_OK;
@@ -304,18 +305,36 @@ apply_list(Change *change, Slice changes, Error *err)
     return put_root(change, err);
 }
 
-/* A full disk leaves LMDB as it was. Any other failed commit leaves it unknown
- * what the disk has. */
+/* LMDB refuses everything after a failure that may have changed what the file
+ * says. */
+static bool
+is_usable(const Meta *meta)
+{
+    MDB_txn *transaction;
+    if (mdb_txn_begin(meta->environment, NULL, 0, &transaction) != 0)
+        return false;
+    mdb_txn_abort(transaction);
+    return true;
+}
+
+/* A full disk leaves LMDB as it was: pages in use are never written over, and
+ * the page that names them comes last. Any other failed commit leaves it
+ * unknown what the disk has. */
 static mql_status
 commit(Change *change, Error *err)
 {
+    Meta *meta = change->meta;
     int code = mdb_txn_commit(change->transaction);
     if (code == 0)
         return MQL_OK;
     change->failure = code;
-    if (code != MDB_MAP_FULL && code != ENOSPC && code != EDQUOT)
-        change->meta->is_dead = true;
-    return lmdb_error(err, change->meta->path, code, "write the catalogue to");
+    if (code == EIO && change->is_full)
+        code = ENOSPC; /* a part of it was written */
+    bool is_full = code == ENOSPC || code == EDQUOT || code == EFBIG;
+    if (code != MDB_MAP_FULL && (!is_full || !is_usable(meta)))
+        meta->is_dead = true;
+    return lmdb_error(err, meta->path, meta->is_dead && is_full ? EIO : code,
+                      "write the catalogue to");
 }
 
 /* One attempt; `failure` OUT: LMDB's code, for the caller to try again. */
@@ -331,6 +350,9 @@ apply_once(Meta *meta, Slice changes, uint64_t sequence, int *failure,
         *failure = code;
         return lmdb_error(err, meta->path, code, "write the catalogue to");
     }
+    Error ignored = ERROR_INIT;
+    change.is_full = meta_make_room(&meta->room, change.transaction, meta->tree,
+                                    changes, &ignored) == MQL_FULL;
     mql_status status = apply_list(&change, changes, err);
     if (status == MQL_OK)
         status = commit(&change, err);
@@ -479,7 +501,7 @@ meta_changes_free(MetaChanges *changes)
 void
 meta_change_put(MetaChanges *changes, const char *key, Slice value)
 {
-    buffer_append_u8(&changes->bytes, CHANGE_PUT);
+    buffer_append_u8(&changes->bytes, META_PUT);
     buffer_append_sized(&changes->bytes, slice_of(key));
     buffer_append_sized(&changes->bytes, value);
     changes->count++;
@@ -488,7 +510,7 @@ meta_change_put(MetaChanges *changes, const char *key, Slice value)
 void
 meta_change_delete(MetaChanges *changes, const char *key)
 {
-    buffer_append_u8(&changes->bytes, CHANGE_DELETE);
+    buffer_append_u8(&changes->bytes, META_DELETE);
     buffer_append_sized(&changes->bytes, slice_of(key));
     changes->count++;
 }
@@ -625,7 +647,7 @@ static mql_status
 collect_put(void *context, Slice key, Slice value, Error *err)
 {
     MetaChanges *changes = context;
-    buffer_append_u8(&changes->bytes, CHANGE_PUT);
+    buffer_append_u8(&changes->bytes, META_PUT);
     buffer_append_sized(&changes->bytes, key);
     buffer_append_sized(&changes->bytes, value);
     changes->count++;
@@ -680,7 +702,7 @@ open_tree(Meta *meta, Error *err)
 static mql_status
 create_store(const Vfs *vfs, char *path, uint64_t database, Error *err)
 {
-    Meta meta = {.path = path};
+    Meta meta = {.path = path, .room = {vfs, path, 0}};
     TRY(file_remove(vfs, path, err));
     TRY(open_environment(path, 0, &meta.environment, err));
     mql_status status = open_tree(&meta, err);
@@ -828,6 +850,7 @@ open_store(const Vfs *vfs, const char *directory, char *path, Meta **result,
     pthread_mutex_init(&meta->mutex, NULL);
     meta->is_read_only = directory == NULL;
     meta->path = path;
+    meta->room = (MetaRoom){vfs, meta->path, 0};
     mql_status status = meta->path == NULL ? error_no_memory(err)
                                            : load(meta, vfs, directory, err);
     if (status != MQL_OK) {

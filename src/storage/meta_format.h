@@ -29,6 +29,9 @@
 
 #include "base/file.h"
 
+/* What stands before each key in a list of changes (meta.h). */
+enum { META_PUT = 1, META_DELETE = 2 };
+
 #define META_VERSION 1u
 #define META_FILE UINT64_C(0x004154454D4C514D)
 #define META_FRAME_SIZE 16u

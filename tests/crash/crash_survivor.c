@@ -518,15 +518,21 @@ crash_state_name(CrashVfs *crash, uint64_t operations, uint64_t number)
 
 /* ---- writing it out ---- */
 
+/* Zeros at the end are left to the size. */
 static void
 write_out(const char *path, const Buffer *bytes)
 {
     int fd = posix_vfs.open(NULL, path, FILE_CREATE);
-    if (fd < 0)
+    static const char zeros[4096];
+    size_t size = bytes->size;
+    while (size >= sizeof zeros &&
+           memcmp(bytes->data + size - sizeof zeros, zeros, sizeof zeros) == 0)
+        size -= sizeof zeros;
+    if (fd < 0 || posix_vfs.ftruncate(NULL, fd, bytes->size) != 0)
         crash_abort("could not create", path);
-    for (size_t at = 0; at < bytes->size;) {
+    for (size_t at = 0; at < size;) {
         ssize_t put =
-            posix_vfs.pwrite(NULL, fd, bytes->data + at, bytes->size - at, at);
+            posix_vfs.pwrite(NULL, fd, bytes->data + at, size - at, at);
         if (put <= 0)
             crash_abort("could not write", path);
         at += (size_t)put;

@@ -103,8 +103,9 @@ _Noreturn void crash_abort(const char *what, const char *path);
 void crash_enter(CrashVfs *crash, const void *caller);
 void crash_leave(CrashVfs *crash);
 
-/* The file grows to `end`: 0 or -ENOSPC. */
-int crash_grow(CrashVfs *crash, int fd, uint64_t end);
+/* The file grows to have bytes there: how many of them the disk takes, or
+ * -ENOSPC. */
+ssize_t crash_fit(CrashVfs *crash, int fd, uint64_t offset, size_t size);
 
 /* Of the file that an operation is about, by its last name. */
 const char *crash_path(const CrashVfs *crash, const Operation *operation);

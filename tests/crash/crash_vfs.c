@@ -195,18 +195,24 @@ set_size(CrashVfs *crash, uint32_t inode, uint64_t size)
     crash->sizes[inode] = size;
 }
 
-int
-crash_grow(CrashVfs *crash, int fd, uint64_t end)
+ssize_t
+crash_fit(CrashVfs *crash, int fd, uint64_t offset, size_t size)
 {
     uint32_t inode = crash->fds[fd].inode;
-    uint64_t size = inode < crash->size_count ? crash->sizes[inode] : 0;
-    if (end <= size)
-        return 0;
-    uint64_t more = in_blocks(end) - in_blocks(size);
-    if (crash->space != 0 && more > 0 && crash->used + more > crash->space)
-        return -ENOSPC;
+    uint64_t had = inode < crash->size_count ? crash->sizes[inode] : 0;
+    uint64_t end = offset + size;
+    if (end <= had)
+        return (ssize_t)size;
+    if (crash->space != 0 && in_blocks(end) > in_blocks(had)) {
+        uint64_t room =
+            crash->used < crash->space ? crash->space - crash->used : 0;
+        uint64_t most = in_blocks(had) + room / BLOCK * BLOCK;
+        if (most <= offset)
+            return -ENOSPC;
+        end = end < most ? end : most;
+    }
     set_size(crash, inode, end);
-    return 0;
+    return (ssize_t)(end - offset);
 }
 
 /* ---- names to inodes, as they are now ---- */
@@ -335,11 +341,12 @@ crash_pwrite(void *context, int fd, const void *data, size_t size,
              uint64_t offset)
 {
     CrashVfs *crash = context;
-    int error = crash_next(crash);
-    if (error == 0)
-        error = crash_grow(crash, fd, offset + size);
-    if (error != 0)
-        return fail(crash, error);
+    ssize_t fits = crash_next(crash);
+    if (fits == 0)
+        fits = crash_fit(crash, fd, offset, size);
+    if (fits < 0)
+        return fail(crash, (int)fits);
+    size = (size_t)fits;
     if (crash->is_short && size > 1)
         size /= 2;
     ssize_t put = posix_vfs.pwrite(NULL, fd, data, size, offset);
@@ -372,13 +379,16 @@ static int
 crash_vfs_allocate(void *context, int fd, uint64_t offset, uint64_t size)
 {
     CrashVfs *crash = context;
-    int error = crash_next(crash);
-    if (error != 0)
-        return fail(crash, error);
-    error = crash_grow(crash, fd, offset + size);
-    if (error != 0)
-        return fail(crash, error);
     int64_t before = posix_vfs.size(NULL, fd);
+    ssize_t fits = crash_next(crash);
+    if (fits == 0)
+        fits = crash_fit(crash, fd, offset, (size_t)size);
+    if (fits >= 0 && (size_t)fits < size) { /* all or nothing */
+        set_size(crash, crash->fds[fd].inode, (uint64_t)before);
+        fits = -ENOSPC;
+    }
+    if (fits < 0)
+        return fail(crash, (int)fits);
     int result = posix_vfs.allocate(NULL, fd, offset, size);
     if (result == 0 && before >= 0 && (uint64_t)before < offset + size)
         crash_record_truncate(crash, fd, offset + size);

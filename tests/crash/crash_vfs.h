@@ -76,8 +76,8 @@ void crash_fail_call(CrashVfs *crash, uint64_t call, int errno_value,
 /* Reads and writes do half of what was asked. LMDB's are left whole. */
 void crash_cut_calls(CrashVfs *crash, bool is_short);
 
-/* The disk has this many bytes (0: no end), in blocks of 4096; what does not
- * fit fails with ENOSPC. */
+/* The disk has this many bytes (0: no end), in blocks of 4096. Of a write it
+ * takes what fits; when that is nothing, the write fails with ENOSPC. */
 void crash_limit_space(CrashVfs *crash, uint64_t bytes);
 uint64_t crash_used_space(const CrashVfs *crash);
 

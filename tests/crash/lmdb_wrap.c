@@ -105,12 +105,12 @@ routed_pwrite(int fd, const void *data, size_t size, off_t offset)
 {
     if (next() != 0)
         return -1;
-    int error = crash_grow(active, fd, (uint64_t)offset + size);
-    if (error != 0) {
-        errno = -error;
+    ssize_t fits = crash_fit(active, fd, (uint64_t)offset, size);
+    if (fits < 0) {
+        errno = (int)-fits;
         return -1;
     }
-    ssize_t put = __real_pwrite(fd, data, size, offset);
+    ssize_t put = __real_pwrite(fd, data, (size_t)fits, offset);
     if (put > 0)
         crash_record_write(active, fd, data, (size_t)put, (uint64_t)offset);
     return put;

@@ -126,6 +126,61 @@ store_settle_clock(Store *store)
     pthread_mutex_unlock(&store->sync_mutex);
 }
 
+/* ---- the reserve ---- */
+
+static bool
+takes_rows_away(const CollectionChange *change)
+{
+    const Collection *base = change->base->version.collection;
+    const Collection *now = change->definition;
+    bool has_less = now != NULL && change->created == NULL &&
+                    (now->partition_count < base->partition_count ||
+                     now->index_count < base->index_count);
+    return change->is_dropped || change->is_truncated || has_less ||
+           change->deleted_count > 0;
+}
+
+/* Whether the commit makes room on the disk, or lets a later one make it, and
+ * brings nothing new. */
+static bool
+gives_space_back(const Transaction *transaction)
+{
+    bool does = transaction->is_rewrite;
+    if (transaction->settings != NULL)
+        return false;
+    for (const DatabaseChange *database = transaction->databases;
+         database != NULL; database = database->next) {
+        if (database->entry != NULL)
+            return false;
+        does = true;
+    }
+    for (const CollectionChange *change = transaction->collections;
+         change != NULL && !transaction->is_rewrite; change = change->next) {
+        if (change->staged != NULL || change->sealed_count > 0 ||
+            !takes_rows_away(change))
+            return false;
+        does = true;
+    }
+    return does;
+}
+
+/* The disk is full, and there is the reserve. */
+static bool
+may_try_again(const Transaction *transaction, mql_status status)
+{
+    return status == MQL_FULL && transaction->gives_back &&
+           reserve_release(&transaction->store->reserve);
+}
+
+static mql_status
+keep_reserve(Transaction *transaction, Error *err)
+{
+    transaction->gives_back = gives_space_back(transaction);
+    return transaction->gives_back
+               ? MQL_OK
+               : reserve_keep(&transaction->store->reserve, err);
+}
+
 /* ---- the steps ---- */
 
 /*
@@ -145,6 +200,9 @@ apply_meta(Transaction *transaction, const MetaChanges *changes)
     Error failure = ERROR_INIT;
     mql_status status = meta_apply(store->meta, buffer_slice(unapplied),
                                    transaction->sequence, &failure);
+    if (may_try_again(transaction, status))
+        status = meta_apply(store->meta, buffer_slice(unapplied),
+                            transaction->sequence, &failure);
     if (status == MQL_OK) {
         buffer_clear(unapplied);
         store->noted = transaction->sequence;
@@ -166,7 +224,10 @@ trim_log(Store *store, uint64_t trim)
     if (trim <= store->trimmed)
         return;
     store->trimmed = trim;
-    if (wal_trim(store->wal, trim, &failure) != MQL_OK)
+    mql_status status = wal_trim(store->wal, trim, &failure);
+    if (status == MQL_FULL && reserve_release(&store->reserve))
+        status = wal_trim(store->wal, trim, &failure);
+    if (status != MQL_OK)
         log_write(&store->space.log, "WARNING", "%s", failure.text);
 }
 
@@ -203,6 +264,10 @@ append_commit(Transaction *transaction, const Buffer *payload,
         return error_no_memory(err);
     }
     mql_status status = wal_append(store->wal, &record, err);
+    if (may_try_again(transaction, status)) {
+        error_clear(err);
+        status = wal_append(store->wal, &record, err);
+    }
     if (status == MQL_IO)
         store->is_dead = true;
     if (status != MQL_OK)
@@ -293,7 +358,9 @@ commit_changes(Transaction *transaction, Error *err)
     uint64_t trim = 0;
     VersionHolder *holder = NULL;
     note_rows(transaction);
-    mql_status status = commit_files(transaction, err);
+    mql_status status = keep_reserve(transaction, err);
+    if (status == MQL_OK)
+        status = commit_files(transaction, err);
     if (status == MQL_OK)
         status = changes_intact(transaction, err);
     if (status == MQL_OK)

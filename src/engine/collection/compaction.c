@@ -154,14 +154,28 @@ compact_once(Store *store, uint64_t collection, CompactMode mode,
     return status;
 }
 
-mql_status
-store_compact(Store *store, uint64_t collection, CompactMode mode,
-              const Watch *watch, Error *err)
+static mql_status
+compact(Store *store, uint64_t collection, CompactMode mode, const Watch *watch,
+        Error *err)
 {
     bool is_lost = true;
     for (int i = 0; i < REWRITE_TRIES_MOST && is_lost; i++)
         TRY(compact_once(store, collection, mode, watch, &is_lost, err));
     return is_lost ? rewrite_lost(err) : MQL_OK;
+}
+
+/* Its files come before those that it removes: a full disk's reserve is for
+ * that, but not without anybody asking. */
+mql_status
+store_compact(Store *store, uint64_t collection, CompactMode mode,
+              const Watch *watch, Error *err)
+{
+    bool is_job = mode == COMPACT_DUE || mode == COMPACT_SEAL;
+    mql_status status = compact(store, collection, mode, watch, err);
+    if (status != MQL_FULL || is_job || !reserve_release(&store->reserve))
+        return status;
+    error_clear(err);
+    return compact(store, collection, mode, watch, err);
 }
 
 bool

@@ -15,8 +15,8 @@
 
 /* ---- the directory ---- */
 
-static const char *const own_names[] = {"meta.mdb", "meta.new", "wal",
-                                        "segments", "tmp",      "LOCK"};
+static const char *const own_names[] = {
+    "meta.mdb", "meta.new", "wal", "segments", "tmp", "LOCK", RESERVE_NAME};
 
 static bool
 is_own_name(const char *name)
@@ -201,6 +201,8 @@ open_parts(Store *store, const StoreOptions *options, Error *err)
     if (!store->is_read_only)
         TRY(make_folders(space, err));
     TRY(store_recover(store, err));
+    if (!store->is_read_only)
+        TRY(reserve_open(&store->reserve, space->vfs, space->path, err));
     return options->has_jobs ? jobs_start(store, &store->jobs, err) : MQL_OK;
 }
 
@@ -251,6 +253,7 @@ store_close(Store *store)
         store->pending_first = next;
     }
     wal_close(store->wal);
+    reserve_close(&store->reserve);
     meta_close(store->meta);
     pool_destroy(store->pool);
     lock_release(&store->lock);

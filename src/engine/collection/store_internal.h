@@ -21,6 +21,7 @@
 #include "engine/collection/timeline.h"
 #include "engine/collection/transaction.h"
 #include "storage/meta.h"
+#include "storage/reserve.h"
 #include "storage/wal.h"
 
 /* ---- what readers see (version.c) ---- */
@@ -130,6 +131,7 @@ struct Store {
     File lock;
     Meta *meta;
     Wal *wal;
+    Reserve reserve;
     Pool *pool;
     /* One writer at a time, who may change threads. */
     pthread_mutex_t writer_mutex;
@@ -345,6 +347,7 @@ struct Transaction {
     bool is_view_old;      /* rows were inserted since; definitions are right */
     Savepoint *savepoints; /* newest first */
     bool is_rewrite; /* segments are exchanged (rewrite.h) and nothing else */
+    bool gives_back; /* commit: makes room on the disk, brings nothing new */
     CollectionChange *collections;
     DatabaseChange *databases;
     const StoredSettings *settings; /* all of them; NULL: the base's */
