@@ -321,6 +321,13 @@ is_as_it_was(const Place *place, const WholeFile *file, size_t number,
     return is_same;
 }
 
+/* Whatever is in it, and whether it is there, is right. */
+static bool
+is_reserve(const char *name)
+{
+    return strcmp(name, "reserve") == 0;
+}
+
 /* Files that opening made. */
 static void
 remove_strangers(const Sound *sound, const char *root, const char *below)
@@ -329,7 +336,7 @@ remove_strangers(const Sound *sound, const char *root, const char *below)
     DIR *directory = opendir(path);
     assert_non_null(directory);
     for (const struct dirent *entry; (entry = readdir(directory)) != NULL;) {
-        if (entry->d_name[0] == '.')
+        if (entry->d_name[0] == '.' || is_reserve(entry->d_name))
             continue;
         char name[96];
         snprintf(name, sizeof name, "%.40s%s%.40s", below,
@@ -420,7 +427,7 @@ add_files(Sound *sound, const char *below)
     DIR *directory = opendir(path);
     assert_non_null(directory);
     for (const struct dirent *entry; (entry = readdir(directory)) != NULL;) {
-        if (entry->d_name[0] == '.')
+        if (entry->d_name[0] == '.' || is_reserve(entry->d_name))
             continue;
         char name[96];
         struct stat status;

@@ -97,7 +97,8 @@ list_files(Files *files, const char *path)
         if (S_ISDIR(status.st_mode)) {
             list_files(files, child);
             free(child);
-        } else if (strcmp(entry->d_name, "LOCK") == 0) {
+        } else if (strcmp(entry->d_name, "LOCK") == 0 ||
+                   strcmp(entry->d_name, "reserve") == 0) {
             free(child);
         } else {
             assert_true(files->count < 64);
