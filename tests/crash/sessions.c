@@ -83,6 +83,17 @@ change_row(ModelTable *table, const Effect *effect, int *count)
 {
     int64_t *row = &table->rows[effect->row];
     bool is_there = *row != 0;
+    if (strchr("<>", effect->what) != NULL) {
+        int64_t *from = &table->rows[effect->value];
+        if (*from == 0)
+            return NULL;
+        ++*count;
+        if (is_there)
+            return "23505";
+        *row = *from;
+        *from = effect->what == '>' ? 0 : *from;
+        return NULL;
+    }
     if (effect->what == '+' && is_there)
         return "23505";
     if (effect->what == '?' && is_there)
@@ -139,14 +150,22 @@ static const char *
 change(Picture *own, const Effect *effect, int *count)
 {
     ModelTable *table = &own->table;
-    if (strchr("CDTXO", effect->what) != NULL)
+    if (strchr("CDTXOAY", effect->what) != NULL)
         own->has_defined = true;
     if (effect->what == 'O')
         return NULL;
     if (effect->what == 'C')
         return change_collection(table, effect);
+    if (effect->what == 'Y') {
+        table->exists = true;
+        return NULL;
+    }
     if (!table->exists)
         return "42P01";
+    if (effect->what == 'A') {
+        table->exists = false;
+        return NULL;
+    }
     if (effect->what == 'D')
         return change_collection(table, effect);
     if (strchr("TXN", effect->what) != NULL)
@@ -322,7 +341,7 @@ change_all(State *state, Session *session, const char *effects, char *answer)
     bool has_rows = false;
     for (const char *at = effects; *at != '\0' && error == NULL;) {
         Effect effect = effect_read(at, &at);
-        has_rows = has_rows || strchr("+:?~^-", effect.what) != NULL;
+        has_rows = has_rows || strchr("+:?~^-<>", effect.what) != NULL;
         error = change(&own, &effect, &count);
     }
     if (error != NULL) {

@@ -12,9 +12,11 @@
  *   +3=30  row 3 is new, n = 30; 23505 when it is there
  *   :3=30  row 3 is put         ?3=30  put if it is not there
  *   ^3=1   n = n + 1 if there   ~3=30  n = 30 if there
- *   -3     it goes
+ *   -3     it goes              <9=1   row 9 is a copy of row 1 if there, or
+ *   >9=1   row 1 becomes row 9 if there; 23505 when row 9 is there
  *   !      all rows go
  *   V      deleted rows are forgotten: the past of before is 72000
+ *   A Y    the collection has another name, has its own again
  *   D C    the collection goes, comes: 42P01, 42P07
  *   T1 X1  thing 1 comes, goes: index 1, field 2, partition 4, in which row 11
  *          may be, seen by nobody; an error when it is there, or is not

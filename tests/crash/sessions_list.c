@@ -14,6 +14,9 @@
 #define INTO_P "INSERT INTO t PARTITION p (id, n, v) VALUES (11, 110, [11,0])"
 #define CREATE                                                                 \
     "CREATE COLLECTION t (id INT64 PRIMARY KEY, n INT64, v VECTOR(2))"
+#define COPY_1_TO_9                                                            \
+    "INSERT INTO t (id, n, v) SELECT 9, n, [9,0] FROM t WHERE id = 1"
+#define MOVE_7_TO_9 "UPDATE t SET id = 9, v = [9,0] WHERE id = 7"
 #define PAST "SELECT id, n FROM t AS OF SEQUENCE {sequence}"
 #define READ "SELECT * FROM t"
 
@@ -70,7 +73,24 @@ const Workload workloads[] = {
     {"reader",
      {{{PUT(1, 13), ":1=13"}, {ROW(9, 93), "+9=93"}, {REMOVE(8), "-8"}},
       {{READ, "r"}, {"SELECT count(*) FROM t", "c"}, {SEARCH, "s"}}}},
+    {"copyrow",
+     {{{COPY_1_TO_9, "<9=1"}, {REMOVE(1), "-1"}},
+      {{ADD(1, 1), "^1=1"}, {COPY_1_TO_9, "<9=1"}, {REMOVE(9), "-9"}}}},
+    {"key",
+     {{{MOVE_7_TO_9, ">9=7"}, {READ, "r"}},
+      {{ADD(7, 1), "^7=1"}, {PUT(9, 91), ":9=91"}, {REMOVE(9), "-9"}}}},
     /* transactions */
+    {"keytransaction",
+     {{{"BEGIN", "B"}, {MOVE_7_TO_9, ">9=7"}, {READ, "r"}, {"COMMIT", "K"}},
+      {{ROW(9, 91), "+9=91"}, {ADD(7, 1), "^7=1"}, {REMOVE(9), "-9"}}}},
+    {"owndeletions",
+     {{{"BEGIN", "B"},
+       {ROW(9, 90), "+9=90"},
+       {"SAVEPOINT s", "S"},
+       {"DELETE FROM t WHERE id IN (7, 9)", "-7,-9"},
+       {"ROLLBACK TO s", "U"},
+       {"COMMIT", "K"}},
+      {{"@seal", "."}, {ADD(7, 1), "^7=1"}, {READ, "r"}}}},
     {"conflict",
      {{{"BEGIN", "B"}, {ADD(1, 1), "^1=1"}, {"COMMIT", "K"}},
       {{"BEGIN", "B"}, {ADD(1, 2), "^1=2"}, {"COMMIT", "K"}}}},
@@ -129,6 +149,22 @@ const Workload workloads[] = {
     {"drop",
      {{{"DROP COLLECTION t", "D"}, {CREATE, "C"}},
       {{ROW(9, 90), "+9=90"}, {READ, "r"}}}},
+    {"create",
+     {{{"DROP COLLECTION t", "D"}, {CREATE, "C"}, {ROW(1, 15), "+1=15"}},
+      {{CREATE, "C"}, {ROW(1, 16), "+1=16"}, {READ, "r"}}}},
+    {"rename",
+     {{{"ALTER COLLECTION t RENAME TO u", "A"},
+       {"ALTER COLLECTION u RENAME TO t", "Y"}},
+      {{ROW(9, 90), "+9=90"}, {SEARCH, "s"}, {ADD(1, 1), "^1=1"}}}},
+    {"renametransaction",
+     {{{"ALTER COLLECTION t RENAME TO u", "A"},
+       {"ALTER COLLECTION u RENAME TO t", "Y"}},
+      {{"BEGIN", "B"}, {ADD(1, 1), "^1=1"}, {READ, "r"}, {"COMMIT", "K"}}}},
+    {"renamecompact",
+     {{{"ALTER COLLECTION t RENAME TO u", "A"},
+       {"ALTER COLLECTION u RENAME TO t", "Y"},
+       {SEARCH, "s"}},
+      {{"COMPACT t", "."}, {READ, "r"}}}},
     {"dropreader",
      {{{"DROP COLLECTION t", "D"}}, {{READ, "r"}, {SEARCH, "s"}}}},
     {"droptransaction",
@@ -220,6 +256,13 @@ const Workload workloads[] = {
       {{PUT(1, 18), ":1=18"},
        {"SELECT id, n FROM t WHERE n > 0", "i"},
        {REMOVE(3), "-3"}}}},
+    {"ownindex",
+     {{{"BEGIN", "B"},
+       {"CREATE INDEX t_n ON t (n) USING INVERTED", "T1"},
+       {ROW(9, 90), "+9=90"},
+       {"SELECT id, n FROM t WHERE n > 0", "i"},
+       {"COMMIT", "K"}},
+      {{"FLUSH t", "."}, {ADD(1, 1), "^1=1"}, {SEARCH, "s"}}}},
     {"indexseal",
      {{{"CREATE INDEX t_n ON t (n) USING INVERTED", "T1"}},
       {{"@seal", "."},
