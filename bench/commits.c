@@ -6,19 +6,24 @@
  *
  * One row of a key and a vector of 256 dimensions is one transaction, durable
  * when the call returns (SQLite: WAL, synchronous = FULL), from 1 and from 8
- * threads with a connection each; then 60,000 rows of 784 dimensions in one
- * transaction through the same prepared INSERT. Both take their turns several
- * times; the median of the turns is printed, and the ratio.
+ * threads with a connection each. Then 60,000 rows of 784 dimensions, which lie
+ * in memory before the clock starts, in one transaction through the same
+ * prepared INSERT, and again in the way that is quickest for each: COPY of npy
+ * files, which are in the page cache; SQLite with pages of 64 KiB and a cache
+ * that holds them all. Both take their turns several times; the median of the
+ * turns is printed, and the ratio.
  */
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "mql.h"
 
@@ -66,7 +71,39 @@ typedef struct Peer {
     void (*close)(Session *session);
     void (*execute)(Session *session, const char *sql);
     void (*insert)(Session *session, int64_t id, const float *vector);
+    /* All large rows in the quickest way, from files or from memory. */
+    void (*load)(Session *session, int64_t first_id);
 } Peer;
+
+/* The large rows, one behind the other, and the folder for files of them. */
+static float *large_rows;
+static const char *large_folder;
+
+static void
+insert_large(Session *session, int64_t first_id)
+{
+    const Peer *peer = session->peer;
+    peer->execute(session, "BEGIN");
+    for (int64_t i = 0; i < LARGE_ROWS; i++)
+        peer->insert(session, first_id + i, large_rows + i * LARGE_DIMENSION);
+    peer->execute(session, "COMMIT");
+}
+
+static void
+write_npy(const char *name, const char *description, const void *data,
+          size_t size)
+{
+    char path[4096], header[119];
+    snprintf(path, sizeof path, "%s/%s", large_folder, name);
+    FILE *file = fopen(path, "wb");
+    if (file == NULL)
+        fail(path, "cannot be written");
+    snprintf(header, sizeof header, "%-117s\n", description);
+    if (fwrite("\x93NUMPY\x01\x00\x76\x00", 1, 10, file) != 10 ||
+        fwrite(header, 1, 118, file) != 118 ||
+        fwrite(data, 1, size, file) != size || fclose(file) != 0)
+        fail(path, "cannot be written");
+}
 
 /* ---- mql ---- */
 
@@ -144,9 +181,20 @@ mql_insert(Session *session, int64_t id, const float *vector)
     mql_reset(session->insert);
 }
 
+static void
+mql_load(Session *session, int64_t first_id)
+{
+    char sql[9000];
+    snprintf(sql, sizeof sql,
+             "COPY t (id, v) FROM '%s/%d.npy', '%s/v.npy' WITH (FORMAT npy)",
+             large_folder, (int)(first_id / LARGE_ROWS), large_folder);
+    mql_execute(session, sql);
+}
+
 /* ---- SQLite ---- */
 
 static char sqlite_path[4096];
+static bool sqlite_is_tuned;
 
 static void
 sqlite_check(sqlite3 *connection, int result)
@@ -163,6 +211,11 @@ sqlite_open(Session *session)
     if (sqlite3_open(sqlite_path, &connection) != SQLITE_OK)
         fail(sqlite_path, "cannot be opened");
     sqlite3_busy_timeout(connection, 60000);
+    if (sqlite_is_tuned)
+        sqlite_check(connection, sqlite3_exec(connection,
+                                              "PRAGMA page_size = 65536;"
+                                              "PRAGMA cache_size = -524288",
+                                              NULL, NULL, NULL));
     sqlite_check(connection, sqlite3_exec(connection,
                                           "PRAGMA journal_mode = WAL;"
                                           "PRAGMA synchronous = FULL",
@@ -215,9 +268,9 @@ sqlite_insert(Session *session, int64_t id, const float *vector)
 
 static const Peer peers[2] = {
     {"mql", mql_create, mql_destroy, mql_open_session, mql_close_session,
-     mql_execute, mql_insert},
+     mql_execute, mql_insert, mql_load},
     {"SQLite", sqlite_create, sqlite_destroy, sqlite_open, sqlite_close,
-     sqlite_execute, sqlite_insert},
+     sqlite_execute, sqlite_insert, insert_large},
 };
 
 /* ---- measuring ---- */
@@ -270,21 +323,42 @@ single_rows(const Peer *peer, uint32_t threads, double seconds, int turn)
 }
 
 static double
-bulk(const Peer *peer, int turn)
+bulk(const Peer *peer, void (*load)(Session *, int64_t), int turn)
 {
-    float vector[LARGE_DIMENSION];
     Session session = {.peer = peer, .dimension = LARGE_DIMENSION};
     peer->open(&session);
+    sync(); /* what the other left to be written is not this one's */
     double began = now();
-    peer->execute(&session, "BEGIN");
-    for (int64_t i = 0; i < LARGE_ROWS; i++) {
-        fill(vector, LARGE_DIMENSION, i);
-        peer->insert(&session, (int64_t)turn * LARGE_ROWS + i, vector);
-    }
-    peer->execute(&session, "COMMIT");
+    load(&session, (int64_t)turn * LARGE_ROWS);
     double rate = LARGE_ROWS / (now() - began);
     peer->close(&session);
     return rate;
+}
+
+static void
+make_large_rows(void)
+{
+    static int64_t ids[LARGE_ROWS];
+    size_t size = (size_t)LARGE_ROWS * LARGE_DIMENSION * sizeof(float);
+    large_rows = malloc(size);
+    if (large_rows == NULL)
+        fail("rows", "out of memory");
+    for (int64_t i = 0; i < LARGE_ROWS; i++)
+        fill(large_rows + i * LARGE_DIMENSION, LARGE_DIMENSION, i);
+    write_npy("v.npy",
+              "{'descr': '<f4', 'fortran_order': False, "
+              "'shape': (60000, 784), }",
+              large_rows, size);
+    for (int64_t turn = 0; turn < TURNS; turn++) {
+        char name[32];
+        for (int64_t i = 0; i < LARGE_ROWS; i++)
+            ids[i] = turn * LARGE_ROWS + i;
+        snprintf(name, sizeof name, "%d.npy", (int)turn);
+        write_npy(name,
+                  "{'descr': '<i8', 'fortran_order': False, "
+                  "'shape': (60000,), }",
+                  ids, sizeof ids);
+    }
 }
 
 static int
@@ -305,7 +379,7 @@ static void
 report(const char *what, double rates[2][TURNS])
 {
     double ours = median(rates[0]), theirs = median(rates[1]);
-    printf("%-34s mql %9.0f rows/s   SQLite %9.0f rows/s   %.2fx\n", what, ours,
+    printf("%-36s mql %9.0f rows/s   SQLite %9.0f rows/s   %.2fx\n", what, ours,
            theirs, ours / theirs);
     fflush(stdout);
 }
@@ -337,11 +411,20 @@ main(int argc, char **argv)
                rates);
     }
     peers[0].destroy();
-    create_both(argv[1], "bulk", LARGE_DIMENSION);
-    for (int turn = 0; turn < TURNS; turn++)
-        for (int p = 0; p < 2; p++)
-            rates[p][turn] = bulk(&peers[p], turn);
-    report("60,000 x 784 in one transaction", rates);
-    peers[0].destroy();
+    large_folder = argv[1];
+    make_large_rows();
+    for (int i = 0; i < 2; i++) {
+        sqlite_is_tuned = i == 1;
+        create_both(argv[1], i == 0 ? "bulk" : "quickest", LARGE_DIMENSION);
+        for (int turn = 0; turn < TURNS; turn++)
+            for (int p = 0; p < 2; p++)
+                rates[p][turn] = bulk(
+                    &peers[p], i == 0 ? insert_large : peers[p].load, turn);
+        report(i == 0 ? "60,000 x 784, INSERT, 1 transaction"
+                      : "60,000 x 784, quickest of each",
+               rates);
+        peers[0].destroy();
+    }
+    free(large_rows);
     return 0;
 }
