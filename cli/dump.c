@@ -82,6 +82,8 @@ read_keys(Dump *dump, const char *name, DumpCollection *collection)
         const char *key = list_cell(&fields, i, 3);
         if (strstr(key, "primary key") != NULL)
             append_name(&collection->key, list_cell(&fields, i, 0));
+        if (strstr(key, "auto_id always") != NULL)
+            collection->is_always = true;
         if (strstr(key, "partition key") != NULL)
             collection->has_partition_key = true;
     }

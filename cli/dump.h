@@ -39,6 +39,7 @@ typedef struct DumpCollection {
     Text name;
     Text key;
     bool has_partition_key; /* the rows find their partition themselves */
+    bool is_always;         /* the key is GENERATED ALWAYS */
 } DumpCollection;
 
 /* The first `width` columns of the rows of `sql`; list_free() takes them. */

@@ -160,7 +160,8 @@ make_insert(Rows *rows, mql_stmt *stmt)
     text_clear(record);
     text_append_text(record, "INSERT INTO ");
     append_target(record, rows);
-    text_printf(record, " (%s) VALUES (", rows->fields.data);
+    text_printf(record, " (%s) %sVALUES (", rows->fields.data,
+                rows->collection->is_always ? "OVERRIDING SYSTEM VALUE " : "");
     for (int32_t i = 0; i < count; i++) {
         size_t size;
         const char *text = mql_column_text(stmt, i, &size);

@@ -69,7 +69,7 @@
     ESCAPE EXECUTE EXPLAIN FETCH FIELD FIRST FLUSH FULL GENERATED GLOBAL GRANT
     GROUP HYBRID IDENTITY IF IMPORT INDEX INNER INSERT INTO JOB JOBS JOIN KEY KEYS
     LAST LEFT LEVEL LIMIT LOAD LOCAL NEXT NOTHING NULLS OF OFFSET ONLY ORDER
-    OUTER OUTPUT PARAMS PARTITION PAUSE PRECISION PREPARE PRIMARY PRIVILEGE QUERY
+    OUTER OUTPUT OVERRIDING PARAMS PARTITION PAUSE PRECISION PREPARE PRIMARY PRIVILEGE QUERY
     RANK REINDEX RELEASE RENAME RERANK RESET RESTORE RESTRICT RESUME RETURNING REVOKE ROLE
     ROLLBACK ROW ROWS SAVEPOINT SEARCH SEQUENCE SESSION SET SHOW SIZE START STDIN
     STDOUT STORED STRICT TABLE TO TRUNCATE UNIQUE UNKNOWN UPDATE UPSERT USE
@@ -194,7 +194,7 @@ attribute(A) ::= NOT(T) NULL.            { A = node_new(parse, NODE_NOT_NULL, T)
 attribute(A) ::= DEFAULT(T) expr(E).     { A = node_with(parse, NODE_DEFAULT, T, E); }
 attribute(A) ::= comment(C).             { A = C; }
 attribute(A) ::= with_options(O).        { A = build_option_source(O, 1); }
-attribute(A) ::= GENERATED(T) ALWAYS AS IDENTITY.     { A = node_new(parse, NODE_AUTO_ID, T); }
+attribute(A) ::= GENERATED(T) ALWAYS AS IDENTITY.     { A = node_flag(node_new(parse, NODE_AUTO_ID, T), FLAG_ALWAYS); }
 attribute(A) ::= GENERATED(T) BY DEFAULT AS IDENTITY. { A = node_new(parse, NODE_AUTO_ID, T); }
 attribute(A) ::= GENERATED(T) ALWAYS AS LP expr(E) RP. { A = node_with(parse, NODE_GENERATED, T, E); }
 attribute(A) ::= GENERATED(T) ALWAYS AS LP expr(E) RP STORED. { A = node_with(parse, NODE_GENERATED, T, E); }
@@ -354,9 +354,11 @@ statement(A) ::= insert(I) DEFAULT(D) VALUES conflict_opt(C) returning_opt(R). {
     A = node_add(parse, I, node_new(parse, NODE_DEFAULT_VALUES, D));
     A = node_add(parse, build_conflict(parse, A, C), R);
 }
-insert(A) ::= insert_word(I) INTO relation(N) partitions_opt(P) fields_opt(F). {
-    A = node_add(parse, node_add(parse, node_add(parse, I, N), P), F);
+insert(A) ::= insert_word(I) INTO relation(N) partitions_opt(P) fields_opt(F) overriding_opt(O). {
+    A = node_add(parse, node_add(parse, node_add(parse, node_add(parse, I, N), P), F), O);
 }
+overriding_opt(A) ::= .                  { A = NULL; }
+overriding_opt(A) ::= OVERRIDING(T) id(S) id(V). { A = build_overriding(parse, T, S, V); }
 insert_word(A) ::= INSERT(T).            { A = node_new(parse, NODE_INSERT, T); }
 insert_word(A) ::= UPSERT(T).            { A = node_new(parse, NODE_UPSERT, T); }
 fields_opt(A) ::= .                      { A = NULL; }

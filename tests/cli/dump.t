@@ -132,3 +132,22 @@ $ mql dump props -o props.mql; cat props.mql; mql -X -q props2 -f props.mql; mql
 | default|0|database.force.deny.ddl = true
 | shop|1|database.force.deny.collectionDDL = true, database.force.deny.reading = true, database.force.deny.writing = true, database.max.collections = 1
 $ mql -X -q props -c "BACKUP DATABASE TO 'props.backup'"; mql -X -q props3 -c "RESTORE DATABASE FROM 'props.backup'"; mql dump props3 | cmp - props.mql
+
+# a key that is always generated
+$ mql -X -q always -c "CREATE COLLECTION c (id INT64 PRIMARY KEY GENERATED ALWAYS AS IDENTITY, s VARCHAR(9)); INSERT INTO c (s) VALUES ('a'), (E'b\n\\\\.\nc')"
+$ mql dump always -o always.mql; cat always.mql; mql -X -q always2 -f always.mql; mql dump always2 | cmp - always.mql
+| -- A database of mql. To make it again: mql NEW -f FILE
+| 
+| USE "default";
+| 
+| CREATE COLLECTION c (
+|     id INT64 PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+|     s VARCHAR(9)
+| );
+| COPY c FROM STDIN WITH (FORMAT csv, HEADER true);
+| "id","s"
+| 1,"a"
+| \.
+| INSERT INTO c (id, s) OVERRIDING SYSTEM VALUE VALUES (E'2', E'b\n\\.\nc');
+| 
+| -- The end.

@@ -37,6 +37,7 @@ typedef struct Field {
     Type type;
     bool is_primary;
     bool is_auto_id;
+    bool is_always; /* an AUTO_ID for which no values may be given */
     bool is_nullable;
     bool is_partition_key;
     bool is_clustering_key;

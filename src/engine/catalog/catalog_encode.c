@@ -22,7 +22,8 @@ enum {
     FIELD_DYNAMIC = 1 << 5,
     FIELD_DEFAULT = 1 << 6,
     FIELD_MISSING = 1 << 7,
-    FIELD_FLAGS = (1 << 8) - 1,
+    FIELD_ALWAYS = 1 << 8,
+    FIELD_FLAGS = (1 << 9) - 1,
 };
 
 enum {
@@ -42,17 +43,18 @@ encode_type(Buffer *out, Type type)
     buffer_append_u32(out, type.element_length);
 }
 
-static uint8_t
+static uint16_t
 field_flags(const Field *field)
 {
-    return (uint8_t)((field->is_primary ? FIELD_PRIMARY : 0) |
-                     (field->is_auto_id ? FIELD_AUTO_ID : 0) |
-                     (field->is_nullable ? FIELD_NULLABLE : 0) |
-                     (field->is_partition_key ? FIELD_PARTITION_KEY : 0) |
-                     (field->is_clustering_key ? FIELD_CLUSTERING_KEY : 0) |
-                     (field->is_dynamic ? FIELD_DYNAMIC : 0) |
-                     (field->has_default ? FIELD_DEFAULT : 0) |
-                     (field->has_missing ? FIELD_MISSING : 0));
+    return (uint16_t)((field->is_primary ? FIELD_PRIMARY : 0) |
+                      (field->is_auto_id ? FIELD_AUTO_ID : 0) |
+                      (field->is_nullable ? FIELD_NULLABLE : 0) |
+                      (field->is_partition_key ? FIELD_PARTITION_KEY : 0) |
+                      (field->is_clustering_key ? FIELD_CLUSTERING_KEY : 0) |
+                      (field->is_dynamic ? FIELD_DYNAMIC : 0) |
+                      (field->has_default ? FIELD_DEFAULT : 0) |
+                      (field->has_missing ? FIELD_MISSING : 0) |
+                      (field->is_always ? FIELD_ALWAYS : 0));
 }
 
 static void
@@ -61,7 +63,7 @@ encode_field(Buffer *out, const Field *field)
     buffer_append_u32(out, field->id);
     buffer_append_sized(out, slice_of(field->name));
     encode_type(out, field->type);
-    buffer_append_u8(out, field_flags(field));
+    buffer_append_u16(out, field_flags(field));
     if (field->has_default)
         value_encode(out, &field->default_value);
     if (field->has_missing)
@@ -267,11 +269,13 @@ decode_field(Decoder *decoder, Field *field)
     field->id = read_u32(&decoder->reader);
     TRY(decode_name(decoder, &field->name));
     TRY(decode_type(decoder, &field->type));
-    uint8_t flags = read_u8(&decoder->reader);
-    if (decoder->reader.failed || (flags & ~FIELD_FLAGS) != 0)
+    uint16_t flags = read_u16(&decoder->reader);
+    if (decoder->reader.failed || (flags & ~FIELD_FLAGS) != 0 ||
+        ((flags & FIELD_ALWAYS) != 0 && (flags & FIELD_AUTO_ID) == 0))
         return damaged(decoder, "Wrong attributes of a field");
     field->is_primary = flags & FIELD_PRIMARY;
     field->is_auto_id = flags & FIELD_AUTO_ID;
+    field->is_always = flags & FIELD_ALWAYS;
     field->is_nullable = flags & FIELD_NULLABLE;
     field->is_partition_key = flags & FIELD_PARTITION_KEY;
     field->is_clustering_key = flags & FIELD_CLUSTERING_KEY;

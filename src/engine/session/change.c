@@ -264,6 +264,14 @@ add_assignment(Prepared *prepared, const Node *node, const Scope *scope,
         assignments->sets_key || place->field == (int32_t)collection->primary;
     if (node->first->kind == NODE_DEFAULT)
         return MQL_OK;
+    if (place->field >= 0 && collection->fields[place->field].is_always) {
+        error_at(err, ERR_GENERATED_ALWAYS, node->position,
+                 "field \"%.*s\" can only be updated to DEFAULT",
+                 (int)node->text.size, node->text.data);
+        return error_detail(err,
+                            "Field \"%.*s\" is GENERATED ALWAYS AS IDENTITY.",
+                            (int)node->text.size, node->text.data);
+    }
     mql_status status =
         change_value(prepared, scope, node->first, collection, place,
                      &assignments->values[position], err);

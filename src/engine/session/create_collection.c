@@ -119,6 +119,7 @@ set_attribute(Maker *maker, Field *field, const Node *attribute, Error *err)
         return make_primary(maker, field, attribute->position, err);
     case NODE_AUTO_ID:
         field->is_auto_id = true;
+        field->is_always = attribute->flags & FLAG_ALWAYS;
         return MQL_OK;
     case NODE_NULLABLE:
         field->is_nullable = true;

@@ -72,6 +72,22 @@ check_width(const Insert *insert, uint32_t width, int64_t position, Error *err)
                     width > insert->place_count ? "more" : "fewer");
 }
 
+/* ---- keys that are always generated ---- */
+
+static mql_status
+refuse_key(const Insert *insert, const Place *place, int64_t position,
+           Error *err)
+{
+    if (place->field < 0 || insert->is_overriding ||
+        !insert->collection->fields[place->field].is_always)
+        return MQL_OK;
+    const char *name = insert->collection->fields[place->field].name;
+    error_at(err, ERR_GENERATED_ALWAYS, position,
+             "cannot insert a non-DEFAULT value into field \"%s\"", name);
+    error_detail(err, "Field \"%s\" is GENERATED ALWAYS AS IDENTITY.", name);
+    return error_hint(err, "Use OVERRIDING SYSTEM VALUE to override.");
+}
+
 /* ---- VALUES ---- */
 
 static bool
@@ -109,6 +125,7 @@ analyse_row(Prepared *prepared, Insert *insert, const Node *row,
          node = node->next, place++, value++) {
         if (node->kind == NODE_DEFAULT)
             continue;
+        TRY(refuse_key(insert, place, node->position, err));
         if (change_value(prepared, &none, node, insert->collection, place,
                          value, err) != MQL_OK)
             return blame_place(insert, insert->row_count, place, err);
@@ -166,6 +183,7 @@ analyse_column(Prepared *prepared, Insert *insert, uint32_t column,
                int64_t position, Error *err)
 {
     const Place *place = &insert->places[column];
+    TRY(refuse_key(insert, place, position, err));
     Expr *expr = query_item(prepared, insert, column);
     if (expr == NULL)
         return error_no_memory(err);
@@ -264,6 +282,7 @@ insert_prepare(Prepared *prepared, Error *err)
         return error_no_memory(err);
     insert->collection = version->collection;
     insert->is_upsert = root->kind == NODE_UPSERT;
+    insert->is_overriding = node_child(root, NODE_OVERRIDING) != NULL;
     prepared->detail = insert;
     TRY(find_target_partition(root, insert->collection, &insert->partition,
                               err));

@@ -24,6 +24,7 @@ typedef struct Insert {
     const Collection *collection;
     uint64_t partition;
     bool is_upsert;
+    bool is_overriding; /* OVERRIDING SYSTEM VALUE */
     Place *places;
     uint32_t place_count;
     bool keeps_old;        /* UPSERT with a list: fields left out keep theirs */

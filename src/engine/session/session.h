@@ -59,10 +59,10 @@ typedef struct Session {
 mql_status session_open(Store *store, Session *session, Error *err);
 void session_close(Session *session);
 
-/* Make `name` the current database: INVALID_DATABASE when there is none. */
 /* INVALID_DATABASE, with a hint at one whose name is close. */
 mql_status database_missing(const Version *version, Slice name,
                             int64_t position, Error *err);
+/* Make `name` the current database: INVALID_DATABASE when there is none. */
 mql_status session_use(Session *session, Slice name, int64_t position,
                        Error *err);
 

@@ -572,6 +572,8 @@ describe_prepare(Prepared *prepared, Error *err)
 static const char *
 key_text(const Field *field)
 {
+    if (field->is_always)
+        return "primary key, auto_id always";
     if (field->is_primary)
         return field->is_auto_id ? "primary key, auto_id" : "primary key";
     return field->is_partition_key ? "partition key" : "";

@@ -123,7 +123,9 @@ print_field(Buffer *out, const Field *field)
     if (field->is_primary)
         buffer_append_text(out, " PRIMARY KEY");
     if (field->is_auto_id)
-        buffer_append_text(out, " AUTO_ID");
+        buffer_append_text(out, field->is_always
+                                    ? " GENERATED ALWAYS AS IDENTITY"
+                                    : " AUTO_ID");
     if (field->is_partition_key)
         buffer_append_text(out, " PARTITION KEY");
     bool is_key = field->is_primary || field->is_partition_key;

@@ -44,8 +44,9 @@ typedef enum NodeFlag {
     FLAG_GLOBAL = 128,
     FLAG_DISTINCT = 256,
     FLAG_OPERAND = 512,
-    FLAG_INDEXES = 2048,
     FLAG_PARENTHESES = 1024, /* stood in them: not flattened into its parent */
+    FLAG_INDEXES = 2048,
+    FLAG_ALWAYS = 4096,
 } NodeFlag;
 
 typedef struct Node Node;

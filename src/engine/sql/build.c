@@ -475,16 +475,30 @@ build_alter_type(Parse *parse, Token at, Node *name, Token word, Node *type)
     return node_pair(parse, NODE_ALTER_TYPE, at, name, type);
 }
 
+static bool
+is_word(Token token, const char *word)
+{
+    return slice_equal_nocase((Slice){token.text, token.size}, slice_of(word));
+}
+
 uint32_t
 build_including(Parse *parse, Token including, Token what)
 {
-    if (!slice_equal_nocase((Slice){including.text, including.size},
-                            SLICE_LITERAL("including")))
+    if (!is_word(including, "including"))
         parse_syntax_error(parse, including);
-    else if (!slice_equal_nocase((Slice){what.text, what.size},
-                                 SLICE_LITERAL("indexes")))
+    else if (!is_word(what, "indexes"))
         parse_syntax_error(parse, what);
     return FLAG_INDEXES;
+}
+
+Node *
+build_overriding(Parse *parse, Token at, Token system, Token value)
+{
+    if (!is_word(system, "system"))
+        parse_syntax_error(parse, system);
+    else if (!is_word(value, "value"))
+        parse_syntax_error(parse, value);
+    return node_new(parse, NODE_OVERRIDING, at);
 }
 
 Node *
