@@ -43,18 +43,19 @@ refused(const Fixture *fixture, const char *sql, const char *sqlstate)
     assert_string_equal(error.sqlstate, sqlstate);
 }
 
-/* The numbers of the answer, one after the other, as one number. */
+/* The number of the answer, or one that follows from all of them; -1: an
+ * error. */
 static int64_t
 ask(const Fixture *fixture, const char *sql, int32_t column)
 {
     mql_stmt *stmt;
-    int64_t sum = 0;
+    uint64_t sum = 0;
     assert_int_equal(mql_prepare(fixture->conn, sql, -1, &stmt, NULL), MQL_OK);
     mql_status status;
     while ((status = mql_step(stmt)) == MQL_ROW)
-        sum = sum * 31 + mql_column_int64(stmt, column);
+        sum = sum * 31 + (uint64_t)mql_column_int64(stmt, column);
     mql_finalize(stmt);
-    return status == MQL_DONE ? sum : -1;
+    return status == MQL_DONE ? (int64_t)(sum & INT64_MAX) : -1;
 }
 
 static int64_t
@@ -64,7 +65,7 @@ in_memory(const Fixture *fixture)
 }
 
 /* By scan, by key, by index of either kind. */
-static int64_t
+static uint64_t
 ask_everything(const Fixture *fixture)
 {
     static const char *const questions[] = {
@@ -74,11 +75,11 @@ ask_everything(const Fixture *fixture)
         "SEARCH c FOR [7, 3, 1, 0] LIMIT 9 WITH (ef = 100)",
         "SEARCH c FOR [7, 3, 1, 0] LIMIT 9 WHERE n = 2 WITH (exact = true)",
     };
-    int64_t all = 0;
+    uint64_t all = 0;
     for (size_t i = 0; i < sizeof questions / sizeof questions[0]; i++) {
         int64_t one = ask(fixture, questions[i], 0);
         assert_int_not_equal(one, -1);
-        all = all * 1000003 + one;
+        all = all * 1000003 + (uint64_t)one;
     }
     return all;
 }
@@ -208,7 +209,7 @@ memory_needs_no_file(void **state)
 {
     Fixture *fixture = *state;
     index_and_flush(fixture);
-    int64_t answers = ask_everything(fixture);
+    uint64_t answers = ask_everything(fixture);
     int64_t held = in_memory(fixture);
     assert_true(held > 0);
     assert_int_equal(count_mappings(fixture), 0);
@@ -225,7 +226,7 @@ opening_brings_it_there(void **state)
 {
     Fixture *fixture = *state;
     index_and_flush(fixture);
-    int64_t answers = ask_everything(fixture);
+    uint64_t answers = ask_everything(fixture);
     int64_t held = in_memory(fixture);
     close_database(fixture);
     open_database(fixture);
@@ -255,7 +256,7 @@ new_segments_and_indexes_come_there(void **state)
     put_rows(fixture, ROWS, ROWS + 500);
     execute(fixture, "FLUSH c");
     index_and_flush(fixture);
-    int64_t answers = ask_everything(fixture);
+    uint64_t answers = ask_everything(fixture);
     assert_int_equal(count_mappings(fixture), 0);
     execute(fixture, "VACUUM FULL c");
     execute(fixture, "COMPACT c");
@@ -270,7 +271,7 @@ one_field_and_one_index(void **state)
 {
     Fixture *fixture = *state;
     index_and_flush(fixture);
-    int64_t answers = ask_everything(fixture);
+    uint64_t answers = ask_everything(fixture);
     int64_t all = in_memory(fixture);
     execute(fixture, "RELEASE COLLECTION c; "
                      "ALTER COLLECTION c SET (mmap.enabled = true); "
@@ -319,7 +320,7 @@ too_much_stays_mapped_or_is_refused(void **state)
     Fixture *fixture = *state;
     execute(fixture, "SET GLOBAL load_mem = 1000");
     index_and_flush(fixture);
-    int64_t answers = ask_everything(fixture);
+    uint64_t answers = ask_everything(fixture);
     assert_int_equal(in_memory(fixture), 0);
     close_database(fixture);
     open_database(fixture);
