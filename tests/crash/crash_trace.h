@@ -113,6 +113,11 @@ const char *crash_path(const CrashVfs *crash, const Operation *operation);
 /* 0, or -errno of what the next changing operation has to fail with. It counts
  * as done without effect then. */
 int crash_next(CrashVfs *crash);
+/* A failed operation has a number too, so that the next one is another. Returns
+ * the error. */
+int crash_failed(CrashVfs *crash, int error);
+/* What a call that changes nothing has to fail with, or 0. */
+int crash_reading_error(const CrashVfs *crash);
 
 /* LMDB's descriptors: see lmdb_wrap.c. The functions below record; the caller
  * has the real effect done in between. */

@@ -119,9 +119,8 @@ crash_next(CrashVfs *crash)
     return is_due ? -crash->fail_errno : 0;
 }
 
-/* A failed operation has a number too, so that the next one is another. */
-static int
-fail(CrashVfs *crash, int error)
+int
+crash_failed(CrashVfs *crash, int error)
 {
     bool is_stopped = crash->stop_at != 0 && crash->count + 1 >= crash->stop_at;
     if (!is_stopped)
@@ -135,9 +134,8 @@ is_stopped(const CrashVfs *crash)
     return crash->stop_at != 0 && crash->count + 1 >= crash->stop_at;
 }
 
-/* What a call that changes nothing has to fail with, or 0. */
-static int
-reading_error(const CrashVfs *crash)
+int
+crash_reading_error(const CrashVfs *crash)
 {
     if (is_stopped(crash))
         return -EIO;
@@ -307,9 +305,9 @@ crash_open(void *context, const char *path, FileMode mode)
     CrashVfs *crash = context;
     bool is_new = (mode == FILE_CREATE || mode == FILE_ENSURE) &&
                   posix_vfs.exists(NULL, path) == 0;
-    int error = is_new ? crash_next(crash) : reading_error(crash);
+    int error = is_new ? crash_next(crash) : crash_reading_error(crash);
     if (error != 0)
-        return is_new ? fail(crash, error) : error;
+        return is_new ? crash_failed(crash, error) : error;
     int fd = posix_vfs.open(NULL, path, mode);
     if (fd >= 0)
         crash_opened(crash, path, fd, is_new, false, false);
@@ -327,7 +325,7 @@ crash_close(void *context, int fd)
 static ssize_t
 crash_pread(void *context, int fd, void *data, size_t size, uint64_t offset)
 {
-    int error = reading_error(context);
+    int error = crash_reading_error(context);
     if (error != 0)
         return error;
     CrashVfs *crash = context;
@@ -345,7 +343,7 @@ crash_pwrite(void *context, int fd, const void *data, size_t size,
     if (fits == 0)
         fits = crash_fit(crash, fd, offset, size);
     if (fits < 0)
-        return fail(crash, (int)fits);
+        return crash_failed(crash, (int)fits);
     size = (size_t)fits;
     if (crash->is_short && size > 1)
         size /= 2;
@@ -368,7 +366,7 @@ crash_ftruncate(void *context, int fd, uint64_t size)
     CrashVfs *crash = context;
     int error = crash_next(crash);
     if (error != 0)
-        return fail(crash, error);
+        return crash_failed(crash, error);
     int result = posix_vfs.ftruncate(NULL, fd, size);
     if (result == 0)
         crash_record_truncate(crash, fd, size);
@@ -388,7 +386,7 @@ crash_vfs_allocate(void *context, int fd, uint64_t offset, uint64_t size)
         fits = -ENOSPC;
     }
     if (fits < 0)
-        return fail(crash, (int)fits);
+        return crash_failed(crash, (int)fits);
     int result = posix_vfs.allocate(NULL, fd, offset, size);
     if (result == 0 && before >= 0 && (uint64_t)before < offset + size)
         crash_record_truncate(crash, fd, offset + size);
@@ -398,7 +396,7 @@ crash_vfs_allocate(void *context, int fd, uint64_t offset, uint64_t size)
 static int64_t
 crash_size(void *context, int fd)
 {
-    int error = reading_error(context);
+    int error = crash_reading_error(context);
     return error != 0 ? error : posix_vfs.size(NULL, fd);
 }
 
@@ -408,7 +406,7 @@ crash_rename(void *context, const char *from, const char *to)
     CrashVfs *crash = context;
     int error = crash_next(crash);
     if (error != 0)
-        return fail(crash, error);
+        return crash_failed(crash, error);
     int result = posix_vfs.rename(NULL, from, to);
     if (result != 0)
         return result;
@@ -433,7 +431,7 @@ crash_unlink(void *context, const char *path)
         return -ENOENT;
     int error = crash_next(crash);
     if (error != 0)
-        return fail(crash, error);
+        return crash_failed(crash, error);
     int result = posix_vfs.unlink(NULL, path);
     if (result == 0) {
         record_path(crash, OPERATION_UNLINK, path);
@@ -449,7 +447,7 @@ crash_mkdir(void *context, const char *path)
     CrashVfs *crash = context;
     int error = crash_next(crash);
     if (error != 0)
-        return fail(crash, error);
+        return crash_failed(crash, error);
     int result = posix_vfs.mkdir(NULL, path);
     if (result == 0)
         record_path(crash, OPERATION_MKDIR, path);
@@ -462,7 +460,7 @@ crash_rmdir(void *context, const char *path)
     CrashVfs *crash = context;
     int error = crash_next(crash);
     if (error != 0)
-        return fail(crash, error);
+        return crash_failed(crash, error);
     int result = posix_vfs.rmdir(NULL, path);
     if (result == 0)
         record_path(crash, OPERATION_RMDIR, path);
@@ -480,7 +478,7 @@ crash_sync_directory(void *context, const char *path)
         return 0;
     int error = crash_next(crash);
     if (error != 0)
-        return fail(crash, error);
+        return crash_failed(crash, error);
     record_path(crash, OPERATION_SYNC_DIRECTORY, path);
     return 0;
 }
@@ -488,28 +486,28 @@ crash_sync_directory(void *context, const char *path)
 static int
 crash_list(void *context, const char *path, Buffer *names)
 {
-    int error = reading_error(context);
+    int error = crash_reading_error(context);
     return error != 0 ? error : posix_vfs.list(NULL, path, names);
 }
 
 static int
 crash_exists(void *context, const char *path)
 {
-    int error = reading_error(context);
+    int error = crash_reading_error(context);
     return error != 0 ? error : posix_vfs.exists(NULL, path);
 }
 
 static int
 crash_lock(void *context, int fd)
 {
-    int error = reading_error(context);
+    int error = crash_reading_error(context);
     return error != 0 ? error : posix_vfs.lock(NULL, fd);
 }
 
 static int
 crash_lock_shared(void *context, int fd)
 {
-    int error = reading_error(context);
+    int error = crash_reading_error(context);
     return error != 0 ? error : posix_vfs.lock_shared(NULL, fd);
 }
 
@@ -523,7 +521,7 @@ crash_unlock(void *context, int fd)
 static int
 crash_map(void *context, int fd, size_t size, const void **address)
 {
-    int error = reading_error(context);
+    int error = crash_reading_error(context);
     return error != 0 ? error : posix_vfs.map(NULL, fd, size, address);
 }
 

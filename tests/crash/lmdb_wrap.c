@@ -25,6 +25,9 @@ ssize_t __real_pwrite(int fd, const void *data, size_t size, off_t offset);
 ssize_t __real_writev(int fd, const struct iovec *pieces, int count);
 ssize_t __real_pwritev(int fd, const struct iovec *pieces, int count,
                        off_t offset);
+ssize_t __real_pread(int fd, void *data, size_t size, off_t offset);
+void *__real_mmap(void *address, size_t size, int protection, int flags, int fd,
+                  off_t offset);
 int __real_fdatasync(int fd);
 int __real_fsync(int fd);
 int __real_msync(void *address, size_t size, int flags);
@@ -36,6 +39,9 @@ ssize_t __wrap_pwrite(int fd, const void *data, size_t size, off_t offset);
 ssize_t __wrap_writev(int fd, const struct iovec *pieces, int count);
 ssize_t __wrap_pwritev(int fd, const struct iovec *pieces, int count,
                        off_t offset);
+ssize_t __wrap_pread(int fd, void *data, size_t size, off_t offset);
+void *__wrap_mmap(void *address, size_t size, int protection, int flags, int fd,
+                  off_t offset);
 int __wrap_fdatasync(int fd);
 int __wrap_fsync(int fd);
 int __wrap_msync(void *address, size_t size, int flags);
@@ -57,11 +63,21 @@ is_lmdb(int fd)
            active->fds[fd].inode != 0 && active->fds[fd].is_lmdb;
 }
 
-/* 0, or errno is set: the operation must fail. */
+/* 0, or errno is set: the operation must fail. It has its number then too. */
 static int
 next(void)
 {
     int error = crash_next(active);
+    if (error != 0)
+        errno = -crash_failed(active, error);
+    return error;
+}
+
+/* The same for a call that changes nothing. */
+static int
+next_reading(void)
+{
+    int error = crash_reading_error(active);
     if (error != 0)
         errno = -error;
     return error;
@@ -71,7 +87,7 @@ static int
 routed_open(const char *path, int flags, mode_t mode)
 {
     bool is_new = (flags & O_CREAT) != 0 && access(path, F_OK) != 0;
-    if (is_new && next() != 0)
+    if (is_new ? next() != 0 : next_reading() != 0)
         return -1;
     int fd = __real_open(path, flags, mode);
     if (fd >= 0 && fd < FD_MOST)
@@ -107,7 +123,7 @@ routed_pwrite(int fd, const void *data, size_t size, off_t offset)
         return -1;
     ssize_t fits = crash_fit(active, fd, (uint64_t)offset, size);
     if (fits < 0) {
-        errno = (int)-fits;
+        errno = -crash_failed(active, (int)fits);
         return -1;
     }
     ssize_t put = __real_pwrite(fd, data, (size_t)fits, offset);
@@ -162,6 +178,32 @@ __wrap_writev(int fd, const struct iovec *pieces, int count)
     if (put > 0)
         lseek(fd, put, SEEK_CUR);
     return put;
+}
+
+ssize_t
+__wrap_pread(int fd, void *data, size_t size, off_t offset)
+{
+    if (!is_lmdb(fd))
+        return __real_pread(fd, data, size, offset);
+    crash_enter(active, __builtin_return_address(0));
+    ssize_t result =
+        next_reading() != 0 ? -1 : __real_pread(fd, data, size, offset);
+    crash_leave(active);
+    return result;
+}
+
+void *
+__wrap_mmap(void *address, size_t size, int protection, int flags, int fd,
+            off_t offset)
+{
+    if (!is_lmdb(fd))
+        return __real_mmap(address, size, protection, flags, fd, offset);
+    crash_enter(active, __builtin_return_address(0));
+    void *result = next_reading() != 0 ? MAP_FAILED
+                                       : __real_mmap(address, size, protection,
+                                                     flags, fd, offset);
+    crash_leave(active);
+    return result;
 }
 
 static int

@@ -48,7 +48,7 @@ extern const size_t prologue_count;
 const Action *action_find(const char *name, size_t size);
 
 #define WORLD_ROWS 64
-#define WORLD_THINGS 6
+#define WORLD_THINGS 8
 
 typedef struct World {
     struct {
@@ -70,6 +70,12 @@ typedef struct Database {
     mql_conn *conn;
 } Database;
 
+/* The prologue in a new database, three hours before all that comes; `copy`
+ * (may be NULL) is what the directory is before it is closed. */
+void machine_make_base(const char *path, const char *copy);
+
+/* vfs NULL: the system's functions; the clock stands an hour after what
+ * CrashVfs says. */
 mql_status machine_open(const char *path, const Vfs *vfs, Database *database,
                         mql_error *error);
 void machine_close(Database *database);

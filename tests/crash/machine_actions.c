@@ -16,6 +16,7 @@ const Action prologue[] = {
      "INSERT INTO t VALUES " ROW(1, 7) ", " ROW(2, 7) ", " ROW(3, 7) ", " ROW(
          4, 7) ", " ROW(5, 7) ", " ROW(6, 7),
      "t*1-6=7"},
+    {"field w", "ALTER COLLECTION t ADD FIELD w INT64", "t+field.w"},
     {"index v",
      "CREATE INDEX t_v ON t (v) USING HNSW WITH (metric_type = 'L2')",
      "t+index.t_v"},
@@ -56,6 +57,12 @@ const Action actions[] = {
     {"flush", "FLUSH", ""},
     {"seal", "FLUSH u", "u"},
     {"merge", "VACUUM FULL u", "u"},
+    {"addfield", "ALTER COLLECTION t ADD FIELD x INT64 DEFAULT 4", "t+field.x"},
+    {"dropfield", "ALTER COLLECTION t DROP FIELD w", "t-field.w"},
+    {"renamefield", "ALTER COLLECTION t RENAME FIELD w TO y",
+     "t-field.w t+field.y"},
+    /* what the prologue inserted is older than that, what comes later is not */
+    {"ttl", "ALTER COLLECTION u SET (collection.ttl.seconds = 8000)", "u!1-2"},
     {"grow", "INSERT INTO u VALUES " ROW(3, 5), "u*3=5"},
     {"index2", "CREATE INDEX u_n ON u (n) USING INVERTED", "u+index.u_n"},
     {"index", "CREATE INDEX t_n ON t (n) USING INVERTED", "t+index.t_n"},

@@ -7,7 +7,7 @@
  * The crash points of a workload are those of its last action, and for the
  * first one those of opening; those before are of a shorter workload. Left is
  * what crash_vfs.h numbers: nothing, all, each change alone, all but it, all
- * before it, parts by sectors. The same bytes are judged once. Each state must
+ * before it, parts by sectors. The same bytes are opened once. Each state must
  * open, look like the model before or after the action, be sound (CHECK), look
  * the same when opened again; and so must what is left when the power goes
  * again at each operation of that recovery.
@@ -21,6 +21,9 @@
 #include "machine.h"
 
 #include <inttypes.h>
+#include <xxhash.h>
+
+#include "base/map.h"
 
 enum {
     COUNT_WORKLOADS,
@@ -49,8 +52,8 @@ typedef struct Run {
     uint64_t acknowledged; /* and when it had come back */
     bool is_acknowledged;  /* in the state that is judged */
     char *before, *after;
-    uint64_t *hashes; /* judged */
-    size_t hash_count, hash_capacity;
+    Map seen; /* of the bytes that were judged sound: what they look like */
+    uint64_t looks;
     char name[128];
     uint64_t judged, turn;
     bool is_pair;
@@ -217,11 +220,16 @@ workload_end(Run *run)
     free(run->before);
     free(run->after);
     run->before = run->after = NULL;
-    run->hash_count = 0;
     remove_tree(run->root);
 }
 
 /* ---- judging what is left ---- */
+
+static uint64_t
+text_hash(const char *text)
+{
+    return XXH3_64bits(text, strlen(text));
+}
 
 /* NULL: as it must be; else what is wrong, malloc'ed. */
 static char *
@@ -242,7 +250,8 @@ judge_open(Run *run, const char *path)
         else if ((run->is_acknowledged ||
                   strcmp(buffer_text(&words), run->before) != 0) &&
                  strcmp(buffer_text(&words), run->after) != 0)
-            buffer_append_text(&seen, buffer_text(&words));
+            buffer_printf(&seen, "has\n%s", buffer_text(&words));
+        run->looks = text_hash(buffer_text(&words));
         buffer_free(&words);
         machine_close(&database);
     }
@@ -259,21 +268,22 @@ judge_directory(Run *run, const char *path)
     return wrong != NULL || !is_again ? wrong : judge_open(run, path);
 }
 
-/* Was this state judged? Now it is. */
+/* Were the same bytes judged before, of whatever workload, and do they look as
+ * they must here? */
 static bool
-is_known(Run *run, uint64_t hash)
+is_known(const Run *run, uint64_t hash)
 {
-    for (size_t i = 0; i < run->hash_count; i++)
-        if (run->hashes[i] == hash)
-            return true;
-    if (run->hash_count == run->hash_capacity) {
-        run->hash_capacity = run->hash_capacity * 2 + 256;
-        run->hashes =
-            realloc(run->hashes, run->hash_capacity * sizeof *run->hashes);
-        assert_non_null(run->hashes);
-    }
-    run->hashes[run->hash_count++] = hash;
-    return false;
+    const uint64_t *looks = map_find_u64(&run->seen, hash);
+    if (looks == NULL)
+        return false;
+    return *looks == text_hash(run->after) ||
+           (!run->is_acknowledged && *looks == text_hash(run->before));
+}
+
+static void
+note_known(Run *run, uint64_t hash)
+{
+    assert_true(map_put_u64(&run->seen, hash, run->looks));
 }
 
 /* The power goes again at each operation of the recovery of `path`. */
@@ -293,8 +303,9 @@ judge_recovery(Run *run, const char *path, int depth)
         uint64_t count = crash_state_count(crash, n);
         for (uint64_t i = 0; i < 3 && wrong == NULL; i++) {
             uint64_t state = i < 2 ? i : n;
-            if (state >= count ||
-                is_known(run, crash_survivor_hash(crash, n, state)))
+            uint64_t hash =
+                state >= count ? 0 : crash_survivor_hash(crash, n, state);
+            if (state >= count || is_known(run, hash))
                 continue;
             crash_survivor(crash, n, state, again);
             machine_count(COUNT_NESTED, 1);
@@ -302,6 +313,8 @@ judge_recovery(Run *run, const char *path, int depth)
                 wrong = judge_recovery(run, again, depth - 1);
             else
                 wrong = judge_directory(run, again);
+            if (wrong == NULL && depth == 1)
+                note_known(run, hash);
             remove_tree(again);
         }
     }
@@ -335,7 +348,7 @@ is_chosen(const Run *run, uint64_t operations, uint64_t state, uint64_t count)
         return true;
     if (state < 3)
         return !run->is_pair || (operations + run->turn) % 3 == state;
-    return (state * 7 + operations * 3 + run->turn) % 16 == 0;
+    return (state * 7 + operations * 3 + run->turn) % 32 == 0;
 }
 
 static int
@@ -355,13 +368,17 @@ judge_point(Run *run, uint64_t operations)
     for (uint64_t state = 0; state < count; state++) {
         if (!is_chosen(run, operations, state, count))
             continue;
-        if (is_known(run, crash_survivor_hash(run->crash, operations, state))) {
+        uint64_t hash = crash_survivor_hash(run->crash, operations, state);
+        run->is_acknowledged = operations >= run->acknowledged;
+        if (is_known(run, hash)) {
             machine_count(COUNT_SAME, 1);
             continue;
         }
         machine_count(COUNT_STATES, 1);
         int depth = nesting(operations, state);
         char *wrong = judge_state(run, operations, state, 0);
+        if (wrong == NULL)
+            note_known(run, hash);
         for (int i = 1; i <= depth && wrong == NULL; i++)
             wrong = judge_state(run, operations, state, i);
         if (wrong == NULL)
@@ -455,20 +472,6 @@ workload_of(size_t number)
 }
 
 static void
-make_base(const char *path)
-{
-    Database database;
-    mql_error error;
-    if (machine_open(path, NULL, &database, &error) != MQL_OK)
-        fail_msg("%s %s", error.message, error.detail);
-    for (size_t i = 0; i < prologue_count; i++)
-        if (machine_run(database.conn, &prologue[i], &error) != MQL_OK)
-            fail_msg("%s: %s %s", prologue[i].name, error.message,
-                     error.detail);
-    machine_close(&database);
-}
-
-static void
 run_begin(Run *run, const char *directory, int worker)
 {
     char name[16];
@@ -487,7 +490,7 @@ run_end(Run *run)
     free(run->root);
     free(run->survivor);
     free(run->base);
-    free(run->hashes);
+    map_free(&run->seen);
 }
 
 #define PAIRS (1 + action_count + action_count * action_count)
@@ -545,7 +548,7 @@ test_pairs(void **state)
     (void)state;
     char *directory = temporary_directory();
     char *base = path_in(directory, "base");
-    make_base(base);
+    machine_make_base(base, NULL);
     int failed = run_workers(judge_all, directory);
     print_message("%" PRIu64 " workloads, %" PRIu64 " kills, %" PRIu64
                   " crash points, %" PRIu64 " states (and %" PRIu64
@@ -674,7 +677,7 @@ test_every_sync_is_needed(void **state)
     char *directory = temporary_directory();
     char *base = path_in(directory, "base");
     sites = (Sites){.directory = directory};
-    make_base(base);
+    machine_make_base(base, NULL);
     Run run;
     run_begin(&run, directory, WORKERS);
     find_sites(&run, &sites);
@@ -728,7 +731,7 @@ replay(const char *text)
     }
     char *directory = temporary_directory();
     char *base = path_in(directory, "base");
-    make_base(base);
+    machine_make_base(base, NULL);
     Run run;
     run_begin(&run, directory, 0);
     workload_name(&workload, run.name, sizeof run.name);

@@ -235,17 +235,10 @@ work(int worker, void *context)
 static char *
 make_bases(void)
 {
-    Database database;
-    mql_error error;
     char *directory = temporary_directory();
     char *base = path_in(directory, "base");
     char *crashed = path_in(directory, "crashed");
-    assert_int_equal(machine_open(base, NULL, &database, &error), MQL_OK);
-    for (size_t i = 0; i < prologue_count; i++)
-        assert_int_equal(machine_run(database.conn, &prologue[i], &error),
-                         MQL_OK);
-    copy_tree(base, crashed);
-    machine_close(&database);
+    machine_make_base(base, crashed);
     free(base);
     free(crashed);
     return directory;

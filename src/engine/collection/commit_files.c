@@ -447,6 +447,8 @@ write_deletes(Transaction *transaction, SealedSegment *segment,
     TRY(file_name_add(&transaction->written,
                       segment_deletes_path(space, id, transaction->sequence),
                       err));
+    /* a commit that the log refused had the same number */
+    store_reclaim_file(transaction->store, transaction->written->path);
     if (entry->deletes != 0)
         TRY(file_name_add(&transaction->obsolete,
                           segment_deletes_path(space, id, entry->deletes),

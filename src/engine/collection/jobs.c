@@ -24,6 +24,7 @@
 
 struct Jobs {
     Store *store;
+    bool is_by_hand; /* no thread */
     pthread_t thread;
     pthread_mutex_t mutex; /* over all that follows */
     pthread_cond_t wake;
@@ -310,14 +311,22 @@ job_thread(void *context)
     }
 }
 
+bool
+store_run_job(Store *store)
+{
+    return store->jobs != NULL && store->jobs->is_by_hand &&
+           run_one(store->jobs);
+}
+
 mql_status
-jobs_start(Store *store, Jobs **jobs, Error *err)
+jobs_start(Store *store, bool is_by_hand, Jobs **jobs, Error *err)
 {
     *jobs = NULL;
     Jobs *started = calloc(1, sizeof *started);
     if (started == NULL)
         return error_no_memory(err);
     started->store = store;
+    started->is_by_hand = is_by_hand;
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -325,7 +334,8 @@ jobs_start(Store *store, Jobs **jobs, Error *err)
     pthread_cond_init(&started->wake, &monotonic);
     pthread_condattr_destroy(&monotonic);
     *jobs = started;
-    if (pthread_create(&started->thread, NULL, job_thread, started) == 0)
+    if (is_by_hand ||
+        pthread_create(&started->thread, NULL, job_thread, started) == 0)
         return MQL_OK;
     *jobs = NULL;
     pthread_cond_destroy(&started->wake);
@@ -344,7 +354,8 @@ jobs_stop(Jobs *jobs)
     atomic_store(&jobs->cancel, true);
     pthread_cond_broadcast(&jobs->wake);
     pthread_mutex_unlock(&jobs->mutex);
-    pthread_join(jobs->thread, NULL);
+    if (!jobs->is_by_hand)
+        pthread_join(jobs->thread, NULL);
     pthread_cond_destroy(&jobs->wake);
     pthread_mutex_destroy(&jobs->mutex);
     free(jobs);

@@ -44,8 +44,12 @@ typedef struct Job {
 
 typedef struct Jobs Jobs;
 
-/* Begin the thread; NULL jobs: without. */
-mql_status jobs_start(Store *store, Jobs **jobs, Error *err);
+/* Begin the thread. By hand: none, and nothing is done but by store_run_job();
+ * so tests can count what a job asks of the disk. */
+mql_status jobs_start(Store *store, bool is_by_hand, Jobs **jobs, Error *err);
+/* One job that is due, on the calling thread; false: none may begin. Jobs by
+ * hand only. */
+bool store_run_job(Store *store);
 /* Cancels what runs and waits for it. NULL is allowed. */
 void jobs_stop(Jobs *jobs);
 /* Something was committed. NULL is allowed. */

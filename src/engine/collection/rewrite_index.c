@@ -14,16 +14,26 @@
 
 /* ---- files that are missing ---- */
 
-/* The state as of now: entries of segments are the writer's. */
+/* The state as of now: entries of segments are the writer's. If there is no
+ * file, its name goes to those that are written: a damaged one is written over
+ * and must not be removed. The name is the same at each try. */
 static mql_status
-look_at_entry(Rewrite *rewrite, const SealedSegment *segment, uint64_t index,
-              bool *has_file, Error *err)
+begin_missing(Rewrite *rewrite, const SealedSegment *segment, uint64_t index,
+              Error *err)
 {
+    Store *store = rewrite->store;
     Transaction *transaction;
-    TRY(transaction_begin(rewrite->store, &transaction, err));
-    *has_file = segment_entry_has_index(&segment->entry, index);
+    TRY(transaction_begin(store, &transaction, err));
+    mql_status status = MQL_OK;
+    if (!segment_entry_has_index(&segment->entry, index)) {
+        status = file_name_add(
+            &rewrite->written,
+            segment_index_path(&store->space, segment->base.id, index), err);
+        if (status == MQL_OK)
+            store_reclaim_file(store, rewrite->written->path);
+    }
     transaction_rollback(transaction);
-    return MQL_OK;
+    return status;
 }
 
 static bool
@@ -71,13 +81,7 @@ build_missing(Rewrite *rewrite, SealedSegment *segment,
               const IndexDefinition *index, Error *err)
 {
     const FileSpace *space = &rewrite->store->space;
-    bool has_file;
-    TRY(look_at_entry(rewrite, segment, index->id, &has_file, err));
-    /* A damaged one is written over: it must not be removed then. */
-    if (!has_file)
-        TRY(file_name_add(
-            &rewrite->written,
-            segment_index_path(space, segment->base.id, index->id), err));
+    TRY(begin_missing(rewrite, segment, index->id, err));
     IndexFile file = {.index = index->id};
     TRY(segment_index_build(space, segment, rewrite->definition, index,
                             rewrite->watch, &file.size, err));

@@ -203,7 +203,9 @@ open_parts(Store *store, const StoreOptions *options, Error *err)
     TRY(store_recover(store, err));
     if (!store->is_read_only)
         TRY(reserve_open(&store->reserve, space->vfs, space->path, err));
-    return options->has_jobs ? jobs_start(store, &store->jobs, err) : MQL_OK;
+    if (!options->has_jobs && !options->has_jobs_by_hand)
+        return MQL_OK;
+    return jobs_start(store, options->has_jobs_by_hand, &store->jobs, err);
 }
 
 mql_status

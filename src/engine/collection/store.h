@@ -63,6 +63,7 @@ typedef struct StoreOptions {
     bool is_read_only; /* not a byte is written; implies must_exist */
     bool is_backup; /* the directory is a verified backup; with is_read_only */
     bool has_jobs;  /* a thread for background work (jobs.h) */
+    bool has_jobs_by_hand; /* the same work without a thread */
     Log log;
     const StoreLimits *limits; /* NULL: STORE_LIMITS_USUAL */
 } StoreOptions;

@@ -420,6 +420,9 @@ mql_status commit_changes(Transaction *transaction, Error *err);
 /* Free the list, after removing the files if asked to, or when nobody holds
  * them any more; failures are only logged. */
 void file_names_free(Store *store, FileName *list, bool is_removing);
+/* A file of this name is about to be made again: what an earlier try left is
+ * not to be removed later. For the writer. */
+void store_reclaim_file(Store *store, const char *path);
 /* Takes the path; out of memory (also a NULL path) is an error. */
 mql_status file_name_add(FileName **list, char *path, Error *err);
 

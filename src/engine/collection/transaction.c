@@ -7,6 +7,7 @@
  */
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "engine/collection/store_internal.h"
 
@@ -202,11 +203,9 @@ is_list_held(Store *store, FileName *list)
     return is_held;
 }
 
-void
-file_names_free(Store *store, FileName *list, bool is_removing)
+static void
+free_names(Store *store, FileName *list, bool is_removing)
 {
-    if (is_removing && list != NULL && is_list_held(store, list))
-        return;
     while (list != NULL) {
         FileName *next = list->next;
         Error failure = ERROR_INIT;
@@ -220,6 +219,38 @@ file_names_free(Store *store, FileName *list, bool is_removing)
 }
 
 void
+file_names_free(Store *store, FileName *list, bool is_removing)
+{
+    if (is_removing && list != NULL && is_list_held(store, list))
+        return;
+    free_names(store, list, is_removing);
+}
+
+static void
+take_out(FileName **list, const char *path)
+{
+    while (*list != NULL) {
+        FileName *name = *list;
+        if (strcmp(name->path, path) != 0) {
+            list = &name->next;
+            continue;
+        }
+        *list = name->next;
+        free(name->path);
+        free(name);
+    }
+}
+
+void
+store_reclaim_file(Store *store, const char *path)
+{
+    take_out(&store->orphans, path);
+    pthread_mutex_lock(&store->held_mutex);
+    take_out(&store->held, path);
+    pthread_mutex_unlock(&store->held_mutex);
+}
+
+void
 store_hold_files(Store *store)
 {
     pthread_mutex_lock(&store->held_mutex);
@@ -230,15 +261,14 @@ store_hold_files(Store *store)
 void
 store_release_files(Store *store)
 {
-    FileName *list = NULL;
     pthread_mutex_lock(&store->held_mutex);
     store->holds--;
     if (store->holds == 0) {
-        list = store->held;
+        /* with the mutex: who reclaims a name is about to make the file */
+        free_names(store, store->held, true);
         store->held = NULL;
     }
     pthread_mutex_unlock(&store->held_mutex);
-    file_names_free(store, list, true);
 }
 
 void

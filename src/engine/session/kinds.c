@@ -182,7 +182,9 @@ option_text(Prepared *prepared, const Node *option, Slice *text, Error *err)
     else
         value_print(&buffer, &value);
     const char *printed = buffer_text(&buffer);
-    char *copy = arena_copy(arena, printed, strlen(printed));
+    char *copy = buffer_failed(&buffer)
+                     ? NULL
+                     : arena_copy(arena, printed, strlen(printed));
     buffer_free(&buffer);
     if (copy == NULL)
         return error_no_memory(err);
