@@ -535,14 +535,14 @@ crash_unmap(void *context, const void *address, size_t size)
 static int
 crash_memory(void *context, size_t size, const void *place, void **memory)
 {
-    int error = reading_error(context);
+    int error = crash_reading_error(context);
     return error != 0 ? error : posix_vfs.memory(NULL, size, place, memory);
 }
 
 static int
 crash_take_place(void *context, void *memory, size_t size, const void *place)
 {
-    int error = reading_error(context);
+    int error = crash_reading_error(context);
     return error != 0 ? error : posix_vfs.take_place(NULL, memory, size, place);
 }
 
@@ -550,7 +550,7 @@ static int
 crash_map_at(void *context, int fd, size_t size, uint64_t offset,
              const void *place)
 {
-    int error = reading_error(context);
+    int error = crash_reading_error(context);
     return error != 0 ? error : posix_vfs.map_at(NULL, fd, size, offset, place);
 }
 
