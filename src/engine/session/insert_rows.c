@@ -191,12 +191,43 @@ insert_key_state(const InsertRun *run, const Column *keys, uint32_t row)
     return state != NULL ? *state : 0;
 }
 
+static mql_status
+no_room(const Prepared *prepared, Error *err)
+{
+    Buffer limit = BUFFER_INIT;
+    setting_print(prepared->session, SETTING_WORK_MEM, &limit);
+    error_set(err, ERR_OUT_OF_MEMORY,
+              "the keys of the statement's rows need more memory than work_mem "
+              "(%s)",
+              buffer_text(&limit));
+    buffer_free(&limit);
+    return error_hint(err, "Nothing was changed. SET work_mem to more, or "
+                           "write fewer rows at a time.");
+}
+
+/* With one key more; while the map grows, the old one is there too. */
+static bool
+keys_fit(const InsertRun *run, Slice text)
+{
+    const Map *map = &run->keys;
+    size_t limit = run->prepared->exec_arena.limit;
+    size_t entries = map->capacity;
+    if (map->filled + 1 > map->capacity / 8 * 7)
+        entries += map->capacity * 2;
+    return limit == 0 ||
+           entries * sizeof *map->entries + text.size + run->key_arena.used <=
+               limit;
+}
+
 mql_status
 insert_note_key(InsertRun *run, const Column *keys, uint32_t row,
                 uint64_t state, Error *err)
 {
     bool is_put;
-    if (keys->type.kind == TYPE_VARCHAR) {
+    bool is_text = keys->type.kind == TYPE_VARCHAR;
+    if (!keys_fit(run, is_text ? keys->bytes[row] : (Slice){NULL, 0}))
+        return no_room(run->prepared, err);
+    if (is_text) {
         Slice text = arena_copy_slice(&run->key_arena, keys->bytes[row]);
         is_put = text.data != NULL && map_put_bytes(&run->keys, text, state);
     } else {
