@@ -35,8 +35,8 @@
  *     where no status is returned; the handles of a child are its parent's;
  *   - no signal handler is installed but one for SIGBUS, which makes a disk
  * that fails under a mapped file an error (MQL_CORRUPT) and hands all else to
- * the handler that was there before. A program that wants the file size limit
- *     (RLIMIT_FSIZE) to be an error ignores SIGXFSZ.
+ * the handler that was there before. The limit for files (RLIMIT_FSIZE) is an
+ *     error (MQL_FULL), no SIGXFSZ.
  */
 #ifndef MQL_H
 #define MQL_H

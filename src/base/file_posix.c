@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -74,12 +75,24 @@ posix_pread(void *context, int fd, void *data, size_t size, uint64_t offset)
     return got < 0 ? -errno : got;
 }
 
+/* Writing beyond the limit for files would bring SIGXFSZ, which ends a program
+ * that does not ignore it. `end`: of the file as it would be. */
+static bool
+is_beyond_limit(uint64_t end)
+{
+    struct rlimit limit;
+    return getrlimit(RLIMIT_FSIZE, &limit) == 0 &&
+           limit.rlim_cur != RLIM_INFINITY && end > limit.rlim_cur;
+}
+
 static ssize_t
 posix_pwrite(void *context, int fd, const void *data, size_t size,
              uint64_t offset)
 {
     (void)context;
     ssize_t put;
+    if (size > 0 && is_beyond_limit(offset + 1)) /* a part is taken */
+        return -EFBIG;
     do {
         put = pwrite(fd, data, size, (off_t)offset);
     } while (put < 0 && errno == EINTR);
@@ -106,6 +119,10 @@ posix_ftruncate(void *context, int fd, uint64_t size)
 {
     (void)context;
     int result;
+    struct stat status;
+    if (is_beyond_limit(size) && fstat(fd, &status) == 0 &&
+        (uint64_t)status.st_size < size)
+        return -EFBIG;
     do {
         result = ftruncate(fd, (off_t)size);
     } while (result != 0 && errno == EINTR);
@@ -116,6 +133,8 @@ static int
 posix_allocate(void *context, int fd, uint64_t offset, uint64_t size)
 {
     (void)context;
+    if (is_beyond_limit(offset + size))
+        return -EFBIG;
     return -posix_fallocate(fd, (off_t)offset, (off_t)size);
 }
 

@@ -17,8 +17,10 @@
 #include <errno.h>
 #include <lmdb.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/checksum.h"
 #include "storage/meta_format.h"
@@ -317,6 +319,24 @@ is_usable(const Meta *meta)
     return true;
 }
 
+/* LMDB's writes beyond the limit for files bring SIGXFSZ; the error that comes
+ * with it is enough. */
+static int
+commit_quietly(MDB_txn *transaction)
+{
+    const struct timespec at_once = {0, 0};
+    sigset_t signals, before, pending;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGXFSZ);
+    pthread_sigmask(SIG_BLOCK, &signals, &before);
+    sigpending(&pending);
+    int code = mdb_txn_commit(transaction);
+    if (!sigismember(&pending, SIGXFSZ))
+        (void)sigtimedwait(&signals, NULL, &at_once);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return code;
+}
+
 /* A full disk leaves LMDB as it was: pages in use are never written over, and
  * the page that names them comes last. Any other failed commit leaves it
  * unknown what the disk has. */
@@ -324,7 +344,7 @@ static mql_status
 commit(Change *change, Error *err)
 {
     Meta *meta = change->meta;
-    int code = mdb_txn_commit(change->transaction);
+    int code = commit_quietly(change->transaction);
     if (code == 0)
         return MQL_OK;
     change->failure = code;

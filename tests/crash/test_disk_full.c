@@ -468,7 +468,6 @@ fill_limited(const char *directory)
 {
     Fill fill;
     char *path = path_in(directory, "db");
-    signal(SIGXFSZ, SIG_IGN);
     begin_fill(&fill, path, NULL);
     limit_files(100 * 1024);
     for (int i = 0; i < 400 && fill.refused == 0; i++) {
