@@ -16,7 +16,8 @@ is_no_room(int result)
     return result == -ENOSPC || result == -EDQUOT;
 }
 
-/* 0 or -errno. Synced, so that what is on the disk is known once more. */
+/* 0 or -errno. Not synced: lost with the power, it is made again at the next
+ * opening. */
 static int
 fill(const Reserve *reserve, int fd)
 {
@@ -24,13 +25,8 @@ fill(const Reserve *reserve, int fd)
     int64_t size = vfs->size(vfs->context, fd);
     if (size >= (int64_t)RESERVE_SIZE)
         return 0;
-    int result =
-        size < 0 ? (int)size : vfs->allocate(vfs->context, fd, 0, RESERVE_SIZE);
-    if (result == 0)
-        result = vfs->fdatasync(vfs->context, fd);
-    if (result == 0)
-        result = vfs->sync_directory(vfs->context, reserve->directory);
-    return result;
+    return size < 0 ? (int)size
+                    : vfs->allocate(vfs->context, fd, 0, RESERVE_SIZE);
 }
 
 /* With the mutex held. */
@@ -64,7 +60,6 @@ reserve_open(Reserve *reserve, const Vfs *vfs, const char *directory,
         return error_no_memory(err);
     reserve->vfs = vfs;
     reserve->path = path;
-    reserve->directory = directory;
     pthread_mutex_init(&reserve->mutex, NULL);
     (void)!make(reserve, &ignored);
     return MQL_OK;

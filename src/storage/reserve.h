@@ -23,13 +23,12 @@
 typedef struct Reserve {
     const Vfs *vfs;
     char *path; /* NULL: not open */
-    const char *directory;
     pthread_mutex_t mutex;
     atomic_bool is_kept; /* there, or not possible here */
     bool is_there;
 } Reserve;
 
-/* Look for the file, and make it if there is room. `directory` outlives it. */
+/* Look for the file, and make it if there is room. */
 mql_status reserve_open(Reserve *reserve, const Vfs *vfs, const char *directory,
                         Error *err);
 void reserve_close(Reserve *reserve);
