@@ -117,7 +117,7 @@ note_expected(Run *run)
     run->expected[SEEN_AFTER] = print_all(&database);
     assert_string_not_equal(run->expected[SEEN_BEFORE],
                             run->expected[SEEN_AFTER]);
-    assert_non_null(strstr(run->expected[SEEN_AFTER], "t: index.t_v"));
+    assert_non_null(strstr(run->expected[SEEN_AFTER], " index.t_v"));
     machine_close(&database);
     remove_tree(copy);
     free(copy);
