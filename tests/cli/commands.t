@@ -255,9 +255,9 @@ $ mql -X db2 -c '\dP'
 ! \dP: missing required argument
 ? 1
 $ mql -X db2 -c '\l'
-|  database | collections 
-| ----------+-------------
-|  default  |           2
+|  database | collections | properties 
+| ----------+-------------+------------
+|  default  |           2 | 
 | (1 row)
 | 
 $ mql -X db2 -E -c '\di items'

@@ -144,8 +144,8 @@ $ mql -X -d nothing db -c 'SELECT 1'
 ! ERROR:  database "nothing" does not exist
 ? 2
 $ mql -X -At db -l
-| default|0
-| other|1
+| default|0|
+| other|1|
 
 # the startup file
 $ echo '\pset null nil' >$HOME/.mqlrc; mql -q -c 'SELECT NULL AS n'
