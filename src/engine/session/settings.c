@@ -96,13 +96,12 @@ read_level(Slice text, int64_t *value)
 static bool
 read_switch(const Value *value, int64_t *number)
 {
-    bool is_on = value->boolean;
-    if (value->type.kind == TYPE_VARCHAR) {
-        if (!property_read_bool(value->bytes, &is_on))
-            return false;
-    } else if (value->type.kind != TYPE_BOOL) {
+    bool is_on;
+    if (value->type.kind == TYPE_BOOL)
+        is_on = value->boolean;
+    else if (value->type.kind != TYPE_VARCHAR ||
+             !property_read_bool(value->bytes, &is_on))
         return false;
-    }
     *number = is_on ? 1 : 0;
     return true;
 }
