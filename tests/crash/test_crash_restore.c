@@ -9,6 +9,7 @@
  * backup; nothing of it is left over, and the backup is whole.
  */
 #include "machine.h"
+#include "run_sql.h"
 
 #include <inttypes.h>
 
@@ -20,16 +21,6 @@ typedef struct Run {
     char *base, *plain, *root, *survivor;
     char *expected[SEEN_COUNT];
 } Run;
-
-static void
-execute(mql_conn *conn, const char *sql)
-{
-    mql_error error = MQL_ERROR_INIT;
-    if (mql_exec(conn, sql) == MQL_OK)
-        return;
-    mql_error_get(conn, &error);
-    fail_msg("%s: %s", sql, error.message);
-}
 
 /* `template` with the path of the root's folder `name`. */
 static char *
@@ -64,7 +55,7 @@ print_all(Database *database)
     mql_error error = MQL_ERROR_INIT;
     static const char *const uses[] = {"USE mine", "USE \"default\""};
     for (size_t i = 0; i < 2; i++) {
-        execute(database->conn, uses[i]);
+        run_sql(database->conn, uses[i]);
         if (database_print(database->conn, &out, &error) != MQL_OK)
             fail_msg("%s: %s", uses[i], error.message);
         buffer_append_text(&out, "--\n");
@@ -82,9 +73,9 @@ make_backup(const char *plain)
     for (size_t i = 0; i < prologue_count; i++)
         if (machine_run(database.conn, &prologue[i], &error) != MQL_OK)
             fail_msg("%s: %s", prologue[i].name, error.message);
-    execute(database.conn, "SET GLOBAL retention = '2h'");
+    run_sql(database.conn, "SET GLOBAL retention = '2h'");
     char *sql = with_path("BACKUP DATABASE TO ", plain, "backup");
-    execute(database.conn, sql);
+    run_sql(database.conn, sql);
     free(sql);
     machine_close(&database);
     char *path = path_in(plain, "source");
@@ -96,7 +87,7 @@ static void
 make_target(const char *plain)
 {
     Database database = open_in(plain, "db", NULL);
-    execute(database.conn,
+    run_sql(database.conn,
             "CREATE DATABASE mine; USE mine; CREATE COLLECTION t (id INT64 "
             "PRIMARY KEY, n INT64, v VECTOR(4)); INSERT INTO t VALUES (1, 3, "
             "[1,0,0,1])");
@@ -112,7 +103,7 @@ note_expected(Run *run)
     Database database = open_in(copy, "db", NULL);
     run->expected[SEEN_BEFORE] = print_all(&database);
     char *sql = with_path("RESTORE DATABASE FROM ", copy, "backup");
-    execute(database.conn, sql);
+    run_sql(database.conn, sql);
     free(sql);
     run->expected[SEEN_AFTER] = print_all(&database);
     assert_string_not_equal(run->expected[SEEN_BEFORE],
@@ -166,14 +157,14 @@ judge(const Run *run, const char *root, const char *when)
     if (machine_check(&database, &error) != MQL_OK)
         fail_msg("%s: %s %s", when, error.message, error.detail);
     char *sql = with_path("VERIFY BACKUP ", root, "backup");
-    execute(database.conn, sql);
+    run_sql(database.conn, sql);
     free(sql);
     if (found == SEEN_BEFORE) {
         sql = with_path("RESTORE DATABASE FROM ", root, "backup");
-        execute(database.conn, sql);
+        run_sql(database.conn, sql);
         free(sql);
     }
-    execute(database.conn, "INSERT INTO t VALUES (63, 1, [63,0,0,1])");
+    run_sql(database.conn, "INSERT INTO t VALUES (63, 1, [63,0,0,1])");
     machine_close(&database);
     return found;
 }

@@ -19,6 +19,7 @@
 #include "crash_vfs.h"
 #include "engine/api/database_open.h"
 #include "mql.h"
+#include "run_sql.h"
 
 #define KEYS_MOST 64
 #define COLLECTIONS_MOST 3
@@ -194,16 +195,6 @@ model_print(const Model *model, bool p_is_released, Buffer *out)
 }
 
 /* ---- the database as a reader sees it ---- */
-
-static void
-run_sql(mql_conn *conn, const char *sql)
-{
-    if (mql_exec(conn, sql) == MQL_OK)
-        return;
-    mql_error error = MQL_ERROR_INIT;
-    mql_error_get(conn, &error);
-    fail_msg("%s: %s %s %s", sql, error.sqlstate, error.message, error.detail);
-}
 
 static mql_stmt *
 prepare(mql_conn *conn, const char *format, const char *name)

@@ -12,6 +12,7 @@
  *   test_damage_sql --replay flip:FILE:OFFSET:BIT
  */
 #include "machine.h"
+#include "run_sql.h"
 
 #include <inttypes.h>
 #include <xxhash.h>
@@ -80,16 +81,6 @@ static int
 dimension(void)
 {
     return is_long_run() ? 256 : 8;
-}
-
-static void
-run_sql(mql_conn *conn, const char *sql)
-{
-    mql_error error = MQL_ERROR_INIT;
-    if (mql_exec(conn, sql) == MQL_OK)
-        return;
-    mql_error_get(conn, &error);
-    fail_msg("%.60s: %s %s", sql, error.message, error.detail);
 }
 
 static void

@@ -24,6 +24,7 @@
 #include <time.h>
 
 #include "mql.h"
+#include "run_sql.h"
 
 #define WRITERS 4
 #define READERS 4
@@ -216,16 +217,6 @@ live(const char *path, State *state)
 }
 
 /* ---- the judge ---- */
-
-static void
-run_sql(mql_conn *conn, const char *sql)
-{
-    mql_error error = MQL_ERROR_INIT;
-    if (mql_exec(conn, sql) == MQL_OK)
-        return;
-    mql_error_get(conn, &error);
-    fail_msg("%s: %s %s", sql, error.message, error.detail);
-}
 
 /* The smallest and largest id and the number of a writer's rows; each row is
  * whole. */

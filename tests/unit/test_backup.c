@@ -12,22 +12,13 @@
 #include "engine/collection/backup.h"
 #include "mql.h"
 #include "storage/backup.h"
+#include "run_sql.h"
 
 typedef struct Place {
     char *root, *database, *backup, *restored;
     mql_db *db;
     mql_conn *conn;
 } Place;
-
-static void
-run_sql(mql_conn *conn, const char *sql)
-{
-    mql_error error = MQL_ERROR_INIT;
-    if (mql_exec(conn, sql) == MQL_OK)
-        return;
-    mql_error_get(conn, &error);
-    fail_msg("%s: %s (%s)", sql, error.message, error.detail);
-}
 
 static void
 run_with_path(mql_conn *conn, const char *before, const char *path)

@@ -374,7 +374,14 @@ void change_free_sealed(CollectionChange *change);
 /* The files of a segment that the transaction spilled and needs no more go with
  * its end, whatever that is. */
 void forget_files(Transaction *transaction, const SealedSegment *segment);
-/* The collection's change, made when there is none. */
+/* The collection's change; NULL: there is none yet. */
+CollectionChange *change_find(const Transaction *transaction, uint64_t id);
+/* One upon `base`. Takes the reference of `created` (may be NULL), also on
+ * failure. */
+mql_status change_add(Transaction *transaction, uint64_t id,
+                      CollectionEntry *base, CollectionEntry *created,
+                      CollectionChange **change, Error *err);
+/* The same, made when there is none. */
 mql_status transaction_change(Transaction *transaction, uint64_t id,
                               CollectionChange **change, Error *err);
 /* The definition as this transaction leaves it. */
