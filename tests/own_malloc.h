@@ -7,7 +7,6 @@
 #ifndef TESTS_OWN_MALLOC_H
 #define TESTS_OWN_MALLOC_H
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -46,29 +45,14 @@ fails_now(void)
     return true;
 }
 
-/* Where a program says so (OWN_MALLOC_SPARES), a library that does not look at
- * what malloc gives it is spared. */
 static bool
-is_spared(const void *caller)
-{
-#ifdef OWN_MALLOC_SPARES
-    Dl_info info;
-    return dladdr(caller, &info) != 0 && info.dli_fname != NULL &&
-           strstr(info.dli_fname, OWN_MALLOC_SPARES) != NULL;
-#else
-    (void)caller;
-    return false;
-#endif
-}
-
-static bool
-must_fail(const void *caller)
+must_fail(void)
 {
     unsigned long number = atomic_fetch_add(&calls, 1) + 1;
     unsigned long at = atomic_load(&fail_at);
     bool is_due = at != 0 && (number == at ||
                               (number > at && atomic_load(&fails_for_good)));
-    return is_due && !is_spared(caller) && fails_now();
+    return is_due && fails_now();
 }
 
 static void *
@@ -84,23 +68,19 @@ counted(void *block)
 void *
 malloc(size_t size)
 {
-    return must_fail(__builtin_return_address(0))
-               ? NULL
-               : counted(__libc_malloc(size));
+    return must_fail() ? NULL : counted(__libc_malloc(size));
 }
 
 void *
 calloc(size_t count, size_t size)
 {
-    return must_fail(__builtin_return_address(0))
-               ? NULL
-               : counted(__libc_calloc(count, size));
+    return must_fail() ? NULL : counted(__libc_calloc(count, size));
 }
 
 void *
 realloc(void *block, size_t size)
 {
-    if (must_fail(__builtin_return_address(0)))
+    if (must_fail())
         return NULL;
     void *grown = __libc_realloc(block, size);
     return block == NULL ? counted(grown) : grown;
@@ -109,7 +89,7 @@ realloc(void *block, size_t size)
 int
 posix_memalign(void **block, size_t alignment, size_t size)
 {
-    if (must_fail(__builtin_return_address(0)))
+    if (must_fail())
         return ENOMEM;
     *block = counted(__libc_memalign(alignment, size));
     return *block == NULL ? ENOMEM : 0;
@@ -118,9 +98,7 @@ posix_memalign(void **block, size_t alignment, size_t size)
 void *
 aligned_alloc(size_t alignment, size_t size)
 {
-    return must_fail(__builtin_return_address(0))
-               ? NULL
-               : counted(__libc_memalign(alignment, size));
+    return must_fail() ? NULL : counted(__libc_memalign(alignment, size));
 }
 
 void

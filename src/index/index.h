@@ -14,7 +14,6 @@
 #ifndef INDEX_INDEX_H
 #define INDEX_INDEX_H
 
-#include <roaring/roaring.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -22,6 +21,7 @@
 #include "base/pool.h"
 #include "base/slice.h"
 #include "base/status.h"
+#include "index/row_set.h"
 #include "storage/section_file.h"
 
 /* ---- metrics ---- */
@@ -210,12 +210,12 @@ typedef struct IndexKind {
     mql_status (*search)(const Index *index, const VectorQuery *query,
                          Neighbor *nearest, uint32_t *found, Error *err);
 
-    /* Scalar kinds: exactly the rows with a key that satisfies the predicate,
-     * as a new bitmap. */
+    /* Scalar kinds: add exactly the rows with a key that satisfies the
+     * predicate to `rows`, a set of the segment's row count. */
     mql_status (*lookup)(const Index *index, const ScalarPredicate *predicate,
-                         roaring_bitmap_t **rows, Error *err);
+                         RowSet *rows, Error *err);
 
-    /* Scalar kinds: an upper bound of lookup()'s cardinality, exact where
+    /* Scalar kinds: an upper bound of the rows lookup() adds, exact where
      * cheap. */
     uint64_t (*estimate)(const Index *index, const ScalarPredicate *predicate);
 

@@ -16,9 +16,6 @@
 
 #include <inttypes.h>
 
-/* Known, and wrong: CRoaring as Debian has it does not look whether malloc gave
- * anything; a process whose memory ends there dies. */
-#define OWN_MALLOC_SPARES "libroaring"
 #include "own_malloc.h"
 
 enum { COUNT_FAULTS, COUNT_ERRORS, COUNT_REFUSED };

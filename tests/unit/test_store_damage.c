@@ -208,10 +208,13 @@ search(const Segment *segment, const Collection *definition, uint64_t sequence,
         ScalarPredicate predicate = {
             .kind = PREDICATE_IN, .list = &name, .list_count = 1};
         if (found && names != NULL && !item_is_null(&item, ITEM_NAME)) {
-            roaring_bitmap_t *answer = NULL;
-            TRY(names->kind->lookup(names, &predicate, &answer, err));
-            assert_true(roaring_bitmap_contains(answer, row));
-            roaring_bitmap_free(answer);
+            RowSet answer = row_set_empty(rows);
+            mql_status status =
+                names->kind->lookup(names, &predicate, &answer, err);
+            bool has_row = row_set_contains(&answer, row);
+            row_set_free(&answer);
+            TRY(status);
+            assert_true(has_row);
         }
         if (!found || vectors == NULL)
             continue;

@@ -21,7 +21,7 @@ publish_rows(const CollectionChange *change)
 }
 
 static void
-mark_deleted(Segment *segment, const RowSet *set, uint64_t sequence)
+mark_deleted(Segment *segment, const DeletedRows *set, uint64_t sequence)
 {
     uint32_t left = set->count;
     for (uint32_t row = 0; left > 0; row++) {

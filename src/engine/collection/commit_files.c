@@ -475,7 +475,7 @@ persist_deletes(Transaction *transaction, CollectionChange *change, Error *err)
         if (!any->is_sealed || !change_keeps(change, any))
             continue;
         SealedSegment *segment = (SealedSegment *)(void *)any;
-        RowSet *set = change->deleted != NULL ? &change->deleted[i] : NULL;
+        DeletedRows *set = change->deleted != NULL ? &change->deleted[i] : NULL;
         bool has_more = set != NULL && set->count > 0;
         if (!has_more && !(is_all && segment->has_new_deletes))
             continue;

@@ -176,7 +176,7 @@ collect_deletes(const CollectionChange *change, uint32_t position,
                 RecordDeletes *deletes, Error *err)
 {
     const Segment *segment = change->base->version.segments[position];
-    const RowSet *set = &change->deleted[position];
+    const DeletedRows *set = &change->deleted[position];
     bool is_sealed_away = change->is_sealing && !segment->is_sealed;
     if (set->count == 0 || set->is_persisted || is_sealed_away ||
         !change_keeps(change, segment))

@@ -24,7 +24,7 @@ typedef struct SavedChange {
     struct SavedChange *next;
     CollectionChange kept; /* flags; definition retained; lists not used */
     uint32_t set_count;
-    RowSet *deleted;
+    DeletedRows *deleted;
     SavedRows *staged; /* in order */
     SavedRows *sealed;
 } SavedChange;
@@ -99,11 +99,11 @@ copy_bits(const uint64_t *bits, uint32_t rows)
 /* A copy of what is deleted of the base's segments; NULL for NULL. */
 static mql_status
 copy_sets(const Transaction *transaction, const CollectionVersion *base,
-          const RowSet *sets, RowSet **copies, Error *err)
+          const DeletedRows *sets, DeletedRows **copies, Error *err)
 {
     if (sets == NULL)
         return MQL_OK;
-    *copies = calloc(base->segment_count + (size_t)1, sizeof(RowSet));
+    *copies = calloc(base->segment_count + (size_t)1, sizeof(DeletedRows));
     if (*copies == NULL)
         return error_no_memory(err);
     for (uint32_t i = 0; i < base->segment_count; i++) {
@@ -245,7 +245,7 @@ typedef struct Restored {
     StagedPartition *staged;
     SealedSegment **sealed;
     uint32_t sealed_count;
-    RowSet *deleted;
+    DeletedRows *deleted;
 } Restored;
 
 static void

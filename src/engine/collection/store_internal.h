@@ -255,11 +255,11 @@ mql_status record_batch(const RecordRows *rows, const Collection *definition,
 /* ---- the writer ---- */
 
 /* Rows of a segment that the transaction deletes. */
-typedef struct RowSet {
+typedef struct DeletedRows {
     uint64_t *bits;
     uint32_t count;    /* bits set */
     bool is_persisted; /* in a .del file of this commit */
-} RowSet;
+} DeletedRows;
 
 /* Their sequence number of insertion is 0. */
 typedef struct StagedPartition {
@@ -295,12 +295,12 @@ typedef struct CollectionChange {
         is_new_definition; /* for readers too: prepared statements look again */
     bool is_dropped;
     bool is_truncated;
-    bool wants_seal;    /* asked for */
-    bool wants_indexes; /* files of indexes that segments of the base lack are
-                           built */
-    bool is_sealing;    /* commit: nothing stays growing */
-    bool is_loading;    /* commit: what is in memory changes (residence.c) */
-    RowSet *deleted;    /* one for each segment of the base, or NULL */
+    bool wants_seal;      /* asked for */
+    bool wants_indexes;   /* files of indexes that segments of the base lack are
+                             built */
+    bool is_sealing;      /* commit: nothing stays growing */
+    bool is_loading;      /* commit: what is in memory changes (residence.c) */
+    DeletedRows *deleted; /* one for each segment of the base, or NULL */
     uint64_t deleted_count;
     StagedPartition *staged;
     SealedSegment **sealed; /* new ones; owned references */

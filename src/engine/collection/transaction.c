@@ -495,10 +495,10 @@ change_delete(Transaction *transaction, CollectionChange *change,
 {
     const CollectionVersion *base = &change->base->version;
     if (change->deleted == NULL)
-        change->deleted = calloc(base->segment_count, sizeof(RowSet));
+        change->deleted = calloc(base->segment_count, sizeof(DeletedRows));
     if (change->deleted == NULL)
         return error_no_memory(err);
-    RowSet *set = &change->deleted[segment];
+    DeletedRows *set = &change->deleted[segment];
     if (set->bits == NULL) {
         uint32_t rows = segment_row_count(base->segments[segment],
                                           transaction->base->sequence);

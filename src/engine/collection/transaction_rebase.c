@@ -30,7 +30,7 @@ typedef struct Rebase {
     const CollectionVersion *newest;
     uint64_t before; /* sequence numbers of the old and the new base */
     uint64_t now;
-    RowSet *deleted; /* one for each segment of `newest` */
+    DeletedRows *deleted; /* one for each segment of `newest` */
     uint64_t deleted_count;
 } Rebase;
 
@@ -48,7 +48,7 @@ conflict(const Collection *collection, const char *detail, Error *err)
 static mql_status
 mark(Rebase *rebase, uint32_t segment, uint32_t row, Error *err)
 {
-    RowSet *set = &rebase->deleted[segment];
+    DeletedRows *set = &rebase->deleted[segment];
     if (set->bits == NULL) {
         uint32_t rows =
             segment_row_count(rebase->newest->segments[segment], rebase->now);
@@ -98,7 +98,8 @@ move_row(Rebase *rebase, const Segment *old, uint32_t position, uint32_t row,
 }
 
 static mql_status
-move_segment(Rebase *rebase, const Segment *old, const RowSet *set, Error *err)
+move_segment(Rebase *rebase, const Segment *old, const DeletedRows *set,
+             Error *err)
 {
     const CollectionVersion *newest = rebase->newest;
     uint32_t position = 0;
@@ -143,7 +144,7 @@ meet_key(const Rebase *rebase, const RowKey *key, Error *err)
 {
     for (uint32_t i = 0; i < rebase->newest->segment_count; i++) {
         const Segment *segment = rebase->newest->segments[i];
-        const RowSet *set = &rebase->deleted[i];
+        const DeletedRows *set = &rebase->deleted[i];
         uint32_t row;
         if (!may_be_newer(segment, rebase->before) ||
             !change_keeps(rebase->change, segment))
@@ -189,7 +190,7 @@ meet_keys(const Rebase *rebase, Error *err)
 /* ---- a collection ---- */
 
 static void
-free_sets(RowSet *sets, uint32_t count)
+free_sets(DeletedRows *sets, uint32_t count)
 {
     for (uint32_t i = 0; sets != NULL && i < count; i++)
         free(sets[i].bits);

@@ -4,13 +4,9 @@
  *
  * Rows named by their keys are looked up and nothing else is. Otherwise visible
  * rows first; then each conjunct that indexes answer narrows the bits by a
- * Roaring set; what is left of the condition is evaluated on the columns
- * of the rows that are still in, a batch at a time.
+ * RowSet; what is left of the condition is evaluated on the columns of the rows
+ * that are still in, a batch at a time.
  */
-#include <roaring/roaring.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/bits.h"
 #include "engine/exec/operators.h"
 
@@ -25,8 +21,8 @@ typedef struct Filter {
     Snapshot snapshot;
 } Filter;
 
-static mql_status condition_rows(Filter *filter, const Condition *condition,
-                                 roaring_bitmap_t **rows, Error *err);
+static mql_status add_condition(Filter *filter, const Condition *condition,
+                                RowSet *rows, Error *err);
 
 /* Whether this segment has every index the condition asks. */
 static bool
@@ -55,13 +51,6 @@ key_of(const Value *value)
     default:
         return (Key){.integer = value->integer};
     }
-}
-
-static mql_status
-new_rows(roaring_bitmap_t **rows, Error *err)
-{
-    *rows = roaring_bitmap_create();
-    return *rows != NULL ? MQL_OK : error_no_memory(err);
 }
 
 /* Keys of the list that are not NULL, sorted as the analyser left them. */
@@ -113,60 +102,55 @@ fill_predicate(Filter *filter, const Condition *condition,
     return MQL_OK;
 }
 
+/* The rows a negated condition may be true for: all of them, or those that are
+ * not NULL. */
 static mql_status
-not_null_rows(const Index *index, roaring_bitmap_t **rows, Error *err)
+add_whole(const Condition *condition, const Index *index, RowSet *rows,
+          Error *err)
 {
     const ScalarPredicate every = {.kind = PREDICATE_NOT_NULL};
-    return index->kind->lookup(index, &every, rows, err);
+    return condition->wants_null
+               ? row_set_add_range(rows, 0, rows->row_count, err)
+               : index->kind->lookup(index, &every, rows, err);
 }
 
-/* Replace `rows` by the rows that `whole` has beyond them; takes both. */
-static void
-complement(roaring_bitmap_t **rows, roaring_bitmap_t *whole)
+/* Add the rows that the predicate leaves out. */
+static mql_status
+add_others(Filter *filter, const Condition *condition, const Index *index,
+           const ScalarPredicate *predicate, RowSet *rows, Error *err)
 {
-    roaring_bitmap_andnot_inplace(whole, *rows);
-    roaring_bitmap_free(*rows);
-    *rows = whole;
+    RowSet whole = row_set_empty(filter->row_count);
+    RowSet found = row_set_empty(filter->row_count);
+    mql_status status = add_whole(condition, index, &whole, err);
+    if (status == MQL_OK)
+        status = index->kind->lookup(index, predicate, &found, err);
+    if (status == MQL_OK) {
+        row_set_minus(&whole, &found);
+        status = row_set_or(rows, &whole, err);
+    }
+    row_set_free(&found);
+    row_set_free(&whole);
+    return status;
 }
 
 static mql_status
-index_rows(Filter *filter, const Condition *condition, roaring_bitmap_t **rows,
-           Error *err)
+add_indexed(Filter *filter, const Condition *condition, RowSet *rows,
+            Error *err)
 {
     const Index *index = segment_index(filter->segment, condition->index->id);
     ScalarPredicate predicate;
     bool is_null;
     TRY(fill_predicate(filter, condition, &predicate, &is_null, err));
     if (is_null)
-        return new_rows(rows, err);
-
+        return MQL_OK;
     filter->counters->index_lookups++;
-    TRY(index->kind->lookup(index, &predicate, rows, err));
-    if (condition->wants_null) {
-        roaring_bitmap_t *whole =
-            roaring_bitmap_from_range(0, filter->row_count, 1);
-        if (whole == NULL) {
-            roaring_bitmap_free(*rows);
-            return error_no_memory(err);
-        }
-        complement(rows, whole);
-        return MQL_OK;
-    }
-    if (!condition->is_negated)
-        return MQL_OK;
-
-    roaring_bitmap_t *whole;
-    mql_status status = not_null_rows(index, &whole, err);
-    if (status != MQL_OK) {
-        roaring_bitmap_free(*rows);
-        return status;
-    }
-    complement(rows, whole);
-    return MQL_OK;
+    if (condition->wants_null || condition->is_negated)
+        return add_others(filter, condition, index, &predicate, rows, err);
+    return index->kind->lookup(index, &predicate, rows, err);
 }
 
 static mql_status
-add_key(Filter *filter, const Value *key, roaring_bitmap_t *rows, Error *err)
+add_key(Filter *filter, const Value *key, RowSet *rows, Error *err)
 {
     bool found;
     uint32_t row;
@@ -174,117 +158,94 @@ add_key(Filter *filter, const Value *key, roaring_bitmap_t *rows, Error *err)
         return MQL_OK;
     TRY(segment_find_key(filter->segment, key, filter->snapshot.sequence,
                          &found, &row, err));
-    bool is_expired = false;
-    if (found)
-        TRY(segment_is_expired(filter->segment, row, filter->snapshot.expired,
-                               &is_expired, err));
-    if (found && !is_expired)
-        roaring_bitmap_add(rows, row);
+    if (!found)
+        return MQL_OK;
+    if (row >= rows->row_count)
+        return error_set(err, ERR_DATA_CORRUPTED,
+                         "keys name rows their segment does not have");
+    bool is_expired;
+    TRY(segment_is_expired(filter->segment, row, filter->snapshot.expired,
+                           &is_expired, err));
+    return is_expired ? MQL_OK : row_set_add(rows, &row, 1, err);
+}
+
+static mql_status
+add_keys(Filter *filter, const Condition *condition, RowSet *rows, Error *err)
+{
+    filter->counters->index_lookups++;
+    if (condition->list == NULL) {
+        Value key;
+        TRY(expr_value(condition->low, &filter->execution->run, filter->arena,
+                       &key, err));
+        return add_key(filter, &key, rows, err);
+    }
+    for (uint32_t i = 0; i < condition->list->list_count; i++)
+        TRY(add_key(filter, &condition->list->list[i], rows, err));
     return MQL_OK;
 }
 
 static mql_status
-key_rows(Filter *filter, const Condition *condition, roaring_bitmap_t **rows,
-         Error *err)
+add_either(Filter *filter, const Condition *condition, RowSet *rows, Error *err)
 {
-    TRY(new_rows(rows, err));
-    filter->counters->index_lookups++;
-    mql_status status = MQL_OK;
-    if (condition->list != NULL) {
-        for (uint32_t i = 0;
-             status == MQL_OK && i < condition->list->list_count; i++)
-            status = add_key(filter, &condition->list->list[i], *rows, err);
-    } else {
-        Value key;
-        status = expr_value(condition->low, &filter->execution->run,
-                            filter->arena, &key, err);
-        if (status == MQL_OK)
-            status = add_key(filter, &key, *rows, err);
-    }
-    if (status != MQL_OK)
-        roaring_bitmap_free(*rows);
+    for (uint32_t i = 0; i < condition->child_count; i++)
+        TRY(add_condition(filter, condition->children[i], rows, err));
+    return MQL_OK;
+}
+
+/* all &= the rows of the condition */
+static mql_status
+narrow_rows(Filter *filter, const Condition *condition, RowSet *all, Error *err)
+{
+    RowSet more = row_set_empty(filter->row_count);
+    mql_status status = add_condition(filter, condition, &more, err);
+    if (status == MQL_OK)
+        row_set_and(all, &more);
+    row_set_free(&more);
     return status;
 }
 
 static mql_status
-combined_rows(Filter *filter, const Condition *condition,
-              roaring_bitmap_t **rows, Error *err)
+add_all(Filter *filter, const Condition *condition, RowSet *rows, Error *err)
 {
-    TRY(condition_rows(filter, condition->children[0], rows, err));
-    for (uint32_t i = 1; i < condition->child_count; i++) {
-        roaring_bitmap_t *more;
-        mql_status status =
-            condition_rows(filter, condition->children[i], &more, err);
-        if (status != MQL_OK) {
-            roaring_bitmap_free(*rows);
-            return status;
-        }
-        if (condition->kind == CONDITION_AND)
-            roaring_bitmap_and_inplace(*rows, more);
-        else
-            roaring_bitmap_or_inplace(*rows, more);
-        roaring_bitmap_free(more);
-    }
-    return MQL_OK;
+    RowSet all = row_set_empty(filter->row_count);
+    mql_status status =
+        add_condition(filter, condition->children[0], &all, err);
+    for (uint32_t i = 1; status == MQL_OK && i < condition->child_count; i++)
+        status = narrow_rows(filter, condition->children[i], &all, err);
+    if (status == MQL_OK)
+        status = row_set_or(rows, &all, err);
+    row_set_free(&all);
+    return status;
 }
 
-/* A new set of the rows for which the condition is TRUE; nothing on a failure.
- */
+/* Add the rows for which the condition is TRUE. */
 static mql_status
-condition_rows(Filter *filter, const Condition *condition,
-               roaring_bitmap_t **rows, Error *err)
+add_condition(Filter *filter, const Condition *condition, RowSet *rows,
+              Error *err)
 {
     switch (condition->kind) {
     case CONDITION_INDEX:
-        return index_rows(filter, condition, rows, err);
+        return add_indexed(filter, condition, rows, err);
     case CONDITION_KEY:
-        return key_rows(filter, condition, rows, err);
+        return add_keys(filter, condition, rows, err);
+    case CONDITION_OR:
+        return add_either(filter, condition, rows, err);
     default:
-        return combined_rows(filter, condition, rows, err);
+        return add_all(filter, condition, rows, err);
     }
-}
-
-static bool
-set_bit(uint32_t row, void *context)
-{
-    bits_set(context, row);
-    return true;
-}
-
-/* bits &= rows */
-static mql_status
-intersect(Filter *filter, const roaring_bitmap_t *rows, uint64_t *bits,
-          Error *err)
-{
-    size_t words = bits_words(filter->row_count);
-    uint64_t *other = calloc(words + 1, sizeof *other);
-    if (other == NULL)
-        return error_no_memory(err);
-    /* An index file that passed its checksums still may not name a row past
-     * the segment's end. */
-    if (!roaring_bitmap_is_empty(rows) &&
-        roaring_bitmap_maximum(rows) >= filter->row_count) {
-        free(other);
-        return error_set(err, ERR_DATA_CORRUPTED,
-                         "an index names rows its segment does not have");
-    }
-    roaring_iterate(rows, set_bit, other);
-    for (size_t i = 0; i < words; i++)
-        bits[i] &= other[i];
-    free(other);
-    return MQL_OK;
 }
 
 /* bits &= the rows the condition's indexes name. */
 static mql_status
 narrow(Filter *filter, const Condition *condition, uint64_t *bits, Error *err)
 {
-    roaring_bitmap_t *found;
-    TRY(condition_rows(filter, condition, &found, err));
-    mql_status status = segment_indexes_intact(filter->segment, err);
+    RowSet found = row_set_empty(filter->row_count);
+    mql_status status = add_condition(filter, condition, &found, err);
     if (status == MQL_OK)
-        status = intersect(filter, found, bits, err);
-    roaring_bitmap_free(found);
+        status = segment_indexes_intact(filter->segment, err);
+    if (status == MQL_OK)
+        row_set_mask(&found, bits);
+    row_set_free(&found);
     return status;
 }
 
@@ -419,6 +380,20 @@ is_keyed(const Condition *condition)
     return !is_and;
 }
 
+static mql_status
+take_rows(Filter *filter, const RowSet *found, SegmentRows *rows, Error *err)
+{
+    rows->count = row_set_count(found);
+    rows->row_count = rows->count > 0 ? filter->row_count : 0;
+    rows->bits = arena_alloc_array(
+        filter->arena, bits_words(rows->row_count) + 1, sizeof *rows->bits);
+    if (rows->bits == NULL)
+        return error_no_memory(err);
+    if (rows->count > 0)
+        row_set_write(found, rows->bits);
+    return MQL_OK;
+}
+
 /*
  * Rows named by their keys: no other row is looked at, and a segment that has
  * none of them costs its lookups only. `is_done` OUT: the conjunct that did
@@ -437,25 +412,16 @@ apply_keys(Filter *filter, bool *is_done, SegmentRows *rows, bool *is_keys,
     *is_keys = false;
     if (i == table->conjunct_count)
         return MQL_OK;
-    roaring_bitmap_t *found;
+    RowSet found = row_set_empty(filter->row_count);
     mql_status status =
-        condition_rows(filter, table->conjuncts[i].condition, &found, err);
-    if (status != MQL_OK)
-        return execution_bypass(filter->execution, status, err);
-    *is_keys = is_done[i] = true;
-    rows->count = (uint32_t)roaring_bitmap_get_cardinality(found);
-    rows->row_count = rows->count > 0 ? filter->row_count : 0;
-    rows->bits = arena_alloc_array(
-        filter->arena, bits_words(rows->row_count) + 1, sizeof *rows->bits);
-    if (rows->bits == NULL)
-        status = error_no_memory(err);
-    else if (rows->count > 0 &&
-             roaring_bitmap_maximum(found) >= filter->row_count)
-        status = error_set(err, ERR_DATA_CORRUPTED,
-                           "keys name rows their segment does not have");
-    else
-        roaring_iterate(found, set_bit, rows->bits);
-    roaring_bitmap_free(found);
+        add_condition(filter, table->conjuncts[i].condition, &found, err);
+    if (status == MQL_OK) {
+        *is_keys = is_done[i] = true;
+        status = take_rows(filter, &found, rows, err);
+    } else {
+        status = execution_bypass(filter->execution, status, err);
+    }
+    row_set_free(&found);
     return status;
 }
 

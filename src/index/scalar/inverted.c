@@ -12,12 +12,8 @@
 #include <string.h>
 
 #include "base/bits.h"
-#include "index/scalar/row_set.h"
 
 extern const IndexKind inverted_kind;
-
-/* A stretch of so many rows becomes a bitmap at once. */
-#define FEW_ROWS 4096u
 
 static const IndexOption no_options[] = {{.name = NULL}};
 
@@ -220,7 +216,7 @@ check_predicate(const Inverted *inverted, const ScalarPredicate *predicate,
 /* ---- answering ---- */
 
 static mql_status
-lookup_valid(const Inverted *inverted, roaring_bitmap_t **rows, Error *err)
+add_valid(const Inverted *inverted, RowSet *rows, Error *err)
 {
     const Section *valid = &inverted->valid;
     const uint64_t *bits = (const uint64_t *)(const void *)valid->data;
@@ -228,7 +224,7 @@ lookup_valid(const Inverted *inverted, roaring_bitmap_t **rows, Error *err)
     TRY(section_verify(inverted->file, valid, 0, valid->size, err));
     if (count % 64 != 0 && bits[count / 64] >> (count % 64) != 0)
         return wrong(inverted, "row", err);
-    return row_set_from_bits(bits, count, rows, err);
+    return row_set_add_bits(rows, bits, err);
 }
 
 static mql_status
@@ -244,72 +240,33 @@ check_rows(const Inverted *inverted, const uint32_t *rows, uint32_t count,
 }
 
 static mql_status
-lookup_few(const Inverted *inverted, Stretch postings,
-           roaring_bitmap_t **result, Error *err)
+add_postings(const Inverted *inverted, Stretch postings, RowSet *rows,
+             Error *err)
 {
-    const uint32_t *rows;
+    const uint32_t *found;
     uint32_t count = postings.end - postings.first;
-    TRY(inverted_postings(inverted, postings.first, postings.end, &rows, err));
-    TRY(check_rows(inverted, rows, count, err));
-    roaring_bitmap_t *bitmap = roaring_bitmap_create();
-    if (bitmap == NULL)
-        return error_no_memory(err);
-    if (count > 0)
-        roaring_bitmap_add_many(bitmap, count, rows);
-    *result = bitmap;
-    return MQL_OK;
-}
-
-static mql_status
-set_bits(const Inverted *inverted, Stretch postings, uint64_t *bits, Error *err)
-{
-    const uint32_t *rows;
-    uint32_t count = postings.end - postings.first;
-    TRY(inverted_postings(inverted, postings.first, postings.end, &rows, err));
-    TRY(check_rows(inverted, rows, count, err));
-    for (uint32_t i = 0; i < count; i++)
-        bits_set(bits, rows[i]);
-    return MQL_OK;
-}
-
-static mql_status
-lookup_many(const Inverted *inverted, const ScalarPredicate *predicate,
-            roaring_bitmap_t **result, Error *err)
-{
-    uint32_t row_count = inverted->header.row_count;
-    uint64_t *bits = calloc(bits_words(row_count) + 1, sizeof *bits);
-    if (bits == NULL)
-        return error_no_memory(err);
-    mql_status status = MQL_OK;
-    uint32_t parts = parts_of(predicate);
-    for (uint32_t i = 0; i < parts && status == MQL_OK; i++) {
-        Stretch postings;
-        status = find_postings(inverted, predicate, i, &postings, err);
-        if (status == MQL_OK)
-            status = set_bits(inverted, postings, bits, err);
-    }
-    if (status == MQL_OK)
-        status = row_set_from_bits(bits, row_count, result, err);
-    free(bits);
-    return status;
+    TRY(inverted_postings(inverted, postings.first, postings.end, &found, err));
+    TRY(check_rows(inverted, found, count, err));
+    return row_set_add(rows, found, count, err);
 }
 
 static mql_status
 inverted_lookup(const Index *index, const ScalarPredicate *predicate,
-                roaring_bitmap_t **rows, Error *err)
+                RowSet *rows, Error *err)
 {
     const Inverted *inverted = (const Inverted *)index;
-    *rows = NULL;
     TRY(check_predicate(inverted, predicate, err));
+    if (rows->row_count != inverted->header.row_count)
+        return wrong(inverted, "row count", err);
     if (predicate->kind == PREDICATE_NOT_NULL)
-        return lookup_valid(inverted, rows, err);
-    if (parts_of(predicate) == 1) {
+        return add_valid(inverted, rows, err);
+    uint32_t parts = parts_of(predicate);
+    for (uint32_t i = 0; i < parts; i++) {
         Stretch postings;
-        TRY(find_postings(inverted, predicate, 0, &postings, err));
-        if (postings.end - postings.first <= FEW_ROWS)
-            return lookup_few(inverted, postings, rows, err);
+        TRY(find_postings(inverted, predicate, i, &postings, err));
+        TRY(add_postings(inverted, postings, rows, err));
     }
-    return lookup_many(inverted, predicate, rows, err);
+    return MQL_OK;
 }
 
 static uint64_t
