@@ -8,6 +8,7 @@
  */
 #include <stdlib.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include "engine/copy/copy_internal.h"
 
@@ -65,6 +66,8 @@ unpacker_run(Unpacker *unpacker, Slice *packed, bool is_last, char *data,
         size_t in_before = in.pos;
         size_t out_before = out.pos;
         size_t left = ZSTD_decompressStream(unpacker->stream, &out, &in);
+        if (ZSTD_getErrorCode(left) == ZSTD_error_memory_allocation)
+            return error_no_memory(err);
         if (ZSTD_isError(left))
             return error_set(err, ERR_BAD_COPY_FORMAT,
                              "could not decompress: %s",
