@@ -437,8 +437,8 @@ wal_parts_open(const Wal *wal, WalPart **parts, size_t *count, Error *err)
     mql_status status = MQL_OK;
     for (size_t i = 0; i < wal->file_count && status == MQL_OK; i++) {
         WalPart *part = &(*parts)[i];
-        *part = (WalPart){wal->files[i].first, wal->files[i].end, FILE_CLOSED};
-        char *path = wal_file_path(wal, part->first, ".log");
+        *part = (WalPart){wal_extent(wal, i), FILE_CLOSED};
+        char *path = wal_file_path(wal, part->extent.first, ".log");
         status = path == NULL
                      ? error_no_memory(err)
                      : file_open(wal->vfs, path, FILE_READ, &part->file, err);

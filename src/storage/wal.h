@@ -68,11 +68,17 @@ mql_status wal_sync(Wal *wal, uint64_t sequence, Error *err);
  * the files that hold nothing above it. */
 mql_status wal_trim(Wal *wal, uint64_t sequence, Error *err);
 
+/* A file of the log up to the end of its last record. */
+typedef struct WalExtent {
+    uint64_t first; /* sequence number in its name */
+    uint64_t last;  /* of its last record          */
+    uint64_t end;   /* offset behind it            */
+} WalExtent;
+
 /* The log's files as they are now, open for a copy: they may be read after they
  * were removed. */
 typedef struct WalPart {
-    uint64_t first; /* the number in its name */
-    uint64_t size;  /* bytes up to the end of its last record */
+    WalExtent extent;
     File file;
 } WalPart;
 mql_status wal_parts_open(const Wal *wal, WalPart **parts, size_t *count,
@@ -82,18 +88,14 @@ void wal_parts_close(WalPart *parts, size_t count);
 /* Bytes of records that a reopening would read. */
 uint64_t wal_size(const Wal *wal);
 
-/* A file of the log up to the end of its last record. */
-typedef struct WalExtent {
-    uint64_t first; /* sequence number in its name */
-    uint64_t last;  /* of its last record          */
-    uint64_t end;   /* offset behind it            */
-} WalExtent;
-
 size_t wal_file_count(const Wal *wal);
 WalExtent wal_extent(const Wal *wal, size_t file);
 
 /* Verify the file's header and all records up to the end, which stay as they
  * are whatever the log does; a trimmed file is UNDEFINED_FILE. Any thread. */
 mql_status wal_check(const Wal *wal, const WalExtent *extent, Error *err);
+/* The same of an open file: a part, or a copy of one. */
+mql_status wal_check_file(const Wal *wal, const WalExtent *extent, File *file,
+                          Error *err);
 
 #endif

@@ -485,10 +485,21 @@ check_records(Scan *scan, const WalExtent *extent, Error *err)
 }
 
 mql_status
+wal_check_file(const Wal *wal, const WalExtent *extent, File *file, Error *err)
+{
+    const WalReplay nothing = {.after = UINT64_MAX};
+    Scan scan = {.wal = wal, .how = &nothing};
+    scan.info.first = extent->first;
+    scan.window = (Window){.file = file, .size = extent->end};
+    mql_status status = check_records(&scan, extent, err);
+    buffer_free(&scan.window.bytes);
+    return status;
+}
+
+mql_status
 wal_check(const Wal *wal, const WalExtent *extent, Error *err)
 {
     File file;
-    const WalReplay nothing = {.after = UINT64_MAX};
     char *path = wal_file_path(wal, extent->first, ".log");
     if (path == NULL)
         return error_no_memory(err);
@@ -496,11 +507,7 @@ wal_check(const Wal *wal, const WalExtent *extent, Error *err)
     free(path);
     if (status != MQL_OK)
         return status;
-    Scan scan = {.wal = wal, .how = &nothing};
-    scan.info.first = extent->first;
-    scan.window = (Window){.file = &file, .size = extent->end};
-    status = check_records(&scan, extent, err);
-    buffer_free(&scan.window.bytes);
+    status = wal_check_file(wal, extent, &file, err);
     file_close(&file);
     return status;
 }

@@ -5,6 +5,7 @@
  */
 #include "files.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -226,6 +227,69 @@ test_lost_and_foreign(void **state)
     assert_int_equal(unlink(path), 0);
     FAILS("58P01", verify(&place, err));
     free(path);
+    place_destroy(&place);
+}
+
+/* ---- a database that is damaged ---- */
+
+static void
+flip_in_place(const char *path, uint64_t offset)
+{
+    char byte;
+    int fd = open(path, O_RDWR);
+    assert_true(fd >= 0);
+    assert_int_equal(pread(fd, &byte, 1, (off_t)offset), 1);
+    byte ^= 4;
+    assert_int_equal(pwrite(fd, &byte, 1, (off_t)offset), 1);
+    close(fd);
+}
+
+/* The backup that would be damaged is not made; once mended, it is. */
+static void
+back_up_flipped(const Place *place, const char *to, const char *path,
+                uint64_t offset)
+{
+    mql_error error = MQL_ERROR_INIT;
+    Buffer sql = BUFFER_INIT;
+    buffer_printf(&sql, "BACKUP DATABASE TO '%s'", to);
+    flip_in_place(path, offset);
+    mql_status status = mql_exec(place->conn, buffer_text(&sql));
+    mql_error_get(place->conn, &error);
+    if (status != MQL_CORRUPT || strcmp(error.sqlstate, "XX001") != 0 ||
+        strstr(error.detail, path) == NULL)
+        fail_msg("byte %llu of %s: %d %s (%s)", (unsigned long long)offset,
+                 path, status, error.message, error.detail);
+    assert_int_not_equal(access(to, F_OK), 0);
+    flip_in_place(path, offset);
+    buffer_free(&sql);
+}
+
+/* A byte of each file, wherever it lies. */
+static void
+test_damaged_source(void **state)
+{
+    (void)state;
+    Place place = place_create();
+    Manifest manifest = manifest_of(&place);
+    char *to = path_in(place.root, "b2");
+    uint32_t tried = 0;
+    for (size_t i = 0; i < manifest.file_count; i++) {
+        const BackupFile *file = &manifest.files[i];
+        if (file->kind == BACKUP_CATALOGUE)
+            continue; /* written anew, from values that are checked */
+        char *path = backup_path(place.database, file, "meta.mdb");
+        /* of the log its header and that of a record: what follows the
+           payload belongs to nothing */
+        uint64_t end = file->kind == BACKUP_LOG ? 64 + 56 : file->size;
+        uint64_t step = end / 64 + 1;
+        for (uint64_t at = 0; at < end; at += step, tried++)
+            back_up_flipped(&place, to, path, at);
+        free(path);
+    }
+    assert_true(tried >= 200);
+    run_with_path(place.conn, "BACKUP DATABASE TO", to);
+    free(to);
+    manifest_free(&manifest);
     place_destroy(&place);
 }
 
@@ -463,6 +527,7 @@ main(void)
         cmocka_unit_test(test_restored_is_the_same),
         cmocka_unit_test(test_flipped),
         cmocka_unit_test(test_lost_and_foreign),
+        cmocka_unit_test(test_damaged_source),
         cmocka_unit_test(test_hostile_manifest),
         cmocka_unit_test(test_places),
         cmocka_unit_test(test_while_writing),

@@ -81,8 +81,8 @@ note_log(Backup *backup, Error *err)
                        err));
     for (size_t i = 0; i < backup->part_count; i++) {
         BackupFile file = {.kind = BACKUP_LOG,
-                           .id = backup->parts[i].first,
-                           .size = backup->parts[i].size};
+                           .id = backup->parts[i].extent.first,
+                           .size = backup->parts[i].extent.end};
         TRY(manifest_add(&backup->manifest, file, err));
     }
     return MQL_OK;
@@ -172,12 +172,12 @@ copy_catalogue(Backup *backup, Error *err)
     return note_catalogue(backup, err);
 }
 
-static File *
+static WalPart *
 find_part(const Backup *backup, const BackupFile *file)
 {
     for (size_t i = 0; i < backup->part_count; i++)
-        if (backup->parts[i].first == file->id)
-            return &backup->parts[i].file;
+        if (backup->parts[i].extent.first == file->id)
+            return &backup->parts[i];
     return NULL;
 }
 
@@ -186,12 +186,74 @@ copy_from(Backup *backup, BackupFile *file, const char *from, const char *to,
           Error *err)
 {
     if (file->kind == BACKUP_LOG)
-        return backup_copy(find_part(backup, file), to, file, &backup->work,
-                           err);
+        return backup_copy(&find_part(backup, file)->file, to, file,
+                           &backup->work, err);
     File source;
-    TRY(file_open(backup->store->space.vfs, from, FILE_READ, &source, err));
+    TRY(file_open(backup->store->space.vfs, from, FILE_PLAIN, &source, err));
     mql_status status = backup_copy(&source, to, file, &backup->work, err);
     file_close(&source);
+    return status;
+}
+
+static mql_status
+check_log(const Backup *backup, const BackupFile *file, const char *path,
+          Error *err)
+{
+    File log;
+    TRY(file_open(backup->store->space.vfs, path, FILE_PLAIN, &log, err));
+    mql_status status = wal_check_file(
+        backup->store->wal, &find_part(backup, file)->extent, &log, err);
+    file_close(&log);
+    return status;
+}
+
+static mql_status
+check_copy(const Backup *backup, const BackupFile *file, const char *to,
+           Error *err)
+{
+    if (file->kind == BACKUP_LOG)
+        return check_log(backup, file, to, err);
+    return backup_check_inside(backup->store->space.vfs, to, file,
+                               backup->manifest.database, err);
+}
+
+static mql_status
+check_source(const Backup *backup, const BackupFile *file, const char *from,
+             Error *err)
+{
+    WalPart *part = find_part(backup, file);
+    if (file->kind == BACKUP_LOG)
+        return wal_check_file(backup->store->wal, &part->extent, &part->file,
+                              err);
+    return backup_check_inside(backup->store->space.vfs, from, file,
+                               backup->manifest.database, err);
+}
+
+/* What is damaged in the copy is so in the database's file, most often; that
+ * one is named then. */
+static mql_status
+check_both(const Backup *backup, const BackupFile *file, const char *from,
+           const char *to, Error *err)
+{
+    Error in_copy = ERROR_INIT;
+    mql_status status = check_copy(backup, file, to, &in_copy);
+    if (status == MQL_OK)
+        return MQL_OK;
+    if (status == MQL_CORRUPT)
+        TRY(check_source(backup, file, from, err));
+    if (err != NULL && err->status == MQL_OK)
+        *err = in_copy;
+    return status;
+}
+
+static mql_status
+copy_checked(Backup *backup, BackupFile *file, const char *from, const char *to,
+             Error *err)
+{
+    TRY(copy_from(backup, file, from, to, err));
+    mql_status status = check_both(backup, file, from, to, err);
+    if (status == MQL_CORRUPT && file->kind == BACKUP_INDEX)
+        error_hint(err, "Build the index again: REINDEX.");
     return status;
 }
 
@@ -202,7 +264,7 @@ copy_file(Backup *backup, BackupFile *file, Error *err)
     char *to = backup_path(backup->path, file, BACKUP_CATALOGUE_NAME);
     mql_status status = from == NULL || to == NULL
                             ? error_no_memory(err)
-                            : copy_from(backup, file, from, to, err);
+                            : copy_checked(backup, file, from, to, err);
     free(from);
     free(to);
     return status;

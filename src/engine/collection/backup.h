@@ -9,11 +9,14 @@
 #define ENGINE_COLLECTION_BACKUP_H
 
 #include "engine/collection/transaction.h"
+#include "storage/backup.h"
 
 /*
  * Copy the database as it is now to the directory `path`, which must not exist
- * or be empty. Readers and writers go on. A failure leaves nothing behind; a
- * crash leaves a directory without a manifest, which is no backup.
+ * or be empty. Readers and writers go on. Each copy is read again: damage is
+ * DATA_CORRUPTED and names the database's file, if it is there already. A
+ * failure leaves nothing behind; a crash leaves a directory without a manifest,
+ * which is no backup.
  */
 mql_status store_backup(Store *store, const char *path, const Watch *watch,
                         Error *err);
@@ -62,6 +65,12 @@ typedef struct BackupWatch {
     const Watch *watch; /* may be NULL */
     const char *phase;
 } BackupWatch;
+
+/* The checksums inside a file of a backup, or of the database it is made of,
+ * which know database, file and place. The log's are not looked at. */
+mql_status backup_check_inside(const Vfs *vfs, const char *path,
+                               const BackupFile *file, uint64_t database,
+                               Error *err);
 
 /* BackupWork.step for a BackupWatch. */
 mql_status backup_step(void *context, uint64_t done, uint64_t total,

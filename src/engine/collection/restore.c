@@ -33,9 +33,9 @@ check_sections(const Vfs *vfs, const char *path, uint32_t type,
     return status;
 }
 
-static mql_status
-check_inside(const Vfs *vfs, const char *path, const BackupFile *file,
-             uint64_t database, Error *err)
+mql_status
+backup_check_inside(const Vfs *vfs, const char *path, const BackupFile *file,
+                    uint64_t database, Error *err)
 {
     switch (file->kind) {
     case BACKUP_CATALOGUE:
@@ -64,7 +64,7 @@ verify_file(const Vfs *vfs, const char *directory, const Manifest *manifest,
         return error_no_memory(err);
     mql_status status = backup_check_file(vfs, path, file, work, err);
     if (status == MQL_OK)
-        status = check_inside(vfs, path, file, manifest->database, err);
+        status = backup_check_inside(vfs, path, file, manifest->database, err);
     free(path);
     return status;
 }
