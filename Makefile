@@ -3,11 +3,14 @@
 # make check        every quick test; T=name: only those whose name contains it
 # make crash-long   hours of power losses, faults and damage; T=name
 # make tidy         format, floors, headers, lengths, exported names, banned calls
-# make bench        speed and recall on real data (docs/benchmarks.md)
+# make bench-deps   Python environments with mql's peers, for make bench
+# make bench        mql and its peers on real data (bench/README.md)
+# make bench-filters  recall and speed of filtered searches on real data
 # make fuzz         T=parse: fuzz with clang's libFuzzer for SECONDS
 # make install      PREFIX=/usr/local DESTDIR=; make uninstall takes it away again
 # make clean        remove build/
-# Variables: V=1 (show commands), CC, CFLAGS, BUILD=dir, SAN=address,undefined, T=, PREFIX, DESTDIR
+# Variables: V=1 (show commands), CC, CFLAGS, BUILD=dir, SAN=address,undefined, T=, PREFIX, DESTDIR,
+#            BENCH=dir (of the environments), BENCH_ARGS='--sets nsmc --engines mql,hnswlib'
 VERSION := 0.1.0
 SONAME  := 0
 CC      ?= cc
@@ -144,8 +147,15 @@ demo: deps
 	@examples/fashion/demo.sh $(BUILD)/mql
 tidy: all
 	@tools/tidy.sh $(BUILD)
+BENCH ?= build/bench
+BENCH_ARGS ?=
+bench-deps:
+	@bench/deps.sh $(BENCH)
 bench: all
-	@bench/run.sh $(BUILD)
+	@[ -x $(BENCH)/peers/bin/python ] || { echo "first: make bench-deps"; exit 1; }
+	@MQL_BENCH_DEPS=$(BENCH) $(BENCH)/peers/bin/python bench/run --build $(BUILD) $(BENCH_ARGS)
+bench-filters: all
+	@bench/filters.sh $(BUILD)
 SECONDS ?= 60
 fuzz:
 	@tools/fuzz.sh "$(T)" $(SECONDS)
@@ -167,6 +177,6 @@ clean:
 	rm -rf $(BUILD)
 help:
 	@sed -n '/^#/!q; s/^# //p' Makefile
-.PHONY: all check crash-long tests-built deps demo tidy bench fuzz install uninstall clean help
+.PHONY: all check crash-long tests-built deps demo tidy bench bench-deps bench-filters fuzz install uninstall clean help
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

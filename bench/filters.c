@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * recall.c - recall@10 and queries a second of a collection, through mql.h as a
- * program uses it.
+ * filters.c - recall@10 and queries a second of a collection, through mql.h as
+ * a program uses it.
  *
- *     recall DATABASE COLLECTION FIELD BASE.npy QUERIES.npy EF < filters
+ *     filters DATABASE COLLECTION FIELD BASE.npy QUERIES.npy EF < filters
  *
  * Each line of the filters is NAME|CONDITION|TRUTH.ivecs; an empty condition is
  * none. For every line the first 1,000 queries are answered by one prepared
@@ -31,7 +31,7 @@ typedef struct Matrix {
 static void
 fail(const char *what, const char *why)
 {
-    fprintf(stderr, "recall: %s: %s\n", what, why);
+    fprintf(stderr, "filters: %s: %s\n", what, why);
     exit(1);
 }
 
@@ -175,7 +175,7 @@ int
 main(int argc, char **argv)
 {
     if (argc != 7)
-        fail("usage", "recall DATABASE COLLECTION FIELD BASE.npy QUERIES.npy "
+        fail("usage", "filters DATABASE COLLECTION FIELD BASE.npy QUERIES.npy "
                       "EF < filters");
     Bench bench = {.collection = argv[2], .field = argv[3], .ef = argv[6]};
     bench.base = read_matrix(argv[4], 784);

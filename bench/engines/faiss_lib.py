@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""faiss_lib.py: the indexes of faiss. Cosine is the inner product of vectors scaled to length 1 beforehand."""
+import math
+import os
+
+import faiss
+
+import grow
+import measure
+from engines.base import EXACT_EFFORTS, PROBES, Engine
+
+
+class Faiss(Engine):
+    """What all of them share; key() is the index factory's text."""
+
+    package = "faiss-cpu"
+
+    def key(self):
+        """What index_factory() is told."""
+        raise NotImplementedError
+
+    def ready(self, rows):
+        """The rows as the index wants them."""
+        return rows if self.data.metric == "L2" else grow.unit(rows)
+
+    def path(self):
+        """The file of the index."""
+        return os.path.join(self.folder, "index")
+
+    def prepare_build(self):
+        """Set what the factory's text cannot say."""
+
+    def build(self):
+        base = self.ready(self.data.base()[:])
+        metric = faiss.METRIC_L2 if self.data.metric == "L2" else faiss.METRIC_INNER_PRODUCT
+        faiss.omp_set_num_threads(len(measure.ALL_CORES))
+        self.index = faiss.index_factory(self.data.dim, self.key(), metric)
+        self.prepare_build()
+
+        def fill():
+            self.index.train(base)
+            self.index.add(base)
+
+        _, wall, cpu = measure.timed(fill)
+        faiss.write_index(self.index, self.path())
+        return {"build": (wall, cpu)}
+
+    def open(self):
+        self.index = faiss.read_index(self.path())
+
+    def fit(self, threads):
+        super().fit(threads)
+        faiss.omp_set_num_threads(threads)
+
+    def prepare_query(self, queries):
+        return [query[None] for query in self.ready(queries)]
+
+    def one(self, query, k):
+        return self.index.search(query, k)[1][0]
+
+    def many(self, queries, k):
+        """All queries in one call."""
+        return self.index.search(self.ready(queries), k)[1]
+
+
+class Hnsw(Faiss):
+    """HNSW over whole vectors."""
+
+    name, loops = "faiss HNSW", True
+    settings = [{"M": m, "efConstruction": 200} for m in (8, 16, 24)]
+
+    def key(self):
+        return f"HNSW{self.setting['M']},Flat"
+
+    def prepare_build(self):
+        self.index.hnsw.efConstruction = self.setting["efConstruction"]
+
+    def tune(self, effort, k):
+        self.index.hnsw.efSearch = effort
+
+    def distances(self, queries, k):
+        faiss.cvar.hnsw_stats.reset()
+        self.many(queries, k)
+        return int(faiss.cvar.hnsw_stats.ndis)
+
+
+class Ivf(Faiss):
+    """An inverted file; about 4 sqrt(rows) lists, to a power of two."""
+
+    effort_name, efforts, soak_effort = "nprobe", PROBES, 16
+
+    def lists(self):
+        """How many lists."""
+        return 2 ** round(math.log2(4 * math.sqrt(self.data.rows)))
+
+    def tune(self, effort, k):
+        faiss.extract_index_ivf(self.index).nprobe = effort
+
+    def distances(self, queries, k):
+        faiss.cvar.indexIVF_stats.reset()
+        self.many(queries, k)
+        return int(faiss.cvar.indexIVF_stats.ndis)
+
+
+class IvfFlat(Ivf):
+    """Whole vectors in the lists."""
+
+    name = "faiss IVF_FLAT"
+
+    def key(self):
+        return f"IVF{self.lists()},Flat"
+
+
+class IvfSq8(Ivf):
+    """A byte a dimension in the lists."""
+
+    name = "faiss IVF_SQ8"
+
+    def key(self):
+        return f"IVF{self.lists()},SQ8"
+
+
+class IvfPq(Ivf):
+    """4-bit product quantisation, fast scan, the best candidates ranked again by whole vectors."""
+
+    name = "faiss IVF_PQ fast scan, refined"
+    settings = [{"refine": 4}, {"refine": 16}]
+
+    def key(self):
+        return f"IVF{self.lists()},PQ{self.data.dim // 4}x4fs,RFlat"
+
+    def tune(self, effort, k):
+        super().tune(effort, k)
+        self.index.k_factor = self.setting["refine"]
+
+    def distances(self, queries, k):
+        return None  # mixed: codes and vectors
+
+
+class Flat(Faiss):
+    """Exact search."""
+
+    name, effort_name, efforts, most_queries, soak_effort = "faiss FLAT", "", EXACT_EFFORTS, 200, 0
+
+    def key(self):
+        return "Flat"

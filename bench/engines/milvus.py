@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""milvus.py: Milvus Lite in this process, and a real Milvus server, both through pymilvus.
+
+The server is the package `milvus` in an environment of its own, MQL_BENCH_DEPS/milvus; started here and stopped at the end.
+"""
+import os
+import socket
+import subprocess
+import time
+
+from pymilvus import DataType, MilvusClient
+
+import measure
+from engines.base import SLOW_EFFORTS, Engine
+
+INSERTED_AT_ONCE = 1000
+SERVER = """
+import sys
+from milvus import default_server
+default_server.set_base_dir(sys.argv[1])
+default_server.listen_port = int(sys.argv[2])
+default_server.start()
+print("ready", flush=True)
+sys.stdin.read()
+default_server.stop()
+"""
+
+
+class Milvus(Engine):
+    """HNSW on one collection through MilvusClient."""
+
+    package, efforts, most_queries = "pymilvus", SLOW_EFFORTS, 200
+    settings = [{"M": 16, "efConstruction": 200}]
+
+    def connect(self):
+        """Set self.client."""
+        raise NotImplementedError
+
+    def insert(self):
+        """All rows."""
+        base = self.data.base()
+        for start in range(0, len(base), INSERTED_AT_ONCE):
+            block = base[start:start + INSERTED_AT_ONCE]
+            self.client.insert("c", [{"id": start + i, "v": row.tolist()} for i, row in enumerate(block)])
+        self.client.flush("c")
+
+    def index(self):
+        """Build and load."""
+        parameters = self.client.prepare_index_params()
+        parameters.add_index("v", index_type="HNSW", metric_type=self.data.metric, params=dict(self.setting))
+        self.client.create_index("c", parameters)
+        self.client.load_collection("c")
+
+    def spent(self, work):
+        """(wall, cpu) seconds of client and engine."""
+        cpu, start = self.cpu(), time.perf_counter()
+        work()
+        return time.perf_counter() - start, self.cpu() - cpu
+
+    def build(self):
+        self.connect()
+        schema = self.client.create_schema(auto_id=False)
+        schema.add_field("id", DataType.INT64, is_primary=True)
+        schema.add_field("v", DataType.FLOAT_VECTOR, dim=self.data.dim)
+        self.client.create_collection("c", schema=schema)
+        return {"load": self.spent(self.insert), "build": self.spent(self.index)}
+
+    def open(self):
+        self.connect()
+        self.client.load_collection("c")
+
+    def tune(self, effort, k):
+        self.parameters = {"params": {"ef": max(effort, k)}}
+
+    def prepare_query(self, queries):
+        return [[query.tolist()] for query in queries]
+
+    def one(self, query, k):
+        return [hit["id"] for hit in self.client.search("c", query, limit=k, search_params=self.parameters)[0]]
+
+    def close(self):
+        self.client.close()
+
+
+class MilvusLite(Milvus):
+    """The embedded one."""
+
+    name, package, most_queries = "Milvus Lite", "milvus-lite", 60
+
+    def connect(self):
+        self.client = MilvusClient(os.path.join(self.folder, "milvus.db"))
+
+    def processes(self):
+        return measure.process_tree(os.getpid())
+
+
+class MilvusServer(Milvus):
+    """The real one, standalone."""
+
+    name, is_server, most_queries = "Milvus server", True, 300
+
+    def connect(self):
+        python = os.path.join(os.environ.get("MQL_BENCH_DEPS", "build/bench"), "milvus", "bin", "python")
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        command = [python, "-c", SERVER, os.path.join(self.folder, "server"), str(port)]
+        self.server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        if not any("ready" in line for line in self.server.stdout):
+            raise RuntimeError("the Milvus server did not start")
+        self.client = MilvusClient(f"http://127.0.0.1:{port}")
+
+    def processes(self):
+        return measure.process_tree(self.server.pid)
+
+    def close(self):
+        super().close()
+        self.server.stdin.close()
+        self.server.wait()

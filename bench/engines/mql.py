@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""mql.py: mql, by the C program measure.c; Python only hands it orders and reads what it says.
+
+MQL_MEASURE and MQL_SHELL name the two programs; bench/run sets them.
+"""
+import json
+import os
+import pathlib
+import subprocess
+
+import numpy as np
+
+import measure
+from engines.base import EXACT_EFFORTS, Engine
+
+
+class Mql(Engine):
+    """The database, and how it is asked; what differs is the index and the options of SEARCH."""
+
+    name, package, soak_effort = "mql", "", 64
+
+    def __init__(self, data, folder, setting):
+        super().__init__(data, folder, setting)
+        self.program = None
+        self.options = ""
+
+    def database(self):
+        """The directory of the database."""
+        return os.path.join(self.folder, "db")
+
+    def start(self, threads):
+        """The C program on the database: what it says of opening it."""
+        queries = self.data.folder / "queries.npy"
+        command = [os.environ["MQL_MEASURE"], self.database(), str(queries), str(threads)]
+        self.program = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        return json.loads(self.program.stdout.readline())
+
+    def order(self, *parts):
+        """Give an order, and what came of it."""
+        self.program.stdin.write("\t".join(str(part) for part in parts) + "\n")
+        self.program.stdin.flush()
+        line = self.program.stdout.readline()
+        if not line:
+            raise RuntimeError(f"measure ended with {self.program.wait()} at: {parts[0]} {str(parts[1])[:100]}")
+        return json.loads(line)
+
+    def run(self, statement):
+        """(wall, cpu) seconds of a statement."""
+        line = self.order("run", statement)
+        return line["wall"], line["cpu"]
+
+    def index_statement(self):
+        """CREATE INDEX, or None."""
+        raise NotImplementedError
+
+    def build(self):
+        self.start(len(measure.ALL_CORES))
+        self.run(f"CREATE COLLECTION c (id INT64 PRIMARY KEY, v FLOAT_VECTOR({self.data.dim}))")
+        files = ", ".join(f"'{self.data.folder / name}'" for name in ("ids.npy", "base.npy"))
+        copy = self.run(f"COPY c (id, v) FROM {files}")
+        flush = self.run("FLUSH c")
+        times = {"load": (copy[0] + flush[0], copy[1] + flush[1])}
+        if self.index_statement():
+            times["build"] = self.run(self.index_statement())
+        self.close()
+        return times
+
+    def open(self):
+        said = self.start(self.threads)
+        self.baseline_kib = said["pss_kib"]
+        return said["open"]
+
+    def processes(self):
+        return [self.program.pid] if self.program else []
+
+    def search(self, targets, k):
+        """The text of a SEARCH."""
+        return f"SEARCH c ON v FOR {targets} {self.options} LIMIT {k}"
+
+    def first(self, query, k):
+        """Seconds of the very first query."""
+        return self.order("soak", self.search("$1", k), k, 1)["wall"]
+
+    def answers(self, path, k):
+        """(keys, seconds of each query) that measure.c wrote."""
+        raw = pathlib.Path(path).read_bytes()
+        os.unlink(path)
+        count = len(raw) // (8 * (k + 1))
+        keys = np.frombuffer(raw, dtype=np.int64, count=count * k).reshape(count, k)
+        return keys, np.frombuffer(raw, dtype=np.float64, offset=count * k * 8)
+
+    def round(self, queries, k, seconds):
+        """Each query by a statement of its own; on several threads by as many connections."""
+        path = os.path.join(self.folder, "answers")
+        said = self.order("one", self.search("$1", k), k, seconds, path)
+        keys, latencies = self.answers(path, k)
+        latencies = latencies[keys[:, 0] != -2]
+        wall = float(latencies.sum()) if self.threads == 1 else said["wall"]
+        return keys, measure.summary(said["answered"], wall, said["cpu"], latencies)
+
+    def round_many(self, queries, k):
+        """All queries in one statement."""
+        path = os.path.join(self.folder, "answers")
+        targets = ", ".join(f"${i + 1}" for i in range(len(queries)))
+        said = self.order("many", self.search(targets, k), k, 0, path)
+        return self.answers(path, k)[0], measure.summary(len(queries), said["wall"], said["cpu"], None)
+
+    def takes_many(self):
+        return True
+
+    def soak(self, queries, k, count):
+        """`count` queries, not timed."""
+        self.order("soak", self.search("$1", k), k, count)
+
+    def distances(self, queries, k):
+        said = self.order("count", "EXPLAIN (ANALYZE) " + self.search("$1", k), len(queries))
+        return said["distances"] * len(queries) // said["queries"]
+
+    def close(self):
+        if self.program:
+            self.program.stdin.close()
+            self.program.wait()
+            self.program = None
+
+
+class Hnsw(Mql):
+    """Prepared SEARCH over HNSW; M is swept as hnswlib's."""
+
+    name = "mql HNSW"
+    settings = [{"M": m, "efConstruction": 200} for m in (8, 16, 24)]
+
+    def index_statement(self):
+        options = "".join(f", {name} = {value}" for name, value in self.setting.items())
+        return f"CREATE INDEX ON c (v) USING HNSW WITH (metric_type = '{self.data.metric}'{options})"
+
+    def tune(self, effort, k):
+        self.options = f"WITH (ef = {effort})"
+
+
+class Exact(Mql):
+    """SEARCH without an index."""
+
+    name, effort_name, efforts, most_queries, soak_effort = "mql exact", "", EXACT_EFFORTS, 200, 0
+
+    def index_statement(self):
+        return f"CREATE INDEX ON c (v) USING FLAT WITH (metric_type = '{self.data.metric}')"
+
+    def tune(self, effort, k):
+        self.options = ""

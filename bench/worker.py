@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""worker.py: one step of one engine in a process of its own; bench/run starts it. Prints a line of JSON for each result.
+
+    worker.py '{"step": "build" or "search", "engine": ..., "set": ..., "folder": ..., "setting": {...}, ...}'
+
+Answers are judged elsewhere, so that the rows are not in the memory that is measured: a line names the file with the ids.
+"""
+import json
+import os
+import sys
+import time
+
+import numpy as np
+
+import measure
+from engines import engine_class
+from sets import Set
+
+SOAK_K = 10
+
+
+def say(**line):
+    """One result."""
+    print(json.dumps(line), flush=True)
+
+
+def build(engine):
+    """Load and index, timed; the size on the disk."""
+    load_before = os.getloadavg()[0]
+    times = engine.build()
+    engine.close()
+    parts = {f"{part}_{clock}": seconds for part, both in times.items() for clock, seconds in zip(("wall", "cpu"), both)}
+    say(kind="build", **parts, disk=measure.disk_bytes(engine.folder), load=[load_before, os.getloadavg()[0]])
+
+
+def cold(engine, queries):
+    """Open with nothing in the page cache, and the first query."""
+    if not engine.is_server:
+        engine.baseline_kib = measure.pss_kib([os.getpid()])
+    measure.evict(engine.folder)
+    start = time.perf_counter()
+    told = engine.open()
+    opened = told if told is not None else time.perf_counter() - start
+    engine.fit(engine.threads)
+    engine.tune(engine.soak_effort, SOAK_K)
+    first = engine.first(queries[0], SOAK_K)
+    say(kind="cold", open_s=opened, first_s=first)
+
+
+def soak(engine, queries, count):
+    """Memory after `count` queries."""
+    engine.tune(engine.soak_effort, SOAK_K)
+    engine.soak(queries, SOAK_K, count)
+    total = measure.pss_kib(engine.processes())
+    say(kind="memory", queries=count, pss_kib=total - engine.baseline_kib, pss_total_kib=total)
+
+
+class Sweep:
+    """All efforts, both ways of asking."""
+
+    def __init__(self, engine, queries, order):
+        self.engine, self.queries, self.order = engine, queries, order
+        self.files = 0
+
+    def report(self, mode, k, effort, ids, line):
+        """One point: numbers, and the file with the ids."""
+        self.files += 1
+        path = os.path.join(self.engine.folder, f"ids-{self.files}.npy")
+        np.save(path, ids)
+        say(kind="point", mode=mode, k=k, effort=effort, **line, ids=path, load=[os.getloadavg()[0]])
+
+    def one(self, k, effort):
+        """Each query by itself: the best of some rounds."""
+        engine, seconds = self.engine, self.order["seconds"]
+        queries = self.queries[: engine.most_queries]
+        engine.soak(queries, k, min(measure.WARM_UP, engine.most_queries))
+        rounds = [engine.round(queries, k, seconds) for _ in range(self.order["rounds"])]
+        line = measure.best_of([numbers for _, numbers in rounds])
+        line["distances"] = engine.distances(queries, k) if engine.threads == 1 else None
+        self.report("one", k, effort, rounds[0][0], line)
+
+    def many(self, k, effort):
+        """All queries in one call."""
+        engine = self.engine
+        engine.round_many(self.queries, k)
+        rounds = [engine.round_many(self.queries, k) for _ in range(self.order["rounds"])]
+        self.report("many", k, effort, rounds[0][0], measure.best_of([numbers for _, numbers in rounds]))
+
+    def run(self):
+        """Every k and effort."""
+        for k in self.order["ks"]:
+            for effort in self.engine.efforts[k]:
+                self.engine.tune(effort, k)
+                takes_many = self.engine.takes_many()
+                # On several cores a library's own threads do better than several callers in Python.
+                if self.engine.threads == 1 or not self.engine.loops:
+                    self.one(k, effort)
+                if takes_many:
+                    self.many(k, effort)
+
+
+def search(engine, order):
+    """Cold open, sweep, memory."""
+    queries = engine.data.queries()
+    if not engine.is_server:
+        engine.fit(order["threads"])
+    engine.threads = order["threads"]
+    cold(engine, queries)
+    Sweep(engine, queries, order).run()
+    if order["threads"] == 1:
+        soak(engine, queries, min(order["soak"], 10 * engine.most_queries))
+    engine.close()
+
+
+def main():
+    order = json.loads(sys.argv[1])
+    engine = engine_class(order["engine"])(Set(order["set"]), order["folder"], order["setting"])
+    if order["step"] == "build":
+        build(engine)
+    else:
+        search(engine, order)
+
+
+if __name__ == "__main__":
+    main()
