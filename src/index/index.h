@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/element.h"
 #include "base/pool.h"
 #include "base/slice.h"
 #include "base/status.h"
@@ -70,18 +71,33 @@ typedef struct IndexOptions {
 
 /* ---- what an index is built from ---- */
 
-/* The vectors of a segment's field, in place: row i at data + i * dim. A row
- * whose `valid` byte is 0 has no vector (NULL) and is never an answer; valid
- * NULL: all have one. `file` and `section` (may be NULL in tests): verify
- * blocks of it before reading rows. */
+/* The vectors of a segment's field, in place, one behind the other: row i is
+ * vector_row(column, i). A row whose `valid` byte is 0 has no vector (NULL) and
+ * is never an answer; valid NULL: all have one. `file` and `section` (may be
+ * NULL in tests): verify blocks of it before reading rows. */
 typedef struct VectorColumn {
-    const float *data;
-    uint32_t count; /* rows     */
-    uint32_t dim;   /* elements */
+    const void *data;    /* aligned to an element */
+    ElementType element; /* 0: ELEMENT_F32 */
+    uint32_t count;      /* rows     */
+    uint32_t dim;        /* elements; of ELEMENT_BIT a multiple of 8 */
     const uint8_t *valid;
     SectionFile *file;
     Section section;
 } VectorColumn;
+
+/* Bytes of one row. */
+static inline size_t
+vector_row_size(const VectorColumn *column)
+{
+    return element_row_size(column->element, column->dim);
+}
+
+/* A row in place, dim elements of the column's type. */
+static inline const void *
+vector_row(const VectorColumn *column, uint64_t row)
+{
+    return (const char *)column->data + row * vector_row_size(column);
+}
 
 /* Check the bytes of `row` against their checksum (cheap when done before). */
 mql_status vector_column_verify(const VectorColumn *column, uint32_t first,
@@ -143,7 +159,7 @@ typedef struct SearchCounters {
 } SearchCounters;
 
 typedef struct VectorQuery {
-    const float *vector;
+    const void *vector;          /* of the column's element type */
     uint32_t k;                  /* wanted, at least 1 */
     const IndexOptions *options; /* search options, all filled in */
     const uint64_t *allowed; /* bit array of rows that may be answers; NULL: all

@@ -102,8 +102,7 @@ oracle(const VectorColumn *column, Metric metric, const float *query,
     for (uint32_t row = 0; row < column->count; row++)
         if (may_answer(column, allowed, row))
             distances[(*count)++] = true_distance(
-                metric, query, column->data + (size_t)row * column->dim,
-                column->dim);
+                metric, query, vector_row(column, row), column->dim);
     qsort(distances, *count, sizeof *distances, compare_doubles);
     return distances;
 }
@@ -140,9 +139,9 @@ search_and_check(const Fixture *fixture, const float *vector, uint32_t k,
         Neighbor answer = nearest[i];
         assert_true(answer.row < column->count);
         assert_true(may_answer(column, allowed, answer.row));
-        double distance = true_distance(
-            fixture->metric, vector,
-            column->data + (size_t)answer.row * column->dim, column->dim);
+        double distance =
+            true_distance(fixture->metric, vector,
+                          vector_row(column, answer.row), column->dim);
         assert_true(is_near((double)answer.distance, distance));
         if (i > 0)
             assert_true(neighbor_before(nearest[i - 1], answer));
@@ -476,7 +475,7 @@ search_some(void *context, uint32_t thread, uint64_t first, uint64_t count,
     IndexOptions options;
     index_options_default(fixture->kind->search_options, &options);
     for (uint64_t i = first; i < first + count; i++) {
-        VectorQuery query = {.vector = column->data + i * column->dim,
+        VectorQuery query = {.vector = vector_row(column, i),
                              .k = 5,
                              .options = &options,
                              .allowed_count = column->count};

@@ -177,7 +177,7 @@ sealed_vectors(const SealedSegment *segment, const Field *field,
         stored->type.length != field->type.length)
         return false;
     *column = (VectorColumn){
-        .data = (const float *)(const void *)stored->values.data,
+        .data = stored->values.data,
         .count = segment->row_count,
         .dim = stored->type.length,
         .valid = stored->has_valid ? (const uint8_t *)stored->valid.data : NULL,

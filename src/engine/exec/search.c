@@ -199,8 +199,8 @@ scan_growing(SearchOperator *search, const SegmentRows *rows,
 {
     const SearchPlan *plan = (const SearchPlan *)search->base.plan;
     const Field *field = &plan->table.collection->fields[plan->field];
-    const ExactQuery exact =
-        exact_query_of(plan->metric, query->vector, field->type.length);
+    const ExactQuery exact = exact_query_of(plan->metric, ELEMENT_F32,
+                                            query->vector, field->type.length);
     TopK top = top_k_of(nearest, query->k);
     Arena *arena = &search->base.batch_arena;
     uint32_t positions[BATCH_ROWS];

@@ -37,7 +37,9 @@ row_factor(Metric metric, const float *vector, uint32_t dim)
 {
     if (metric != METRIC_COSINE)
         return 1.0f;
-    return (float)(1.0 / exact_query_of(METRIC_COSINE, vector, dim).norm);
+    return (
+        float)(1.0 /
+               exact_query_of(METRIC_COSINE, ELEMENT_F32, vector, dim).norm);
 }
 
 static uint8_t
@@ -102,7 +104,7 @@ take_sample(const VectorColumn *column, Metric metric, float *sample,
     for (uint64_t row = 0; row < column->count && count < most; row += every) {
         if (column->valid != NULL && column->valid[row] == 0)
             continue;
-        const float *vector = column->data + row * column->dim;
+        const float *vector = vector_row(column, row);
         float factor = row_factor(metric, vector, column->dim);
         float *copy = sample + (size_t)count * column->dim;
         for (uint32_t i = 0; i < column->dim; i++)

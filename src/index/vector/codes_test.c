@@ -45,10 +45,10 @@ offer_group(const Test *test, const ExactQuery *query, uint32_t self,
 {
     const VectorColumn *column = test->column;
     size_t stride = test->coder->stride;
-    const float *vectors[GROUP];
+    const void *vectors[GROUP];
     float distances[GROUP];
     for (uint32_t i = 0; i < count; i++)
-        vectors[i] = column->data + (size_t)rows[i] * column->dim;
+        vectors[i] = vector_row(column, rows[i]);
     exact_distances(query, vectors, count, distances);
     for (uint32_t i = 0; i < count; i++) {
         top_k_offer(exact, (Neighbor){distances[i], rows[i]});
@@ -63,9 +63,8 @@ static mql_status
 test_row(Test *test, uint32_t number, uint32_t self, Error *err)
 {
     const VectorColumn *column = test->column;
-    ExactQuery query =
-        exact_query_of(test->coder->metric,
-                       column->data + (size_t)self * column->dim, column->dim);
+    ExactQuery query = exact_query_of(test->coder->metric, column->element,
+                                      vector_row(column, self), column->dim);
     Neighbor exact_memory[WANTED], coded_memory[CANDIDATES];
     TopK exact = top_k_of(exact_memory, WANTED);
     TopK coded = top_k_of(coded_memory, CANDIDATES);
@@ -89,8 +88,7 @@ test_row(Test *test, uint32_t number, uint32_t self, Error *err)
     float limit = exact_memory[wanted - 1].distance;
     uint32_t candidates = top_k_finish(&coded);
     for (uint32_t i = 0; i < candidates; i++) {
-        const float *vector =
-            column->data + (size_t)coded_memory[i].row * column->dim;
+        const void *vector = vector_row(column, coded_memory[i].row);
         bool is_hit = exact_distance(&query, vector) <= limit;
         for (size_t p = 0; is_hit && p < PERCENTS; p++)
             if (i < rerank_rows(WANTED, percents[p]) &&

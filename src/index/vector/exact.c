@@ -51,15 +51,16 @@ careful_norm(const float *vector, uint32_t dim)
 static float
 careful_distance(const ExactQuery *query, const float *row)
 {
+    const float *vector = query->vector;
     if (query->metric == METRIC_L2) {
         double sum = 0;
         for (uint32_t i = 0; i < query->dim; i++) {
-            double difference = (double)query->vector[i] - (double)row[i];
+            double difference = (double)vector[i] - (double)row[i];
             sum += difference * difference;
         }
         return (float)sum;
     }
-    double dot = careful_dot(query->vector, row, query->dim);
+    double dot = careful_dot(vector, row, query->dim);
     if (query->metric == METRIC_IP)
         return (float)-dot;
     double cosine = dot / (query->norm * careful_norm(row, query->dim));
@@ -67,9 +68,11 @@ careful_distance(const ExactQuery *query, const float *row)
 }
 
 ExactQuery
-exact_query_of(Metric metric, const float *vector, uint32_t dim)
+exact_query_of(Metric metric, ElementType element, const void *vector,
+               uint32_t dim)
 {
-    ExactQuery query = {distance_table(), vector, dim, metric, 1.0, false};
+    ExactQuery query = {distance_table(), vector, element, dim,
+                        metric,           1.0,    false};
     if (metric == METRIC_COSINE) {
         float square = query.kernels->dot_f32(vector, vector, dim);
         query.is_wild = !is_tame(square);
@@ -99,7 +102,7 @@ settle(const ExactQuery *query, const float *row, float distance)
 }
 
 float
-exact_distance(const ExactQuery *query, const float *row)
+exact_distance(const ExactQuery *query, const void *row)
 {
     const DistanceTable *kernels = query->kernels;
     switch (query->metric) {
@@ -116,7 +119,7 @@ exact_distance(const ExactQuery *query, const float *row)
 
 /* Rows further on are on their way while these four are worked on. */
 static void
-prefetch_rows(const float *const *rows, uint32_t first, uint32_t count)
+prefetch_rows(const void *const *rows, uint32_t first, uint32_t count)
 {
     for (uint32_t i = first; i < first + 4 && i < count; i++)
         for (uint32_t line = 0; line < 4; line++)
@@ -124,19 +127,18 @@ prefetch_rows(const float *const *rows, uint32_t first, uint32_t count)
 }
 
 void
-exact_distances(const ExactQuery *query, const float *const *rows,
+exact_distances(const ExactQuery *query, const void *const *rows,
                 uint32_t count, float *distances)
 {
     const DistanceTable *kernels = query->kernels;
     uint32_t i = 0;
     for (; query->metric != METRIC_COSINE && i + 4 <= count; i += 4) {
+        const float *four[4] = {rows[i], rows[i + 1], rows[i + 2], rows[i + 3]};
         prefetch_rows(rows, i + 4, count);
         if (query->metric == METRIC_L2)
-            kernels->l2_f32_4(query->vector, rows + i, query->dim,
-                              distances + i);
+            kernels->l2_f32_4(query->vector, four, query->dim, distances + i);
         else
-            kernels->dot_f32_4(query->vector, rows + i, query->dim,
-                               distances + i);
+            kernels->dot_f32_4(query->vector, four, query->dim, distances + i);
         for (uint32_t j = i; j < i + 4; j++)
             distances[j] = settle(query, rows[j],
                                   query->metric == METRIC_L2 ? distances[j]
@@ -154,7 +156,7 @@ vector_column_verify(const VectorColumn *column, uint32_t first, uint32_t count,
 {
     if (column->file == NULL)
         return MQL_OK;
-    uint64_t row_size = (uint64_t)column->dim * sizeof(float);
+    uint64_t row_size = vector_row_size(column);
     return section_verify(column->file, &column->section, first * row_size,
                           count * row_size, err);
 }
@@ -204,10 +206,11 @@ mql_status
 vector_scan(const VectorColumn *column, Metric metric, const VectorQuery *query,
             Neighbor *nearest, uint32_t *found, Error *err)
 {
-    ExactQuery exact = exact_query_of(metric, query->vector, column->dim);
+    ExactQuery exact =
+        exact_query_of(metric, column->element, query->vector, column->dim);
     TopK top = top_k_of(nearest, query->k);
     uint32_t rows[GROUP];
-    const float *vectors[GROUP];
+    const void *vectors[GROUP];
     float distances[GROUP];
     size_t from = 0;
     uint64_t elements = 0;
@@ -223,7 +226,7 @@ vector_scan(const VectorColumn *column, Metric metric, const VectorQuery *query,
         elements += (uint64_t)count * column->dim;
         TRY(verify_group(column, rows, count, err));
         for (uint32_t i = 0; i < count; i++)
-            vectors[i] = column->data + (size_t)rows[i] * column->dim;
+            vectors[i] = vector_row(column, rows[i]);
         exact_distances(&exact, vectors, count, distances);
         for (uint32_t i = 0; i < count; i++)
             if (top.count < top.k || distances[i] <= nearest[0].distance)

@@ -13,20 +13,23 @@
 
 typedef struct ExactQuery {
     const DistanceTable *kernels;
-    const float *vector; /* the caller's */
+    const void *vector; /* the caller's, of `element` */
+    ElementType element;
     uint32_t dim;
     Metric metric;
     double norm;  /* COSINE: of the vector, 1 when it is zero              */
     bool is_wild; /* so large or small that float arithmetic would lose it */
 } ExactQuery;
 
-ExactQuery exact_query_of(Metric metric, const float *vector, uint32_t dim);
+/* `metric` must fit the element type. */
+ExactQuery exact_query_of(Metric metric, ElementType element,
+                          const void *vector, uint32_t dim);
 
 /* The inner number: less is nearer. Never NaN. */
-float exact_distance(const ExactQuery *query, const float *row);
+float exact_distance(const ExactQuery *query, const void *row);
 
 /* Same, of `count` rows. */
-void exact_distances(const ExactQuery *query, const float *const *rows,
+void exact_distances(const ExactQuery *query, const void *const *rows,
                      uint32_t count, float *distances);
 
 /* Norms and sums of squares outside these lose digits in float. */

@@ -178,8 +178,8 @@ encode_rows(void *context, uint32_t thread, uint64_t first, uint64_t count,
         return error_cancelled(err);
     for (uint64_t row = first; row < first + count; row++)
         if (has_vector(column, (uint32_t)row))
-            coder_encode(&build->space.coder, column->data + row * column->dim,
-                         row, build->codes + row * build->space.coder.stride);
+            coder_encode(&build->space.coder, vector_row(column, row), row,
+                         build->codes + row * build->space.coder.stride);
     return MQL_OK;
 }
 

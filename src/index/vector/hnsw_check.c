@@ -50,7 +50,7 @@ check_ring(Check *check, uint32_t node, uint32_t *copies, Error *err)
 {
     const Hnsw *hnsw = check->hnsw;
     const VectorColumn *column = hnsw->column;
-    size_t size = column->dim * sizeof *column->data;
+    size_t size = vector_row_size(column);
     uint32_t row = node, next;
     TRY(vector_column_verify(column, node, 1, err));
     for (;; row = next) {
@@ -60,8 +60,8 @@ check_ring(Check *check, uint32_t node, uint32_t *copies, Error *err)
         TRY(vector_column_verify(column, next, 1, err));
         if (next <= row || !has_vector(hnsw, next) ||
             bits_get(check->seen, next) ||
-            memcmp(column->data + (size_t)node * column->dim,
-                   column->data + (size_t)next * column->dim, size) != 0)
+            memcmp(vector_row(column, node), vector_row(column, next), size) !=
+                0)
             return wrong(hnsw, "a wrong copy", 0, next, err);
         bits_set(check->seen, next);
         ++*copies;
@@ -186,8 +186,7 @@ check_codes(Check *check, Error *err)
         if (!is_node(check, row))
             continue;
         TRY(vector_column_verify(column, row, 1, err));
-        coder_encode(coder, column->data + (size_t)row * column->dim, row,
-                     check->code);
+        coder_encode(coder, vector_row(column, row), row, check->code);
         const uint8_t *code = hnsw->space.codes + (size_t)row * coder->stride;
         /* A neighbouring code is allowed: a norm may differ in its last bit
          * between instruction sets. */

@@ -16,9 +16,8 @@
 static bool
 is_same_vector(const VectorColumn *column, uint32_t a, uint32_t b)
 {
-    size_t size = column->dim * sizeof *column->data;
-    return memcmp(column->data + (size_t)a * column->dim,
-                  column->data + (size_t)b * column->dim, size) == 0;
+    return memcmp(vector_row(column, a), vector_row(column, b),
+                  vector_row_size(column)) == 0;
 }
 
 /* Rows by the hash of their vectors, then by number. */
@@ -27,15 +26,14 @@ sort_by_hash(const Build *build, SortItem *items, SortItem *spare,
              uint32_t *count, Error *err)
 {
     const VectorColumn *column = build->column;
-    size_t size = column->dim * sizeof *column->data;
+    size_t size = vector_row_size(column);
     *count = 0;
     for (uint32_t row = 0; row < column->count; row++) {
         if (row % 65536 == 0 && is_cancelled(build->input->cancel))
             return error_cancelled(err);
         if (has_vector(column, row))
-            items[(*count)++] = (SortItem){
-                hash_bytes(column->data + (size_t)row * column->dim, size),
-                row};
+            items[(*count)++] =
+                (SortItem){hash_bytes(vector_row(column, row), size), row};
     }
     return sort_items(items, spare, *count, NULL, NULL, build->input->cancel,
                       err);

@@ -88,16 +88,14 @@ rank(const Hnsw *hnsw, const Walk *walk, const VectorQuery *query,
     for (uint32_t i = 0; i < count && !is_ranked; i++)
         for (uint32_t line = 0; line < 4; line++)
             __builtin_prefetch(
-                (const char *)(column->data +
-                               (size_t)scratch->pool[i].row * column->dim) +
+                (const char *)vector_row(column, scratch->pool[i].row) +
                 64 * line);
     for (uint32_t i = 0; i < count; i++) {
         Neighbor entry = scratch->pool[i];
         if (!is_ranked) {
             TRY(vector_column_verify(column, entry.row, 1, err));
-            entry.distance =
-                exact_distance(&walk->query->exact,
-                               column->data + (size_t)entry.row * column->dim);
+            entry.distance = exact_distance(&walk->query->exact,
+                                            vector_row(column, entry.row));
         }
         TRY(offer_rows(hnsw, query, &top, entry, err));
     }
@@ -142,7 +140,7 @@ row_cost(const Hnsw *hnsw, bool is_walk)
 {
     bool is_code = is_walk && hnsw->space.coder.type != CODES_NONE;
     double size = is_code ? (double)hnsw->space.coder.stride
-                          : 4.0 * (double)hnsw->header.dim;
+                          : (double)vector_row_size(hnsw->column);
     return (is_walk ? 100.0 : 20.0) + size / 9.0;
 }
 

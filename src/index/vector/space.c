@@ -9,10 +9,11 @@
 #define LINES_MOST 16 /* cache lines fetched of each */
 
 SpaceQuery
-space_query(const Space *space, const float *vector, uint8_t *code)
+space_query(const Space *space, const void *vector, uint8_t *code)
 {
-    SpaceQuery query = {
-        exact_query_of(space->metric, vector, space->column->dim), NULL};
+    SpaceQuery query = {exact_query_of(space->metric, space->column->element,
+                                       vector, space->column->dim),
+                        NULL};
     if (space->coder.type != CODES_NONE) {
         coder_encode(&space->coder, vector, UINT32_MAX, code);
         query.code = code;
@@ -20,10 +21,10 @@ space_query(const Space *space, const float *vector, uint8_t *code)
     return query;
 }
 
-static const float *
-floats_of(const Space *space, uint32_t row)
+static const void *
+vector_of(const Space *space, uint32_t row)
 {
-    return space->column->data + (size_t)row * space->column->dim;
+    return vector_row(space->column, row);
 }
 
 static const uint8_t *
@@ -39,8 +40,8 @@ space_query_row(const Space *space, uint32_t row)
     if (space->coder.type != CODES_NONE)
         query.code = code_of(space, row);
     else
-        query.exact = exact_query_of(space->metric, floats_of(space, row),
-                                     space->column->dim);
+        query.exact = exact_query_of(space->metric, space->column->element,
+                                     vector_of(space, row), space->column->dim);
     return query;
 }
 
@@ -48,7 +49,7 @@ float
 space_distance(const Space *space, const SpaceQuery *query, uint32_t row)
 {
     if (space->coder.type == CODES_NONE)
-        return exact_distance(&query->exact, floats_of(space, row));
+        return exact_distance(&query->exact, vector_of(space, row));
     return code_distance(&space->coder, space->kernels, query->code,
                          code_of(space, row));
 }
@@ -70,15 +71,15 @@ float_distances(const Space *space, const SpaceQuery *query,
                 const uint32_t *rows, uint32_t count, float *distances,
                 Error *err)
 {
-    size_t size = space->column->dim * sizeof(float);
+    size_t size = vector_row_size(space->column);
     for (uint32_t i = 0; i < AHEAD && i < count; i++)
-        prefetch(floats_of(space, rows[i]), size);
+        prefetch(vector_of(space, rows[i]), size);
     for (uint32_t i = 0; i < count; i++) {
         if (i + AHEAD < count)
-            prefetch(floats_of(space, rows[i + AHEAD]), size);
+            prefetch(vector_of(space, rows[i + AHEAD]), size);
         if (!space->is_verified)
             TRY(vector_column_verify(space->column, rows[i], 1, err));
-        distances[i] = exact_distance(&query->exact, floats_of(space, rows[i]));
+        distances[i] = exact_distance(&query->exact, vector_of(space, rows[i]));
     }
     return MQL_OK;
 }

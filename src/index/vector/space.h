@@ -28,7 +28,7 @@ typedef struct SpaceQuery {
 
 /* For any vector; `code` is room for coder.stride bytes, unused without codes.
  */
-SpaceQuery space_query(const Space *space, const float *vector, uint8_t *code);
+SpaceQuery space_query(const Space *space, const void *vector, uint8_t *code);
 
 /* For a row, in memory that was verified. */
 SpaceQuery space_query_row(const Space *space, uint32_t row);
