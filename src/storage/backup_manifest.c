@@ -449,6 +449,9 @@ check_folder(const Vfs *vfs, const char *path, Error *err)
         vfs->close(vfs->context, fd);
     if (fd == -EISDIR)
         return MQL_OK;
+    bool is_other = fd >= 0 || fd == -ELOOP || fd == -ENOENT || fd == -EINVAL;
+    if (!is_other)
+        return file_error(err, -fd, "open", path);
     return error_corrupt(err, path, -1, "\"%s\" is not a folder", path);
 }
 

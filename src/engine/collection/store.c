@@ -100,14 +100,13 @@ check_presence(const Vfs *vfs, const char *path, const StoreOptions *options,
     return is_there ? check_unused(vfs, path, err) : MQL_OK;
 }
 
+/* Its name becomes durable in make_folders(). */
 static mql_status
 make_directory(const Vfs *vfs, const char *path, Error *err)
 {
     bool is_there;
     TRY(file_find(vfs, path, &is_there, err));
-    if (is_there)
-        return MQL_OK;
-    return directory_create_durably(vfs, path, &is_there, err);
+    return is_there ? MQL_OK : directory_create(vfs, path, err);
 }
 
 static mql_status
