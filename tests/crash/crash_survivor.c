@@ -37,9 +37,17 @@ typedef struct State {
                       index into the trace */
 } State;
 
+/* What a file has: `bytes`, then zeros up to `size`. Files are mostly zeros
+ * that were asked for ahead, and each state of each moment makes all of them.
+ */
+typedef struct Contents {
+    Buffer bytes;
+    size_t size;
+} Contents;
+
 /* A file while replaying. */
 typedef struct Inode {
-    Buffer durable;
+    Contents durable;
     size_t *pending; /* indexes into the trace */
     size_t pending_count;
     size_t pending_capacity;
@@ -69,34 +77,63 @@ typedef struct Model {
 /* ---- bytes ---- */
 
 static void
-set_size(Buffer *bytes, size_t size)
+set_size(Contents *contents, size_t size)
 {
-    if (size > bytes->size) {
-        size_t more = size - bytes->size;
-        char *room = buffer_reserve(bytes, more);
-        if (room == NULL)
-            crash_abort("out of", "memory");
-        memset(room, 0, more);
-    }
+    contents->size = size;
+    if (contents->bytes.size > size)
+        contents->bytes.size = size;
+}
+
+size_t
+crash_without_zeros(const char *data, size_t size)
+{
+    static const char zeros[SECTOR];
+    while (size >= SECTOR && memcmp(data + size - SECTOR, zeros, SECTOR) == 0)
+        size -= SECTOR;
+    while (size > 0 && data[size - 1] == '\0')
+        size--;
+    return size;
+}
+
+/* At least so many of the bytes are there. */
+static void
+extend(Buffer *bytes, size_t size)
+{
+    size_t had = bytes->size;
+    if (size <= had)
+        return;
+    if (buffer_reserve(bytes, size - had) == NULL)
+        crash_abort("out of", "memory");
+    memset(bytes->data + had, 0, size - had);
     bytes->size = size;
 }
 
 static void
-put_bytes(Buffer *bytes, const char *data, size_t size, uint64_t offset)
+put_bytes(Contents *contents, const char *data, size_t size, uint64_t offset)
 {
-    if (bytes->size < offset + size)
-        set_size(bytes, (size_t)offset + size);
-    if (size > 0)
-        memcpy(bytes->data + offset, data, size);
+    Buffer *bytes = &contents->bytes;
+    size_t end = (size_t)offset + size;
+    size_t count = crash_without_zeros(data, size);
+    size_t middle = (size_t)offset + count; /* from here on: zeros */
+    if (contents->size < end)
+        contents->size = end;
+    if (count > 0) {
+        extend(bytes, middle);
+        memcpy(bytes->data + offset, data, count);
+    }
+    if (middle < bytes->size)
+        memset(bytes->data + middle, 0,
+               (end < bytes->size ? end : bytes->size) - middle);
 }
 
 static void
-apply_whole(Buffer *bytes, const Operation *operation)
+apply_whole(Contents *contents, const Operation *operation)
 {
     if (operation->kind == OPERATION_TRUNCATE)
-        set_size(bytes, (size_t)operation->offset);
+        set_size(contents, (size_t)operation->offset);
     else
-        put_bytes(bytes, operation->data, operation->size, operation->offset);
+        put_bytes(contents, operation->data, operation->size,
+                  operation->offset);
 }
 
 /* A coin for sector or name `piece` of operation `index`. */
@@ -110,8 +147,8 @@ coin(const State *state, size_t index, uint64_t piece)
 }
 
 static void
-apply_sectors(Buffer *bytes, const Operation *operation, const State *state,
-              size_t index)
+apply_sectors(Contents *contents, const Operation *operation,
+              const State *state, size_t index)
 {
     uint64_t end = operation->offset + operation->size;
     for (uint64_t at = operation->offset; at < end;) {
@@ -119,7 +156,7 @@ apply_sectors(Buffer *bytes, const Operation *operation, const State *state,
         if (next > end)
             next = end;
         if (coin(state, index, at / SECTOR))
-            put_bytes(bytes, operation->data + (at - operation->offset),
+            put_bytes(contents, operation->data + (at - operation->offset),
                       (size_t)(next - at), at);
         at = next;
     }
@@ -141,14 +178,14 @@ is_chosen(const State *state, size_t index)
 
 /* Let a pending change of a file survive as far as the state says. */
 static void
-apply_pending(const Model *model, Buffer *bytes, size_t index,
+apply_pending(const Model *model, Contents *contents, size_t index,
               const State *state)
 {
     const Operation *operation = &model->crash->operations[index];
     bool is_write = operation->kind != OPERATION_TRUNCATE;
     /* here only so that older ones do not win over it */
     if (operation->kind == OPERATION_SYNCED_WRITE) {
-        apply_whole(bytes, operation);
+        apply_whole(contents, operation);
         return;
     }
     switch (state->kind) {
@@ -157,30 +194,30 @@ apply_pending(const Model *model, Buffer *bytes, size_t index,
         return;
     case STATE_ALL:
     case STATE_DATA:
-        apply_whole(bytes, operation);
+        apply_whole(contents, operation);
         return;
     case STATE_SIZES:
         if (!is_write)
-            apply_whole(bytes, operation);
-        else if (bytes->size < operation->offset + operation->size)
-            set_size(bytes, (size_t)operation->offset + operation->size);
+            apply_whole(contents, operation);
+        else if (contents->size < operation->offset + operation->size)
+            set_size(contents, (size_t)operation->offset + operation->size);
         return;
     case STATE_RANDOM:
         if (is_write)
-            apply_sectors(bytes, operation, state, index);
+            apply_sectors(contents, operation, state, index);
         else if (coin(state, index, 0))
-            apply_whole(bytes, operation);
+            apply_whole(contents, operation);
         return;
     case STATE_TORN:
         if (is_write && index + 1 == model->count)
-            put_bytes(bytes, operation->data, (size_t)state->part,
+            put_bytes(contents, operation->data, (size_t)state->part,
                       operation->offset);
         else
-            apply_whole(bytes, operation);
+            apply_whole(contents, operation);
         return;
     default:
         if (is_chosen(state, index))
-            apply_whole(bytes, operation);
+            apply_whole(contents, operation);
         return;
     }
 }
@@ -357,9 +394,11 @@ model_create(Model *model, const CrashVfs *crash, uint64_t operations)
         const InitialName *name = &crash->initial[i];
         put_name(&model->names,
                  (Name){name->path, name->is_directory, name->inode});
-        if (!name->is_directory)
-            put_bytes(&model->inodes[name->inode].durable, name->data,
-                      name->size, 0);
+        if (name->is_directory)
+            continue;
+        Contents *durable = &model->inodes[name->inode].durable;
+        put_bytes(durable, name->data, name->used, 0);
+        durable->size = name->size;
     }
     for (size_t i = 0; i < model->count; i++)
         replay(model, i);
@@ -369,7 +408,7 @@ static void
 model_destroy(Model *model)
 {
     for (uint32_t i = 0; i <= model->crash->inode_count; i++) {
-        buffer_free(&model->inodes[i].durable);
+        buffer_free(&model->inodes[i].durable.bytes);
         free(model->inodes[i].pending);
     }
     free(model->inodes);
@@ -520,19 +559,15 @@ crash_state_name(CrashVfs *crash, uint64_t operations, uint64_t number)
 
 /* Zeros at the end are left to the size. */
 static void
-write_out(const char *path, const Buffer *bytes)
+write_out(const char *path, const Contents *contents)
 {
     int fd = posix_vfs.open(NULL, path, FILE_CREATE);
-    static const char zeros[4096];
-    size_t size = bytes->size;
-    while (size >= sizeof zeros &&
-           memcmp(bytes->data + size - sizeof zeros, zeros, sizeof zeros) == 0)
-        size -= sizeof zeros;
-    if (fd < 0 || posix_vfs.ftruncate(NULL, fd, bytes->size) != 0)
+    const Buffer *bytes = &contents->bytes;
+    if (fd < 0 || posix_vfs.ftruncate(NULL, fd, contents->size) != 0)
         crash_abort("could not create", path);
-    for (size_t at = 0; at < size;) {
+    for (size_t at = 0; at < bytes->size;) {
         ssize_t put =
-            posix_vfs.pwrite(NULL, fd, bytes->data + at, size - at, at);
+            posix_vfs.pwrite(NULL, fd, bytes->data + at, bytes->size - at, at);
         if (put <= 0)
             crash_abort("could not write", path);
         at += (size_t)put;
@@ -560,15 +595,20 @@ has_parent(const Names *names, const char *path)
     return name != NULL && name->is_directory && has_parent(names, parent);
 }
 
-/* The bytes that survive of a file. */
+/* What survives of a file. */
 static void
-file_bytes(const Model *model, const Name *name, const State *state,
-           Buffer *bytes)
+file_contents(const Model *model, const Name *name, const State *state,
+              Contents *contents)
 {
     const Inode *inode = &model->inodes[name->inode];
-    put_bytes(bytes, inode->durable.data, inode->durable.size, 0);
+    const Contents *durable = &inode->durable;
+    *contents = (Contents){.bytes = BUFFER_INIT};
+    put_bytes(contents, durable->bytes.data, durable->bytes.size, 0);
+    contents->size = durable->size;
     for (size_t i = 0; i < inode->pending_count; i++)
-        apply_pending(model, bytes, inode->pending[i], state);
+        apply_pending(model, contents, inode->pending[i], state);
+    contents->bytes.size =
+        crash_without_zeros(contents->bytes.data, contents->bytes.size);
 }
 
 static void
@@ -582,10 +622,10 @@ write_name(const Model *model, const Name *name, const State *state,
             crash_abort("could not create", path);
         return;
     }
-    Buffer bytes = BUFFER_INIT;
-    file_bytes(model, name, state, &bytes);
-    write_out(path, &bytes);
-    buffer_free(&bytes);
+    Contents contents;
+    file_contents(model, name, state, &contents);
+    write_out(path, &contents);
+    buffer_free(&contents.bytes);
 }
 
 /* The names that survive, sorted, in model->names. */
@@ -633,10 +673,11 @@ crash_survivor_hash(const CrashVfs *crash, uint64_t operations, uint64_t number)
         hash = XXH3_64bits_withSeed(name->path, strlen(name->path), hash);
         if (name->is_directory)
             continue;
-        Buffer bytes = BUFFER_INIT;
-        file_bytes(&model, name, &state, &bytes);
-        hash = XXH3_64bits_withSeed(bytes.data, bytes.size, hash);
-        buffer_free(&bytes);
+        Contents contents;
+        file_contents(&model, name, &state, &contents);
+        hash = XXH3_64bits_withSeed(contents.bytes.data, contents.bytes.size,
+                                    hash + contents.size);
+        buffer_free(&contents.bytes);
     }
     model_destroy(&model);
     return hash;

@@ -51,6 +51,7 @@ typedef struct InitialName {
     uint32_t inode;
     char *data;
     size_t size;
+    size_t used; /* of them: zeros follow */
 } InitialName;
 
 struct CrashVfs {
@@ -97,6 +98,8 @@ struct CrashVfs {
 /* Memory or the program ends. */
 void *crash_allocate(size_t size);
 char *crash_copy(const char *text);
+/* Where the zeros begin that `data` ends with. */
+size_t crash_without_zeros(const char *data, size_t size);
 _Noreturn void crash_abort(const char *what, const char *path);
 
 /* Around each call of the table or of LMDB: hook, lock, number. */
@@ -106,6 +109,9 @@ void crash_leave(CrashVfs *crash);
 /* The file grows to have bytes there: how many of them the disk takes, or
  * -ENOSPC. */
 ssize_t crash_fit(CrashVfs *crash, int fd, uint64_t offset, size_t size);
+
+/* It syncs or renames. */
+bool crash_is_site(const Operation *operation);
 
 /* Of the file that an operation is about, by its last name. */
 const char *crash_path(const CrashVfs *crash, const Operation *operation);

@@ -61,15 +61,6 @@ crash_is_below(const CrashVfs *crash, const char *path)
 
 /* ---- the trace ---- */
 
-static bool
-is_site(const Operation *operation)
-{
-    return operation->kind == OPERATION_SYNCED_WRITE ||
-           operation->kind == OPERATION_SYNC ||
-           operation->kind == OPERATION_RENAME ||
-           operation->kind == OPERATION_SYNC_DIRECTORY;
-}
-
 /* Who called the function of file.c, or of LMDB, that called us. */
 static void
 note_callers(const CrashVfs *crash, Operation *operation)
@@ -94,7 +85,7 @@ record(CrashVfs *crash, OperationKind kind)
     }
     Operation *operation = &crash->operations[crash->count++];
     *operation = (Operation){.kind = kind};
-    if (is_site(operation))
+    if (crash_is_site(operation))
         note_callers(crash, operation);
     return operation;
 }
@@ -303,6 +294,10 @@ static int
 crash_open(void *context, const char *path, FileMode mode)
 {
     CrashVfs *crash = context;
+    if (!crash_is_below(crash, path)) { /* of another disk */
+        int failure = crash_reading_error(crash);
+        return failure != 0 ? failure : posix_vfs.open(NULL, path, mode);
+    }
     bool is_new = (mode == FILE_CREATE || mode == FILE_ENSURE) &&
                   posix_vfs.exists(NULL, path) == 0;
     int error = is_new ? crash_next(crash) : crash_reading_error(crash);
@@ -698,6 +693,7 @@ load_file(const char *path, InitialName *name)
     if (name->size > 0 && posix_vfs.pread(NULL, fd, name->data, name->size,
                                           0) != (ssize_t)name->size)
         crash_abort("could not read", path);
+    name->used = crash_without_zeros(name->data, name->size);
     posix_vfs.close(NULL, fd);
 }
 
@@ -841,158 +837,4 @@ crash_on_call(CrashVfs *crash, void (*hook)(void *context), void *context)
 {
     crash->hook = hook;
     crash->hook_context = context;
-}
-
-static const char *
-path_of_inode(const CrashVfs *crash, uint32_t inode)
-{
-    for (size_t i = 0; i < crash->initial_count; i++) {
-        if (crash->initial[i].inode == inode)
-            return crash->initial[i].path;
-    }
-    for (size_t i = 0; i < crash->count; i++) {
-        if (crash->operations[i].kind == OPERATION_CREATE &&
-            crash->operations[i].inode == inode)
-            return crash->operations[i].path;
-    }
-    return "?";
-}
-
-/* ---- where syncs are called from ---- */
-
-/* Its name in the end: files are made under another. */
-static const char *
-last_path_of_inode(const CrashVfs *crash, uint32_t inode)
-{
-    for (size_t i = crash->count; i > 0; i--)
-        if (crash->operations[i - 1].kind == OPERATION_RENAME &&
-            crash->operations[i - 1].inode == inode)
-            return crash->operations[i - 1].other_path;
-    return path_of_inode(crash, inode);
-}
-
-const char *
-crash_path(const CrashVfs *crash, const Operation *operation)
-{
-    return operation->path != NULL
-               ? operation->path
-               : last_path_of_inode(crash, operation->inode);
-}
-
-/* The kind, the folder and ending of the path, and who called: the same place
- * of the code for the same kind of file is one site. */
-static void
-print_site(const CrashVfs *crash, const Operation *operation, char *text,
-           size_t size)
-{
-    static const char *const kinds[] = {
-        [OPERATION_SYNCED_WRITE] = "O_DSYNC write of",
-        [OPERATION_SYNC] = "fdatasync of",
-        [OPERATION_RENAME] = "rename of",
-        [OPERATION_SYNC_DIRECTORY] = "sync of directory",
-    };
-    const char *path = crash_path(crash, operation);
-    const char *slash = strchr(path, '/'), *dot = strrchr(path, '.');
-    if (operation->kind == OPERATION_SYNC_DIRECTORY)
-        snprintf(text, size, "%s \"%s\"", kinds[operation->kind], path);
-    else
-        snprintf(text, size, "%s %.*s*%s", kinds[operation->kind],
-                 slash == NULL ? 0 : (int)(slash - path + 1), path,
-                 dot == NULL                ? ""
-                 : strcmp(dot, ".new") != 0 ? dot
-                 : slash == NULL            ? ".mdb"
-                                            : ".log");
-}
-
-extern const char __executable_start[];
-
-const char *
-crash_site(CrashVfs *crash, uint64_t operation)
-{
-    const Operation *done = &crash->operations[operation - 1];
-    if (!is_site(done))
-        return NULL;
-    print_site(crash, done, crash->words, sizeof crash->words);
-    size_t used = strlen(crash->words);
-    for (size_t i = 0; i < CALLERS && used < sizeof crash->words; i++)
-        used += (size_t)snprintf(
-            crash->words + used, sizeof crash->words - used, " %#tx",
-            (const char *)done->callers[i] - __executable_start);
-    return crash->words;
-}
-
-uint64_t
-crash_forget_site(CrashVfs *crash, const char *site)
-{
-    uint64_t count = 0;
-    for (size_t i = 0; i < crash->count; i++) {
-        const char *here = crash_site(crash, i + 1);
-        if (here == NULL || strcmp(here, site) != 0)
-            continue;
-        bool is_write = crash->operations[i].kind == OPERATION_SYNCED_WRITE;
-        crash->operations[i].kind =
-            is_write ? OPERATION_WRITE : OPERATION_NOTHING;
-        count++;
-    }
-    return count;
-}
-
-uint64_t
-crash_forget_file_syncs(CrashVfs *crash, const char *part)
-{
-    uint64_t count = 0;
-    for (size_t i = 0; i < crash->count; i++) {
-        Operation *operation = &crash->operations[i];
-        bool is_write = operation->kind == OPERATION_SYNCED_WRITE;
-        if ((operation->kind != OPERATION_SYNC && !is_write) ||
-            strstr(path_of_inode(crash, operation->inode), part) == NULL)
-            continue;
-        operation->kind = is_write ? OPERATION_WRITE : OPERATION_NOTHING;
-        count++;
-    }
-    return count;
-}
-
-uint64_t
-crash_forget_directory_syncs(CrashVfs *crash, const char *path)
-{
-    uint64_t count = 0;
-    for (size_t i = 0; i < crash->count; i++) {
-        Operation *operation = &crash->operations[i];
-        if (operation->kind != OPERATION_SYNC_DIRECTORY ||
-            strcmp(operation->path, path) != 0)
-            continue;
-        operation->kind = OPERATION_NOTHING;
-        count++;
-    }
-    return count;
-}
-
-const char *
-crash_describe(CrashVfs *crash, uint64_t operation)
-{
-    static const char *const kinds[] = {
-        [OPERATION_CREATE] = "create",
-        [OPERATION_WRITE] = "pwrite",
-        [OPERATION_SYNCED_WRITE] = "pwrite (O_DSYNC)",
-        [OPERATION_TRUNCATE] = "ftruncate",
-        [OPERATION_SYNC] = "fdatasync",
-        [OPERATION_FAILED_SYNC] = "fdatasync (failed)",
-        [OPERATION_RENAME] = "rename",
-        [OPERATION_UNLINK] = "unlink",
-        [OPERATION_MKDIR] = "mkdir",
-        [OPERATION_RMDIR] = "rmdir",
-        [OPERATION_SYNC_DIRECTORY] = "sync directory",
-        [OPERATION_NOTHING] = "failed",
-    };
-    if (operation == 0 || operation > crash->count)
-        return "the beginning";
-    const Operation *done = &crash->operations[operation - 1];
-    const char *path = done->path;
-    if (path == NULL)
-        path = path_of_inode(crash, done->inode);
-    snprintf(crash->words, sizeof crash->words, "%s %s %" PRIu64 "+%zu %s",
-             kinds[done->kind], path, done->offset, done->size,
-             done->other_path == NULL ? "" : done->other_path);
-    return crash->words;
 }

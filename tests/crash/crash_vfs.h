@@ -49,7 +49,8 @@ typedef struct CrashVfs CrashVfs;
 CrashVfs *crash_create(const char *root, uint64_t seed);
 void crash_destroy(CrashVfs *crash);
 
-/* To hand to the code under test; paths must lie below `root`. */
+/* To hand to the code under test. Files that do not lie below `root` are of
+ * another disk, which is only read. */
 const Vfs *crash_vfs(CrashVfs *crash);
 
 /* Changing operations so far. */

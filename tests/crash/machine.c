@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* machine.c - the model, the look at a database, and work in processes. */
+/* machine.c - databases, and work in processes. */
 #include "machine.h"
 
 #include <errno.h>
@@ -12,169 +12,7 @@
 
 #include "engine/api/database_open.h"
 #include "engine/api/handles.h"
-
-/* ---- the model ---- */
-
-typedef struct Effect {
-    int collection;
-    char what; /* 0: it must be there */
-    int first, last;
-    int64_t value;
-    char thing[24];
-} Effect;
-
-static Effect
-effect_read(const char *word, size_t size)
-{
-    char text[64];
-    snprintf(text, sizeof text, "%.*s", (int)size, word);
-    Effect effect = {0};
-    if (text[0] == '+' || text[0] == '-')
-        return (Effect){.collection = text[1] - 't', .what = text[0]};
-    effect.collection = text[0] - 't';
-    effect.what = text[1];
-    if (text[1] == '+' || text[1] == '-') {
-        snprintf(effect.thing, sizeof effect.thing, "%.23s", text + 2);
-        return effect;
-    }
-    if (text[1] == '\0')
-        return effect;
-    char *end;
-    effect.first = effect.last = (int)strtol(text + 2, &end, 10);
-    if (*end == '-')
-        effect.last = (int)strtol(end + 1, &end, 10);
-    if (*end == '=')
-        effect.value = strtol(end + 1, &end, 10);
-    return effect;
-}
-
-static bool
-apply_thing(World *world, const Effect *effect)
-{
-    char(*things)[24] = world->collections[effect->collection].things;
-    int free_place = -1;
-    for (int i = 0; i < WORLD_THINGS; i++) {
-        if (things[i][0] == '\0')
-            free_place = i;
-        if (strcmp(things[i], effect->thing) != 0)
-            continue;
-        things[i][0] = '\0';
-        return effect->what == '-';
-    }
-    if (effect->what == '-' || free_place < 0)
-        return false;
-    memcpy(things[free_place], effect->thing, sizeof effect->thing);
-    return true;
-}
-
-static bool
-apply_row(World *world, const Effect *effect, int row)
-{
-    int64_t *values = world->collections[effect->collection].values;
-    bool is_there = values[row] != 0;
-    switch (effect->what) {
-    case '*':
-        values[row] = effect->value;
-        return !is_there;
-    case ':':
-        values[row] = effect->value;
-        return true;
-    case '~':
-        values[row] = is_there ? effect->value : 0;
-        return true;
-    case '?':
-        values[row] = is_there ? values[row] : effect->value;
-        return true;
-    case '<':
-        if (values[effect->value] == 0)
-            return true;
-        values[row] = values[effect->value];
-        return !is_there;
-    default:
-        values[row] = 0;
-        return true;
-    }
-}
-
-static bool
-apply_effect(World *world, const Effect *effect)
-{
-    bool exists = world->collections[effect->collection].exists;
-    bool is_thing = effect->thing[0] != '\0';
-    if (!is_thing && (effect->what == '+' || effect->what == '-')) {
-        memset(&world->collections[effect->collection], 0,
-               sizeof world->collections[0]);
-        world->collections[effect->collection].exists = effect->what == '+';
-        return exists == (effect->what == '-');
-    }
-    if (!exists || effect->what == '\0')
-        return exists;
-    if (is_thing)
-        return apply_thing(world, effect);
-    for (int row = effect->first; row <= effect->last; row++)
-        if (!apply_row(world, effect, row))
-            return false;
-    return true;
-}
-
-bool
-world_apply(World *world, const Action *action)
-{
-    World next = *world;
-    for (const char *at = action->effects; *at != '\0';) {
-        size_t size = strcspn(at, " ");
-        Effect effect = effect_read(at, size);
-        if (!apply_effect(&next, &effect))
-            return false;
-        at += size;
-        at += strspn(at, " ");
-    }
-    *world = next;
-    return true;
-}
-
-static int
-compare_texts(const void *a, const void *b)
-{
-    return strcmp(a, b);
-}
-
-static void
-print_things(char (*things)[24], size_t count, Buffer *out)
-{
-    qsort(things, count, sizeof things[0], compare_texts);
-    for (size_t i = 0; i < count; i++)
-        if (things[i][0] != '\0')
-            buffer_printf(out, " %s", things[i]);
-}
-
-char *
-world_text(const World *world)
-{
-    Buffer out = BUFFER_INIT;
-    for (int c = 0; c < 3; c++) {
-        if (!world->collections[c].exists)
-            continue;
-        char things[WORLD_THINGS][24];
-        memcpy(things, world->collections[c].things, sizeof things);
-        buffer_printf(&out, "%c:", 't' + c);
-        print_things(things, WORLD_THINGS, &out);
-        int64_t count = 0, sum = 0;
-        for (int row = 0; row < WORLD_ROWS; row++) {
-            int64_t value = world->collections[c].values[row];
-            if (value == 0)
-                continue;
-            buffer_printf(&out, " %d=%" PRId64, row, value);
-            count++;
-            sum += row;
-        }
-        buffer_printf(&out, " found %" PRId64 " sum %" PRId64, count, sum);
-        buffer_printf(&out, " filtered %" PRId64 "\n", count);
-    }
-    char *text = strdup(buffer_text(&out));
-    buffer_free(&out);
-    return text;
-}
+#include "storage/backup.h"
 
 /* ---- databases ---- */
 
@@ -209,21 +47,58 @@ with_clock(Vfs *vfs, int64_t (*now)(void *context))
     return vfs;
 }
 
+/* For {source}. */
+static char source_path[512];
+
+static void
+must(mql_status status, const char *what, const mql_error *error)
+{
+    if (status != MQL_OK)
+        fail_msg("%s: %s %s", what, error->message, error->detail);
+}
+
+/* A database is backed up, and gone. */
+static void
+make_source(const char *root, const Vfs *vfs)
+{
+    static const char other[] =
+        "CREATE DATABASE mine; USE mine; CREATE COLLECTION x (id INT64 PRIMARY "
+        "KEY, n INT64, v VECTOR(4)); INSERT INTO x VALUES (1, 4, [1,0,0,1]), "
+        "(2, 4, [2,0,0,1]); CREATE INDEX x_v ON x (v) USING HNSW WITH "
+        "(metric_type = 'L2'); FLUSH x; INSERT INTO x VALUES (3, 4, "
+        "[3,0,0,1])";
+    char path[sizeof source_path + 8];
+    char sql[sizeof source_path + 40];
+    Database database;
+    mql_error error;
+    snprintf(source_path, sizeof source_path, "%s.source", root);
+    snprintf(path, sizeof path, "%s.other", root);
+    snprintf(sql, sizeof sql, "BACKUP DATABASE TO '%s'", source_path);
+    must(machine_open(path, vfs, &database, &error), "another database",
+         &error);
+    if (mql_exec(database.conn, other) != MQL_OK ||
+        mql_exec(database.conn, sql) != MQL_OK) {
+        mql_error_get(database.conn, &error);
+        fail_msg("%s", error.message);
+    }
+    machine_close(&database);
+    remove_tree(path);
+}
+
 void
-machine_make_base(const char *path, const char *copy)
+machine_make_base(const char *root, const char *copy)
 {
     static Vfs vfs;
     Database database;
     mql_error error;
-    if (machine_open(path, with_clock(&vfs, base_now), &database, &error) !=
-        MQL_OK)
-        fail_msg("%s %s", error.message, error.detail);
+    make_source(root, with_clock(&vfs, base_now));
+    assert_int_equal(mkdir(root, 0700), 0);
+    must(machine_open_root(root, &vfs, &database, &error), "open", &error);
     for (size_t i = 0; i < prologue_count; i++)
-        if (machine_run(database.conn, &prologue[i], &error) != MQL_OK)
-            fail_msg("%s: %s %s", prologue[i].name, error.message,
-                     error.detail);
+        must(machine_run(&database, &prologue[i], &error), prologue[i].name,
+             &error);
     if (copy != NULL)
-        copy_tree(path, copy);
+        copy_tree(root, copy);
     machine_close(&database);
 }
 
@@ -238,7 +113,7 @@ machine_open(const char *path, const Vfs *vfs, Database *database,
     options.threads = 1;
     options.no_jobs = 1; /* the same calls each time */
     Error err = ERROR_INIT;
-    *database = (Database){0};
+    *database = (Database){.vfs = vfs};
     *error = (mql_error)MQL_ERROR_INIT;
     mql_status status = database_open(path, vfs, &options, &database->db, &err);
     if (status != MQL_OK) {
@@ -253,6 +128,17 @@ machine_open(const char *path, const Vfs *vfs, Database *database,
     return status;
 }
 
+mql_status
+machine_open_root(const char *root, const Vfs *vfs, Database *database,
+                  mql_error *error)
+{
+    char *path = path_in(root, "db");
+    mql_status status = machine_open(path, vfs, database, error);
+    snprintf(database->root, sizeof database->root, "%s", root);
+    free(path);
+    return status;
+}
+
 void
 machine_close(Database *database)
 {
@@ -261,182 +147,56 @@ machine_close(Database *database)
     *database = (Database){0};
 }
 
-mql_status
-machine_run(mql_conn *conn, const Action *action, mql_error *error)
+void
+machine_sql(const Database *database, const Action *action, char *sql,
+            size_t size)
 {
+    const char *open = strchr(action->sql, '{');
+    const char *close = open == NULL ? NULL : strchr(open, '}');
+    int used;
+    if (close == NULL)
+        used = snprintf(sql, size, "%s", action->sql);
+    else if (strncmp(open, "{backup}", 8) == 0)
+        used = snprintf(sql, size, "%.*s%s/backup%s", (int)(open - action->sql),
+                        action->sql, database->root, close + 1);
+    else
+        used = snprintf(sql, size, "%.*s%s%s", (int)(open - action->sql),
+                        action->sql, source_path, close + 1);
+    assert_true(used > 0 && (size_t)used < size);
+}
+
+void
+machine_remove_backup(const Database *database)
+{
+    char *path = path_in(database->root, "backup");
+    backup_remove(database->vfs, path, true);
+    free(path);
+}
+
+/* A part of a backup is in the way of the next one: a user removes it. */
+static void
+remove_partial_backup(const Database *database)
+{
+    char *manifest = path_in(database->root, "backup/MANIFEST");
+    if (machine_has_backup(database->root) && access(manifest, F_OK) != 0)
+        machine_remove_backup(database);
+    free(manifest);
+}
+
+mql_status
+machine_run(const Database *database, const Action *action, mql_error *error)
+{
+    char sql[MACHINE_SQL_SIZE];
+    if (strstr(action->sql, "{backup}") != NULL)
+        remove_partial_backup(database);
+    machine_sql(database, action, sql, sizeof sql);
     *error = (mql_error)MQL_ERROR_INIT;
-    mql_status status = mql_exec(conn, action->sql);
+    mql_status status = mql_exec(database->conn, sql);
     if (status == MQL_OK)
         return MQL_OK;
-    mql_error_get(conn, error);
+    mql_error_get(database->conn, error);
     if (strncmp(action->sql, "BEGIN", 5) == 0)
-        (void)mql_exec(conn, "ROLLBACK");
-    return status;
-}
-
-/* Call `row` for each row of the SELECT or SHOW. */
-static mql_status
-each_row(mql_conn *conn, const char *sql, void (*row)(mql_stmt *, void *),
-         void *context, mql_error *error)
-{
-    mql_stmt *stmt = NULL;
-    mql_status status = mql_prepare(conn, sql, -1, &stmt, NULL);
-    while (status == MQL_OK && (status = mql_step(stmt)) == MQL_ROW) {
-        row(stmt, context);
-        status = MQL_OK;
-    }
-    if (status != MQL_DONE)
-        mql_error_get(conn, error);
-    mql_finalize(stmt);
-    return status == MQL_DONE ? MQL_OK : status;
-}
-
-typedef struct Things {
-    const char *kind;
-    char names[16][24];
-    size_t count;
-} Things;
-
-static void
-add_thing(mql_stmt *stmt, void *context)
-{
-    Things *things = context;
-    const char *name = mql_column_text(stmt, 0, NULL);
-    static const char *const usual[] = {"_default", "id", "n", "v"};
-    for (size_t i = 0; i < 4; i++)
-        if (name == NULL || strcmp(name, usual[i]) == 0)
-            return;
-    if (things->count < 16)
-        snprintf(things->names[things->count++], sizeof things->names[0],
-                 "%s.%.15s", things->kind, name);
-}
-
-static void
-print_row(mql_stmt *stmt, void *context)
-{
-    uint32_t dim = 0;
-    int64_t key = mql_column_int64(stmt, 0);
-    const float *vector = mql_column_vector_f32(stmt, 2, &dim);
-    buffer_printf(context, " %" PRId64 "=%" PRId64, key,
-                  mql_column_int64(stmt, 1));
-    if (vector == NULL || dim != 4 || vector[0] != (float)key ||
-        vector[1] != 0.0f || vector[2] != 0.0f || vector[3] != 1.0f)
-        buffer_append_text(context, " with a wrong vector");
-}
-
-typedef struct Sum {
-    int64_t count, sum;
-} Sum;
-
-static bool
-has_thing(const Things *things, const char *name)
-{
-    for (size_t i = 0; i < things->count; i++)
-        if (strcmp(things->names[i], name) == 0)
-            return true;
-    return false;
-}
-
-static void
-add_key(mql_stmt *stmt, void *context)
-{
-    Sum *sum = context;
-    sum->count++;
-    sum->sum += mql_column_int64(stmt, 0);
-}
-
-/* Rows that do not have the default that field x was added with. */
-static mql_status
-print_wrong_x(mql_conn *conn, const char *name, Buffer *out, mql_error *error)
-{
-    char sql[128];
-    Sum wrong = {0, 0};
-    snprintf(sql, sizeof sql, "SELECT id FROM %s WHERE x IS NULL OR x <> 4",
-             name);
-    TRY(each_row(conn, sql, add_key, &wrong, error));
-    if (wrong.count > 0)
-        buffer_printf(out, " %" PRId64 " with a wrong x", wrong.count);
-    return MQL_OK;
-}
-
-static mql_status
-print_collection(mql_conn *conn, const char *name, Buffer *out,
-                 mql_error *error)
-{
-    static const struct {
-        const char *sql, *kind;
-    } looks[] = {{"SHOW INDEXES FROM %s", "index"},
-                 {"SHOW PARTITIONS FROM %s", "partition"},
-                 {"DESCRIBE %s", "field"}};
-    char sql[128];
-    Things things = {0};
-    for (size_t i = 0; i < sizeof looks / sizeof looks[0]; i++) {
-        snprintf(sql, sizeof sql, looks[i].sql, name);
-        things.kind = looks[i].kind;
-        TRY(each_row(conn, sql, add_thing, &things, error));
-    }
-    buffer_printf(out, "%s:", name);
-    print_things(things.names, things.count, out);
-    snprintf(sql, sizeof sql, "SELECT id, n, v FROM %s ORDER BY id", name);
-    TRY(each_row(conn, sql, print_row, out, error));
-    Sum found = {0, 0}, filtered = {0, 0};
-    snprintf(sql, sizeof sql, "SEARCH %s ON v FOR [0, 0, 0, 1] LIMIT 64", name);
-    TRY(each_row(conn, sql, add_key, &found, error));
-    snprintf(sql, sizeof sql, "SELECT id FROM %s WHERE n > 0", name);
-    TRY(each_row(conn, sql, add_key, &filtered, error));
-    buffer_printf(out, " found %" PRId64 " sum %" PRId64, found.count,
-                  found.sum);
-    buffer_printf(out, " filtered %" PRId64, filtered.count);
-    if (has_thing(&things, "field.x"))
-        TRY(print_wrong_x(conn, name, out, error));
-    buffer_append_text(out, "\n");
-    return MQL_OK;
-}
-
-static void
-add_name(mql_stmt *stmt, void *context)
-{
-    buffer_printf(context, "%s ", mql_column_text(stmt, 0, NULL));
-}
-
-mql_status
-database_print(mql_conn *conn, Buffer *out, mql_error *error)
-{
-    Buffer names = BUFFER_INIT;
-    mql_status status =
-        each_row(conn, "SHOW COLLECTIONS", add_name, &names, error);
-    char *rest = NULL, *text = strdup(buffer_text(&names));
-    for (char *name = strtok_r(text, " ", &rest);
-         status == MQL_OK && name != NULL; name = strtok_r(NULL, " ", &rest))
-        status = print_collection(conn, name, out, error);
-    free(text);
-    buffer_free(&names);
-    return status;
-}
-
-static void
-print_problem(mql_stmt *stmt, void *context)
-{
-    for (int i = 0; i < 4; i++) {
-        const char *text = mql_column_text(stmt, i, NULL);
-        buffer_printf(context, "%s ", text == NULL ? "-" : text);
-    }
-}
-
-mql_status
-machine_check(Database *database, mql_error *error)
-{
-    Buffer problems = BUFFER_INIT;
-    mql_status status = each_row(database->conn, "CHECK DATABASE",
-                                 print_problem, &problems, error);
-    if (problems.size > 0) {
-        snprintf(error->detail, sizeof error->detail, "%.500s",
-                 buffer_text(&problems));
-        if (status == MQL_OK)
-            snprintf(error->message, sizeof error->message, "CHECK finds");
-        status = MQL_CORRUPT;
-    }
-    buffer_free(&problems);
+        (void)mql_exec(database->conn, "ROLLBACK");
     return status;
 }
 
@@ -480,6 +240,13 @@ is_long_run(void)
 {
     const char *wanted = getenv("MQL_TEST_LONG");
     return wanted != NULL && strcmp(wanted, "0") != 0;
+}
+
+bool
+is_wanted(const Action *action)
+{
+    const char *wanted = getenv("MQL_TEST_ACTION");
+    return wanted == NULL || strcmp(wanted, action->name) == 0;
 }
 
 static void

@@ -34,6 +34,11 @@ const Action prologue[] = {
     {"delete", "DELETE FROM t WHERE id = 2", "t!2"},
     {"create u", "CREATE COLLECTION u " COLUMNS, "+u"},
     {"u's rows", "INSERT INTO u VALUES " ROW(1, 5) ", " ROW(2, 5), "u*1-2=5"},
+    {"create w",
+     "CREATE COLLECTION w (id INT64 GENERATED ALWAYS AS IDENTITY PRIMARY KEY, "
+     "n INT64, v VECTOR(4))",
+     "+w"},
+    {"w's row", "INSERT INTO w (n, v) VALUES (6, [0,0,0,1])", "w#6"},
 };
 const size_t prologue_count = sizeof prologue / sizeof prologue[0];
 
@@ -88,6 +93,22 @@ const Action actions[] = {
     {"reindex", "REINDEX COLLECTION t", "t"},
     {"truncate", "TRUNCATE t", "t!0-63"},
     {"drop", "DROP COLLECTION t", "-t"},
+    {"like", "CREATE COLLECTION v LIKE t INCLUDING INDEXES", "v&t"},
+    {"always", "INSERT INTO w (n, v) VALUES (61, [0,0,0,1])", "w#61"},
+    {"hold",
+     "BEGIN; RELEASE COLLECTION t; ALTER COLLECTION t SET (mmap.enabled = "
+     "false); LOAD COLLECTION t PARTITION (_default, p); COMMIT",
+     "t%held"},
+    {"holdindex",
+     "BEGIN; RELEASE COLLECTION t; ALTER INDEX t_v ON t SET (mmap.enabled = "
+     "false); LOAD COLLECTION t PARTITION (_default, p); COMMIT",
+     "t.index.t_v t%held.t_v"},
+    {"property",
+     "ALTER DATABASE \"default\" SET (database.max.collections = 9)",
+     "s%limit"},
+    {"setting", "SET GLOBAL retention = '2h'", "s%retention"},
+    {"backup", "BACKUP DATABASE TO '{backup}'", "="},
+    {"restore", "RESTORE DATABASE FROM '{source}'", "+x x+index.x_v x*1-3=4"},
     {"reopen", NULL, ""},
 };
 const size_t action_count = sizeof actions / sizeof actions[0];

@@ -74,7 +74,7 @@ judge_live(Run *run, Database *database)
 {
     Buffer seen = BUFFER_INIT;
     mql_error error = MQL_ERROR_INIT;
-    if (database_print(database->conn, &seen, &error) != MQL_OK)
+    if (machine_print(database, &seen, &error) != MQL_OK)
         give_up(run, "afterwards", error.message);
     if (strcmp(buffer_text(&seen), run->expected) != 0)
         give_up(run, "the session sees", buffer_text(&seen));
@@ -87,9 +87,9 @@ judge_opened(Run *run, const char *path, const char *which)
     Database database;
     mql_error error;
     Buffer seen = BUFFER_INIT;
-    if (machine_open(path, NULL, &database, &error) != MQL_OK)
+    if (machine_open_root(path, NULL, &database, &error) != MQL_OK)
         give_up(run, which, error.message);
-    if (database_print(database.conn, &seen, &error) != MQL_OK ||
+    if (machine_print(&database, &seen, &error) != MQL_OK ||
         machine_check(&database, &error) != MQL_OK)
         give_up(run, which, error.message);
     if (strcmp(buffer_text(&seen), run->expected) != 0 &&
@@ -120,6 +120,19 @@ set_expected(Run *run, const World *world, const World *perhaps)
     run->perhaps = world_text(perhaps);
 }
 
+static bool
+has(const Database *database, const World *world)
+{
+    Buffer seen = BUFFER_INIT;
+    mql_error error;
+    char *text = world_text(world);
+    bool is_alike = machine_print(database, &seen, &error) == MQL_OK &&
+                    strcmp(buffer_text(&seen), text) == 0;
+    buffer_free(&seen);
+    free(text);
+    return is_alike;
+}
+
 /* Run the action with its fault; what the world is then. False: an error. */
 static bool
 run_faulty(Run *run, Database *database, World *world, World *perhaps)
@@ -129,7 +142,7 @@ run_faulty(Run *run, Database *database, World *world, World *perhaps)
     uint64_t first = crash_calls(run->crash);
     crash_fail_call(run->crash, first + run->fault.call, run->fault.errno_value,
                     run->fault.is_sticky);
-    mql_status status = machine_run(database->conn, action, &error);
+    mql_status status = machine_run(database, action, &error);
     crash_fail_call(run->crash, 0, 0, false);
     *perhaps = *world;
     if (!world_apply(perhaps, action) && status == MQL_OK)
@@ -140,6 +153,14 @@ run_faulty(Run *run, Database *database, World *world, World *perhaps)
     }
     machine_count(COUNT_ERRORS, 1);
     judge_error(run, &error);
+    if (!machine_has_backup(run->root))
+        return false;
+    if (!run->fault.is_sticky)
+        give_up(run, "of the backup", "something is left");
+    /* the disk refuses to remove it: it is whole, or says that it is not */
+    if (!has(database, perhaps) && !has(database, world))
+        give_up(run, "the backup", "is wrong");
+    machine_remove_backup(database);
     return false;
 }
 
@@ -152,7 +173,7 @@ run_again(Run *run, Database *database, World *world, World *perhaps)
     World next = *world;
     if (!world_apply(&next, run->fault.action))
         return;
-    if (machine_run(database->conn, run->fault.action, &error) != MQL_OK)
+    if (machine_run(database, run->fault.action, &error) != MQL_OK)
         judge_error(run, &error);
     else
         *world = *perhaps = next;
@@ -168,7 +189,7 @@ run_later(Run *run, Database *database, World *world, World *perhaps)
     World next = *world;
     if (!world_apply(&next, &later))
         return;
-    if (machine_run(database->conn, &later, &error) != MQL_OK) {
+    if (machine_run(database, &later, &error) != MQL_OK) {
         machine_count(COUNT_REFUSED, 1);
         judge_error(run, &error);
         return;
@@ -186,14 +207,14 @@ open_faulty(Run *run, Database *database)
         crash_fail_call(run->crash, run->fault.call, run->fault.errno_value,
                         run->fault.is_sticky);
     mql_status status =
-        machine_open(run->root, crash_vfs(run->crash), database, &error);
+        machine_open_root(run->root, crash_vfs(run->crash), database, &error);
     bool is_over = is_open_fault && crash_calls(run->crash) < run->fault.call;
     crash_fail_call(run->crash, 0, 0, false);
     if (status != MQL_OK) {
         machine_count(COUNT_ERRORS, 1);
         judge_error(run, &error);
-        if (machine_open(run->root, crash_vfs(run->crash), database, &error) !=
-            MQL_OK)
+        if (machine_open_root(run->root, crash_vfs(run->crash), database,
+                              &error) != MQL_OK)
             give_up(run, "opened again", error.message);
     }
     return !is_over;
@@ -311,7 +332,8 @@ work(int worker, void *context)
     run_begin(&run, context, worker);
     for (size_t i = (size_t)worker; i <= action_count; i += WORKERS) {
         const Action *action = action_of(i);
-        bool is_there = action == &opening || action->sql != NULL;
+        bool is_there =
+            is_wanted(action) && (action == &opening || action->sql != NULL);
         for (uint64_t call = 1; is_there; call++)
             try_call(&run, action, call, &is_there);
     }
@@ -355,7 +377,7 @@ test_short_calls(void **state)
         World world = {0};
         Database database;
         mql_error error;
-        if (actions[i].sql == NULL)
+        if (actions[i].sql == NULL || !is_wanted(&actions[i]))
             continue;
         run.fault = (Fault){.action = &actions[i]};
         for (size_t k = 0; k < prologue_count; k++)
@@ -364,11 +386,11 @@ test_short_calls(void **state)
         run.crash = crash_create(run.root, 42);
         crash_cut_calls(run.crash, true);
         crash_route_lmdb(run.crash);
-        if (machine_open(run.root, crash_vfs(run.crash), &database, &error) !=
-            MQL_OK)
+        if (machine_open_root(run.root, crash_vfs(run.crash), &database,
+                              &error) != MQL_OK)
             give_up(&run, "open", error.message);
         if (world_apply(&world, &actions[i]) &&
-            machine_run(database.conn, &actions[i], &error) != MQL_OK)
+            machine_run(&database, &actions[i], &error) != MQL_OK)
             give_up(&run, "short reads and writes", error.message);
         set_expected(&run, &world, &world);
         judge_live(&run, &database);

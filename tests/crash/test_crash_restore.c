@@ -71,7 +71,7 @@ make_backup(const char *plain)
     mql_error error;
     Database database = open_in(plain, "source", NULL);
     for (size_t i = 0; i < prologue_count; i++)
-        if (machine_run(database.conn, &prologue[i], &error) != MQL_OK)
+        if (machine_run(&database, &prologue[i], &error) != MQL_OK)
             fail_msg("%s: %s", prologue[i].name, error.message);
     run_sql(database.conn, "SET GLOBAL retention = '2h'");
     char *sql = with_path("BACKUP DATABASE TO ", plain, "backup");

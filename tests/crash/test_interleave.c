@@ -4,9 +4,11 @@
  *
  * A workload is a few statements for each session, over one collection with
  * rows in two files and in memory. The threads give way before each call to the
- * disk, before each lock, between statements and between rows (schedule.h). All
- * schedules with at most two switches that nobody was forced to are run; in
- * `make check` a part, chosen by MQL_TEST_SEED; MQL_TEST_LONG=1 takes all.
+ * disk, before each lock, between statements and between rows (schedule.h).
+ * There are switches that nobody was forced to: MQL_TEST_LONG=1 takes all
+ * schedules with one, and of those with two up to 2,000 of each workload and
+ * first session (MQL_TEST_SCHEDULES=0: all); `make check` a part of them.
+ * Another MQL_TEST_SEED takes another part.
  *
  * After a run: some order of the statements explains every answer and what is
  * there (sessions.h); CHECK finds nothing; the same after opening again; and
@@ -39,6 +41,7 @@ typedef struct Bench {
     mql_conn *connections[SESSIONS_MOST];
     Passage passage;
     uint64_t random;
+    uint64_t turn, step; /* which schedules of many */
     bool is_loud;
 } Bench;
 
@@ -492,7 +495,30 @@ add_switch(Schedule *schedule, uint32_t point, uint32_t thread)
     schedule->switches[schedule->count++] = (Switch){point, thread};
 }
 
-/* The schedule, and all that have up to `more` switches behind its last. */
+/* How many with two switches are taken of one workload and first session;
+ * MQL_TEST_SCHEDULES says another number, 0: all. */
+static uint64_t
+schedules_most(void)
+{
+    const char *wanted = getenv("MQL_TEST_SCHEDULES");
+    uint64_t most = wanted == NULL ? 2000 : strtoull(wanted, NULL, 10);
+    return most == 0 ? UINT64_MAX : most;
+}
+
+/* Of all schedules with more than one switch each so many-th, another with
+ * another seed: there are about half the square of the points. */
+static bool
+is_taken(Bench *bench, const Schedule *schedule, uint32_t points)
+{
+    if (schedule->count == 0) {
+        uint64_t all = (uint64_t)points * points / 2;
+        bench->step = all / schedules_most() + 1;
+        return true;
+    }
+    return bench->turn++ % bench->step == 0;
+}
+
+/* The schedule, and those that have up to `more` switches behind its last. */
 static void
 explore(Bench *bench, const Workload *workload, const Schedule *schedule,
         uint32_t more)
@@ -512,6 +538,8 @@ explore(Bench *bench, const Workload *workload, const Schedule *schedule,
             if ((others_at(&points[point]) & 1u << i) == 0)
                 continue;
             Schedule next = *schedule;
+            if (!is_taken(bench, schedule, count))
+                continue;
             add_switch(&next, point, i);
             explore(bench, workload, &next, more - 1);
         }
@@ -581,6 +609,7 @@ bench_init(Bench *bench)
     const char *seed = getenv("MQL_TEST_SEED");
     *bench = (Bench){.folder = temporary_directory()};
     bench->random = seed == NULL ? 42 : strtoull(seed, NULL, 10) * 2 + 1;
+    bench->turn = bench->random / 2;
     bench->base = path_in(bench->folder, "base");
     bench->root = path_in(bench->folder, "root");
     bench->db = path_in(bench->root, "db");

@@ -79,7 +79,7 @@ judge_seen(const Run *run, Database *database, const World *world,
 {
     Buffer seen = BUFFER_INIT;
     mql_error error = MQL_ERROR_INIT;
-    if (database_print(database->conn, &seen, &error) != MQL_OK)
+    if (machine_print(database, &seen, &error) != MQL_OK)
         give_up(run, when, error.message);
     char *expected = world_text(world), *maybe = world_text(perhaps);
     if (strcmp(buffer_text(&seen), expected) != 0 &&
@@ -95,7 +95,7 @@ judge_opened(const Run *run, const World *world, const World *perhaps)
 {
     Database database;
     mql_error error;
-    if (machine_open(run->root, NULL, &database, &error) != MQL_OK)
+    if (machine_open_root(run->root, NULL, &database, &error) != MQL_OK)
         give_up(run, "opened again", error.message);
     judge_seen(run, &database, world, perhaps, "opened again");
     if (machine_check(&database, &error) != MQL_OK)
@@ -111,13 +111,13 @@ open_faulty(const Run *run, Database *database)
     bool is_here = run->fault.action->sql == NULL, has_come = true;
     if (is_here)
         arm(&run->fault);
-    mql_status status = machine_open(run->root, NULL, database, &error);
+    mql_status status = machine_open_root(run->root, NULL, database, &error);
     if (is_here)
         has_come = disarm();
     if (status == MQL_OK)
         return has_come;
     judge_error(run, &error);
-    if (machine_open(run->root, NULL, database, &error) != MQL_OK)
+    if (machine_open_root(run->root, NULL, database, &error) != MQL_OK)
         give_up(run, "opened again", error.message);
     return has_come;
 }
@@ -126,8 +126,10 @@ static bool
 run_faulty(const Run *run, Database *database, World *world, World *perhaps)
 {
     mql_error error;
+    char sql[MACHINE_SQL_SIZE];
+    machine_sql(database, run->fault.action, sql, sizeof sql);
     arm(&run->fault);
-    mql_status status = mql_exec(database->conn, run->fault.action->sql);
+    mql_status status = mql_exec(database->conn, sql);
     bool has_come = disarm();
     if (status != MQL_OK) {
         mql_error_get(database->conn, &error);
@@ -151,7 +153,7 @@ run_later(const Run *run, Database *database, World *world, World *perhaps)
     World next = *world;
     if (!world_apply(&next, &later))
         return;
-    if (machine_run(database->conn, &later, &error) == MQL_OK)
+    if (machine_run(database, &later, &error) == MQL_OK)
         *world = *perhaps = next;
     else if (strcmp(error.sqlstate, "58030") == 0)
         machine_count(COUNT_REFUSED, 1);
@@ -217,7 +219,7 @@ work(int worker, void *context)
     run_begin(&run, context, worker);
     for (size_t i = (size_t)worker; i < action_count + 2; i += WORKERS) {
         const Action *action = action_of(i);
-        if (i >= 2 && action->sql == NULL)
+        if ((i >= 2 && action->sql == NULL) || !is_wanted(action))
             continue;
         bool has_come = true;
         for (unsigned long n = 1 + seed % step; has_come; n += step) {
