@@ -235,7 +235,7 @@ main(int argc, char **argv)
         make(argv[2], strtoull(argv[3], NULL, 10));
         return 0;
     }
-    int turns = argc == 4 ? atoi(argv[3]) : 0;
+    int turns = argc == 4 ? (int)strtol(argv[3], NULL, 10) : 0;
     if (turns < 1 || turns > TURNS_MOST || strcmp(argv[1], "measure") != 0)
         fail("usage", "open make DATABASE ROWS | open measure DATABASE TURNS");
     report(argv[2], turns, 1);
