@@ -6,6 +6,7 @@
  * Whatever happens to a file, the rows are right or there is an error; never a
  * wrong row, never a crash. What CHECK says is at least what reading says.
  */
+#include "storage/meta.h"
 #include "store_fixture.h"
 
 #define NAME "items"
@@ -451,6 +452,62 @@ test_damaged_index_is_built_again(void **state)
     assert_false(is_noticed(files->path));
 }
 
+static mql_status
+forget_key(void *context, Slice key, Slice value, Error *err)
+{
+    (void)value;
+    (void)err;
+    char text[64];
+    snprintf(text, sizeof text, "%.*s", (int)key.size, key.data);
+    meta_change_delete(context, text);
+    return MQL_OK;
+}
+
+/* A collection whose database is not in the catalogue is told of. */
+static void
+test_collection_of_no_database(void **state)
+{
+    Files *files = *state;
+    Meta *meta = NULL;
+    uint64_t id;
+    uint64_t applied;
+    MetaChanges changes = META_CHANGES_INIT;
+    OK(meta_open(&posix_vfs, files->path, &meta, &id, &applied, err));
+    OK(meta_each(meta, "database/", forget_key, &changes, err));
+    assert_int_equal(changes.count, 1);
+    OK(meta_apply(meta, buffer_slice(&changes.bytes), applied, err));
+    meta_changes_free(&changes);
+    meta_close(meta);
+
+    mql_status status;
+    Error failure = ERROR_INIT;
+    Store *store = open_at(files->path, &status);
+    assert_non_null(store);
+    assert_int_equal(store_check(store, &failure), MQL_CORRUPT);
+    assert_non_null(strstr(failure.text, "belongs to no database"));
+    store_close(store);
+}
+
+/* Nor is such a catalogue written. */
+static void
+test_no_collection_without_database(void **state)
+{
+    Files *files = *state;
+    mql_status status;
+    Store *store = open_at(files->path, &status);
+    Transaction *transaction = NULL;
+    OK(transaction_begin(store, &transaction, err));
+    Collection *collection = item_collection(transaction, "lost", false);
+    collection->database = 77;
+    OK(transaction_put_collection(transaction, collection, err));
+    FAILS("3D000", transaction_commit(transaction, err));
+    OK(transaction_begin(store, &transaction, err));
+    OK(transaction_drop_database(transaction, 1, err));
+    FAILS("2BP01", transaction_commit(transaction, err));
+    OK(store_check(store, err));
+    store_close(store);
+}
+
 int
 main(void)
 {
@@ -461,6 +518,8 @@ main(void)
         TEST(test_swapped_files),
         TEST(test_foreign_files),
         TEST(test_damaged_index_is_built_again),
+        TEST(test_collection_of_no_database),
+        TEST(test_no_collection_without_database),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -310,6 +310,60 @@ threads_share_a_database(void **state)
     assert_int_equal(sum(f->a), 400);
 }
 
+/* The current database is known by its number: one of the same name is another.
+ */
+static void
+dropped_database_is_not_current(void **state)
+{
+    Fixture *f = *state;
+    execute(f->a, "CREATE DATABASE q; USE q;"
+                  "CREATE COLLECTION k (id INT64 PRIMARY KEY)");
+    mql_stmt *stmt;
+    assert_int_equal(
+        mql_prepare(f->a, "INSERT INTO k VALUES (1)", -1, &stmt, NULL), MQL_OK);
+    execute(f->b, "DROP DATABASE q CASCADE");
+    assert_int_equal(mql_step(stmt), MQL_NOT_FOUND);
+    mql_finalize(stmt);
+    static const char *const refused[] = {
+        "CREATE COLLECTION z (id INT64 PRIMARY KEY)",
+        "DROP COLLECTION IF EXISTS k",
+        "SELECT * FROM k",
+        "SEARCH k FOR [1] LIMIT 1",
+        "SHOW COLLECTIONS",
+        "SHOW INDEXES",
+        "DESCRIBE k",
+        "FLUSH",
+        "COMPACT",
+    };
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
+        refuse(f->a, "3D000", refused[i]);
+    execute(f->b, "CREATE DATABASE q");
+    refuse(f->a, "3D000", "CREATE COLLECTION z (id INT64 PRIMARY KEY)");
+    execute(f->a, "SELECT 1; SHOW DATABASES; CHECK DATABASE; USE q;"
+                  "CREATE COLLECTION z (id INT64 PRIMARY KEY)");
+    execute(f->b, "USE q; INSERT INTO z VALUES (1)");
+}
+
+/* What is made in a database that somebody else drops meanwhile is not there.
+ */
+static void
+database_dropped_under_transaction(void **state)
+{
+    Fixture *f = *state;
+    execute(f->a, "CREATE DATABASE q; BEGIN; USE q;"
+                  "CREATE COLLECTION z (id INT64 PRIMARY KEY)");
+    execute(f->b, "DROP DATABASE q");
+    refuse(f->a, "40001", "COMMIT");
+    assert_string_equal(mql_current_database(f->a), "default");
+    execute(f->b, "CREATE DATABASE q");
+    execute(f->a, "USE q; CREATE COLLECTION r (id INT64 PRIMARY KEY);"
+                  "BEGIN; INSERT INTO r VALUES (1)");
+    execute(f->b, "DROP DATABASE q CASCADE");
+    refuse(f->a, "40001", "COMMIT");
+    refuse(f->a, "3D000", "SELECT * FROM r");
+    execute(f->a, "CHECK DATABASE");
+}
+
 int
 main(void)
 {
@@ -321,6 +375,8 @@ main(void)
         EACH(failure_waits_for_rollback),
         EACH(open_result_outlives_its_transaction),
         EACH(threads_share_a_database),
+        EACH(dropped_database_is_not_current),
+        EACH(database_dropped_under_transaction),
     };
 #undef EACH
     return cmocka_run_group_tests(tests, NULL, NULL);

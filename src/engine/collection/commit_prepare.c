@@ -220,6 +220,40 @@ make_contents(const Transaction *transaction)
     return old;
 }
 
+static bool
+is_dropped_database(const Transaction *transaction, uint64_t id)
+{
+    const DatabaseChange *change = transaction->databases;
+    while (change != NULL && change->id != id)
+        change = change->next;
+    return change != NULL && change->entry == NULL;
+}
+
+/* No collection is made in a database that is not there, or left behind by one
+ * that goes. Statements see to it; a catalogue that has such a collection would
+ * keep rows that nobody can reach. */
+static mql_status
+check_homes(const Transaction *transaction, const Version *version, Error *err)
+{
+    for (const CollectionChange *change = transaction->collections;
+         change != NULL; change = change->next)
+        if (change->is_new_definition && !change->is_dropped &&
+            version_database(version, change_definition(change)->database) ==
+                NULL)
+            return error_set(err, ERR_INVALID_DATABASE,
+                             "the database of collection \"%s\" does not exist",
+                             change_definition(change)->name);
+    for (uint32_t i = 0;
+         transaction->databases != NULL && i < version->collection_count; i++) {
+        const Collection *collection = version->collections[i]->collection;
+        if (is_dropped_database(transaction, collection->database))
+            return error_set(err, ERR_DEPENDENT_OBJECTS,
+                             "the database of collection \"%s\" is not empty",
+                             collection->name);
+    }
+    return MQL_OK;
+}
+
 mql_status
 commit_prepare(Transaction *transaction, VersionHolder **holder, Error *err)
 {
@@ -231,7 +265,8 @@ commit_prepare(Transaction *transaction, VersionHolder **holder, Error *err)
     *holder = contents == NULL
                   ? NULL
                   : version_create(contents, transaction->sequence);
-    return *holder == NULL ? error_no_memory(err) : MQL_OK;
+    return *holder == NULL ? error_no_memory(err)
+                           : check_homes(transaction, &(*holder)->version, err);
 }
 
 void

@@ -69,6 +69,18 @@ version_check_quota(const Version *version, uint64_t database, Error *err)
 }
 
 mql_status
+version_require_database(const Version *version, uint64_t database,
+                         const char *name, Error *err)
+{
+    if (version_database(version, database) != NULL)
+        return MQL_OK;
+    error_set(err, ERR_INVALID_DATABASE, "database \"%s\" does not exist",
+              name);
+    return error_hint(err, "It was the current one and has been dropped: USE "
+                           "another.");
+}
+
+mql_status
 version_check_denied(const Version *version, uint64_t database,
                      const char *what, Error *err)
 {

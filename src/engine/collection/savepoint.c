@@ -471,3 +471,13 @@ transaction_release_savepoint(Transaction *transaction, Slice name, Error *err)
     }
     return MQL_OK;
 }
+
+uint32_t
+transaction_savepoint_count(const Transaction *transaction)
+{
+    uint32_t count = 0;
+    for (const Savepoint *savepoint = transaction->savepoints;
+         savepoint != NULL; savepoint = savepoint->next)
+        count++;
+    return count;
+}

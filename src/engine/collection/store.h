@@ -140,6 +140,9 @@ mql_status version_check_collections(const Version *version, uint64_t database,
                                      uint32_t more, Error *err);
 mql_status version_check_quota(const Version *version, uint64_t database,
                                Error *err);
+/* INVALID_DATABASE when there is none of that id (any more), called `name`. */
+mql_status version_require_database(const Version *version, uint64_t database,
+                                    const char *name, Error *err);
 /* NOT_READY when database.force.deny.WHAT is true. */
 mql_status version_check_denied(const Version *version, uint64_t database,
                                 const char *what, Error *err);

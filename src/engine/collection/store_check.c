@@ -71,7 +71,8 @@ report_error(Check *check, const Error *problem, Error *err)
     const char *path = "";
     size_t size = 0;
     char words[2 * ERROR_TEXT_SIZE + 2];
-    CheckFinding finding = {.object = check->object, .problem = problem->text};
+    CheckFinding finding = {
+        .object = check->object, .offset = -1, .problem = problem->text};
     if (error_place(problem, &path, &size, &finding.offset)) {
         finding.file = short_path(check, path, size);
     } else if (problem->detail[0] != '\0') {
@@ -457,6 +458,13 @@ check_collection(Check *check, const CollectionVersion *collection, Error *err)
 {
     uint64_t sequence = check->version->sequence;
     name_object(check, "collection", collection->collection->name, NULL);
+    if (version_database(check->version, collection->collection->database) ==
+        NULL) {
+        Error homeless = ERROR_INIT;
+        error_set(&homeless, ERR_DATA_CORRUPTED,
+                  "it belongs to no database: its rows cannot be reached");
+        TRY(report_error(check, &homeless, err));
+    }
     for (uint32_t i = 0; i < collection->segment_count; i++) {
         const Segment *segment = collection->segments[i];
         Error problem = ERROR_INIT;

@@ -55,6 +55,7 @@ mql_status transaction_rollback_to(Transaction *transaction, Slice name,
                                    Error *err);
 mql_status transaction_release_savepoint(Transaction *transaction, Slice name,
                                          Error *err);
+uint32_t transaction_savepoint_count(const Transaction *transaction);
 
 /* Make everything durable and visible. The transaction is gone afterwards, also
  * on failure (nothing changed). */

@@ -49,6 +49,9 @@ collection_missing(Planner *planner, const Node *name, Error *err)
     const Version *version = planner->version;
     if (is_catalog_name(name->text))
         return planner_unbuilt(name, "schema mql_catalog", err);
+    if (version_require_database(version, planner->database,
+                                 planner->database_name, err) != MQL_OK)
+        return error_locate(err, name->position);
     error_at(err, ERR_UNDEFINED_TABLE, name->position,
              "collection \"%.*s\" does not exist", (int)name->text.size,
              name->text.data);

@@ -13,7 +13,8 @@ typedef struct Planner {
     Arena *arena;
     const Version *version; /* the catalogue */
     uint64_t database;      /* the session's current one */
-    Type *parameter_types;  /* filled in, `parameter_count` */
+    const char *database_name;
+    Type *parameter_types; /* filled in, `parameter_count` */
     uint32_t parameter_count;
     /* A remark for the user that is no error; may be NULL. */
     void (*notice)(void *context, const char *message);

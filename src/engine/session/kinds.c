@@ -95,7 +95,8 @@ find_collection(Prepared *prepared, const Node *name,
 {
     Planner planner = {.arena = &prepared->exec_arena,
                        .version = prepared->execution.version,
-                       .database = prepared->session->database};
+                       .database = prepared->session->database,
+                       .database_name = prepared->session->database_name};
     mql_status status = planner_collection(&planner, name, found, err);
     planner_release(&planner); /* the Version holds it during the run */
     return status;

@@ -39,10 +39,24 @@ static const struct {
     {NODE_VACUUM, {"ddl", "compaction"}},
 };
 
+/* All of them work in the current database. Queries and the like look for it
+ * when they name a collection (planner_collection()). */
+static bool
+needs_database(NodeKind kind)
+{
+    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
+        if (rules[i].kind == kind)
+            return true;
+    return false;
+}
+
 mql_status
 permit_statement(const Prepared *prepared, const Version *version, Error *err)
 {
     const Node *root = prepared->statement.root;
+    if (needs_database(root->kind) &&
+        session_require_database(prepared->session, version, err) != MQL_OK)
+        return error_locate(err, root->position);
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
         for (int k = 0; rules[i].kind == root->kind && k < WORDS_MOST &&
                         rules[i].denied_by[k] != NULL;

@@ -42,6 +42,7 @@ analyse(Prepared *prepared, const Version *version, Error *err)
         .arena = &prepared->plan_arena,
         .version = version,
         .database = prepared->session->database,
+        .database_name = prepared->session->database_name,
         .parameter_types = prepared->parameter_types,
         .parameter_count = prepared->statement.parameter_count,
         .notice = planner_notice,

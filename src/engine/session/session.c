@@ -4,7 +4,6 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "engine/session/cursor.h"
@@ -31,8 +30,7 @@ session_close(Session *session)
     cursors_close_all(session, CURSORS_OF_SESSION);
     transaction_rollback(session->transaction);
     session->transaction = NULL;
-    free(session->database_name);
-    session->database_name = NULL;
+    session_keep_marks(session, 0);
     stored_settings_release(session->stored);
     session->stored = NULL;
 }
@@ -63,18 +61,21 @@ session_use(Session *session, Slice name, int64_t position, Error *err)
         status = database_missing(version, name, position, err);
         goto done;
     }
-    char *copy = strdup(found->name);
-    if (copy == NULL) {
-        status = error_no_memory(err);
-        goto done;
-    }
-    free(session->database_name);
-    session->database_name = copy;
+    snprintf(session->database_name, sizeof session->database_name, "%s",
+             found->name);
     session->database = found->id;
 
 done:
     version_release(version);
     return status;
+}
+
+mql_status
+session_require_database(const Session *session, const Version *version,
+                         Error *err)
+{
+    return version_require_database(version, session->database,
+                                    session->database_name, err);
 }
 
 mql_status

@@ -9,6 +9,7 @@
 #define ENGINE_SESSION_SESSION_H
 
 #include "engine/collection/transaction.h"
+#include "engine/sql/ast.h"
 
 /* Settings by their place in settings.def. */
 typedef enum SettingId {
@@ -29,18 +30,30 @@ typedef struct SettingState {
     int64_t old;
 } SettingState;
 
+/*
+ * What the session was like at BEGIN and at each open savepoint: ROLLBACK and
+ * ROLLBACK TO give it back. Newest first, BEGIN's last.
+ */
+typedef struct SessionMark {
+    struct SessionMark *older;
+    uint64_t database;
+    char database_name[NAME_SIZE_MOST + 1];
+    SettingState own[SETTING_COUNT];
+} SessionMark;
+
 typedef struct Session {
     Store *store;
-    uint64_t database;               /* id of the current one */
-    char *database_name;             /* malloc'ed */
+    uint64_t database; /* id of the current one */
+    char database_name[NAME_SIZE_MOST + 1];
     int64_t settings[SETTING_COUNT]; /* what holds: SET, or stored, or usual */
     SettingState own[SETTING_COUNT]; /* what SET said */
     const StoredSettings *stored;    /* the list the others are from */
     Transaction *transaction;        /* from BEGIN to COMMIT, else NULL */
     bool is_read_only;               /* the transaction is */
     bool is_failed;                  /* a statement of it has failed */
-    SettingState own_before[SETTING_COUNT]; /* it began */
-    Error error;                            /* of the last call */
+    SessionMark *marks;              /* its beginning's and its savepoints' */
+    uint32_t mark_count;
+    Error error; /* of the last call */
     atomic_bool cancel;
     uint32_t statement_count; /* prepared and not finalized */
     struct Cursor *cursors;   /* cursor.c; newest first */
@@ -70,6 +83,9 @@ mql_status session_use(Session *session, Slice name, int64_t position,
  * ago. */
 mql_status session_definitions(Session *session, const Version **version,
                                Error *err);
+/* INVALID_DATABASE when another session has dropped the current one. */
+mql_status session_require_database(const Session *session,
+                                    const Version *version, Error *err);
 /* What the session's next statement sees: the newest version, or what its
  * transaction sees. Release it. */
 mql_status session_version(Session *session, const Version **version,
@@ -83,6 +99,15 @@ void session_notice(Session *session, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void session_warning(Session *session, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* ---- marks (mark.c): the settings and the current database go back ---- */
+
+/* Remember what they are. */
+mql_status session_mark(Session *session, Error *err);
+/* Forget the marks above the first `count`. */
+void session_keep_marks(Session *session, uint32_t count);
+/* They are again as at the newest mark, which stays. */
+void session_return(Session *session);
 
 /* ---- settings: SET, SHOW, RESET ---- */
 
@@ -117,9 +142,9 @@ mql_status setting_read(Slice name, const Value *value, int64_t position,
 /* `is_local`: until the transaction ends. */
 mql_status setting_set(Session *session, Slice name, const Value *value,
                        bool is_local, int64_t position, Error *err);
-/* What SET did since the transaction began stays, or is taken back. */
-void settings_begin(Session *session);
-void settings_end(Session *session, bool is_committed);
+/* A SET LOCAL is over, the stored ones count again. */
+void settings_end_local(Session *session);
+void settings_settle(Session *session);
 void setting_reset(Session *session, int setting, bool is_local);
 /* "session", "global" or "default". */
 const char *setting_source(const Session *session, int setting);

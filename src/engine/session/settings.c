@@ -235,16 +235,14 @@ setting_reset(Session *session, int setting, bool is_local)
 }
 
 void
-settings_begin(Session *session)
+settings_settle(Session *session)
 {
-    memcpy(session->own_before, session->own, sizeof session->own);
+    settle_all(session);
 }
 
 void
-settings_end(Session *session, bool is_committed)
+settings_end_local(Session *session)
 {
-    if (!is_committed)
-        memcpy(session->own, session->own_before, sizeof session->own);
     for (int i = 0; i < SETTING_COUNT; i++) {
         SettingState *own = &session->own[i];
         if (own->is_local)

@@ -107,6 +107,7 @@ static mql_status
 show_collections(Prepared *prepared, Error *err)
 {
     const Version *version = prepared->version;
+    TRY(session_require_database(prepared->session, version, err));
     for (uint32_t i = 0; i < version->collection_count; i++) {
         const CollectionVersion *shown = version->collections[i];
         const Collection *collection = shown->collection;
@@ -233,6 +234,7 @@ show_indexes(Prepared *prepared, Error *err)
         return show_indexes_of(prepared, found, err);
     }
     const Version *version = prepared->version;
+    TRY(session_require_database(prepared->session, version, err));
     for (uint32_t i = 0; i < version->collection_count; i++)
         if (version->collections[i]->collection->database ==
             prepared->session->database)

@@ -119,12 +119,14 @@ begin(Prepared *prepared, const Node *name, Error *err)
         session_warning(session, "there is already a transaction in progress");
         return MQL_OK;
     }
-    TRY(transaction_begin_optimistic(session->store, &session->transaction,
-                                     err));
+    TRY(session_mark(session, err));
+    mql_status status = transaction_begin_optimistic(
+        session->store, &session->transaction, err);
+    if (status != MQL_OK)
+        session_keep_marks(session, 0);
     session->is_read_only = is_read_only;
     session->is_failed = false;
-    settings_begin(session);
-    return MQL_OK;
+    return status;
 }
 
 mql_status
@@ -157,25 +159,19 @@ forget_view(Prepared *prepared)
     prepared->execution.version = NULL;
 }
 
-/* The current database may have been made by the transaction. */
-static mql_status
-leave_lost_database(Session *session, Error *err)
+/* The transaction is over: what SET and USE did stays, or goes with it. */
+static void
+end_marks(Session *session, bool is_committed)
 {
-    const Version *version = store_version(session->store);
-    bool is_there = false;
-    for (uint32_t i = 0; i < version->database_count; i++)
-        is_there = is_there || version->databases[i]->id == session->database;
-    version_release(version);
-    if (is_there)
-        return MQL_OK;
-    session_warning(session,
-                    "the current database is gone with the transaction, back "
-                    "to \"" DEFAULT_DATABASE_NAME "\"");
-    return session_use(session, slice_of(DEFAULT_DATABASE_NAME), -1, err);
+    session_keep_marks(session, 1);
+    if (!is_committed)
+        session_return(session);
+    session_keep_marks(session, 0);
+    settings_end_local(session);
 }
 
 static mql_status
-roll_back(Prepared *prepared, Error *err)
+roll_back(Prepared *prepared)
 {
     Session *session = prepared->session;
     forget_view(prepared);
@@ -183,8 +179,8 @@ roll_back(Prepared *prepared, Error *err)
     transaction_rollback(session->transaction);
     session->transaction = NULL;
     session->is_failed = false;
-    settings_end(session, false);
-    return leave_lost_database(session, err);
+    end_marks(session, false);
+    return MQL_OK;
 }
 
 mql_status
@@ -198,18 +194,14 @@ commit_run(Prepared *prepared, Error *err)
     }
     if (session->is_failed) {
         prepared->tag = "ROLLBACK";
-        return roll_back(prepared, err);
+        return roll_back(prepared);
     }
     Transaction *transaction = session->transaction;
     forget_view(prepared);
     cursors_close_all(session, CURSORS_OF_TRANSACTION);
     session->transaction = NULL;
     mql_status status = transaction_commit(transaction, err);
-    settings_end(session, status == MQL_OK);
-    if (status != MQL_OK) {
-        Error ignored = ERROR_INIT;
-        (void)!leave_lost_database(session, &ignored);
-    }
+    end_marks(session, status == MQL_OK);
     return status;
 }
 
@@ -218,7 +210,7 @@ rollback_run(Prepared *prepared, Error *err)
 {
     TRY(no_modes(prepared->statement.root->first, err));
     if (prepared->session->transaction != NULL)
-        return roll_back(prepared, err);
+        return roll_back(prepared);
     session_warning(prepared->session, "there is no transaction in progress");
     return MQL_OK;
 }
@@ -234,20 +226,36 @@ need_transaction(const Prepared *prepared, const char *what, Error *err)
                      "%s can only be used in transaction blocks", what);
 }
 
+/* One mark for BEGIN, one for each savepoint that is left. */
+static void
+keep_savepoint_marks(Session *session)
+{
+    session_keep_marks(session,
+                       1 + transaction_savepoint_count(session->transaction));
+}
+
 mql_status
 savepoint_run(Prepared *prepared, Error *err)
 {
+    Session *session = prepared->session;
     TRY(need_transaction(prepared, "SAVEPOINT", err));
-    return transaction_savepoint(prepared->session->transaction,
-                                 prepared->statement.root->text, err);
+    TRY(session_mark(session, err));
+    mql_status status = transaction_savepoint(
+        session->transaction, prepared->statement.root->text, err);
+    if (status != MQL_OK)
+        session_keep_marks(session, session->mark_count - 1);
+    return status;
 }
 
 mql_status
 release_savepoint_run(Prepared *prepared, Error *err)
 {
+    Session *session = prepared->session;
     TRY(need_transaction(prepared, "RELEASE SAVEPOINT", err));
-    return transaction_release_savepoint(prepared->session->transaction,
-                                         prepared->statement.root->text, err);
+    TRY(transaction_release_savepoint(session->transaction,
+                                      prepared->statement.root->text, err));
+    keep_savepoint_marks(session);
+    return MQL_OK;
 }
 
 mql_status
@@ -259,8 +267,10 @@ rollback_to_run(Prepared *prepared, Error *err)
     TRY(need_transaction(prepared, "ROLLBACK TO SAVEPOINT", err));
     forget_view(prepared);
     cursors_close_all(prepared->session, CURSORS_OF_TRANSACTION);
-    TRY(transaction_rollback_to(prepared->session->transaction, root->text,
-                                err));
-    prepared->session->is_failed = false;
+    Session *session = prepared->session;
+    TRY(transaction_rollback_to(session->transaction, root->text, err));
+    keep_savepoint_marks(session);
+    session_return(session);
+    session->is_failed = false;
     return MQL_OK;
 }
