@@ -68,6 +68,7 @@ FORCE:
 # ---- compiling: the flags of an instruction set go to its own files only
 $(BUILD)/%_avx2.o: EXTRA = -mavx2 -mfma -mf16c
 $(BUILD)/%_avx512.o: EXTRA = -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma
+$(BUILD)/%_avx512vnni.o: EXTRA = -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni -mavx2 -mfma
 $(BUILD)/src/index/%.o: CFLAGS := $(patsubst -O2,-O3,$(CFLAGS))
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)

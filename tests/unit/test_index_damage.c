@@ -43,6 +43,9 @@ typedef struct Case {
 static const Case cases[] = {
     {"HNSW", METRIC_L2, &vector_column, NULL},
     {"HNSW", METRIC_IP, &vector_column, NULL},
+    {"IVF_FLAT", METRIC_L2, &vector_column, NULL},
+    {"IVF_SQ8", METRIC_IP, &vector_column, NULL},
+    {"IVF_SQ8", METRIC_COSINE, &vector_column, NULL},
     {"INVERTED", METRIC_L2, NULL, &int_column},
     {"INVERTED", METRIC_L2, NULL, &bytes_column},
 };
@@ -234,7 +237,7 @@ copy_sections(Fixture *fixture, Copy copies[SECTIONS_MOST])
     must(section_file_open(fixture_vfs(), fixture->path, FIXTURE_IDENTITY,
                            &file, &fixture->err),
          &fixture->err);
-    for (uint32_t kind = 0; kind < 8; kind++) {
+    for (uint32_t kind = 0; kind < 16; kind++) {
         for (uint32_t number = 0; number < 8; number++) {
             Section section;
             SectionId id = {kind, number};

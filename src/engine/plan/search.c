@@ -224,6 +224,7 @@ static const struct {
 } effort_options[] = {
     {"ef", "ef_search", 1, 65536},
     {"nprobe", NULL, 1, 65536},
+    {"refine_k", NULL, 1, 1000},
 };
 
 static mql_status

@@ -134,15 +134,12 @@ set_index_option(Prepared *prepared, const Node *option,
 
 /* Milvus' kinds that are not built yet. */
 static const char *const unbuilt_kinds[] = {
-    "IVF_FLAT",     "IVF_SQ8",      "IVF_PQ",
-    "IVF_RABITQ",   "IVFFLAT",      "SCANN",
-    "HNSW_SQ",      "HNSW_PQ",      "HNSW_PRQ",
-    "DISKANN",      "AISAQ",        "GPU_BRUTE_FORCE",
-    "GPU_IVF_FLAT", "GPU_IVF_PQ",   "GPU_CAGRA",
-    "BIN_FLAT",     "BIN_IVF_FLAT", "SPARSE_INVERTED_INDEX",
-    "SPARSE_WAND",  "MINHASH_LSH",  "BITMAP",
-    "STL_SORT",     "TRIE",         "NGRAM",
-    "RTREE",
+    "IVF_PQ",      "IVF_RABITQ",      "IVFFLAT",      "SCANN",
+    "HNSW_SQ",     "HNSW_PQ",         "HNSW_PRQ",     "DISKANN",
+    "AISAQ",       "GPU_BRUTE_FORCE", "GPU_IVF_FLAT", "GPU_IVF_PQ",
+    "GPU_CAGRA",   "BIN_FLAT",        "BIN_IVF_FLAT", "SPARSE_INVERTED_INDEX",
+    "SPARSE_WAND", "MINHASH_LSH",     "BITMAP",       "STL_SORT",
+    "TRIE",        "NGRAM",           "RTREE",
 };
 
 static mql_status

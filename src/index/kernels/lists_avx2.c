@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * lists_avx2.c - 256-bit vectors; compiled with -mavx2 -mfma, reached only
+ * after a check.
+ *
+ * Codes are multiplied in pairs into 16 bits: 2 * 127 * 127 fits.
+ */
+#include "index/kernels/lists.h"
+
+#include <immintrin.h>
+
+static __m256i
+load(const void *bytes)
+{
+    return _mm256_loadu_si256(bytes);
+}
+
+static __m256i
+add_products(__m256i sum, __m256i codes, __m256i query)
+{
+    __m256i pairs = _mm256_maddubs_epi16(codes, query);
+    return _mm256_add_epi32(sum,
+                            _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+}
+
+/* The sums of the lanes of four vectors. */
+static __m128i
+sum_four(__m256i a, __m256i b, __m256i c, __m256i d)
+{
+    __m256i all =
+        _mm256_hadd_epi32(_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d));
+    return _mm_add_epi32(_mm256_castsi256_si128(all),
+                         _mm256_extracti128_si256(all, 1));
+}
+
+static void
+dots_u7(const int8_t *query, const uint8_t *rows, size_t stride, size_t count,
+        int32_t *dots)
+{
+    const __m256i zero = _mm256_setzero_si256();
+    size_t row = 0;
+    for (; row + 4 <= count; row += 4, rows += 4 * stride) {
+        __m256i a = zero, b = zero, c = zero, d = zero;
+        for (size_t i = 0; i < stride; i += 32) {
+            __m256i part = load(query + i);
+            a = add_products(a, load(rows + i), part);
+            b = add_products(b, load(rows + stride + i), part);
+            c = add_products(c, load(rows + 2 * stride + i), part);
+            d = add_products(d, load(rows + 3 * stride + i), part);
+        }
+        _mm_storeu_si128((__m128i *)(void *)(dots + row), sum_four(a, b, c, d));
+    }
+    for (; row < count; row++, rows += stride) {
+        __m256i a = zero;
+        for (size_t i = 0; i < stride; i += 32)
+            a = add_products(a, load(rows + i), load(query + i));
+        dots[row] = _mm_cvtsi128_si32(sum_four(a, zero, zero, zero));
+    }
+}
+
+/* Four rows with 16 points of the panel. */
+static void
+dot_quarter(const float *const *rows, const float *panel, size_t dim,
+            float *dots)
+{
+    __m256 sums[4][2];
+    for (size_t row = 0; row < 4; row++)
+        sums[row][0] = sums[row][1] = _mm256_setzero_ps();
+    for (size_t i = 0; i < dim; i++) {
+        __m256 low = _mm256_loadu_ps(panel + PANEL_POINTS * i);
+        __m256 high = _mm256_loadu_ps(panel + PANEL_POINTS * i + 8);
+        for (size_t row = 0; row < 4; row++) {
+            __m256 element = _mm256_broadcast_ss(&rows[row][i]);
+            sums[row][0] = _mm256_fmadd_ps(element, low, sums[row][0]);
+            sums[row][1] = _mm256_fmadd_ps(element, high, sums[row][1]);
+        }
+    }
+    for (size_t row = 0; row < 4; row++) {
+        _mm256_storeu_ps(dots + row * PANEL_POINTS, sums[row][0]);
+        _mm256_storeu_ps(dots + row * PANEL_POINTS + 8, sums[row][1]);
+    }
+}
+
+static void
+dot_panel(const float *const rows[PANEL_ROWS], const float *panel, size_t dim,
+          float *dots)
+{
+    for (size_t half = 0; half < PANEL_POINTS; half += 16) {
+        dot_quarter(rows, panel + half, dim, dots + half);
+        dot_quarter(rows + 4, panel + half, dim,
+                    dots + 4 * PANEL_POINTS + half);
+    }
+}
+
+const ListTable lists_avx2 = {
+    .name = "avx2",
+    .dots_u7 = dots_u7,
+    .dot_panel = dot_panel,
+};

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * lists_avx512.c - 512-bit vectors; compiled with -mavx512f, bw, dq and vl,
+ * reached only after a check. Once more, with -mavx512vnni, as
+ * lists_avx512vnni.c.
+ */
+#include "index/kernels/lists.h"
+
+#include <immintrin.h>
+
+static __m512i
+add_products(__m512i sum, __m512i codes, __m512i query)
+{
+#ifdef __AVX512VNNI__
+    return _mm512_dpbusd_epi32(sum, codes, query);
+#else
+    __m512i pairs = _mm512_maddubs_epi16(codes, query);
+    return _mm512_add_epi32(sum,
+                            _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)));
+#endif
+}
+
+/* The sum of the lanes of four vectors. */
+static __m128i
+sum_four(__m512i a, __m512i b, __m512i c, __m512i d)
+{
+    __m512i ab = _mm512_add_epi32(_mm512_unpacklo_epi32(a, b),
+                                  _mm512_unpackhi_epi32(a, b));
+    __m512i cd = _mm512_add_epi32(_mm512_unpacklo_epi32(c, d),
+                                  _mm512_unpackhi_epi32(c, d));
+    __m512i all = _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd),
+                                   _mm512_unpackhi_epi64(ab, cd));
+    __m256i half = _mm256_add_epi32(_mm512_castsi512_si256(all),
+                                    _mm512_extracti64x4_epi64(all, 1));
+    return _mm_add_epi32(_mm256_castsi256_si128(half),
+                         _mm256_extracti128_si256(half, 1));
+}
+
+/* The next 64 bytes, or the 32 that are left. */
+static __m512i
+load(const void *bytes, __mmask16 mask)
+{
+    return _mm512_maskz_loadu_epi32(mask, bytes);
+}
+
+static void
+dots_u7(const int8_t *query, const uint8_t *rows, size_t stride, size_t count,
+        int32_t *dots)
+{
+    const __m512i zero = _mm512_setzero_si512();
+    size_t row = 0;
+    for (; row + 4 <= count; row += 4, rows += 4 * stride) {
+        __m512i a = zero, b = zero, c = zero, d = zero;
+        for (size_t i = 0; i < stride; i += 64) {
+            __mmask16 mask = stride - i < 64 ? 0x00ff : 0xffff;
+            __m512i part = load(query + i, mask);
+            a = add_products(a, load(rows + i, mask), part);
+            b = add_products(b, load(rows + stride + i, mask), part);
+            c = add_products(c, load(rows + 2 * stride + i, mask), part);
+            d = add_products(d, load(rows + 3 * stride + i, mask), part);
+        }
+        _mm_storeu_si128((__m128i *)(void *)(dots + row), sum_four(a, b, c, d));
+    }
+    for (; row < count; row++, rows += stride) {
+        __m512i a = zero;
+        for (size_t i = 0; i < stride; i += 64) {
+            __mmask16 mask = stride - i < 64 ? 0x00ff : 0xffff;
+            a = add_products(a, load(rows + i, mask), load(query + i, mask));
+        }
+        dots[row] = _mm512_reduce_add_epi32(a);
+    }
+}
+
+static void
+dot_panel(const float *const rows[PANEL_ROWS], const float *panel, size_t dim,
+          float *dots)
+{
+    __m512 sums[PANEL_ROWS][2];
+    for (size_t row = 0; row < PANEL_ROWS; row++)
+        sums[row][0] = sums[row][1] = _mm512_setzero_ps();
+    for (size_t i = 0; i < dim; i++) {
+        __m512 low = _mm512_loadu_ps(panel + PANEL_POINTS * i);
+        __m512 high = _mm512_loadu_ps(panel + PANEL_POINTS * i + 16);
+        for (size_t row = 0; row < PANEL_ROWS; row++) {
+            __m512 element = _mm512_set1_ps(rows[row][i]);
+            sums[row][0] = _mm512_fmadd_ps(element, low, sums[row][0]);
+            sums[row][1] = _mm512_fmadd_ps(element, high, sums[row][1]);
+        }
+    }
+    for (size_t row = 0; row < PANEL_ROWS; row++) {
+        _mm512_storeu_ps(dots + row * PANEL_POINTS, sums[row][0]);
+        _mm512_storeu_ps(dots + row * PANEL_POINTS + 16, sums[row][1]);
+    }
+}
+
+#ifdef __AVX512VNNI__
+const ListTable lists_avx512vnni = {
+    .name = "avx512vnni",
+#else
+const ListTable lists_avx512 = {
+    .name = "avx512",
+#endif
+    .dots_u7 = dots_u7,
+    .dot_panel = dot_panel,
+};

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lists_scalar.c - plain C: the reference of the other tables. */
+#include "index/kernels/lists.h"
+
+#include <string.h>
+
+static void
+dots_u7(const int8_t *query, const uint8_t *rows, size_t stride, size_t count,
+        int32_t *dots)
+{
+    for (size_t row = 0; row < count; row++, rows += stride) {
+        int32_t sum = 0;
+        for (size_t i = 0; i < stride; i++)
+            sum += (int32_t)query[i] * (int32_t)rows[i];
+        dots[row] = sum;
+    }
+}
+
+static void
+dot_panel(const float *const rows[PANEL_ROWS], const float *panel, size_t dim,
+          float *dots)
+{
+    for (size_t row = 0; row < PANEL_ROWS; row++) {
+        float sums[PANEL_POINTS] = {0};
+        for (size_t i = 0; i < dim; i++)
+            for (size_t point = 0; point < PANEL_POINTS; point++)
+                sums[point] += rows[row][i] * panel[PANEL_POINTS * i + point];
+        memcpy(dots + row * PANEL_POINTS, sums, sizeof sums);
+    }
+}
+
+const ListTable lists_scalar = {
+    .name = "scalar",
+    .dots_u7 = dots_u7,
+    .dot_panel = dot_panel,
+};

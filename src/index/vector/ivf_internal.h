@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ivf_internal.h - lists of rows around centroids, in memory and in their file;
+ * for ivf*.c only.
+ *
+ * Every row is in the list of its nearest centroid. A *place* is the position
+ * of a row in the order of lists; codes lie in that order, so that a list is
+ * one stretch of memory. A search estimates the distances of all rows of the
+ * lists nearest to the query from their codes, and ranks the best by the
+ * vectors themselves. docs/format/index-files.md has the file.
+ *
+ * A code is one byte for each element: y = x - center, code = round(y / step)
+ * + 64, held to 1..127; what a code stands for is called y'. COSINE: x is of
+ * unit length; zero vectors, which have no direction, are in no list but come
+ * after the last one.
+ */
+#ifndef INDEX_VECTOR_IVF_INTERNAL_H
+#define INDEX_VECTOR_IVF_INTERNAL_H
+
+#include <pthread.h>
+
+#include "index/kernels/lists.h"
+#include "index/top_k.h"
+#include "index/vector/codes.h"
+#include "index/vector/exact.h"
+
+#define IVF_VERSION 1
+#define IVF_LISTS_MOST 65536
+#define IVF_BLOCK 256        /* places estimated at a time         */
+#define IVF_REFINE_MOST 1000 /* rows to rank, as a multiple of k */
+
+enum {
+    IVF_SECTION_HEADER = 1,
+    IVF_SECTION_STARTS = 2,    /* u32 place of each list's first row; of the
+                                  zero vectors; and the number of places */
+    IVF_SECTION_BOUNDS = 3,    /* IvfBound of each list                  */
+    IVF_SECTION_CENTROIDS = 4, /* their codes, as those of rows          */
+    IVF_SECTION_NORMS = 5,     /* f32 |y'|^2 of each centroid            */
+    IVF_SECTION_CENTER = 6,    /* f32 of each element                    */
+    IVF_SECTION_ROWS = 7,      /* u32 row of each place                  */
+    IVF_SECTION_TERMS = 8,     /* f32 |y'|^2 of each place; not for IP   */
+    IVF_SECTION_CODES = 9,     /* a code for each place                  */
+};
+
+typedef struct IvfHeader {
+    uint32_t version;
+    uint32_t row_count;   /* of the segment                                */
+    uint32_t place_count; /* rows with a vector                           */
+    uint32_t zero_count;  /* COSINE: zero vectors, the last places         */
+    uint32_t dim;
+    uint32_t metric;     /* Metric                                            */
+    uint32_t nlist;      /* as asked                                          */
+    uint32_t list_count; /* 0: no lists, every search is a scan           */
+    uint32_t code_type;  /* IvfCodes                                      */
+    float step;          /* of the codes, above 0                         */
+    uint32_t refine;     /* rows to rank, as a multiple of k; 0: all that
+                            may be among the nearest                      */
+    uint32_t reserved[5]; /* 0 */
+} IvfHeader;
+
+_Static_assert(sizeof(IvfHeader) == 64, "on-disk format");
+
+/* How far codes of a list are from what they stand for: |y - y'|, and |y'|, at
+ * most. */
+typedef struct IvfBound {
+    float error;
+    float norm;
+} IvfBound;
+
+typedef enum IvfCodes {
+    IVF_CODES_FLAT = 1, /* bytes; the lists are searched exactly */
+    IVF_CODES_SQ8 = 2,  /* bytes; the best estimates are ranked  */
+} IvfCodes;
+
+/* Positions in the option tables. */
+enum { IVF_OPTION_NLIST };
+enum { IVF_OPTION_NPROBE, IVF_OPTION_REFINE_K };
+
+typedef struct IvfScratch IvfScratch;
+
+typedef struct Ivf {
+    Index base;
+    IvfHeader header;
+    Coder coder;
+    const VectorColumn *column;
+    SectionFile *file; /* NULL: in memory, nothing to verify */
+    const uint32_t *starts;
+    const IvfBound *bounds;
+    const uint8_t *centroids;
+    const float *norms;
+    const uint32_t *rows;
+    const float *terms;
+    const uint8_t *codes;
+    Section rows_section, terms_section, codes_section;
+    pthread_mutex_t lock;       /* guards free_scratches */
+    IvfScratch *free_scratches; /* of searches that are over */
+} Ivf;
+
+/* What a search works with. */
+struct IvfScratch {
+    IvfScratch *next;
+    Neighbor *lists;      /* header.list_count, a heap: nearest on top */
+    int8_t *query;        /* coder.stride                              */
+    float *point;         /* dim                                       */
+    Neighbor *candidates; /* grows                                     */
+    uint32_t candidates_most;
+    Neighbor *limits; /* the memory of a TopK, grows */
+    uint32_t limits_most;
+};
+
+/* Bytes of a code. */
+static inline uint32_t
+ivf_stride(uint32_t dim)
+{
+    return (dim + 31) / 32 * 32;
+}
+
+/* Places in lists; those after are zero vectors. */
+static inline uint32_t
+ivf_listed(const IvfHeader *header)
+{
+    return header->place_count - header->zero_count;
+}
+
+IvfScratch *ivf_scratch_create(const Ivf *ivf);
+void ivf_scratch_destroy(IvfScratch *scratch);
+
+/* |y'|^2 of a code. */
+float ivf_code_norm(const Coder *coder, const uint8_t *code);
+
+/* |y - y'| of a vector (as kmeans_row() gives it) and its code. */
+double ivf_code_error(const Coder *coder, const float *vector,
+                      const uint8_t *code);
+
+mql_status ivf_build(const IndexBuild *input, IvfCodes codes,
+                     SectionWriter *writer, Error *err);
+mql_status ivf_search(const Index *index, const VectorQuery *query,
+                      Neighbor *nearest, uint32_t *found, Error *err);
+mql_status ivf_check(const Index *index, Error *err);
+
+/*
+ * Search with all choices made: `probes` lists, `refine` as in the header, no
+ * scan of the column in place of lists. For ivf_search() and to try at build
+ * what refine is needed.
+ */
+mql_status ivf_search_lists(const Ivf *ivf, IvfScratch *scratch,
+                            const VectorQuery *query, uint32_t probes,
+                            uint32_t refine, Neighbor *nearest, uint32_t *found,
+                            Error *err);
+
+#endif
