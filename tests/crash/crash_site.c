@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * crash_site.c - operations by name; the places in the code that sync and rename,
- * and as if one of them had not.
+ * crash_site.c - operations by name; the places in the code that sync and
+ * rename, and as if one of them had not.
  */
 #include "crash_trace.h"
 

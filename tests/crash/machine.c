@@ -299,10 +299,21 @@ worker_ended(int worker, int state)
     return false;
 }
 
+static pid_t children[WORKERS];
+
+/* Who is told to stop says how far it came: the workers end, their words and
+ * what they counted are printed. */
+static void
+stop_workers(int signal_number)
+{
+    for (int i = 0; i < WORKERS; i++)
+        if (children[i] > 0)
+            kill(children[i], signal_number);
+}
+
 int
 run_workers(void (*work)(int worker, void *context), void *context)
 {
-    pid_t children[WORKERS];
     if (is_worker)
         _exit(1); /* a test that failed within a worker goes on to the next */
     share();
@@ -310,6 +321,10 @@ run_workers(void (*work)(int worker, void *context), void *context)
     /* LMDB asks for 2 MiB of zeros whenever it opens: the system has them */
     mallopt(M_MMAP_THRESHOLD, 3 << 19);
     fflush(NULL);
+    const struct sigaction stopping = {.sa_handler = stop_workers,
+                                       .sa_flags = SA_RESTART};
+    memset(children, 0, sizeof children);
+    sigaction(SIGTERM, &stopping, NULL);
     for (int i = 0; i < WORKERS; i++) {
         children[i] = fork();
         assert_true(children[i] >= 0);
@@ -317,6 +332,7 @@ run_workers(void (*work)(int worker, void *context), void *context)
             continue;
         this_worker = i;
         is_worker = true;
+        signal(SIGTERM, SIG_DFL);
         work(i, context);
         fflush(NULL);
         _exit(0);
@@ -325,7 +341,9 @@ run_workers(void (*work)(int worker, void *context), void *context)
     for (int i = 0; i < WORKERS; i++) {
         int state;
         assert_int_equal(waitpid(children[i], &state, 0), children[i]);
+        children[i] = 0;
         failed += worker_ended(i, state) ? 0 : 1;
     }
+    signal(SIGTERM, SIG_DFL);
     return failed;
 }
