@@ -446,6 +446,55 @@ section_verify(SectionFile *file, const Section *section, uint64_t offset,
     return section_explain_fault(file, status, err);
 }
 
+/* The first block of [from, end) that was not verified, or `end`. */
+static uint64_t
+next_unverified(const SectionFile *file, uint64_t from, uint64_t end)
+{
+    while (from < end) {
+        uint64_t word = atomic_load_explicit(&file->verified[from / 64],
+                                             memory_order_acquire);
+        uint64_t open = ~word >> (from % 64);
+        if (open != 0)
+            from += (uint64_t)__builtin_ctzll(open);
+        else
+            from += 64 - from % 64;
+        if (open != 0)
+            break;
+    }
+    return from < end ? from : end;
+}
+
+bool
+section_is_verified(const SectionFile *file, const Section *section)
+{
+    const SectionEntry *entry = &file->entries[section->index];
+    uint64_t size = entry->size;
+    uint64_t blocks =
+        size / SECTION_BLOCK_SIZE + (size % SECTION_BLOCK_SIZE > 0);
+    uint64_t end = entry->first_block + blocks;
+    return next_unverified(file, entry->first_block, end) == end;
+}
+
+mql_status
+section_verify_rest(SectionFile *file, const Section *section, Error *err)
+{
+    const SectionEntry *entry = &file->entries[section->index];
+    uint64_t size = entry->size;
+    uint64_t blocks =
+        size / SECTION_BLOCK_SIZE + (size % SECTION_BLOCK_SIZE > 0);
+    uint64_t end = entry->first_block + blocks, open = 0, first = end;
+    for (uint64_t i = entry->first_block; i < end; i++) {
+        if (is_verified(file, i))
+            continue;
+        open++;
+        first = i < first ? i : first;
+    }
+    if (open == 0 || open > blocks / 2)
+        return MQL_OK;
+    uint64_t offset = (first - entry->first_block) * SECTION_BLOCK_SIZE;
+    return section_verify(file, section, offset, 1, err);
+}
+
 /* Bytes nothing owns are zero. */
 static mql_status
 check_gap(const SectionFile *file, uint64_t from, uint64_t to, Error *err)

@@ -99,6 +99,18 @@ mql_status section_require(SectionFile *file, SectionId id, size_t size,
 mql_status section_verify(SectionFile *file, const Section *section,
                           uint64_t offset, uint64_t size, Error *err);
 
+/*
+ * Whether section_verify() of any range would find nothing left to check: for
+ * readers that jump about. Costs a load for each 64 blocks. Who goes without
+ * section_verify() asks section_file_intact() afterwards.
+ */
+bool section_is_verified(const SectionFile *file, const Section *section);
+
+/* Verify one more block when at least half of the section has been: readers
+ * that jump about come upon the last ones seldom. */
+mql_status section_verify_rest(SectionFile *file, const Section *section,
+                               Error *err);
+
 /* Check every byte of the file again, whatever was checked before; the first
  * thing wrong is the error. */
 mql_status section_file_check(SectionFile *file, Error *err);

@@ -149,6 +149,53 @@ test_tables_agree(void **state)
     }
 }
 
+/* Codes of a table, any number of them in any order, against one at a time. */
+static void
+check_code_rows(const DistanceTable *table, const uint8_t *codes, size_t stride,
+                const uint32_t *rows, size_t count)
+{
+    enum { MOST = 16 };
+    float l2[MOST + 1], dot[MOST + 1];
+    l2[count] = dot[count] = -7;
+    table->l2_u7_rows(codes, codes, stride, rows, count, l2);
+    table->dot_i8_rows(codes, codes, stride, rows, count, dot);
+    assert_true(l2[count] == -7 && dot[count] == -7);
+    for (size_t i = 0; i < count; i++) {
+        const uint8_t *code = codes + rows[i] * stride;
+        assert_true(l2[i] == (float)distance_scalar.l2_u7(codes, code, stride));
+        int32_t product = distance_scalar.dot_i8((const int8_t *)codes,
+                                                 (const int8_t *)code, stride);
+        assert_true(dot[i] == -(float)product);
+    }
+}
+
+static void
+test_rows_of_codes(void **state)
+{
+    (void)state;
+    enum { ROWS = 16 };
+    static const size_t strides[] = {64, 128, 192, 832, 1024, 1088, 32768};
+    uint64_t seed = 7;
+    for (size_t n = 0; n < sizeof strides / sizeof strides[0]; n++) {
+        size_t stride = strides[n];
+        uint8_t *codes = malloc(ROWS * stride);
+        for (size_t i = 0; i < ROWS * stride; i++)
+            codes[i] = (uint8_t)(next_random(&seed) % 128);
+        memset(codes + stride, 0, stride);
+        memset(codes, 127, stride);
+        uint32_t rows[ROWS];
+        for (size_t i = 0; i < ROWS; i++)
+            rows[i] =
+                i < 2 ? (uint32_t)i : (uint32_t)(next_random(&seed) % ROWS);
+        for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+            const DistanceTable *table = distance_select(names[i]);
+            for (size_t count = 0; table != NULL && count <= ROWS; count++)
+                check_code_rows(table, codes, stride, rows, count);
+        }
+        free(codes);
+    }
+}
+
 /* The largest codes the rules allow must not wrap around. */
 static void
 test_extreme_codes(void **state)
@@ -195,6 +242,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tables_agree),
+        cmocka_unit_test(test_rows_of_codes),
         cmocka_unit_test(test_extreme_codes),
         cmocka_unit_test(test_select),
     };

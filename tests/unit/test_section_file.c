@@ -131,6 +131,32 @@ blocks_are_verified_once_and_only_when_asked(void **state)
     section_file_close(file);
 }
 
+static void
+the_last_blocks_are_verified_one_by_one(void **state)
+{
+    Fixture *fixture = *state;
+    SectionFile *file;
+    Section section;
+    OK(section_file_open(&posix_vfs, fixture->path, identity, &file, err));
+    assert_true(section_find(file, (SectionId){2, 0}, &section));
+    uint64_t blocks =
+        (section.size + SECTION_BLOCK_SIZE - 1) / SECTION_BLOCK_SIZE;
+    uint64_t before = section_file_verified_bytes(file);
+    OK(section_verify_rest(file, &section, err)); /* too early */
+    assert_int_equal(section_file_verified_bytes(file), before);
+    uint64_t half = blocks / 2 * SECTION_BLOCK_SIZE;
+    OK(section_verify(file, &section, section.size - half, half, err));
+    for (uint64_t i = 0; i < blocks && !section_is_verified(file, &section);
+         i++)
+        OK(section_verify_rest(file, &section, err));
+    assert_true(section_is_verified(file, &section));
+    before = section_file_verified_bytes(file);
+    OK(section_verify(file, &section, 0, section.size, err));
+    OK(section_verify_rest(file, &section, err));
+    assert_int_equal(section_file_verified_bytes(file), before);
+    section_file_close(file);
+}
+
 static void *
 verify_everything(void *argument)
 {
@@ -328,6 +354,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         EACH(sections_come_back),
         EACH(blocks_are_verified_once_and_only_when_asked),
+        EACH(the_last_blocks_are_verified_one_by_one),
         EACH(threads_verify_together),
         EACH(foreign_files_are_refused),
         EACH(every_flip_is_noticed),

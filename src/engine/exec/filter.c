@@ -264,19 +264,22 @@ distrust(const Condition *condition, const Segment *segment,
 static mql_status
 apply_indexes(Filter *filter, bool *is_done, SegmentRows *rows, Error *err)
 {
+    bool is_narrowed = false;
     for (uint32_t i = 0; i < filter->table->conjunct_count; i++) {
         const Condition *condition = filter->table->conjuncts[i].condition;
         is_done[i] =
             condition != NULL && is_answerable(condition, filter->segment);
         if (!is_done[i])
             continue;
+        is_narrowed = true;
         mql_status status = narrow(filter, condition, rows->bits, err);
         is_done[i] = status == MQL_OK;
         if (status == MQL_CORRUPT)
             distrust(condition, filter->segment, err);
         TRY(execution_bypass(filter->execution, status, err));
     }
-    rows->count = (uint32_t)bits_count(rows->bits, rows->row_count);
+    if (is_narrowed)
+        rows->count = (uint32_t)bits_count(rows->bits, rows->row_count);
     return MQL_OK;
 }
 

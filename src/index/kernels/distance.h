@@ -43,6 +43,17 @@ typedef struct DistanceTable {
 
     /* Sum of products of codes from -127 to 127; at most 2^17 of them. */
     int32_t (*dot_i8)(const int8_t *a, const int8_t *b, size_t size);
+
+    /*
+     * Distances of a code to `count` codes of a table, code i at codes +
+     * rows[i] * stride; they are fetched ahead of their use. `stride` is the
+     * size of a code, a multiple of 64 up to 2^15. The first is l2_u7() as a
+     * float, the second dot_i8() negated: less is nearer.
+     */
+    void (*l2_u7_rows)(const uint8_t *a, const uint8_t *codes, size_t stride,
+                       const uint32_t *rows, size_t count, float *distances);
+    void (*dot_i8_rows)(const uint8_t *a, const uint8_t *codes, size_t stride,
+                        const uint32_t *rows, size_t count, float *distances);
 } DistanceTable;
 
 extern const DistanceTable distance_scalar;

@@ -185,6 +185,140 @@ dot_i8(const int8_t *a, const int8_t *b, size_t size)
     return _mm512_reduce_add_epi32(sum);
 }
 
+/* ---- codes of a table ---- */
+
+/* Lines of a row that are fetched; the processor guesses the rest. */
+#define LINES_MOST 16
+
+static void
+prefetch_code(const uint8_t *code, size_t stride)
+{
+    size_t size = stride < 64 * LINES_MOST ? stride : 64 * LINES_MOST;
+    for (size_t i = 0; i < size; i += 64) {
+        _mm_prefetch((const char *)code + i, _MM_HINT_T0);
+        /* GCC 12 may drop all but the first of an unrolled row of these. */
+        __asm__ volatile("" ::: "memory");
+    }
+}
+
+/* Rows [from, to) of the list, as far as it goes. */
+static void
+prefetch_codes(const uint8_t *codes, size_t stride, const uint32_t *rows,
+               size_t from, size_t to, size_t count)
+{
+    to = to < count ? to : count;
+    for (size_t i = from; i < to; i++)
+        prefetch_code(codes + rows[i] * stride, stride);
+}
+
+/* How many rows are on their way: enough lines to keep memory busy. */
+static size_t
+rows_ahead(size_t stride)
+{
+    return stride <= 256 ? 8 : 4;
+}
+
+typedef void DistancesOf4(const uint8_t *a, const uint8_t *const rows[4],
+                          size_t stride, float distances[4]);
+
+/* Four at a time; the last ones fill up with one of them. */
+static inline __attribute__((always_inline)) void
+distances_of_rows(const uint8_t *a, const uint8_t *codes, size_t stride,
+                  const uint32_t *rows, size_t count, float *distances,
+                  DistancesOf4 *of4)
+{
+    size_t ahead = rows_ahead(stride);
+    prefetch_codes(codes, stride, rows, 0, ahead, count);
+    for (size_t i = 0; i < count; i += 4) {
+        prefetch_codes(codes, stride, rows, i + ahead, i + ahead + 4, count);
+        const uint8_t *four[4];
+        float results[4];
+        for (size_t j = 0; j < 4; j++) {
+            size_t place = i + j < count ? i + j : i;
+            four[j] = codes + rows[place] * stride;
+        }
+        of4(a, four, stride, results);
+        size_t left = count - i < 4 ? count - i : 4;
+        for (size_t j = 0; j < left; j++)
+            distances[i + j] = results[j];
+    }
+}
+
+/* The sums of four vectors. */
+static __m128i
+sums_of(const __m512i sums[4])
+{
+    __m128i folded[4];
+    for (size_t row = 0; row < 4; row++) {
+        __m256i half =
+            _mm256_add_epi32(_mm512_castsi512_si256(sums[row]),
+                             _mm512_extracti64x4_epi64(sums[row], 1));
+        folded[row] = _mm_add_epi32(_mm256_castsi256_si128(half),
+                                    _mm256_extracti128_si256(half, 1));
+    }
+    return _mm_hadd_epi32(_mm_hadd_epi32(folded[0], folded[1]),
+                          _mm_hadd_epi32(folded[2], folded[3]));
+}
+
+static inline __attribute__((always_inline)) void
+l2_u7_4(const uint8_t *a, const uint8_t *const rows[4], size_t stride,
+        float distances[4])
+{
+    const __m512i ones = _mm512_set1_epi16(1);
+    __m512i sums[4];
+    for (size_t row = 0; row < 4; row++)
+        sums[row] = _mm512_setzero_si512();
+    for (size_t i = 0; i < stride; i += 64) {
+        __m512i first = _mm512_loadu_si512(a + i);
+        for (size_t row = 0; row < 4; row++) {
+            __m512i difference = _mm512_abs_epi8(
+                _mm512_sub_epi8(first, _mm512_loadu_si512(rows[row] + i)));
+            __m512i pairs = _mm512_maddubs_epi16(difference, difference);
+            sums[row] =
+                _mm512_add_epi32(sums[row], _mm512_madd_epi16(pairs, ones));
+        }
+    }
+    _mm_storeu_ps(distances, _mm_cvtepi32_ps(sums_of(sums)));
+}
+
+static inline __attribute__((always_inline)) void
+dot_i8_4(const uint8_t *a, const uint8_t *const rows[4], size_t stride,
+         float distances[4])
+{
+    const __m512i ones = _mm512_set1_epi16(1);
+    const __m512i zero = _mm512_setzero_si512();
+    __m512i sums[4];
+    for (size_t row = 0; row < 4; row++)
+        sums[row] = zero;
+    for (size_t i = 0; i < stride; i += 64) {
+        __m512i first = _mm512_loadu_si512(a + i);
+        __mmask64 negative = _mm512_movepi8_mask(first);
+        first = _mm512_abs_epi8(first);
+        for (size_t row = 0; row < 4; row++) {
+            __m512i second = _mm512_loadu_si512(rows[row] + i);
+            second = _mm512_mask_sub_epi8(second, negative, zero, second);
+            __m512i pairs = _mm512_maddubs_epi16(first, second);
+            sums[row] =
+                _mm512_sub_epi32(sums[row], _mm512_madd_epi16(pairs, ones));
+        }
+    }
+    _mm_storeu_ps(distances, _mm_cvtepi32_ps(sums_of(sums)));
+}
+
+static void
+l2_u7_rows(const uint8_t *a, const uint8_t *codes, size_t stride,
+           const uint32_t *rows, size_t count, float *distances)
+{
+    distances_of_rows(a, codes, stride, rows, count, distances, l2_u7_4);
+}
+
+static void
+dot_i8_rows(const uint8_t *a, const uint8_t *codes, size_t stride,
+            const uint32_t *rows, size_t count, float *distances)
+{
+    distances_of_rows(a, codes, stride, rows, count, distances, dot_i8_4);
+}
+
 const DistanceTable distance_avx512 = {
     .name = "avx512",
     .l2_f32 = l2_f32,
@@ -194,4 +328,6 @@ const DistanceTable distance_avx512 = {
     .dot_f32_4 = dot_f32_4,
     .l2_u7 = l2_u7,
     .dot_i8 = dot_i8,
+    .l2_u7_rows = l2_u7_rows,
+    .dot_i8_rows = dot_i8_rows,
 };

@@ -93,6 +93,25 @@ dot_i8(const int8_t *a, const int8_t *b, size_t size)
     return sum;
 }
 
+static void
+l2_u7_rows(const uint8_t *a, const uint8_t *codes, size_t stride,
+           const uint32_t *rows, size_t count, float *distances)
+{
+    for (size_t i = 0; i < count; i++)
+        distances[i] = (float)l2_u7(a, codes + rows[i] * stride, stride);
+}
+
+static void
+dot_i8_rows(const uint8_t *a, const uint8_t *codes, size_t stride,
+            const uint32_t *rows, size_t count, float *distances)
+{
+    for (size_t i = 0; i < count; i++) {
+        const uint8_t *code = codes + rows[i] * stride;
+        distances[i] =
+            -(float)dot_i8((const int8_t *)a, (const int8_t *)code, stride);
+    }
+}
+
 const DistanceTable distance_scalar = {
     .name = "scalar",
     .l2_f32 = l2_f32,
@@ -102,4 +121,6 @@ const DistanceTable distance_scalar = {
     .dot_f32_4 = dot_f32_4,
     .l2_u7 = l2_u7,
     .dot_i8 = dot_i8,
+    .l2_u7_rows = l2_u7_rows,
+    .dot_i8_rows = dot_i8_rows,
 };

@@ -85,4 +85,16 @@ code_distance(const Coder *coder, const DistanceTable *kernels,
                                    coder->stride);
 }
 
+/* The same to `count` rows of a table of codes, fetched ahead. */
+static inline void
+code_distances(const Coder *coder, const DistanceTable *kernels,
+               const uint8_t *a, const uint8_t *codes, const uint32_t *rows,
+               uint32_t count, float *distances)
+{
+    if (coder->type == CODES_L2)
+        kernels->l2_u7_rows(a, codes, coder->stride, rows, count, distances);
+    else
+        kernels->dot_i8_rows(a, codes, coder->stride, rows, count, distances);
+}
+
 #endif

@@ -16,6 +16,8 @@
 #include "base/bits.h"
 
 #define EXPANDED 0x80000000u
+/* Links fetched ahead of their node. */
+#define LINKS_AHEAD 96
 /* Between two looks at `cancel`. */
 #define CANCEL_HOPS 256
 /* What a fair part is: an eighth of what chance would give. */
@@ -31,14 +33,16 @@ scratch_create(uint32_t ids, uint32_t links_most, uint32_t code_size)
         return NULL;
     scratch->visited_size = ids;
     scratch->links_most = links_most;
-    scratch->visited = calloc((size_t)ids + 1, sizeof *scratch->visited);
+    scratch->visited =
+        calloc(bits_words((size_t)ids + 1), sizeof *scratch->visited);
+    scratch->seen = malloc(((size_t)ids + links_most) * sizeof *scratch->seen);
     scratch->ids = calloc(links_most, sizeof *scratch->ids);
     scratch->rows = calloc(links_most, sizeof *scratch->rows);
     scratch->distances = calloc(links_most, sizeof *scratch->distances);
     scratch->code = calloc((size_t)code_size + 1, 1);
-    if (scratch->visited == NULL || scratch->ids == NULL ||
-        scratch->rows == NULL || scratch->distances == NULL ||
-        scratch->code == NULL) {
+    if (scratch->visited == NULL || scratch->seen == NULL ||
+        scratch->ids == NULL || scratch->rows == NULL ||
+        scratch->distances == NULL || scratch->code == NULL) {
         scratch_destroy(scratch);
         return NULL;
     }
@@ -51,6 +55,7 @@ scratch_destroy(Scratch *scratch)
     if (scratch == NULL)
         return;
     free(scratch->visited);
+    free(scratch->seen);
     free(scratch->ids);
     free(scratch->rows);
     free(scratch->distances);
@@ -84,13 +89,27 @@ scratch_reserve(Scratch *scratch, uint32_t capacity, Error *err)
 
 /* Forget what was visited. */
 static void
-next_epoch(Scratch *scratch)
+forget(Scratch *scratch)
 {
-    if (++scratch->epoch == 0) {
-        memset(scratch->visited, 0,
-               (size_t)scratch->visited_size * sizeof *scratch->visited);
-        scratch->epoch = 1;
-    }
+    size_t words = bits_words((size_t)scratch->visited_size + 1);
+    if (scratch->seen_count >= words)
+        memset(scratch->visited, 0, words * sizeof *scratch->visited);
+    for (uint32_t i = 0; i < scratch->seen_count; i++)
+        scratch->visited[scratch->seen[i] / 64] = 0;
+    scratch->seen_count = 0;
+}
+
+/* Mark an id as seen; whether it was before. */
+static inline bool
+see(Scratch *scratch, uint32_t id)
+{
+    uint64_t *word = &scratch->visited[id / 64];
+    uint64_t bit = (uint64_t)1 << (id % 64);
+    bool is_seen = (*word & bit) != 0;
+    *word |= bit;
+    scratch->seen[scratch->seen_count] = id;
+    scratch->seen_count += !is_seen;
+    return is_seen;
 }
 
 /* ---- one step ---- */
@@ -126,7 +145,7 @@ row_of(const Walk *walk, const Level *level, uint32_t id, uint32_t *row,
     *row = id;
     if (level->rows == NULL)
         return MQL_OK;
-    if (level->file != NULL)
+    if (level->file != NULL && !walk->is_verified)
         TRY(section_verify(level->file, &level->rows_section,
                            id * sizeof *level->rows, sizeof *level->rows, err));
     *row = level->rows[id];
@@ -161,31 +180,48 @@ copies_node(const Copies *copies, uint32_t row, uint32_t *node, Error *err)
     return MQL_OK;
 }
 
-/* Collect the neighbours of `id` that were not visited and their distances. */
+/* The rows of the collected ids. */
+static mql_status
+find_rows(const Walk *walk, const Level *level, uint32_t count,
+          const uint32_t **rows, Error *err)
+{
+    Scratch *scratch = walk->scratch;
+    *rows = scratch->ids;
+    if (level->rows == NULL)
+        return MQL_OK;
+    for (uint32_t i = 0; i < count; i++)
+        TRY(row_of(walk, level, scratch->ids[i], &scratch->rows[i], err));
+    *rows = scratch->rows;
+    return MQL_OK;
+}
+
+/*
+ * Collect the neighbours of `id` that were not visited and their distances.
+ * Which of them were is as good as chance, so that nothing branches on it: all
+ * slots are looked at (unused ones name `id` itself, which was visited), and an
+ * id that is none is counted as the one after the last.
+ */
 static mql_status
 expand(const Walk *walk, const Level *level, uint32_t id, uint32_t *count,
        Error *err)
 {
     Scratch *scratch = walk->scratch;
-    const uint32_t *links;
-    TRY(level_links(level, id, &links, err));
+    const uint32_t *links = level->links + (size_t)id * level->stride;
+    if (!walk->is_verified)
+        TRY(level_links(level, id, &links, err));
 
-    uint32_t fresh = 0;
-    for (uint32_t i = 0; i < level->stride && links[i] != id; i++) {
+    uint32_t fresh = 0, largest = 0;
+    for (uint32_t i = 0; i < level->stride; i++) {
         uint32_t neighbor = links[i];
-        if (neighbor >= level->count)
-            return damaged(level, err);
-        if (scratch->visited[neighbor] == scratch->epoch)
-            continue;
-        scratch->visited[neighbor] = scratch->epoch;
-        scratch->ids[fresh++] = neighbor;
+        largest = neighbor > largest ? neighbor : largest;
+        neighbor = neighbor < level->count ? neighbor : level->count;
+        scratch->ids[fresh] = neighbor;
+        fresh += !see(scratch, neighbor);
     }
-    const uint32_t *rows = scratch->ids;
-    if (level->rows != NULL) {
-        for (uint32_t i = 0; i < fresh; i++)
-            TRY(row_of(walk, level, scratch->ids[i], &scratch->rows[i], err));
-        rows = scratch->rows;
-    }
+    if (largest >= level->count)
+        return damaged(level, err);
+    const uint32_t *rows;
+    TRY(find_rows(walk, level, fresh, &rows, err));
     walk->counters->hops++;
     walk->counters->distances += fresh;
     *count = fresh;
@@ -198,14 +234,13 @@ static mql_status
 begin(const Walk *walk, const Level *level, Error *err)
 {
     Scratch *scratch = walk->scratch;
-    next_epoch(scratch);
+    forget(scratch);
     uint32_t kept = 0;
     for (uint32_t i = 0; i < scratch->pool_count; i++) {
         uint32_t id = scratch->pool[i].row, row;
         TRY(row_of(walk, level, id, &row, err));
-        if (scratch->visited[id] == scratch->epoch)
+        if (see(scratch, id))
             continue;
-        scratch->visited[id] = scratch->epoch;
         float distance;
         TRY(space_distances(walk->space, walk->query, &row, 1, &distance, err));
         scratch->pool[kept++] = (Neighbor){distance, id};
@@ -227,13 +262,12 @@ pool_insert(Scratch *scratch, uint32_t width, Neighbor entry)
     if (count == width && entry.distance >= pool[count - 1].distance)
         return width;
 
-    uint32_t low = 0, high = count;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (pool[middle].distance <= entry.distance)
-            low = middle + 1;
-        else
-            high = middle;
+    /* Halving without a branch: which way it goes is as good as chance. */
+    uint32_t low = 0;
+    for (uint32_t size = count; size > 0; size -= size - size / 2) {
+        uint32_t half = size - size / 2;
+        bool is_after = pool[low + half - 1].distance <= entry.distance;
+        low += half & (0u - (uint32_t)is_after);
     }
     if (count < width)
         scratch->pool_count = ++count;
@@ -256,8 +290,10 @@ static void
 prefetch_links(const Level *level, uint32_t id)
 {
     const uint32_t *links = level->links + (size_t)id * level->stride;
-    __builtin_prefetch(links);
-    __builtin_prefetch(links + 16);
+    for (uint32_t i = 0; i < level->stride && i < LINKS_AHEAD; i += 16) {
+        __builtin_prefetch(links + i);
+        __asm__ volatile("" ::: "memory"); /* GCC 12 may drop some else */
+    }
 }
 
 mql_status
@@ -286,8 +322,14 @@ graph_walk(const Walk *walk, const Level *level, uint32_t width, Error *err)
         uint32_t nearest = next + 1;
         for (uint32_t i = 0; i < count; i++) {
             Neighbor entry = {scratch->distances[i], scratch->ids[i]};
+            if (scratch->pool_count == width &&
+                entry.distance >= pool[width - 1].distance)
+                continue;
             uint32_t place = pool_insert(scratch, width, entry);
-            nearest = place < nearest ? place : nearest;
+            if (place > nearest)
+                continue;
+            nearest = place; /* likely the next one */
+            prefetch_links(level, entry.row);
         }
         next = nearest;
     }

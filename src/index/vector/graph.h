@@ -52,12 +52,13 @@ mql_status copies_node(const Copies *copies, uint32_t row, uint32_t *node,
 /* Memory of one walk, used again by the next. */
 typedef struct Scratch {
     struct Scratch *next;  /* in a list of free ones               */
-    uint16_t *visited;     /* one mark for each id                 */
-    uint32_t visited_size; /*                                      */
-    uint16_t epoch;        /* the mark of this walk                */
-    uint32_t *ids;         /* neighbours not seen before ...       */
-    uint32_t *rows;        /* ... their rows ...                   */
-    float *distances;      /* ... and distances; links_most each   */
+    uint64_t *visited;     /* a bit for each id, and one after them */
+    uint32_t visited_size; /* ids                                  */
+    uint32_t *seen;        /* the ids whose bits are set           */
+    uint32_t seen_count;
+    uint32_t *ids;    /* neighbours not seen before ...       */
+    uint32_t *rows;   /* ... their rows ...                   */
+    float *distances; /* ... and distances; links_most each   */
     uint32_t links_most;
     Neighbor *pool; /* nearest first; `row` is an id           */
     uint32_t pool_count, pool_capacity;
@@ -81,6 +82,7 @@ typedef struct Walk {
     const atomic_bool *cancel; /* may be NULL */
     SearchCounters *counters;  /* never NULL  */
     Scratch *scratch;
+    bool is_verified; /* links need no check: all were checked */
 } Walk;
 
 /* The links of `id` (below level->count), verified: stride slots. */

@@ -230,8 +230,8 @@ level_of_node(const Build *build, uint32_t node)
 Walk
 build_walk(Build *build, Worker *worker, const SpaceQuery *query)
 {
-    return (Walk){&build->space, query, build->input->cancel, &worker->counters,
-                  worker->scratch};
+    return (Walk){&build->space,     query,           build->input->cancel,
+                  &worker->counters, worker->scratch, true};
 }
 
 static uint32_t

@@ -242,6 +242,32 @@ search_graph(const Hnsw *hnsw, const Walk *walk, const VectorQuery *query,
                        err);
 }
 
+/* Whether the section needs no more checks; brings that nearer. */
+static mql_status
+settle(const Hnsw *hnsw, const Section *section, bool *is_verified, Error *err)
+{
+    if (section_is_verified(hnsw->file, section))
+        return MQL_OK;
+    *is_verified = false;
+    return section_verify_rest(hnsw->file, section, err);
+}
+
+/* Walk without a check for each row where every block was checked before. */
+static mql_status
+settle_sections(const Hnsw *hnsw, Walk *walk, Error *err)
+{
+    bool is_code_verified = true;
+    walk->is_verified = true;
+    for (uint32_t i = 0; i < hnsw->header.level_count; i++)
+        TRY(settle(hnsw, &hnsw->levels[i].section, &walk->is_verified, err));
+    if (hnsw->header.level_count > 1)
+        TRY(settle(hnsw, &hnsw->levels[1].rows_section, &walk->is_verified,
+                   err));
+    if (hnsw->space.codes != NULL)
+        TRY(settle(hnsw, &hnsw->space.section, &is_code_verified, err));
+    return MQL_OK;
+}
+
 mql_status
 hnsw_search(const Index *index, const VectorQuery *query, Neighbor *nearest,
             uint32_t *found, Error *err)
@@ -256,8 +282,12 @@ hnsw_search(const Index *index, const VectorQuery *query, Neighbor *nearest,
     SearchCounters counters = {0, 0};
     TRY(hnsw_scratch_take(hnsw, &scratch, err));
     SpaceQuery from = space_query(&hnsw->space, query->vector, scratch->code);
-    Walk walk = {&hnsw->space, &from, query->cancel, &counters, scratch};
-    mql_status status = search_graph(hnsw, &walk, query, nearest, found, err);
+    Walk walk = {&hnsw->space, &from, query->cancel, &counters, scratch, false};
+    mql_status status = settle_sections(hnsw, &walk, err);
+    if (status == MQL_OK)
+        status = search_graph(hnsw, &walk, query, nearest, found, err);
+    if (status == MQL_OK)
+        status = section_file_intact(hnsw->file, err);
     hnsw_scratch_return(hnsw, scratch);
     if (query->counters != NULL) {
         query->counters->distances += counters.distances;

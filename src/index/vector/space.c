@@ -11,9 +11,11 @@
 SpaceQuery
 space_query(const Space *space, const void *vector, uint8_t *code)
 {
-    SpaceQuery query = {exact_query_of(space->metric, space->column->element,
-                                       vector, space->column->dim),
-                        NULL};
+    SpaceQuery query = {
+        .exact = exact_query_of(space->metric, space->column->element, vector,
+                                space->column->dim),
+        .is_verified = space->file == NULL ||
+                       section_is_verified(space->file, &space->section)};
     if (space->coder.type != CODES_NONE) {
         coder_encode(&space->coder, vector, UINT32_MAX, code);
         query.code = code;
@@ -36,7 +38,7 @@ code_of(const Space *space, uint32_t row)
 SpaceQuery
 space_query_row(const Space *space, uint32_t row)
 {
-    SpaceQuery query = {.code = NULL};
+    SpaceQuery query = {.is_verified = space->file == NULL};
     if (space->coder.type != CODES_NONE)
         query.code = code_of(space, row);
     else
@@ -93,16 +95,10 @@ space_distances(const Space *space, const SpaceQuery *query,
         return float_distances(space, query, rows, count, distances, err);
 
     size_t stride = space->coder.stride;
-    for (uint32_t i = 0; i < AHEAD && i < count; i++)
-        prefetch(code_of(space, rows[i]), stride);
-    for (uint32_t i = 0; i < count; i++) {
-        if (i + AHEAD < count)
-            prefetch(code_of(space, rows[i + AHEAD]), stride);
-        if (space->file != NULL)
-            TRY(section_verify(space->file, &space->section, rows[i] * stride,
-                               stride, err));
-        distances[i] = code_distance(&space->coder, space->kernels, query->code,
-                                     code_of(space, rows[i]));
-    }
+    for (uint32_t i = 0; !query->is_verified && i < count; i++)
+        TRY(section_verify(space->file, &space->section, rows[i] * stride,
+                           stride, err));
+    code_distances(&space->coder, space->kernels, query->code, space->codes,
+                   rows, count, distances);
     return MQL_OK;
 }

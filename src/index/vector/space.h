@@ -24,6 +24,7 @@ typedef struct Space {
 typedef struct SpaceQuery {
     ExactQuery exact;    /* CODES_NONE */
     const uint8_t *code; /* else       */
+    bool is_verified;    /* no code needs a check */
 } SpaceQuery;
 
 /* For any vector; `code` is room for coder.stride bytes, unused without codes.
