@@ -11,11 +11,16 @@
  * All of the mapping is replaced, not the page alone: a file that cannot be
  * read in one place is not to be trusted until it is opened again, and one
  * replacement costs the kernel one area where thousands would exhaust it.
+ *
+ * guard_run() is for LMDB alone, which believes what it reads: a thread that is
+ * in it jumps back. The signal comes from an access to memory, never from
+ * within the C library's own work, so that no lock of the library's is held.
  */
 #include "base/guard.h"
 
 #include <errno.h>
 #include <pthread.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -45,6 +50,7 @@ static GuardBlock first_block;
 static atomic_uint damaged;
 static struct sigaction previous;
 static pthread_once_t installed = PTHREAD_ONCE_INIT;
+static _Thread_local sigjmp_buf *way_out; /* of guard_run(), NULL: not in it */
 
 /* ---- the handler: no locks, no memory, errno kept ---- */
 
@@ -111,6 +117,13 @@ pass_on(int number, siginfo_t *info, void *context)
         raise(number);
 }
 
+void
+guard_leave(void)
+{
+    if (way_out != NULL)
+        siglongjmp(*way_out, 1);
+}
+
 static void
 on_fault(int number, siginfo_t *info, void *context)
 {
@@ -119,6 +132,8 @@ on_fault(int number, siginfo_t *info, void *context)
     Guard *guard = info->si_code > 0 ? find((uintptr_t)info->si_addr) : NULL;
     bool is_ours = guard != NULL && replace(guard, (uintptr_t)info->si_addr);
     errno = saved;
+    if (guard == NULL && info->si_code > 0)
+        guard_leave();
     if (!is_ours)
         pass_on(number, info, context);
 }
@@ -130,6 +145,21 @@ install(void)
                                .sa_flags = SA_SIGINFO | SA_ONSTACK};
     sigemptyset(&action.sa_mask);
     sigaction(SIGBUS, &action, &previous);
+}
+
+bool
+guard_run(void (*work)(void *context), void *context)
+{
+    sigjmp_buf back;
+    sigjmp_buf *volatile before = way_out;
+    pthread_once(&installed, install);
+    bool is_done = sigsetjmp(back, 1) == 0;
+    if (is_done) {
+        way_out = &back;
+        work(context);
+    }
+    way_out = before;
+    return is_done;
 }
 
 /* ---- the table ---- */

@@ -8,6 +8,8 @@
  * wrong bytes, so whoever read asks guard_has_fault() before it uses what it
  * made of them. Faults elsewhere go to the handler that was there before.
  *
+ * Code that cannot bear zeros is run by guard_run(), which ends it on a fault.
+ *
  * The state is the process's, as signals are: the one place with mutable
  * globals. docs/design/faults.md says why it is done this way.
  */
@@ -28,6 +30,15 @@ void guard_remove(Guard *guard);
 /* Whether a page could not be read; `offset` (may be NULL): the first one.
  * Zeros are seen by nobody before this says so. */
 bool guard_has_fault(const Guard *guard, uint64_t *offset);
+
+/*
+ * Call `work`. False: it read a page, of a mapping that no Guard watches, that
+ * could not be read, or called guard_leave(), and was ended there. Locks and
+ * memory that it held then stay so; its callers' are not touched.
+ */
+bool guard_run(void (*work)(void *context), void *context);
+/* End the work of this thread's guard_run(); returns when there is none. */
+void guard_leave(void);
 
 /*
  * How many mappings, and other things that were noted, are known to be

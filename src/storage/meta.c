@@ -23,6 +23,8 @@
 #include <time.h>
 
 #include "base/checksum.h"
+#include "base/guard.h"
+#include "storage/meta_entry.h"
 #include "storage/meta_format.h"
 #include "storage/meta_room.h"
 
@@ -46,7 +48,7 @@ typedef struct Kept {
 struct Meta {
     char *path;
     MetaRoom room;
-    MDB_env *environment;
+    MetaEntry entry; /* LMDB is called in meta_enter() only */
     MDB_dbi tree;
     pthread_mutex_t mutex; /* over all of LMDB and what follows */
     Root root;             /* as committed                      */
@@ -313,7 +315,7 @@ static bool
 is_usable(const Meta *meta)
 {
     MDB_txn *transaction;
-    if (mdb_txn_begin(meta->environment, NULL, 0, &transaction) != 0)
+    if (mdb_txn_begin(meta->entry.environment, NULL, 0, &transaction) != 0)
         return false;
     mdb_txn_abort(transaction);
     return true;
@@ -365,7 +367,8 @@ apply_once(Meta *meta, Slice changes, uint64_t sequence, int *failure,
     Change change = {.meta = meta, .root = meta->root, .sequence = sequence};
     if (change.root.applied < sequence)
         change.root.applied = sequence;
-    int code = mdb_txn_begin(meta->environment, NULL, 0, &change.transaction);
+    int code =
+        mdb_txn_begin(meta->entry.environment, NULL, 0, &change.transaction);
     if (code != 0) {
         *failure = code;
         return lmdb_error(err, meta->path, code, "write the catalogue to");
@@ -389,10 +392,11 @@ static bool
 grow_map(Meta *meta)
 {
     MDB_envinfo info;
-    if (mdb_env_info(meta->environment, &info) != 0 ||
+    if (mdb_env_info(meta->entry.environment, &info) != 0 ||
         info.me_mapsize > MAP_SIZE_MOST / 2)
         return false;
-    return mdb_env_set_mapsize(meta->environment, info.me_mapsize * 2) == 0;
+    return mdb_env_set_mapsize(meta->entry.environment, info.me_mapsize * 2) ==
+           0;
 }
 
 static mql_status
@@ -500,13 +504,29 @@ keep_list(Meta *meta, Slice changes, uint64_t sequence, Error *err)
     return MQL_OK;
 }
 
+typedef struct Applying {
+    Meta *meta;
+    Slice changes;
+    uint64_t sequence;
+} Applying;
+
+static mql_status
+apply_entered(void *context, Error *err)
+{
+    const Applying *applying = context;
+    return apply_locked(applying->meta, applying->changes, applying->sequence,
+                        err);
+}
+
 mql_status
 meta_apply(Meta *meta, Slice changes, uint64_t sequence, Error *err)
 {
+    Applying applying = {meta, changes, sequence};
     pthread_mutex_lock(&meta->mutex);
-    mql_status status = meta->is_read_only
-                            ? keep_list(meta, changes, sequence, err)
-                            : apply_locked(meta, changes, sequence, err);
+    mql_status status =
+        meta->is_read_only
+            ? keep_list(meta, changes, sequence, err)
+            : meta_enter(&meta->entry, apply_entered, &applying, err);
     pthread_mutex_unlock(&meta->mutex);
     return status;
 }
@@ -563,24 +583,42 @@ visit_cursor(Meta *meta, MDB_cursor *cursor, Slice prefix, Visit visit,
     return lmdb_error(err, meta->path, code, "read the catalogue");
 }
 
+typedef struct Visiting {
+    Meta *meta;
+    Slice prefix;
+    Visit visit;
+    void *context;
+} Visiting;
+
 static mql_status
-visit_prefix(Meta *meta, Slice prefix, Visit visit, void *context, Error *err)
+visit_entered(void *context, Error *err)
 {
+    const Visiting *how = context;
+    Meta *meta = how->meta;
     MDB_txn *transaction;
     MDB_cursor *cursor;
-    int code = mdb_txn_begin(meta->environment, NULL, MDB_RDONLY, &transaction);
+    int code =
+        mdb_txn_begin(meta->entry.environment, NULL, MDB_RDONLY, &transaction);
     if (code != 0)
         return lmdb_error(err, meta->path, code, "read the catalogue");
     code = mdb_cursor_open(transaction, meta->tree, &cursor);
     mql_status status;
     if (code == 0) {
-        status = visit_cursor(meta, cursor, prefix, visit, context, err);
+        status = visit_cursor(meta, cursor, how->prefix, how->visit,
+                              how->context, err);
         mdb_cursor_close(cursor);
     } else {
         status = lmdb_error(err, meta->path, code, "read the catalogue");
     }
     mdb_txn_abort(transaction);
     return status;
+}
+
+static mql_status
+visit_prefix(Meta *meta, Slice prefix, Visit visit, void *context, Error *err)
+{
+    Visiting how = {meta, prefix, visit, context};
+    return meta_enter(&meta->entry, visit_entered, &how, err);
 }
 
 typedef struct Collected {
@@ -684,23 +722,32 @@ meta_snapshot(Meta *meta, MetaChanges *changes, uint64_t *applied, Error *err)
 
 /* ---- opening and closing ---- */
 
-static mql_status
-open_environment(const char *path, unsigned flags, MDB_env **environment,
-                 Error *err)
+/* LMDB met what cannot be. */
+static void
+on_assertion(MDB_env *environment, const char *words)
 {
-    int code = mdb_env_create(environment);
-    if (code != 0) {
-        *environment = NULL;
+    (void)environment;
+    (void)words;
+    guard_leave();
+}
+
+static mql_status
+open_environment(const char *path, unsigned flags, MDB_env **result, Error *err)
+{
+    MDB_env *environment;
+    int code = mdb_env_create(&environment);
+    if (code != 0)
         return lmdb_error(err, path, code, "open the catalogue");
-    }
-    code = mdb_env_set_mapsize(*environment, MAP_SIZE_FIRST);
+    code = mdb_env_set_mapsize(environment, MAP_SIZE_FIRST);
     if (code == 0)
-        code =
-            mdb_env_open(*environment, path, ENVIRONMENT_FLAGS | flags, 0600);
+        code = mdb_env_set_assert(environment, on_assertion);
     if (code == 0)
+        code = mdb_env_open(environment, path, ENVIRONMENT_FLAGS | flags, 0600);
+    if (code == 0) {
+        *result = environment;
         return MQL_OK;
-    mdb_env_close(*environment);
-    *environment = NULL;
+    }
+    mdb_env_close(environment);
     return lmdb_error(err, path, code, "open the catalogue");
 }
 
@@ -708,7 +755,8 @@ static mql_status
 open_tree(Meta *meta, Error *err)
 {
     MDB_txn *transaction;
-    int code = mdb_txn_begin(meta->environment, NULL, MDB_RDONLY, &transaction);
+    int code =
+        mdb_txn_begin(meta->entry.environment, NULL, MDB_RDONLY, &transaction);
     if (code != 0)
         return lmdb_error(err, meta->path, code, "read the catalogue");
     code = mdb_dbi_open(transaction, NULL, 0, &meta->tree);
@@ -718,20 +766,27 @@ open_tree(Meta *meta, Error *err)
     return MQL_OK;
 }
 
+static mql_status
+create_entered(void *context, Error *err)
+{
+    Meta *meta = context;
+    int failure;
+    TRY(open_environment(meta->path, 0, &meta->entry.environment, err));
+    TRY(open_tree(meta, err));
+    return apply_once(meta, (Slice){NULL, 0}, 0, &failure, err);
+}
+
 /* Make an empty store at `path`, durably but for the directory. */
 static mql_status
 create_store(const Vfs *vfs, char *path, uint64_t database, Error *err)
 {
-    Meta meta = {.path = path, .room = {vfs, path, 0}};
+    Meta meta = {.path = path,
+                 .room = {vfs, path, 0},
+                 .entry = {.vfs = vfs, .path = path},
+                 .root.database = database};
     TRY(file_remove(vfs, path, err));
-    TRY(open_environment(path, 0, &meta.environment, err));
-    mql_status status = open_tree(&meta, err);
-    if (status == MQL_OK) {
-        int failure;
-        meta.root.database = database;
-        status = apply_once(&meta, (Slice){NULL, 0}, 0, &failure, err);
-    }
-    mdb_env_close(meta.environment);
+    mql_status status = meta_enter(&meta.entry, create_entered, &meta, err);
+    meta_entry_close(&meta.entry);
     return status;
 }
 
@@ -778,7 +833,8 @@ static mql_status
 read_root(Meta *meta, Error *err)
 {
     MDB_txn *transaction;
-    int code = mdb_txn_begin(meta->environment, NULL, MDB_RDONLY, &transaction);
+    int code =
+        mdb_txn_begin(meta->entry.environment, NULL, MDB_RDONLY, &transaction);
     if (code != 0)
         return lmdb_error(err, meta->path, code, "read the catalogue");
     MDB_val key = root_key();
@@ -825,6 +881,15 @@ check_values(Meta *meta, Error *err)
 }
 
 mql_status
+meta_intact(Meta *meta, Error *err)
+{
+    pthread_mutex_lock(&meta->mutex);
+    mql_status status = meta_entry_check(&meta->entry, err);
+    pthread_mutex_unlock(&meta->mutex);
+    return status;
+}
+
+mql_status
 meta_check(Meta *meta, const Vfs *vfs, Error *err)
 {
     pthread_mutex_lock(&meta->mutex);
@@ -833,6 +898,16 @@ meta_check(Meta *meta, const Vfs *vfs, Error *err)
         status = check_values(meta, err);
     pthread_mutex_unlock(&meta->mutex);
     return status;
+}
+
+static mql_status
+open_entered(void *context, Error *err)
+{
+    Meta *meta = context;
+    TRY(open_environment(meta->path, meta->is_read_only ? MDB_RDONLY : 0,
+                         &meta->entry.environment, err));
+    TRY(open_tree(meta, err));
+    return read_root(meta, err);
 }
 
 static mql_status
@@ -847,10 +922,7 @@ load(Meta *meta, const Vfs *vfs, const char *directory, Error *err)
     else /* its maker may not have come to this */
         TRY(directory_sync(vfs, directory, err));
     TRY(meta_check_file(vfs, meta->path, err));
-    TRY(open_environment(meta->path, meta->is_read_only ? MDB_RDONLY : 0,
-                         &meta->environment, err));
-    TRY(open_tree(meta, err));
-    TRY(read_root(meta, err));
+    TRY(meta_enter(&meta->entry, open_entered, meta, err));
     return check_values(meta, err);
 }
 
@@ -871,6 +943,7 @@ open_store(const Vfs *vfs, const char *directory, char *path, Meta **result,
     meta->is_read_only = directory == NULL;
     meta->path = path;
     meta->room = (MetaRoom){vfs, meta->path, 0};
+    meta->entry = (MetaEntry){.vfs = vfs, .path = meta->path};
     mql_status status = meta->path == NULL ? error_no_memory(err)
                                            : load(meta, vfs, directory, err);
     if (status != MQL_OK) {
@@ -903,8 +976,7 @@ meta_close(Meta *meta)
 {
     if (meta == NULL)
         return;
-    if (meta->environment != NULL)
-        mdb_env_close(meta->environment);
+    meta_entry_close(&meta->entry);
     pthread_mutex_destroy(&meta->mutex);
     for (size_t i = 0; i < meta->kept_count; i++)
         free((char *)(uintptr_t)meta->kept[i].key.data);

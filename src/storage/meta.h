@@ -6,8 +6,9 @@
  * LMDB 0.9 has no checksums of its own and trusts its pages: on opening every
  * page is walked, every value is framed in a keyed checksum, and a sum over all
  * of them in the root notices values that are lost or old. Never MDB_WRITEMAP,
- * MDB_NOSYNC, DUPSORT. A failed commit makes the store dead until it is opened
- * again, unless the disk was full.
+ * MDB_NOSYNC, DUPSORT. A file that is cut while it is open, or cannot be read,
+ * is DATA_CORRUPTED from then on (meta_entry.h). A failed commit makes the
+ * store dead until it is opened again, unless the disk was full.
  *
  * Keys are short texts such as "collection/12" (at most 511 bytes); values
  * small (below 1 MiB). One process at a time (storage/lock.h); any number of
@@ -48,6 +49,10 @@ mql_status meta_each(Meta *meta, const char *prefix,
                      mql_status (*each)(void *context, Slice key, Slice value,
                                         Error *err),
                      void *context, Error *err);
+
+/* DATA_CORRUPTED when the file is known to be cut or unreadable, as all of the
+ * above and below then are: whoever is about to rely on it asks. */
+mql_status meta_intact(Meta *meta, Error *err);
 
 /* Verify every page and value of the file as it is on disk now. */
 mql_status meta_check(Meta *meta, const Vfs *vfs, Error *err);

@@ -25,6 +25,7 @@
 
 #include "base/bits.h"
 #include "base/buffer.h"
+#include "base/guard.h"
 #include "storage/meta_format.h"
 
 #define PAGE_HEADER 16u
@@ -441,6 +442,25 @@ walk_file(Walk *walk, Error *err)
     return MQL_OK;
 }
 
+/* Zeros where a page could not be read are damage too: the page is named. */
+static mql_status
+walk_guarded(Walk *walk, Error *err)
+{
+    uint64_t offset;
+    Error found = ERROR_INIT;
+    Guard *guard = guard_add(walk->data, (size_t)walk->size);
+    if (guard == NULL)
+        return error_no_memory(err);
+    mql_status status = walk_file(walk, &found);
+    if (guard_has_fault(guard, &offset))
+        status = error_corrupt(err, walk->path, (int64_t)offset,
+                               "the catalogue could not be read");
+    else if (status != MQL_OK && err != NULL && err->status == MQL_OK)
+        *err = found;
+    guard_remove(guard);
+    return status;
+}
+
 mql_status
 meta_check_file(const Vfs *vfs, const char *path, Error *err)
 {
@@ -457,7 +477,7 @@ meta_check_file(const Vfs *vfs, const char *path, Error *err)
     if (status != MQL_OK)
         return status;
     walk.data = address;
-    status = walk_file(&walk, err);
+    status = walk_guarded(&walk, err);
     free(walk.taken);
     file_unmap(vfs, address, (size_t)walk.size);
     return status;

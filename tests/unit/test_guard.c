@@ -274,6 +274,56 @@ test_cut_files(void **state)
     free(root);
 }
 
+/* ---- the catalogue is cut ---- */
+
+/* Fails, naming the file. */
+static void
+refused(mql_conn *conn, const char *sql)
+{
+    mql_error error = MQL_ERROR_INIT;
+    mql_status status = mql_exec(conn, sql);
+    mql_error_get(conn, &error);
+    if (status != MQL_CORRUPT || strcmp(error.sqlstate, "XX001") != 0 ||
+        strstr(error.detail, "meta.mdb") == NULL)
+        fail_msg("%s: %d %s (%s)", sql, status, error.message, error.detail);
+}
+
+static void
+test_cut_catalogue(void **state)
+{
+    (void)state;
+    for (off_t size = 0; size <= 8192; size += 4096) {
+        char *root = temporary_directory();
+        char *path = path_in(root, "d");
+        char *file = path_in(path, "meta.mdb");
+        char *backup = path_in(root, "b");
+        char sql[600];
+        mql_db *db;
+        mql_conn *conn;
+        mql_error error = MQL_ERROR_INIT;
+        assert_int_equal(mql_open(path, NULL, &db, &error), MQL_OK);
+        assert_int_equal(mql_connect(db, &conn, &error), MQL_OK);
+        make_collection(conn, "c");
+        assert_int_equal(truncate(file, size), 0);
+        snprintf(sql, sizeof sql, "BACKUP DATABASE TO '%s'", backup);
+        execute(conn, "SELECT t FROM c WHERE id = 1234");
+        refused(conn, "UPDATE c SET n = 9 WHERE id = 1234");
+        refused(conn, "CREATE COLLECTION e (id INT64 PRIMARY KEY)");
+        refused(conn, "FLUSH c");
+        refused(conn, sql);
+        assert_int_equal(mql_exec(conn, "CHECK DATABASE"), MQL_CORRUPT);
+        execute(conn, "SELECT t FROM c WHERE id = 1234");
+        assert_int_equal(mql_disconnect(conn), MQL_OK);
+        assert_int_equal(mql_close(db), MQL_OK);
+        assert_int_not_equal(access(backup, F_OK), 0);
+        remove_tree(root);
+        free(backup);
+        free(file);
+        free(path);
+        free(root);
+    }
+}
+
 /* ---- faults that are not ours ---- */
 
 static void
@@ -337,6 +387,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_other_faults), /* before our handler is there */
         cmocka_unit_test(test_cut_files),
+        cmocka_unit_test(test_cut_catalogue),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

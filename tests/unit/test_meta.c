@@ -5,6 +5,8 @@
  */
 #include "files.h"
 
+#include <sys/wait.h>
+
 #include "base/buffer.h"
 #include "base/map.h"
 #include "storage/meta.h"
@@ -378,11 +380,119 @@ old_pages_are_noticed(void **state)
     free(old.data);
 }
 
+/* ---- the file is cut while it is open ---- */
+
+static void
+fill(Fixture *fixture)
+{
+    char key[32];
+    char value[100];
+    memset(value, 'v', sizeof value - 1);
+    value[sizeof value - 1] = '\0';
+    for (uint64_t i = 1; i <= 200; i++) {
+        snprintf(key, sizeof key, "collection/%u", (unsigned)i);
+        OK(change(fixture, key, value, i, err));
+    }
+}
+
+static void
+cuts_are_errors(void **state)
+{
+    Fixture *fixture = *state;
+    OK(open_store(fixture, err));
+    fill(fixture);
+    close_store(fixture);
+    Bytes good = read_file(fixture->path);
+    for (size_t size = 0; size < good.size; size += 4096) {
+        OK(open_store(fixture, err));
+        assert_int_equal(truncate(fixture->path, (off_t)size), 0);
+        Buffer text = BUFFER_INIT;
+        FAILS("XX001", change(fixture, "a", "b", 300, err));
+        FAILS("XX001", meta_each(fixture->meta, "", print_pair, &text, err));
+        FAILS("XX001", meta_intact(fixture->meta, err));
+        FAILS("XX001", meta_check(fixture->meta, &posix_vfs, err));
+        close_store(fixture);
+        Bytes left = read_file(fixture->path);
+        assert_int_equal(left.size, size); /* and nothing was written */
+        free(left.data);
+        buffer_free(&text);
+        write_file(fixture->path, good.data, good.size);
+    }
+    free(good.data);
+}
+
+/* As if it were cut just after its size was asked for. */
+typedef struct Liar {
+    bool lies;
+    int64_t size;
+} Liar;
+
+static int64_t
+lying_size(void *context, int fd)
+{
+    const Liar *liar = context;
+    return liar->lies ? liar->size : posix_vfs.size(NULL, fd);
+}
+
+/* 0: noticed, twice, and closed. */
+static int
+meet_fault(const Fixture *fixture, size_t cut, bool writes)
+{
+    Liar liar = {false, 0};
+    Vfs vfs = posix_vfs;
+    vfs.context = &liar;
+    vfs.size = lying_size;
+    Fixture own = *fixture;
+    Error failures[2] = {ERROR_INIT, ERROR_INIT};
+    if (meta_open(&vfs, own.directory, &own.meta, &own.database, &own.applied,
+                  NULL) != MQL_OK)
+        return 1;
+    struct stat status;
+    if (stat(own.path, &status) != 0 || truncate(own.path, (off_t)cut) != 0)
+        return 2;
+    liar = (Liar){true, status.st_size};
+    Buffer text = BUFFER_INIT;
+    for (int i = 0; i < 2; i++) {
+        mql_status result =
+            writes ? change(&own, "collection/77", "b", 300, &failures[i])
+                   : meta_each(own.meta, "", print_pair, &text, &failures[i]);
+        if (result != MQL_CORRUPT ||
+            strstr(failures[i].detail, own.path) == NULL)
+            return 3;
+    }
+    meta_close(own.meta);
+    return stat(own.path, &status) == 0 && (size_t)status.st_size == cut ? 0
+                                                                         : 4;
+}
+
+/* In children: what LMDB held is lost. */
+static void
+faults_are_errors(void **state)
+{
+    Fixture *fixture = *state;
+    OK(open_store(fixture, err));
+    fill(fixture);
+    close_store(fixture);
+    Bytes good = read_file(fixture->path);
+    for (size_t i = 0; i < 12; i++) {
+        pid_t child = fork();
+        if (child == 0)
+            _exit(meet_fault(fixture, i / 2 * 4096, i % 2 == 0));
+        int result;
+        assert_int_equal(waitpid(child, &result, 0), child);
+        if (!WIFEXITED(result) || WEXITSTATUS(result) != 0)
+            fail_msg("cut to %zu: status %d", i / 2 * 4096, result);
+        write_file(fixture->path, good.data, good.size);
+    }
+    free(good.data);
+}
+
 int
 main(void)
 {
 #define EACH(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
+        EACH(faults_are_errors), /* before cmocka takes SIGBUS back */
         EACH(values_come_back),
         EACH(applying_again_changes_nothing),
         EACH(bad_lists_change_nothing),
@@ -392,6 +502,7 @@ main(void)
         EACH(flips_are_noticed),
         EACH(truncations_are_noticed),
         EACH(old_pages_are_noticed),
+        EACH(cuts_are_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -369,6 +369,8 @@ commit_changes(Transaction *transaction, Error *err)
     if (status == MQL_OK)
         status = commit_record(transaction, &holder->version, &payload,
                                &changes, &trim, err);
+    if (status == MQL_OK) /* without it, what the log has is never found */
+        status = meta_intact(transaction->store->meta, err);
     if (status == MQL_OK)
         status = append_commit(transaction, &payload, &changes, err);
     if (status != MQL_OK)
