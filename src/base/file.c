@@ -283,6 +283,81 @@ file_exists(const Vfs *vfs, const char *path)
     return vfs->exists(vfs->context, path) == 1;
 }
 
+/* ---- one directory in another ---- */
+
+/* `path` is replaced by what it lies in, by its text or by what is there. */
+static mql_status
+go_up(Buffer *path, bool by_text, Error *err)
+{
+    if (by_text) {
+        char *parent = path_parent(buffer_text(path));
+        buffer_clear(path);
+        if (parent != NULL)
+            buffer_append_text(path, parent);
+        path->failed = path->failed || parent == NULL;
+        free(parent);
+    } else {
+        buffer_append_text(path, "/..");
+    }
+    return buffer_failed(path) ? error_no_memory(err) : MQL_OK;
+}
+
+/* Up to the nearest directory that is there: `identity` OUT. */
+static mql_status
+find_nearest(const Vfs *vfs, Buffer *path, uint64_t identity[2], Error *err)
+{
+    for (;;) {
+        const char *text = buffer_text(path);
+        int result = vfs->identify(vfs->context, text, identity);
+        if (result == 0)
+            return MQL_OK;
+        bool is_last = strcmp(text, ".") == 0 || strcmp(text, "/") == 0;
+        if (is_last || (result != -ENOENT && result != -ENOTDIR))
+            return file_error(err, -result, "look for", text);
+        TRY(go_up(path, true, err));
+    }
+}
+
+/* From there to the root, which is in itself. A file has nothing in it, so that
+ * what is above it does not matter. */
+static mql_status
+look_above(const Vfs *vfs, Buffer *path, const uint64_t wanted[2],
+           bool *is_within, Error *err)
+{
+    uint64_t here[2];
+    uint64_t below[2];
+    TRY(find_nearest(vfs, path, here, err));
+    do {
+        *is_within = here[0] == wanted[0] && here[1] == wanted[1];
+        memcpy(below, here, sizeof below);
+        TRY(go_up(path, false, err));
+        int result = vfs->identify(vfs->context, buffer_text(path), here);
+        if (result < 0 && result != -ENOTDIR && !*is_within)
+            return file_error(err, -result, "look for", buffer_text(path));
+        if (result < 0)
+            return MQL_OK;
+    } while (!*is_within && (here[0] != below[0] || here[1] != below[1]));
+    return MQL_OK;
+}
+
+mql_status
+file_is_within(const Vfs *vfs, const char *path, const char *directory,
+               bool *is_within, Error *err)
+{
+    uint64_t wanted[2];
+    Buffer above = BUFFER_INIT;
+    *is_within = false;
+    int result = vfs->identify(vfs->context, directory, wanted);
+    if (result < 0)
+        return file_error(err, -result, "look for", directory);
+    buffer_append_text(&above, path);
+    mql_status status = buffer_failed(&above)
+                            ? error_no_memory(err)
+                            : look_above(vfs, &above, wanted, is_within, err);
+    buffer_free(&above);
+    return status;
+}
+
 char *
 path_parent(const char *path)
 {

@@ -53,6 +53,8 @@ typedef struct Vfs {
     int (*list)(void *context, const char *path, Buffer *names);
     /* 1: there is such a file or directory; 0: no */
     int (*exists)(void *context, const char *path);
+    /* What the name leads to, in two numbers that nothing else has. */
+    int (*identify)(void *context, const char *path, uint64_t identity[2]);
     /* Whole-file exclusive lock of this open file (OFD); -EAGAIN when held. */
     int (*lock)(void *context, int fd);
     /* The same, beside others of this kind; the file may be open for reading.
@@ -138,6 +140,10 @@ mql_status file_find(const Vfs *vfs, const char *path, bool *is_there,
                      Error *err);
 /* The same where an error may count as "no". */
 bool file_exists(const Vfs *vfs, const char *path);
+/* Whether `path`, which may have to be made yet, is the directory or in it, by
+ * whatever names the two go. */
+mql_status file_is_within(const Vfs *vfs, const char *path,
+                          const char *directory, bool *is_within, Error *err);
 /* A failure of an operating system call in words. `errno_value` is positive. */
 mql_status file_error(Error *err, int errno_value, const char *doing,
                       const char *path);

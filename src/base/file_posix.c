@@ -214,6 +214,18 @@ posix_exists(void *context, const char *path)
     return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
 }
 
+static int
+posix_identify(void *context, const char *path, uint64_t identity[2])
+{
+    (void)context;
+    struct stat status;
+    if (stat(path, &status) != 0)
+        return -errno;
+    identity[0] = (uint64_t)status.st_dev;
+    identity[1] = (uint64_t)status.st_ino;
+    return 0;
+}
+
 /* An open-file-description lock: unlike a POSIX lock it is not lost when some
  * other descriptor of the same file is closed. */
 static int
@@ -378,6 +390,7 @@ const Vfs posix_vfs = {
     .sync_directory = posix_sync_directory,
     .list = posix_list,
     .exists = posix_exists,
+    .identify = posix_identify,
     .lock = posix_lock,
     .lock_shared = posix_lock_shared,
     .unlock = posix_unlock,

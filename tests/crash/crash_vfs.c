@@ -493,6 +493,13 @@ crash_exists(void *context, const char *path)
 }
 
 static int
+crash_identify(void *context, const char *path, uint64_t identity[2])
+{
+    int error = crash_reading_error(context);
+    return error != 0 ? error : posix_vfs.identify(NULL, path, identity);
+}
+
+static int
 crash_lock(void *context, int fd)
 {
     int error = crash_reading_error(context);
@@ -606,6 +613,8 @@ LOCKED(int, sync_directory, (void *context, const char *path), (context, path))
 LOCKED(int, list, (void *context, const char *path, Buffer *names),
        (context, path, names))
 LOCKED(int, exists, (void *context, const char *path), (context, path))
+LOCKED(int, identify, (void *context, const char *path, uint64_t identity[2]),
+       (context, path, identity))
 LOCKED(int, lock, (void *context, int fd), (context, fd))
 LOCKED(int, lock_shared, (void *context, int fd), (context, fd))
 LOCKED(int, map, (void *context, int fd, size_t size, const void **address),
@@ -667,6 +676,7 @@ static const Vfs crash_functions = {
     .sync_directory = locked_sync_directory,
     .list = locked_list,
     .exists = locked_exists,
+    .identify = locked_identify,
     .lock = locked_lock,
     .lock_shared = locked_lock_shared,
     .unlock = crash_unlock,

@@ -289,12 +289,10 @@ copy_files(Backup *backup, Error *err)
 static mql_status
 check_place(const Store *store, const char *path, Error *err)
 {
-    const char *own = store->space.path;
-    size_t size = strlen(own);
-    while (size > 1 && own[size - 1] == '/')
-        size--;
-    if (strncmp(own, path, size) != 0 ||
-        (path[size] != '\0' && path[size] != '/'))
+    bool is_within;
+    TRY(file_is_within(store->space.vfs, path, store->space.path, &is_within,
+                       err));
+    if (!is_within)
         return MQL_OK;
     return error_set(err, ERR_INVALID_PARAMETER,
                      "a backup cannot be in the database's own directory");

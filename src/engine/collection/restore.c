@@ -201,12 +201,26 @@ restore_files(Restore *restore, Error *err)
     return finish(restore, err);
 }
 
+/* What is in a backup beside its files spoils it. */
+static mql_status
+check_place(const Restore *restore, Error *err)
+{
+    bool is_within;
+    TRY(file_is_within(restore->vfs, restore->directory, restore->backup,
+                       &is_within, err));
+    if (!is_within)
+        return MQL_OK;
+    return error_set(err, ERR_INVALID_PARAMETER,
+                     "a backup cannot be restored into its own directory");
+}
+
 static mql_status
 restore_into(Restore *restore, Error *err)
 {
     const Vfs *vfs = restore->vfs;
     bool is_made;
     File lock = FILE_CLOSED;
+    TRY(check_place(restore, err));
     mql_status status =
         backup_make_directory(vfs, restore->directory, "LOCK", &is_made, err);
     bool is_ours = false;
