@@ -104,7 +104,7 @@ $(BUILD)/tests/%: tests/%.c $(OBJECTS)
 # LMDB's own calls to the disk pass through the crash tests' file functions, all
 # locks through tests/crash/schedule.c.
 WRAPPED := pread mmap pwrite pwritev fdatasync fsync msync ftruncate open write writev \
-           $(foreach c,mutex_lock mutex_unlock cond_wait cond_signal cond_broadcast rwlock_rdlock rwlock_wrlock rwlock_unlock,pthread_$(c))
+           $(foreach c,mutex_lock mutex_unlock cond_wait cond_timedwait cond_signal cond_broadcast rwlock_rdlock rwlock_wrlock rwlock_unlock,pthread_$(c))
 WRAP := $(foreach c,$(WRAPPED),-Wl,--wrap=$(c))
 CRASH_SHARED := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/crash/test_%,$(wildcard tests/crash/*.c)))
 $(CRASH_SHARED): EXTRA = -Itests

@@ -24,6 +24,9 @@
 int __real_pthread_mutex_lock(pthread_mutex_t *mutex);
 int __real_pthread_mutex_unlock(pthread_mutex_t *mutex);
 int __real_pthread_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex);
+int __real_pthread_cond_timedwait(pthread_cond_t *condition,
+                                  pthread_mutex_t *mutex,
+                                  const struct timespec *until);
 int __real_pthread_cond_signal(pthread_cond_t *condition);
 int __real_pthread_cond_broadcast(pthread_cond_t *condition);
 int __real_pthread_rwlock_rdlock(pthread_rwlock_t *lock);
@@ -33,6 +36,9 @@ int __real_pthread_rwlock_unlock(pthread_rwlock_t *lock);
 int __wrap_pthread_mutex_lock(pthread_mutex_t *mutex);
 int __wrap_pthread_mutex_unlock(pthread_mutex_t *mutex);
 int __wrap_pthread_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex);
+int __wrap_pthread_cond_timedwait(pthread_cond_t *condition,
+                                  pthread_mutex_t *mutex,
+                                  const struct timespec *until);
 int __wrap_pthread_cond_signal(pthread_cond_t *condition);
 int __wrap_pthread_cond_broadcast(pthread_cond_t *condition);
 int __wrap_pthread_rwlock_rdlock(pthread_rwlock_t *lock);
@@ -303,6 +309,16 @@ __wrap_pthread_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex)
         result = 0;
     }
     return result;
+}
+
+/* Time does not pass for those who have turns. */
+int
+__wrap_pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mutex,
+                              const struct timespec *until)
+{
+    if (self == NULL)
+        return __real_pthread_cond_timedwait(condition, mutex, until);
+    return __wrap_pthread_cond_wait(condition, mutex);
 }
 
 int

@@ -113,8 +113,11 @@ database_open(const char *path, const Vfs *vfs, const mql_open_options *options,
         path = made->temporary;
     }
     if (status == MQL_OK)
+        status = alarms_create(&made->alarms, err);
+    if (status == MQL_OK)
         status = store_open(path, &store_options, &made->store, err);
     if (status != MQL_OK) {
+        alarms_destroy(made->alarms);
         if (made->temporary != NULL)
             remove_tree(&posix_vfs, made->temporary, 0);
         free(made->temporary);
@@ -158,6 +161,7 @@ mql_close(mql_db *db)
     if (!db_is_usable(db) || atomic_load(&db->connections) > 0)
         return MQL_MISUSE;
     db_wipe(db);
+    alarms_destroy(db->alarms);
     store_close(db->store);
     if (db->temporary != NULL)
         remove_tree(&posix_vfs, db->temporary, 0);
@@ -180,6 +184,7 @@ mql_connect(mql_db *db, mql_conn **conn, mql_error *error)
                             : session_open(db->store, &made->session, &err);
     if (status == MQL_OK) {
         made->db = db;
+        made->session.alarms = db->alarms;
         conn_mark(made);
         atomic_fetch_add(&db->connections, 1);
         *conn = made;

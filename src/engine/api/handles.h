@@ -15,6 +15,7 @@ typedef struct HandleMark {
 struct mql_db {
     HandleMark mark; /* first: a handle of another type is looked at too */
     Store *store;
+    Alarms *alarms;
     atomic_uint connections;
     char *temporary; /* path to remove on close, malloc'ed; NULL: none */
 };

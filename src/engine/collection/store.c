@@ -165,7 +165,11 @@ store_create(const char *path, const StoreOptions *options, Store **store,
     created->lock = (File)FILE_CLOSED;
     atomic_init(&created->next_id, 1);
     pthread_mutex_init(&created->writer_mutex, NULL);
-    pthread_cond_init(&created->writer_free, NULL);
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&created->writer_free, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     pthread_mutex_init(&created->version_mutex, NULL);
     pthread_mutex_init(&created->held_mutex, NULL);
     timeline_init(&created->timeline, created->limits.retention);

@@ -177,7 +177,7 @@ list_segments(const Check *check, Buffer *names, Error *err)
 static mql_status
 take_picture(Check *check, Error *err)
 {
-    store_wait_for_writer(check->store);
+    TRY(store_wait_watched(check->store, &check->report->watch, err));
     check->version = store_version(check->store);
     mql_status status = picture_segments(check, err);
     if (status == MQL_OK)

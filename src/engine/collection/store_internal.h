@@ -192,6 +192,8 @@ void store_publish_pending(Store *store, uint64_t sequence);
 
 /* One writer at a time, for as long as between these two. */
 void store_wait_for_writer(Store *store);
+/* QUERY_CANCELED when `watch` says so before the place is free. */
+mql_status store_wait_watched(Store *store, const Watch *watch, Error *err);
 void store_free_writer(Store *store);
 
 /* Until released as often, no file of the database is removed (the log's are):

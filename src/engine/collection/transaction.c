@@ -9,8 +9,11 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "engine/collection/store_internal.h"
+
+#define WAIT_NANOSECONDS 20000000
 
 /* ---- beginning and ending ---- */
 
@@ -22,6 +25,35 @@ store_wait_for_writer(Store *store)
         pthread_cond_wait(&store->writer_free, &store->writer_mutex);
     store->is_writing = true;
     pthread_mutex_unlock(&store->writer_mutex);
+}
+
+/* A while, or until the writer is done: `cancel` wakes nobody. */
+static void
+wait_a_while(Store *store)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += WAIT_NANOSECONDS;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    pthread_cond_timedwait(&store->writer_free, &store->writer_mutex, &until);
+}
+
+/* The place is looked at last: a signal is not lost with one who gives up. */
+mql_status
+store_wait_watched(Store *store, const Watch *watch, Error *err)
+{
+    mql_status status = MQL_OK;
+    pthread_mutex_lock(&store->writer_mutex);
+    while (store->is_writing && status == MQL_OK) {
+        status = watch_poll(watch, err);
+        if (status == MQL_OK)
+            wait_a_while(store);
+    }
+    if (status == MQL_OK)
+        store->is_writing = true;
+    pthread_mutex_unlock(&store->writer_mutex);
+    return status;
 }
 
 void
@@ -67,9 +99,17 @@ refuse_read_only(const Store *store, Error *err)
 mql_status
 transaction_begin(Store *store, Transaction **transaction, Error *err)
 {
+    return transaction_begin_watched(store, NULL, transaction, err);
+}
+
+mql_status
+transaction_begin_watched(Store *store, const atomic_bool *cancel,
+                          Transaction **transaction, Error *err)
+{
+    const Watch watch = {.cancel = cancel};
     *transaction = NULL;
     TRY(refuse_read_only(store, err));
-    store_wait_for_writer(store);
+    TRY(store_wait_watched(store, &watch, err));
     if (store->is_dead) {
         store_free_writer(store);
         return refuse_dead(store, err);

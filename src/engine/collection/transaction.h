@@ -19,6 +19,10 @@ typedef struct Transaction Transaction;
 mql_status transaction_begin(Store *store, Transaction **transaction,
                              Error *err);
 
+/* The same; waiting ends when `*cancel` becomes true: QUERY_CANCELED. */
+mql_status transaction_begin_watched(Store *store, const atomic_bool *cancel,
+                                     Transaction **transaction, Error *err);
+
 /*
  * A transaction of several statements: it waits for nobody and nobody waits for
  * it. It sees the newest published state throughout. Committing it fails with

@@ -28,7 +28,6 @@ typedef struct Execution {
     Arena *arena; /* lives as long as the run; has the statement's limit */
     int64_t default_ef; /* hnsw.ef_search, 0: not set */
     const Vfs *vfs;     /* its clock */
-    int64_t deadline;   /* statement_timeout: microseconds, 0 for none */
     bool is_timed;      /* EXPLAIN ANALYZE */
     /* Called with what the user should know; may be NULL. */
     void (*notice)(void *context, const char *message);

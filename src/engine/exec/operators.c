@@ -22,10 +22,6 @@ execution_poll(const Execution *execution, Error *err)
         atomic_load_explicit(execution->run.cancel, memory_order_relaxed))
         return error_set(err, ERR_QUERY_CANCELED,
                          "canceling statement due to user request");
-    if (execution->deadline != 0 &&
-        execution->vfs->now(execution->vfs->context) > execution->deadline)
-        return error_set(err, ERR_QUERY_CANCELED,
-                         "canceling statement due to statement timeout");
     return MQL_OK;
 }
 

@@ -293,7 +293,7 @@ fetch_next(Prepared *prepared, Batch *batch, Error *err)
     if (cursor == NULL || fetch->left == 0)
         return MQL_OK;
     arena_reset(&prepared->exec_arena);
-    cursor->query->execution.deadline = prepared->deadline;
+    cursor->query->deadline = prepared->deadline;
     mql_status status =
         take_rows(cursor, fetch->left, &prepared->exec_arena, batch, err);
     if (status != MQL_OK) {

@@ -245,7 +245,6 @@ begin_execution(Prepared *prepared)
         .arena = &prepared->exec_arena,
         .default_ef = session->settings[SETTING_EF_SEARCH],
         .vfs = vfs,
-        .deadline = prepared->deadline,
         .notice = planner_notice,
         .notice_context = session,
     };
@@ -272,11 +271,46 @@ start(Prepared *prepared, Error *err)
                          &prepared->operator, err);
 }
 
+/*
+ * The time a statement has is looked at here only, around each call that works
+ * on it: when it is over, all that can be interrupted is. Between the calls,
+ * when other statements of the session may run, no alarm is set.
+ */
+static mql_status
+limit_time(Prepared *prepared, Alarm *alarm, Error *err)
+{
+    Session *session = prepared->session;
+    *alarm = (Alarm){.is_set = false};
+    if (prepared->deadline == 0 || session->alarms == NULL)
+        return MQL_OK;
+    const Vfs *vfs = store_vfs(session->store);
+    int64_t left = prepared->deadline - vfs->now(vfs->context);
+    return alarm_set(session->alarms, alarm, &session->cancel, left, err);
+}
+
+static mql_status
+end_limit(Prepared *prepared, Alarm *alarm, mql_status status, Error *err)
+{
+    Session *session = prepared->session;
+    if (!alarm_clear(session->alarms, alarm))
+        return status;
+    atomic_store(&session->cancel, false);
+    if (status != MQL_INTERRUPTED)
+        return status;
+    error_clear(err);
+    return error_set(err, ERR_QUERY_CANCELED,
+                     "canceling statement due to statement timeout");
+}
+
 mql_status
 prepared_start(Prepared *prepared, Error *err)
 {
+    Alarm alarm;
     begin_execution(prepared);
-    mql_status status = start(prepared, err);
+    mql_status status = limit_time(prepared, &alarm, err);
+    if (status == MQL_OK)
+        status = start(prepared, err);
+    status = end_limit(prepared, &alarm, status, err);
     if (status != MQL_OK) {
         session_fail(prepared->session);
         prepared_stop(prepared);
@@ -312,8 +346,8 @@ next_rows(Prepared *prepared, Batch *batch, Error *err)
     return MQL_OK;
 }
 
-mql_status
-prepared_next(Prepared *prepared, Batch *batch, Error *err)
+static mql_status
+next_batch(Prepared *prepared, Batch *batch, Error *err)
 {
     if (prepared->operator!= NULL) {
         mql_status status = operator_next(prepared->operator, batch, err);
@@ -335,6 +369,16 @@ prepared_next(Prepared *prepared, Batch *batch, Error *err)
         return MQL_OK;
     *err = prepared->conclusion;
     return err->status;
+}
+
+mql_status
+prepared_next(Prepared *prepared, Batch *batch, Error *err)
+{
+    Alarm alarm;
+    mql_status status = limit_time(prepared, &alarm, err);
+    if (status == MQL_OK)
+        status = next_batch(prepared, batch, err);
+    return end_limit(prepared, &alarm, status, err);
 }
 
 mql_status
@@ -377,7 +421,8 @@ prepared_begin(Prepared *prepared, Transaction **transaction, Error *err)
         transaction_begin_statement(*transaction);
         return MQL_OK;
     }
-    TRY(transaction_begin(session->store, transaction, err));
+    TRY(transaction_begin_watched(session->store, &session->cancel, transaction,
+                                  err));
     /* The schema may have changed while the lock was waited for. */
     const Version *version = transaction_version(*transaction);
     version_release(prepared->version);

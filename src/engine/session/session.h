@@ -8,6 +8,7 @@
 #ifndef ENGINE_SESSION_SESSION_H
 #define ENGINE_SESSION_SESSION_H
 
+#include "base/alarm.h"
 #include "engine/collection/transaction.h"
 #include "engine/sql/ast.h"
 
@@ -55,6 +56,7 @@ typedef struct Session {
     uint32_t mark_count;
     Error error; /* of the last call */
     atomic_bool cancel;
+    Alarms *alarms; /* the database's; sets `cancel` when the time is over */
     uint32_t statement_count; /* prepared and not finalized */
     struct Cursor *cursors;   /* cursor.c; newest first */
     uint32_t cursor_count;

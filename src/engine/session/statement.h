@@ -94,7 +94,7 @@ struct Prepared {
     KeptBatch *kept_last;
     Error conclusion; /* a failure that follows the rows: CHECK             */
     int64_t changes;
-    int64_t deadline; /* microseconds, 0: none                             */
+    int64_t deadline; /* statement_timeout: microseconds, 0: none          */
 };
 
 /* Parse and analyse the first statement of `sql`. `*prepared` is NULL for an
