@@ -132,10 +132,10 @@ mql_status
 machine_open_root(const char *root, const Vfs *vfs, Database *database,
                   mql_error *error)
 {
-    char *path = path_in(root, "db");
+    char path[sizeof database->root + 4]; /* memory may have run out */
+    snprintf(path, sizeof path, "%s/db", root);
     mql_status status = machine_open(path, vfs, database, error);
     snprintf(database->root, sizeof database->root, "%s", root);
-    free(path);
     return status;
 }
 
@@ -177,10 +177,9 @@ machine_remove_backup(const Database *database)
 static void
 remove_partial_backup(const Database *database)
 {
-    char *manifest = path_in(database->root, "backup/MANIFEST");
-    if (machine_has_backup(database->root) && access(manifest, F_OK) != 0)
+    if (machine_has_backup(database->root) &&
+        !machine_has_whole_backup(database->root))
         machine_remove_backup(database);
-    free(manifest);
 }
 
 mql_status

@@ -123,6 +123,7 @@ mql_status machine_print(const Database *database, Buffer *out,
                          mql_error *error);
 /* Something lies where {backup} is to be. */
 bool machine_has_backup(const char *root);
+bool machine_has_whole_backup(const char *root);
 void machine_remove_backup(const Database *database);
 
 /* CHECK DATABASE finds nothing, leftovers neither; the next generated key is a

@@ -324,6 +324,17 @@ print_backup(const char *root, Buffer *out, mql_error *error)
     return status;
 }
 
+bool
+machine_has_whole_backup(const char *root)
+{
+    Buffer words = BUFFER_INIT;
+    mql_error error = MQL_ERROR_INIT;
+    mql_status status = print_backup(root, &words, &error);
+    bool is_whole = status == MQL_OK && words.size > 0;
+    buffer_free(&words);
+    return is_whole;
+}
+
 mql_status
 machine_print(const Database *database, Buffer *out, mql_error *error)
 {
