@@ -117,6 +117,11 @@ def number(value):
     return f"{value:.3g}"
 
 
+def times(mine, other):
+    """How many times as fast we are; a dash where one is missing."""
+    return f"{number(mine / other)}x" if mine and other else "–"
+
+
 def table(head, rows):
     """A Markdown table, the first column to the left."""
     return "\n".join(["| " + " | ".join(head) + " |", "|---" + "|---:" * (len(head) - 1) + "|", *("| " + " | ".join(row) + " |" for row in rows)])
@@ -139,7 +144,7 @@ def speeds(results, clock, data, k, threads, many):
     for engine, values in sorted(found.items(), key=lambda item: -(item[1][0] or 0)):
         row = [f"**{engine}**" if engine.startswith(OURS) else engine]
         for mine, value in zip(ours, values):
-            row += [number(value), "" if engine.startswith(OURS) else f"{number(mine / value if mine and value else None)}x"]
+            row += [number(value), "" if engine.startswith(OURS) else times(mine, value)]
         best = max(point[0] for point in every_point(curves[engine]))
         rows.append([*row, f"{best:.3f}"])
     head = [f"k = {k}"]
@@ -161,35 +166,42 @@ def latencies(results, data, k):
         distances = line.get("distances")
         effort = f"{line['setting']} effort {line['effort']}" if line["effort"] else line["setting"]
         rows.append([engine, effort, f"{line['recall']:.3f}", number(line["p50_us"]), number(line["p99_us"]),
-                     number(distances / line["queries"] if distances else None)])
+                     number(distances)])
     return table(["engine", "setting", "recall", "p50 µs", "p99 µs", "distances a query"], rows) if rows else ""
 
 
 def builds(results, clock, data):
-    """Load and build seconds, disk, memory, cold open."""
+    """Load and build seconds with the speed that they buy, disk, memory, cold open."""
     rows, cores = [], results.runs[-1]["machine"]["cores"]
+    curves = curves_of(results, clock, data, 10, 1, False)
     for line in results.of("build", set=data):
         about = {"set": data, "engine": line["engine"], "setting": line["setting"], "threads": 1}
         memory = next(iter(results.of("memory", **about)), {})
         cold = next(iter(results.of("cold", **about)), {})
         resident = memory.get("pss_kib")
-        rows.append([line["engine"], line["setting"], number(clock.seconds(line, "load", cores)), number(clock.seconds(line, "build", cores)),
+        speed = speed_at(curves[line["engine"]][line["setting"]], LEVELS[0])
+        rows.append([line["engine"], line["setting"], number(clock.seconds(line, "load", cores)), number(clock.seconds(line, "build", cores)), number(speed),
                      number(line["disk"] / MIB), number(resident / 1024 if resident else None),
                      number(cold["open_s"] * 1e3 if cold else None), number(cold["first_s"] * 1e3 if cold else None)])
-    head = ["engine", "setting", "load s", "build s", "disk MiB", "resident MiB", "cold open ms", "first query ms"]
+    head = ["engine", "setting", "load s", "build s", f"queries/s at {LEVELS[0]}", "disk MiB", "resident MiB", "cold open ms", "first query ms"]
     return table(head, rows) if rows else ""
 
 
 def exact(results, clock, data, k):
     """Exact search: one query, and many in one call."""
-    rows = []
+    found = {}
     for engine in ("mql exact", "faiss FLAT", "sqlite-vec", "sgemm alone"):
-        speeds_of = {}
-        for line in results.of("point", set=data, k=k, threads=1, engine=engine):
-            speeds_of[line["mode"]] = clock.speed(line)
-        if speeds_of:
-            rows.append([engine, number(speeds_of.get("one")), number(speeds_of.get("many"))])
-    return table([f"exact, k = {k}", "one query at a time, queries/s", "all in one call, queries/s"], rows) if rows else ""
+        lines = results.of("point", set=data, k=k, threads=1, engine=engine)
+        if lines:
+            found[engine] = {line["mode"]: clock.speed(line) for line in lines}
+    rows, ours = [], found.get("mql exact", {})
+    for engine, speed in found.items():
+        row = [engine]
+        for mode in ("one", "many"):
+            row += [number(speed.get(mode)), "" if engine.startswith(OURS) else times(ours.get(mode), speed.get(mode))]
+        rows.append(row)
+    head = [f"exact, one core, k = {k}", "one query at a time, queries/s", "mql is", "all in one call, queries/s", "mql is"]
+    return table(head, rows) if rows else ""
 
 
 def best_setting(results, clock, data, engine):

@@ -17,6 +17,7 @@ from engines import engine_class
 from sets import Set
 
 SOAK_K = 10
+COUNTED = 100  # queries whose distances are counted
 
 
 def say(**line):
@@ -76,7 +77,8 @@ class Sweep:
         engine.soak(queries, k, min(measure.WARM_UP, engine.most_queries))
         rounds = [engine.round(queries, k, seconds) for _ in range(self.order["rounds"])]
         line = measure.best_of([numbers for _, numbers in rounds])
-        line["distances"] = engine.distances(queries, k) if engine.threads == 1 else None
+        counted = engine.distances(queries[:COUNTED], k) if engine.threads == 1 else None
+        line["distances"] = counted / len(queries[:COUNTED]) if counted is not None else None
         self.report("one", k, effort, rounds[0][0], line)
 
     def many(self, k, effort):
@@ -86,10 +88,15 @@ class Sweep:
         rounds = [engine.round_many(self.queries, k) for _ in range(self.order["rounds"])]
         self.report("many", k, effort, rounds[0][0], measure.best_of([numbers for _, numbers in rounds]))
 
+    def efforts(self, k):
+        """The engine's, less those that were not asked for."""
+        wanted = self.order["efforts"]
+        return [effort for effort in self.engine.efforts[k] if effort in (*wanted, 0) or not wanted]
+
     def run(self):
         """Every k and effort."""
         for k in self.order["ks"]:
-            for effort in self.engine.efforts[k]:
+            for effort in self.efforts(k):
                 self.engine.tune(effort, k)
                 takes_many = self.engine.takes_many()
                 # On several cores a library's own threads do better than several callers in Python.
@@ -101,14 +108,14 @@ class Sweep:
 
 def search(engine, order):
     """Cold open, sweep, memory."""
-    queries = engine.data.queries()
+    queries = engine.data.queries()[: order["queries"]]
     if not engine.is_server:
         engine.fit(order["threads"])
-    engine.threads = order["threads"]
+    engine.threads, engine.asked = order["threads"], min(order["queries"], engine.most_queries)
     cold(engine, queries)
     Sweep(engine, queries, order).run()
     if order["threads"] == 1:
-        soak(engine, queries, min(order["soak"], 10 * engine.most_queries))
+        soak(engine, queries, min(order["soak"], engine.most_soak))
     engine.close()
 
 

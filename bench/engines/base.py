@@ -27,6 +27,7 @@ class Engine:
     effort_name = "ef"
     efforts = HNSW_EFFORTS
     most_queries = 1000  # fewer for those that take long
+    most_soak = 10_000  # queries before memory is measured; fewer where the first one touches everything, or each takes long
     is_server = False  # answers from processes other than this one
     loops = False  # many queries in one call are a plain loop over them, in the engine's own language
     has_answers = True  # False: only a floor for the time
@@ -35,6 +36,7 @@ class Engine:
     def __init__(self, data, folder, setting):
         self.data, self.folder, self.setting = data, os.fspath(folder), setting
         self.threads = 1
+        self.asked = self.most_queries  # of the queries, at most
         self.baseline_kib = 0  # what the process held before the engine was opened
 
     # ---- what an engine gives

@@ -140,7 +140,7 @@ class IvfPq(Ivf):
 class Flat(Faiss):
     """Exact search."""
 
-    name, effort_name, efforts, most_queries, soak_effort = "faiss FLAT", "", EXACT_EFFORTS, 200, 0
+    name, effort_name, efforts, most_queries, soak_effort, most_soak = "faiss FLAT", "", EXACT_EFFORTS, 200, 0, 100
 
     def key(self):
         return "Flat"

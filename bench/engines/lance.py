@@ -11,7 +11,7 @@ from engines.base import SLOW_EFFORTS, Engine
 class Lance(Engine):
     """One table, opened from the disk."""
 
-    name, package, efforts, most_queries = "LanceDB", "lancedb", SLOW_EFFORTS, 200
+    name, package, efforts, most_queries, most_soak = "LanceDB", "lancedb", SLOW_EFFORTS, 200, 1000
     PROBES, REFINE = 20, 10
 
     def metric(self):
@@ -35,7 +35,7 @@ class Lance(Engine):
         self.table = lancedb.connect(self.folder).open_table("t")
 
     def tune(self, effort, k):
-        self.effort = max(effort, k)
+        self.effort = max(effort, k * self.REFINE)  # fewer are refused
 
     def one(self, query, k):
         search = self.table.search(query).distance_type(self.metric()).nprobes(self.PROBES).ef(self.effort)

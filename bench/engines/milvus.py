@@ -29,7 +29,7 @@ default_server.stop()
 class Milvus(Engine):
     """HNSW on one collection through MilvusClient."""
 
-    package, efforts, most_queries = "pymilvus", SLOW_EFFORTS, 200
+    package, efforts, most_queries, most_soak = "pymilvus", SLOW_EFFORTS, 300, 2000
     settings = [{"M": 16, "efConstruction": 200}]
 
     def connect(self):
@@ -85,7 +85,7 @@ class Milvus(Engine):
 class MilvusLite(Milvus):
     """The embedded one."""
 
-    name, package, most_queries = "Milvus Lite", "milvus-lite", 60
+    name, package, most_queries, most_soak = "Milvus Lite", "milvus-lite", 60, 200
 
     def connect(self):
         self.client = MilvusClient(os.path.join(self.folder, "milvus.db"))
@@ -93,11 +93,14 @@ class MilvusLite(Milvus):
     def processes(self):
         return measure.process_tree(os.getpid())
 
+    def cpu(self):
+        return measure.processor_seconds(self.processes())
+
 
 class MilvusServer(Milvus):
     """The real one, standalone."""
 
-    name, is_server, most_queries = "Milvus server", True, 300
+    name, is_server = "Milvus server", True
 
     def connect(self):
         python = os.path.join(os.environ.get("MQL_BENCH_DEPS", "build/bench"), "milvus", "bin", "python")

@@ -30,10 +30,18 @@ class Mql(Engine):
 
     def start(self, threads):
         """The C program on the database: what it says of opening it."""
-        queries = self.data.folder / "queries.npy"
-        command = [os.environ["MQL_MEASURE"], self.database(), str(queries), str(threads)]
+        command = [os.environ["MQL_MEASURE"], self.database(), os.fspath(self.queries_file()), str(threads)]
         self.program = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         return json.loads(self.program.stdout.readline())
+
+    def queries_file(self):
+        """The queries that measure.c asks: all, or the first ones alone."""
+        whole = self.data.folder / "queries.npy"
+        if self.asked >= len(np.load(whole, mmap_mode="r")):
+            return whole
+        part = pathlib.Path(self.folder) / "queries.npy"
+        np.save(part, np.load(whole)[: self.asked])
+        return part
 
     def order(self, *parts):
         """Give an order, and what came of it."""
@@ -114,7 +122,7 @@ class Mql(Engine):
 
     def distances(self, queries, k):
         said = self.order("count", "EXPLAIN (ANALYZE) " + self.search("$1", k), len(queries))
-        return said["distances"] * len(queries) // said["queries"]
+        return said["distances"]
 
     def close(self):
         if self.program:
@@ -140,7 +148,7 @@ class Hnsw(Mql):
 class Exact(Mql):
     """SEARCH without an index."""
 
-    name, effort_name, efforts, most_queries, soak_effort = "mql exact", "", EXACT_EFFORTS, 200, 0
+    name, effort_name, efforts, soak_effort, most_soak = "mql exact", "", EXACT_EFFORTS, 0, 100
 
     def index_statement(self):
         return f"CREATE INDEX ON c (v) USING FLAT WITH (metric_type = '{self.data.metric}')"

@@ -8,7 +8,7 @@ from engines.base import EXACT_EFFORTS, Engine
 class Sgemm(Engine):
     """queries x rows, nothing kept."""
 
-    name, package, effort_name, efforts, most_queries, soak_effort = "sgemm alone", "numpy", "", EXACT_EFFORTS, 50, 0
+    name, package, effort_name, efforts, most_queries, soak_effort, most_soak = "sgemm alone", "numpy", "", EXACT_EFFORTS, 50, 0, 100
     has_answers = False
 
     def build(self):

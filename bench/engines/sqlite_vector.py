@@ -12,7 +12,7 @@ from engines.base import EXACT_EFFORTS, Engine, ids_of
 class SqliteVec(Engine):
     """A vec0 table."""
 
-    name, package, effort_name, efforts, most_queries, soak_effort = "sqlite-vec", "sqlite-vec", "", EXACT_EFFORTS, 50, 0
+    name, package, effort_name, efforts, most_queries, soak_effort, most_soak = "sqlite-vec", "sqlite-vec", "", EXACT_EFFORTS, 50, 0, 100
 
     def connect(self):
         """The database with the extension in it."""
