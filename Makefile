@@ -154,6 +154,7 @@ bench-deps:
 	@bench/deps.sh $(BENCH)
 bench: all
 	@[ -x $(BENCH)/peers/bin/python ] || { echo "first: make bench-deps"; exit 1; }
+	@cd bench && $(abspath $(BENCH))/peers/bin/python -m unittest -q test_bench
 	@MQL_BENCH_DEPS=$(BENCH) $(BENCH)/peers/bin/python bench/run --build $(BUILD) $(BENCH_ARGS)
 bench-filters: all
 	@bench/filters.sh $(BUILD)

@@ -24,7 +24,7 @@ class Results:
 
     def __init__(self, path):
         self.runs, self.sets, self.lines = [], {}, {}
-        for text in open(path, encoding="utf-8"):
+        for text in pathlib.Path(path).read_text(encoding="utf-8").splitlines():
             line = json.loads(text)
             if line["kind"] == "run":
                 self.runs.append(line)

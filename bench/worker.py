@@ -7,6 +7,7 @@ Answers are judged elsewhere, so that the rows are not in the memory that is mea
 """
 import json
 import os
+import signal
 import sys
 import time
 
@@ -25,11 +26,10 @@ def say(**line):
     print(json.dumps(line), flush=True)
 
 
-def build(engine):
+def build(engine, order):
     """Load and index, timed; the size on the disk."""
     load_before = os.getloadavg()[0]
     times = engine.build()
-    engine.close()
     parts = {f"{part}_{clock}": seconds for part, both in times.items() for clock, seconds in zip(("wall", "cpu"), both)}
     say(kind="build", **parts, disk=measure.disk_bytes(engine.folder), load=[load_before, os.getloadavg()[0]])
 
@@ -116,16 +116,16 @@ def search(engine, order):
     Sweep(engine, queries, order).run()
     if order["threads"] == 1:
         soak(engine, queries, min(order["soak"], engine.most_soak))
-    engine.close()
 
 
 def main():
     order = json.loads(sys.argv[1])
     engine = engine_class(order["engine"])(Set(order["set"]), order["folder"], order["setting"])
-    if order["step"] == "build":
-        build(engine)
-    else:
-        search(engine, order)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    try:
+        {"build": build, "search": search}[order["step"]](engine, order)
+    finally:
+        engine.close()
 
 
 if __name__ == "__main__":

@@ -70,7 +70,7 @@ class Engine:
         return [os.getpid()]
 
     def close(self):
-        """Stop what was started."""
+        """Stop what was started, if anything was; may be called twice."""
 
     # ---- how it is measured
     def prepare_query(self, queries):

@@ -15,14 +15,17 @@ from engines.base import SLOW_EFFORTS, Engine
 
 INSERTED_AT_ONCE = 1000
 SERVER = """
-import sys
+import signal, sys
 from milvus import default_server
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 default_server.set_base_dir(sys.argv[1])
 default_server.listen_port = int(sys.argv[2])
-default_server.start()
-print("ready", flush=True)
-sys.stdin.read()
-default_server.stop()
+try:
+    default_server.start()
+    print("ready", flush=True)
+    sys.stdin.read()
+finally:
+    default_server.stop()
 """
 
 
@@ -31,6 +34,7 @@ class Milvus(Engine):
 
     package, efforts, most_queries, most_soak = "pymilvus", SLOW_EFFORTS, 300, 2000
     settings = [{"M": 16, "efConstruction": 200}]
+    client = server = None
 
     def connect(self):
         """Set self.client."""
@@ -79,7 +83,9 @@ class Milvus(Engine):
         return [hit["id"] for hit in self.client.search("c", query, limit=k, search_params=self.parameters)[0]]
 
     def close(self):
-        self.client.close()
+        if self.client:
+            self.client.close()
+            self.client = None
 
 
 class MilvusLite(Milvus):
@@ -118,5 +124,7 @@ class MilvusServer(Milvus):
 
     def close(self):
         super().close()
-        self.server.stdin.close()
-        self.server.wait()
+        if self.server:
+            self.server.stdin.close()
+            self.server.wait()
+            self.server = None

