@@ -79,6 +79,7 @@ make_collection(void)
         text(collection, "collection.ttl.seconds"), text(collection, "86400")};
     collection->is_loaded = true;
     collection->flushed = 77;
+    collection->expired = 40;
     collection->next_auto_id = 501;
     return collection;
 }
@@ -98,6 +99,7 @@ test_everything_comes_back(void **state)
     assert_string_equal(copy->name, "items");
     assert_string_equal(copy->comment, "all of them");
     assert_int_equal(copy->flushed, 77);
+    assert_int_equal(copy->expired, 40);
     assert_int_equal(copy->next_auto_id, 501);
     assert_int_equal(copy->next_field_id, 9);
     assert_true(copy->is_loaded);

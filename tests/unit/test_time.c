@@ -316,6 +316,72 @@ test_time_to_live_in_transaction(void **state)
                  "22023");
 }
 
+/* The moment of a transaction is that of its BEGIN. */
+static void
+test_time_stands_still_in_transaction(void **state)
+{
+    World *world = *state;
+    execute(world, "CREATE COLLECTION c (id INT64 PRIMARY KEY, n INT64) WITH "
+                   "(collection.ttl.seconds = 60);"
+                   "INSERT INTO c VALUES (1, 10), (2, 20)");
+    execute(world, "CREATE COLLECTION d (id INT64 PRIMARY KEY, t TIMESTAMPTZ);"
+                   "BEGIN; INSERT INTO d VALUES (1, now())");
+    world->now += HOUR;
+    assert_rows(world, "SELECT n FROM c ORDER BY id", "10 20");
+    assert_rows(world, "SELECT n FROM c WHERE id = 1", "10");
+    assert_fails(world, "INSERT INTO c VALUES (1, 11)", "23505");
+    execute(world, "ROLLBACK");
+    assert_rows(world, "SELECT count(*) FROM c", "0");
+    execute(world, "BEGIN; INSERT INTO d VALUES (1, now())");
+    world->now += HOUR;
+    execute(world, "INSERT INTO d VALUES (2, now());"
+                   "INSERT INTO d VALUES (3, current_timestamp)");
+    assert_rows(world, "SELECT count(*) FROM d WHERE t = now()", "3");
+    execute(world, "COMMIT");
+    assert_rows(world, "SELECT count(*) FROM d WHERE t = now()", "0");
+}
+
+/* What has expired is gone, whether compaction came by or not. */
+static void
+test_expired_rows_stay_away(void **state)
+{
+    World *world = *state;
+    static const char *const between[] = {"SELECT 1", "FLUSH c", "COMPACT c"};
+    for (int i = 0; i < 3; i++) {
+        execute(world, "CREATE COLLECTION c (id INT64 PRIMARY KEY, n INT64) "
+                       "WITH (collection.ttl.seconds = 60);"
+                       "INSERT INTO c VALUES (1, 10), (2, 20)");
+        world->now += 61 * SECOND;
+        execute(world, "INSERT INTO c VALUES (3, 30)");
+        assert_rows(world, "SELECT n FROM c ORDER BY id", "30");
+        execute(world, between[i]);
+        execute(world, i == 0 ? "ALTER COLLECTION c RESET "
+                                "(collection.ttl.seconds)"
+                              : "ALTER COLLECTION c SET "
+                                "(collection.ttl.seconds = 0)");
+        assert_rows(world, "SELECT n FROM c ORDER BY id", "30");
+        execute(world, "INSERT INTO c VALUES (1, 11)");
+        reopen(world);
+        world->now += HOUR;
+        assert_rows(world, "SELECT n FROM c ORDER BY id", "11 30");
+        execute(world,
+                "ALTER COLLECTION c SET (collection.ttl.seconds = 60);"
+                "ALTER COLLECTION c SET (collection.ttl.seconds = 9000)");
+        assert_rows(world, "SELECT count(*) FROM c", "0");
+        execute(world, "DROP COLLECTION c");
+    }
+    /* in a transaction: those of its COMMIT */
+    execute(world, "CREATE COLLECTION c (id INT64 PRIMARY KEY, n INT64) "
+                   "WITH (collection.ttl.seconds = 60);"
+                   "INSERT INTO c VALUES (1, 10)");
+    world->now += 30 * SECOND;
+    execute(world, "BEGIN; ALTER COLLECTION c RESET (collection.ttl.seconds)");
+    world->now += 31 * SECOND;
+    assert_rows(world, "SELECT n FROM c", "10");
+    execute(world, "COMMIT");
+    assert_rows(world, "SELECT n FROM c", "");
+}
+
 int
 main(void)
 {
@@ -323,6 +389,10 @@ main(void)
         cmocka_unit_test_setup_teardown(test_as_of, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_retention, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_time_to_live, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_time_stands_still_in_transaction,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_expired_rows_stay_away, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_time_to_live_is_compacted, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_time_to_live_in_transaction,

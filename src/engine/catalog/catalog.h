@@ -100,6 +100,8 @@ typedef struct Collection {
     uint64_t created;       /* commit that made it */
     uint64_t horizon; /* rows deleted by commits up to this one may be gone:
                          older pictures cannot be read */
+    uint64_t expired; /* rows inserted by commits up to this one are gone,
+                         whatever the time to live is now */
 } Collection;
 
 typedef struct DatabaseDefinition {

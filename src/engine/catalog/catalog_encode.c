@@ -136,6 +136,7 @@ collection_encode(Buffer *out, const Collection *collection)
     buffer_append_u64(out, (uint64_t)collection->next_auto_id);
     buffer_append_u64(out, collection->created);
     buffer_append_u64(out, collection->horizon);
+    buffer_append_u64(out, collection->expired);
 }
 
 void
@@ -438,6 +439,7 @@ decode_collection(Decoder *decoder, Collection *collection)
     collection->next_auto_id = (int64_t)read_u64(reader);
     collection->created = read_u64(reader);
     collection->horizon = read_u64(reader);
+    collection->expired = read_u64(reader);
     if (reader->failed || reader_left(reader) != 0 ||
         (flags & ~COLLECTION_FLAGS) != 0 || collection->next_auto_id < 1)
         return damaged(decoder, "Wrong end");

@@ -123,6 +123,17 @@ needs_definition(const CollectionChange *change)
            change->is_truncated || change->replaced_count > 0;
 }
 
+/* What the old definition's time to live has ended does not come back with a
+ * longer one: it may be gone from the files. */
+static void
+keep_expired(Store *store, CollectionChange *change)
+{
+    uint64_t expired = store_expired(store, change->base->version.collection,
+                                     store_now(store));
+    if (expired > change->definition->expired)
+        change->definition->expired = expired;
+}
+
 static mql_status
 update_definition(Transaction *transaction, CollectionChange *change,
                   Error *err)
@@ -144,6 +155,8 @@ update_definition(Transaction *transaction, CollectionChange *change,
         change->definition->created = transaction->sequence;
     if (change->forgotten > change->definition->horizon)
         change->definition->horizon = change->forgotten;
+    if (change->is_new_definition && change->created == NULL)
+        keep_expired(transaction->store, change);
     return MQL_OK;
 }
 

@@ -14,8 +14,10 @@ uint64_t
 store_expired(Store *store, const Collection *collection, int64_t now)
 {
     int64_t seconds = collection_ttl(collection);
-    return seconds == 0 ? 0
-                        : timeline_at(&store->timeline, now - seconds * SECOND);
+    if (seconds == 0)
+        return collection->expired;
+    uint64_t expired = timeline_at(&store->timeline, now - seconds * SECOND);
+    return expired > collection->expired ? expired : collection->expired;
 }
 
 /* The numbers of insertion of `count` rows of a sealed segment; NULL: they have

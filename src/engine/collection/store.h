@@ -167,7 +167,7 @@ int64_t store_retention(Store *store);
  * 0 all. */
 uint64_t store_horizon(Store *store);
 /* The last commit whose rows are older than the collection's time to live at
- * `now`: rows inserted by commits up to it are not there for anybody any more,
+ * `now`, or were before it was changed: rows inserted by commits up to it are not there for anybody any more,
  * whatever moment is asked for, and may be left out of new segments without
  * raising the horizon. 0: none. */
 uint64_t store_expired(Store *store, const Collection *collection, int64_t now);

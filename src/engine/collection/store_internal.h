@@ -340,6 +340,7 @@ struct Transaction {
     /* Of the commit to come. Until it commits, an optimistic transaction's only
      * marks what it deleted of its own rows. */
     uint64_t sequence;
+    int64_t began;    /* the clock then, microseconds since 1970 */
     int64_t time;     /* commit: the clock, microseconds since 1970 */
     uint64_t horizon; /* commit: deletions up to it may be forgotten */
     bool is_writer;   /* an optimistic one is while it commits only */

@@ -82,6 +82,7 @@ begin(Store *store, const Version *base)
         return NULL;
     begun->store = store;
     begun->base = base;
+    begun->began = store_now(store);
     begun->sequence = base->sequence + 1;
     arena_init(&begun->batch_arena, 0);
     return begun;
@@ -136,6 +137,12 @@ transaction_begin_optimistic(Store *store, Transaction **transaction,
         return error_no_memory(err);
     }
     return MQL_OK;
+}
+
+int64_t
+transaction_began(const Transaction *transaction)
+{
+    return transaction->began;
 }
 
 const Version *

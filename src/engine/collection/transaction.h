@@ -36,6 +36,9 @@ mql_status transaction_begin_optimistic(Store *store, Transaction **transaction,
 /* The state it began with; stays until it ends. Its own changes are not in it.
  */
 const Version *transaction_version(const Transaction *transaction);
+/* When it began, microseconds since 1970: what is older than its time to live
+ * is so at this moment, from the first statement to the last. */
+int64_t transaction_began(const Transaction *transaction);
 /* The state it began with and its own changes so far: a picture, which later
  * changes do not touch. Release it before the transaction ends. */
 mql_status transaction_view(Transaction *transaction, const Version **version,

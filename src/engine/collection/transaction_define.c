@@ -111,6 +111,7 @@ transaction_copy_definition(Transaction *transaction,
     made->flushed = 0;
     made->created = 0;
     made->horizon = 0;
+    made->expired = 0;
     made->next_auto_id = 1;
     for (uint32_t i = 0; i < made->partition_count; i++)
         made->partitions[i].id = transaction_new_id(transaction);

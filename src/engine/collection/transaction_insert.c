@@ -397,7 +397,7 @@ insert_batch(Transaction *transaction, const InsertTarget *target,
                      .mode = target->mode,
                      .bad_row = bad_row};
     insert.expired = store_expired(transaction->store, insert.definition,
-                                   store_now(transaction->store));
+                                   transaction->began);
     arena_reset(&transaction->batch_arena);
     transaction_touch_rows(transaction);
     TRY(transaction_change(transaction, insert.definition->id, &insert.change,

@@ -157,7 +157,7 @@ mql_status expr_value(const Expr *expr, ExprRun *run, Arena *arena,
 struct ExprRun {
     const Value *parameters; /* may be NULL when there are none */
     uint32_t parameter_count;
-    int64_t now;          /* the statement's time, microseconds */
+    int64_t now;          /* when the transaction began, microseconds */
     const char *user;     /* for current_user */
     const char *database; /* for current_database */
     uint64_t sequence;    /* for current_sequence: the last commit seen */

@@ -114,7 +114,7 @@ static const Function functions[] = {
     {"empty", "t", 'b', 0, row_empty, NULL, 0, "empty(text) -> BOOL", "whether text is ''"},
 
     /* ---- time ---- */
-    {"now", "", 'z', FUNCTION_STABLE, row_now, NULL, 0, "now() -> TIMESTAMPTZ", "when the statement began"},
+    {"now", "", 'z', FUNCTION_STABLE, row_now, NULL, 0, "now() -> TIMESTAMPTZ", "when the transaction began; without BEGIN, the statement"},
     {"date_trunc", "tz", 'z', 0, row_date_trunc, NULL, 0, "date_trunc('unit', moment) -> TIMESTAMPTZ", "the start of the year, quarter, month, week, day, hour, minute or second"},
     {"extract", "tz", 'd', 0, row_extract, NULL, 0, "extract(unit FROM moment) -> DOUBLE", "year, month, day, hour, minute, second, epoch, dow, doy, week, ..."},
     {"date_part", "tz", 'd', 0, row_extract, NULL, 0, "date_part('unit', moment) -> DOUBLE", "as extract"},

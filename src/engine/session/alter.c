@@ -265,10 +265,20 @@ alter_field_options(const Alter *alter, Collection *copy, bool is_reset,
     return MQL_OK;
 }
 
+/* For the rest of the transaction; the commit looks again. */
+static void
+keep_expired(const Alter *alter, Collection *copy)
+{
+    copy->expired =
+        store_expired(alter->prepared->session->store, alter->found->collection,
+                      alter->prepared->execution.run.now);
+}
+
 static mql_status
 alter_set(Collection *copy, void *context, Error *err)
 {
     const Alter *alter = context;
+    keep_expired(alter, copy);
     if (node_child(alter->action, NODE_NAME) != NULL)
         return alter_field_options(alter, copy, false, err);
     const Node *options = node_child(alter->action, NODE_OPTIONS);
@@ -284,6 +294,7 @@ alter_reset(Collection *copy, void *context, Error *err)
     static const char *const known[] = {MMAP_PROPERTY, "consistency_level",
                                         "collection.ttl.seconds"};
     const Alter *alter = context;
+    keep_expired(alter, copy);
     if (node_child(alter->action, NODE_NAME) != NULL)
         return alter_field_options(alter, copy, true, err);
     const Node *options = node_child(alter->action, NODE_OPTIONS);

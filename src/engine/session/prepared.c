@@ -226,6 +226,10 @@ begin_execution(Prepared *prepared)
     session_refresh(session);
     const Vfs *vfs = store_vfs(session->store);
     int64_t now = vfs->now(vfs->context);
+    /* As in PostgreSQL: now() stands still within a transaction. */
+    int64_t moment = session->transaction != NULL
+                         ? transaction_began(session->transaction)
+                         : now;
     int64_t timeout = session->settings[SETTING_STATEMENT_TIMEOUT];
     prepared->exec_arena.limit = (size_t)session->settings[SETTING_WORK_MEM];
     prepared->batch_arena.limit = prepared->exec_arena.limit;
@@ -237,7 +241,7 @@ begin_execution(Prepared *prepared)
         .store = session->store,
         .run = {.parameters = prepared->parameters,
                 .parameter_count = prepared->statement.parameter_count,
-                .now = now,
+                .now = moment,
                 .user = "root",
                 .database = session->database_name,
                 .cancel = &session->cancel,
