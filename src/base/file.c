@@ -45,6 +45,26 @@ file_error(Error *err, int errno_value, const char *doing, const char *path)
     return status;
 }
 
+/* What the system says when something else than a regular file has the name of
+ * one of the database's; a socket is ENXIO. */
+static bool
+is_no_file(FileMode mode, int errno_value)
+{
+    return mode != FILE_READ &&
+           (errno_value == ELOOP || errno_value == EINVAL ||
+            errno_value == EISDIR || errno_value == ENXIO);
+}
+
+static mql_status
+open_error(Error *err, int errno_value, FileMode mode, const char *path)
+{
+    if (is_no_file(mode, errno_value))
+        return error_corrupt(err, path, -1, "\"%s\" is not a regular file",
+                             path);
+    return file_error(err, errno_value,
+                      mode == FILE_CREATE ? "create file" : "open file", path);
+}
+
 mql_status
 file_open(const Vfs *vfs, const char *path, FileMode mode, File *file,
           Error *err)
@@ -56,8 +76,7 @@ file_open(const Vfs *vfs, const char *path, FileMode mode, File *file,
     int fd = vfs->open(vfs->context, path, mode);
     if (fd < 0) {
         free(copy);
-        return file_error(
-            err, -fd, mode == FILE_CREATE ? "create file" : "open file", path);
+        return open_error(err, -fd, mode, path);
     }
     *file = (File){vfs, fd, copy};
     return MQL_OK;

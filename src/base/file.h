@@ -22,8 +22,8 @@
 #include "base/status.h"
 
 typedef enum FileMode {
-    FILE_READ,   /* must exist                        */
-    FILE_PLAIN,  /* same; a symbolic link or no regular file is refused */
+    FILE_READ,   /* must exist; anything that can be read: a user named it */
+    FILE_PLAIN,  /* same, of a regular file: the others' too, DATA_CORRUPTED */
     FILE_UPDATE, /* read and write, must exist        */
     FILE_CREATE, /* read and write, must not exist    */
     FILE_ENSURE, /* read and write, created if needed */

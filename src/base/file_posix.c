@@ -20,7 +20,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* The descriptor of a regular file; that of anything else is closed. */
+/* The descriptor of a regular file; that of anything else is closed. A FIFO
+ * would keep who opens it waiting, and a link leads out of the database. */
 static int
 keep_plain(int fd)
 {
@@ -37,16 +38,18 @@ keep_plain(int fd)
     return result;
 }
 
+#define PLAIN (O_NOFOLLOW | O_NONBLOCK)
+
 static int
 posix_open(void *context, const char *path, FileMode mode)
 {
     (void)context;
     static const int flags[] = {
         [FILE_READ] = O_RDONLY,
-        [FILE_PLAIN] = O_RDONLY | O_NOFOLLOW | O_NONBLOCK,
-        [FILE_UPDATE] = O_RDWR,
-        [FILE_CREATE] = O_RDWR | O_CREAT | O_EXCL,
-        [FILE_ENSURE] = O_RDWR | O_CREAT,
+        [FILE_PLAIN] = O_RDONLY | PLAIN,
+        [FILE_UPDATE] = O_RDWR | PLAIN,
+        [FILE_CREATE] = O_RDWR | O_CREAT | O_EXCL | PLAIN,
+        [FILE_ENSURE] = O_RDWR | O_CREAT | PLAIN,
     };
     int fd;
     do {
@@ -54,7 +57,7 @@ posix_open(void *context, const char *path, FileMode mode)
     } while (fd < 0 && errno == EINTR);
     if (fd < 0)
         return -errno;
-    return mode == FILE_PLAIN ? keep_plain(fd) : fd;
+    return mode == FILE_READ ? fd : keep_plain(fd);
 }
 
 static int
@@ -209,7 +212,8 @@ static int
 posix_exists(void *context, const char *path)
 {
     (void)context;
-    if (access(path, F_OK) == 0)
+    struct stat status;
+    if (lstat(path, &status) == 0)
         return 1;
     return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
 }

@@ -86,7 +86,7 @@ open_lock(const Vfs *vfs, const char *directory, FileMode mode, File *lock,
         return error_no_memory(err);
     bool is_there = true;
     mql_status status = MQL_OK;
-    if (mode == FILE_READ)
+    if (mode == FILE_PLAIN)
         status = file_find(vfs, path, &is_there, err);
     if (status == MQL_OK && is_there)
         status = file_open(vfs, path, mode, lock, err);
@@ -125,7 +125,7 @@ mql_status
 lock_acquire_shared(const Vfs *vfs, const char *directory, File *lock,
                     Error *err)
 {
-    TRY(open_lock(vfs, directory, FILE_READ, lock, err));
+    TRY(open_lock(vfs, directory, FILE_PLAIN, lock, err));
     if (lock->fd < 0)
         return MQL_OK;
     int result = vfs->lock_shared(vfs->context, lock->fd);

@@ -467,7 +467,7 @@ meta_check_file(const Vfs *vfs, const char *path, Error *err)
     File file;
     Walk walk = {.path = path};
     const void *address = NULL;
-    TRY(file_open(vfs, path, FILE_READ, &file, err));
+    TRY(file_open(vfs, path, FILE_PLAIN, &file, err));
     mql_status status = file_size(&file, &walk.size, err);
     if (status == MQL_OK && walk.size == 0)
         status = error_corrupt(err, path, 0, "unexpected end of file");

@@ -186,7 +186,7 @@ static mql_status
 load(SectionFile *file, Error *err)
 {
     File handle;
-    TRY(file_open(file->vfs, file->path, FILE_READ, &handle, err));
+    TRY(file_open(file->vfs, file->path, FILE_PLAIN, &handle, err));
     mql_status status = file_size(&handle, &file->size, err);
     if (status == MQL_OK &&
         file->size < SECTION_HEADER_SIZE + SECTION_FOOTER_SIZE)

@@ -172,7 +172,7 @@ hold_runs(SectionFile *file, SectionChoice is_chosen, const void *context,
     File handle;
     uint64_t size;
     Run run = {0};
-    TRY(file_open(file->vfs, file->path, FILE_READ, &handle, err));
+    TRY(file_open(file->vfs, file->path, FILE_PLAIN, &handle, err));
     mql_status status = file_size(&handle, &size, err);
     if (status == MQL_OK && size != file->size)
         status = error_corrupt(err, file->path, (int64_t)size,
@@ -327,7 +327,7 @@ section_file_let_go(SectionFile *file, SectionChoice is_chosen,
     uint64_t size;
     Run run = {0};
     if (atomic_load(&file->held) == 0 ||
-        file_open(file->vfs, file->path, FILE_READ, &handle, NULL) != MQL_OK)
+        file_open(file->vfs, file->path, FILE_PLAIN, &handle, NULL) != MQL_OK)
         return;
     bool is_same =
         file_size(&handle, &size, NULL) == MQL_OK && size == file->size;

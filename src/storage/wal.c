@@ -441,7 +441,7 @@ wal_parts_open(const Wal *wal, WalPart **parts, size_t *count, Error *err)
         char *path = wal_file_path(wal, part->extent.first, ".log");
         status = path == NULL
                      ? error_no_memory(err)
-                     : file_open(wal->vfs, path, FILE_READ, &part->file, err);
+                     : file_open(wal->vfs, path, FILE_PLAIN, &part->file, err);
         free(path);
         *count = i + 1;
     }

@@ -321,8 +321,8 @@ recover_file(Wal *wal, const WalReplay *how, uint64_t first, bool is_last,
         return error_no_memory(err);
     File file;
     mql_status status = file_open(
-        wal->vfs, path, is_last && !wal->is_read_only ? FILE_UPDATE : FILE_READ,
-        &file, err);
+        wal->vfs, path,
+        is_last && !wal->is_read_only ? FILE_UPDATE : FILE_PLAIN, &file, err);
     free(path);
     if (status != MQL_OK)
         return status;
@@ -503,7 +503,7 @@ wal_check(const Wal *wal, const WalExtent *extent, Error *err)
     char *path = wal_file_path(wal, extent->first, ".log");
     if (path == NULL)
         return error_no_memory(err);
-    mql_status status = file_open(wal->vfs, path, FILE_READ, &file, err);
+    mql_status status = file_open(wal->vfs, path, FILE_PLAIN, &file, err);
     free(path);
     if (status != MQL_OK)
         return status;
