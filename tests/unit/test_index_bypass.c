@@ -4,7 +4,7 @@
  *
  * One byte of an index file is changed, in turn all over the file; the database
  * is opened again and asked. Found at open or only when read: the answers are
- * the undamaged ones, from a scan.
+ * the undamaged ones, from a scan. A background job builds the file again.
  */
 #include "files.h"
 
@@ -65,7 +65,9 @@ ask_all(const char *path)
     mql_conn *conn;
     Answers answers;
     mql_error error = MQL_ERROR_INIT;
-    if (mql_open(path, NULL, &db, &error) != MQL_OK)
+    mql_open_options options = MQL_OPEN_OPTIONS_INIT;
+    options.no_jobs = true;
+    if (mql_open(path, &options, &db, &error) != MQL_OK)
         fail_msg("%s", error.message);
     assert_int_equal(mql_connect(db, &conn, &error), MQL_OK);
     for (int i = 0; i < QUESTIONS; i++)
@@ -168,12 +170,74 @@ test_hnsw(void **state)
         "CREATE INDEX ON c (v) USING HNSW WITH (metric_type = 'L2')");
 }
 
+/* ---- mended in the background ---- */
+
+static bool
+is_sound(mql_conn *conn)
+{
+    return mql_exec(conn, "CHECK DATABASE") == MQL_OK;
+}
+
+/* With that byte of the only index changed, after a question that reads it. */
+static void
+mend(const char *path, const char *file, size_t at)
+{
+    mql_db *db;
+    mql_conn *conn;
+    mql_error error = MQL_ERROR_INIT;
+    mql_open_options options = MQL_OPEN_OPTIONS_INIT;
+    Bytes bytes = read_file(file);
+    bytes.data[at] ^= 0x10;
+    write_file(file, bytes.data, bytes.size);
+    options.read_only = true;
+    assert_int_equal(mql_open(path, &options, &db, &error), MQL_OK);
+    assert_int_equal(mql_connect(db, &conn, &error), MQL_OK);
+    free(ask(conn, questions[0]));
+    usleep(200000);
+    assert_false(is_sound(conn)); /* who only reads mends nothing */
+    assert_int_equal(mql_disconnect(conn), MQL_OK);
+    assert_int_equal(mql_close(db), MQL_OK);
+    assert_int_equal(mql_open(path, NULL, &db, &error), MQL_OK);
+    assert_int_equal(mql_connect(db, &conn, &error), MQL_OK);
+    free(ask(conn, questions[0]));
+    for (int i = 0; i < 600 && !is_sound(conn); i++)
+        usleep(50000);
+    assert_true(is_sound(conn));
+    char *jobs = ask(conn, "SHOW JOBS");
+    if (strstr(jobs, "index build c done 100 % ") == NULL)
+        fail_msg("%s", jobs);
+    free(jobs);
+    assert_int_equal(mql_disconnect(conn), MQL_OK);
+    assert_int_equal(mql_close(db), MQL_OK);
+    free(bytes.data);
+}
+
+/* Found when the database is opened, or when a question is asked. */
+static void
+test_mended(void **state)
+{
+    (void)state;
+    char *root = temporary_directory();
+    char *path = path_in(root, "db");
+    char *segments = path_in(path, "segments");
+    make_database(path, "CREATE INDEX ON c (n) USING INVERTED");
+    char *file = find_file(segments, ".idx");
+    mend(path, file, 0);
+    mend(path, file, 4096 + 100);
+    free(file);
+    free(segments);
+    remove_tree(root);
+    free(path);
+    free(root);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_inverted),
         cmocka_unit_test(test_hnsw),
+        cmocka_unit_test(test_mended),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -284,8 +284,48 @@ jobs_do_their_work(void **state)
     OK(items_put(world.store, NAME, 0, INSERT_REPLACE, items, 100, err));
     OK(items_flush(world.store, err));
     assert_true(count_segments(world.store, true) > sealed);
+    assert_true(store_jobs_are_paused(world.store));
     assert_true(store_job_do(world.store, JOB_RESUME, 0));
     wait_for_jobs(world.store);
+    check_world(&world);
+    store_close(world.store);
+    remove_tree(path);
+    free(path);
+}
+
+/* What is due while all are paused is listed; what is not due any more has
+ * ended, and takes no orders. */
+static void
+paused_jobs_are_listed(void **state)
+{
+    (void)state;
+    static Job list[JOBS_MOST];
+    char *path = temporary_directory();
+    World world = {.store = NULL};
+    open_world(&world, path, true);
+    for (int64_t round = 0; round < 20; round++)
+        write_round(&world, round);
+    OK(items_flush(world.store, err));
+    wait_for_jobs(world.store);
+    store_job_do(world.store, JOB_PAUSE, 0);
+    create_index(world.store, true);
+    for (int i = 0; i < 300 && !has_job(world.store, JOB_INDEX, JOB_PAUSED);
+         i++)
+        usleep(20000);
+    assert_true(has_job(world.store, JOB_INDEX, JOB_PAUSED));
+    /* done by somebody else */
+    OK(store_build_indexes(world.store, items_id(world.store), NULL, err));
+    for (int i = 0; i < 300 && !has_job(world.store, JOB_INDEX, JOB_OBSOLETE);
+         i++)
+        usleep(20000);
+    assert_true(has_job(world.store, JOB_INDEX, JOB_OBSOLETE));
+    uint32_t count = store_jobs(world.store, list);
+    for (uint32_t i = 0; i < count; i++)
+        if (list[i].state == JOB_OBSOLETE)
+            assert_int_equal(store_job_do(world.store, JOB_CANCEL, list[i].id),
+                             JOB_HAS_ENDED);
+    store_job_do(world.store, JOB_RESUME, 0);
+    assert_false(store_jobs_are_paused(world.store));
     check_world(&world);
     store_close(world.store);
     remove_tree(path);
@@ -437,6 +477,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(compaction_beside_others),
         cmocka_unit_test(jobs_do_their_work),
+        cmocka_unit_test(paused_jobs_are_listed),
         cmocka_unit_test(settings_turn_jobs_off),
         cmocka_unit_test(space_comes_back),
     };

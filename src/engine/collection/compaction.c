@@ -17,10 +17,10 @@ rewrite_lacks_file(const Segment *segment, const IndexDefinition *index)
         return false;
     const SealedSegment *sealed = as_sealed(segment);
     const SegmentIndex *found = atomic_load(&sealed->indexes);
-    while (found != NULL && found->id != index->id)
+    while (found != NULL &&
+           (found->id != index->id || segment_index_is_damaged(found)))
         found = found->next;
-    return found == NULL && atomic_load(&sealed->bypassed) == 0 &&
-           sealed_field(sealed, index->field) != NULL;
+    return found == NULL && sealed_field(sealed, index->field) != NULL;
 }
 
 bool

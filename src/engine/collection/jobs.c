@@ -58,6 +58,12 @@ find_job(Jobs *jobs, uint64_t id)
     return NULL;
 }
 
+static bool
+has_ended(const Job *job)
+{
+    return job->state == JOB_DONE || job->state == JOB_OBSOLETE;
+}
+
 /* The job for that work which is not done yet. */
 static Job *
 find_open(Jobs *jobs, JobKind kind, uint64_t collection)
@@ -65,7 +71,7 @@ find_open(Jobs *jobs, JobKind kind, uint64_t collection)
     for (uint32_t i = 0; i < jobs->count; i++)
         if (jobs->list[i].kind == kind &&
             jobs->list[i].collection == collection &&
-            jobs->list[i].state != JOB_DONE)
+            !has_ended(&jobs->list[i]))
             return &jobs->list[i];
     return NULL;
 }
@@ -77,7 +83,7 @@ make_room(Jobs *jobs)
     if (jobs->count < JOBS_MOST)
         return;
     uint32_t gone = 0;
-    while (gone < jobs->count && jobs->list[gone].state != JOB_DONE)
+    while (gone < jobs->count && !has_ended(&jobs->list[gone]))
         gone++;
     gone = gone == jobs->count ? 0 : gone;
     memmove(&jobs->list[gone], &jobs->list[gone + 1],
@@ -148,9 +154,9 @@ note_end(Jobs *jobs, mql_status status, const Error *failure)
     jobs->running = 0;
     if (job == NULL || job->state != JOB_RUNNING)
         return;
-    /* A collection that is gone needs nothing more. */
+    /* A collection or index that is gone needs nothing more. */
     if (status == MQL_OK || status == MQL_NOT_FOUND) {
-        job->state = JOB_DONE;
+        job->state = status == MQL_OK ? JOB_DONE : JOB_OBSOLETE;
         job->message[0] = '\0';
     } else if (status == MQL_INTERRUPTED) {
         job->state = JOB_WAITING;
@@ -178,17 +184,20 @@ is_allowed(const Jobs *jobs, JobKind kind)
     return is_allowed;
 }
 
-/* Whether it may begin now; then it is the one that runs. */
+/* Whether it may begin now; then it is the one that runs. While all are paused
+ * what is due is listed all the same. */
 static bool
 take_turn(Jobs *jobs, JobKind kind, const Collection *collection)
 {
     pthread_mutex_lock(&jobs->mutex);
-    bool may = !jobs->is_stopping && !jobs->is_paused && is_allowed(jobs, kind);
+    bool may = !jobs->is_stopping && is_allowed(jobs, kind);
     Job *job = may ? find_open(jobs, kind, collection->id) : NULL;
-    if (job != NULL)
-        may = job->state == JOB_WAITING && job->retry_at <= now_of(jobs);
-    if (may && job == NULL)
+    if (may && job == NULL) {
         job = add_job(jobs, kind, collection);
+        job->state = jobs->is_paused ? JOB_PAUSED : JOB_WAITING;
+    }
+    may = may && !jobs->is_paused && job->state == JOB_WAITING &&
+          job->retry_at <= now_of(jobs);
     if (may) {
         job->state = JOB_RUNNING;
         job->started = now_of(jobs);
@@ -216,6 +225,24 @@ is_due(const Jobs *jobs, JobKind kind, const CollectionVersion *collection)
     return false;
 }
 
+/* Jobs that wait for what nobody needs any more. */
+static void
+forget_obsolete(Jobs *jobs, const Version *version)
+{
+    pthread_mutex_lock(&jobs->mutex);
+    for (uint32_t i = 0; i < jobs->count; i++) {
+        Job *job = &jobs->list[i];
+        const CollectionVersion *collection =
+            version_collection(version, job->collection);
+        if (!has_ended(job) && job->state != JOB_RUNNING &&
+            (collection == NULL || !is_due(jobs, job->kind, collection))) {
+            job->state = JOB_OBSOLETE;
+            job->message[0] = '\0';
+        }
+    }
+    pthread_mutex_unlock(&jobs->mutex);
+}
+
 /* One that is due, if any may begin. */
 static bool
 run_one(Jobs *jobs)
@@ -239,8 +266,10 @@ run_one(Jobs *jobs)
             version = store_version(jobs->store);
             has_run = true;
         }
-    if (!has_run)
+    if (!has_run) {
+        forget_obsolete(jobs, version);
         atomic_store(&jobs->wants_seal, false);
+    }
     version_release(version);
     return has_run;
 }
@@ -411,6 +440,27 @@ store_has_jobs(const Store *store)
     return store->jobs != NULL;
 }
 
+void
+store_wake_jobs(Store *store)
+{
+    jobs_notify(store->jobs);
+}
+
+/* Collections may have other names than when their jobs were found. */
+static void
+rename_jobs(Store *store, Job *list, uint32_t count)
+{
+    const Version *version = store_version(store);
+    for (uint32_t i = 0; i < count; i++) {
+        const CollectionVersion *collection =
+            version_collection(version, list[i].collection);
+        if (collection != NULL)
+            snprintf(list[i].name, sizeof list[i].name, "%.*s",
+                     JOB_NAME_SIZE - 1, collection->collection->name);
+    }
+    version_release(version);
+}
+
 uint32_t
 store_jobs(Store *store, Job list[JOBS_MOST])
 {
@@ -421,6 +471,7 @@ store_jobs(Store *store, Job list[JOBS_MOST])
     uint32_t count = jobs->count;
     memcpy(list, jobs->list, count * sizeof *list);
     pthread_mutex_unlock(&jobs->mutex);
+    rename_jobs(store, list, count);
     return count;
 }
 
@@ -428,7 +479,7 @@ store_jobs(Store *store, Job list[JOBS_MOST])
 static void
 steer(Jobs *jobs, Job *job, JobAction action)
 {
-    if (job->state == JOB_DONE)
+    if (has_ended(job))
         return;
     if (action == JOB_RESUME) {
         if (job->state != JOB_RUNNING)
@@ -443,20 +494,35 @@ steer(Jobs *jobs, Job *job, JobAction action)
 }
 
 bool
-store_job_do(Store *store, JobAction action, uint64_t id)
+store_jobs_are_paused(Store *store)
 {
     Jobs *jobs = store->jobs;
     if (jobs == NULL)
-        return id == 0;
+        return false;
+    pthread_mutex_lock(&jobs->mutex);
+    bool are_paused = jobs->is_paused;
+    pthread_mutex_unlock(&jobs->mutex);
+    return are_paused;
+}
+
+JobAnswer
+store_job_do(Store *store, JobAction action, uint64_t id)
+{
+    Jobs *jobs = store->jobs;
+    JobAnswer answer = id == 0 ? JOB_TAKEN : JOB_UNKNOWN;
+    if (jobs == NULL)
+        return answer;
     pthread_mutex_lock(&jobs->mutex);
     Job *job = find_job(jobs, id);
     if (id == 0 && action != JOB_CANCEL)
         jobs->is_paused = action == JOB_PAUSE;
     for (uint32_t i = 0; id == 0 && i < jobs->count; i++)
         steer(jobs, &jobs->list[i], action);
-    if (job != NULL)
+    if (job != NULL) {
+        answer = has_ended(job) ? JOB_HAS_ENDED : JOB_TAKEN;
         steer(jobs, job, action);
+    }
     pthread_mutex_unlock(&jobs->mutex);
     jobs_notify(jobs);
-    return id == 0 || job != NULL;
+    return answer;
 }

@@ -22,6 +22,7 @@ typedef enum JobState {
     JOB_RUNNING,
     JOB_PAUSED, /* until somebody resumes it */
     JOB_DONE,
+    JOB_OBSOLETE, /* what it was for is gone, or done by others */
     JOB_CANCELED, /* until somebody resumes it, or the database is opened */
 } JobState;
 
@@ -63,15 +64,21 @@ bool store_jobs_are_on(Store *store);
 /* The log has become long: everything is to be sealed. */
 void jobs_want_seal(Jobs *jobs);
 
-/* A copy of the list, oldest first; returns their number. */
+/* A copy of the list, oldest first, with the names of today; returns their
+ * number. */
 uint32_t store_jobs(Store *store, Job list[JOBS_MOST]);
+/* All of them, and those to come. */
+bool store_jobs_are_paused(Store *store);
+/* Something was found that a job mends. */
+void store_wake_jobs(Store *store);
 /* Whether the store does background work at all. */
 bool store_has_jobs(const Store *store);
 
 typedef enum JobAction { JOB_PAUSE, JOB_RESUME, JOB_CANCEL } JobAction;
 
-/* id 0: all of them; pausing all keeps others from beginning as well. False:
- * there is no such job. */
-bool store_job_do(Store *store, JobAction action, uint64_t id);
+typedef enum JobAnswer { JOB_UNKNOWN, JOB_TAKEN, JOB_HAS_ENDED } JobAnswer;
+
+/* id 0: all of them; pausing all keeps others from beginning as well. */
+JobAnswer store_job_do(Store *store, JobAction action, uint64_t id);
 
 #endif

@@ -25,8 +25,9 @@ typedef enum CompactMode {
 mql_status store_compact(Store *store, uint64_t collection, CompactMode mode,
                          const Watch *watch, Error *err);
 
-/* Build the index files that sealed segments of the collection lack, one commit
- * for each. */
+/* Build the index files that sealed segments of the collection lack, or that
+ * are known to be damaged, one commit for each. UNDEFINED_OBJECT when one of
+ * them was for an index that is gone. */
 mql_status store_build_indexes(Store *store, uint64_t collection,
                                const Watch *watch, Error *err);
 

@@ -39,6 +39,7 @@ typedef struct Rewrite {
     uint64_t forgotten; /* the last deletion left out */
     Merge *merges;
     FileName *written; /* removed unless it commits */
+    bool is_useless;   /* an index was dropped while it was built */
     const Watch *watch;
 } Rewrite;
 
@@ -64,8 +65,8 @@ mql_status rewrite_lost(Error *err);
 bool rewrite_is_same_shape(const Collection *old, const Collection *new);
 bool rewrite_has_segment(const CollectionVersion *version,
                          const Segment *segment);
-/* Whether the file of an index is still to be built; of any of the definition.
- * A damaged one is not: REINDEX builds it. */
+/* Whether the file of an index is still to be built, or known to be damaged; of
+ * any of the definition. */
 bool rewrite_lacks_file(const Segment *segment, const IndexDefinition *index);
 bool rewrite_lacks_index(const Segment *segment, const Collection *definition);
 /* Rows deleted at or before `horizon`, or inserted at or before `expired`. */

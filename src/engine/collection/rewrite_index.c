@@ -3,9 +3,10 @@
  * rewrite_index.c - index files for segments that are there already
  * (maintenance.h).
  *
- * A segment that lacks a file gets it under the index's id, in a commit of its
- * own. Building anew gives the index another id, as a new index would have, so
- * the old files serve until all new ones are entered.
+ * A segment that lacks a file, or has a damaged one, gets it under the index's
+ * id, in a commit of its own: a damaged one is written over, in one step.
+ * Building anew gives the index another id, as a new index would have, so the
+ * old files serve until all new ones are entered.
  */
 #include <stdlib.h>
 
@@ -47,6 +48,18 @@ is_wanted(const Transaction *transaction, const Rewrite *rewrite,
            rewrite_has_segment(version, segment);
 }
 
+static bool
+is_dropped(const Rewrite *rewrite, uint64_t index)
+{
+    const Version *now = store_version(rewrite->store);
+    const CollectionVersion *version =
+        version_collection(now, rewrite->definition->id);
+    bool is_there =
+        version != NULL && collection_has_index(version->collection, index);
+    version_release(now);
+    return !is_there;
+}
+
 static mql_status
 enter_file(Rewrite *rewrite, SealedSegment *segment, IndexFile file,
            bool *is_entered, Error *err)
@@ -76,6 +89,20 @@ enter_file(Rewrite *rewrite, SealedSegment *segment, IndexFile file,
     return transaction_commit(transaction, err);
 }
 
+/* One that cannot be opened would be due again at once. */
+static mql_status
+open_built(const Rewrite *rewrite, SealedSegment *segment,
+           const IndexDefinition *index, Error *err)
+{
+    TRY(segment_index_open(&rewrite->store->space, segment, rewrite->definition,
+                           index, err));
+    if (!rewrite_lacks_file(&segment->base, index))
+        return MQL_OK;
+    return error_set(err, ERR_DATA_CORRUPTED,
+                     "index \"%s\" was built and cannot be opened",
+                     index->name);
+}
+
 static mql_status
 build_missing(Rewrite *rewrite, SealedSegment *segment,
               const IndexDefinition *index, Error *err)
@@ -88,10 +115,10 @@ build_missing(Rewrite *rewrite, SealedSegment *segment,
     bool is_entered;
     TRY(enter_file(rewrite, segment, file, &is_entered, err));
     if (is_entered)
-        return segment_index_open(space, segment, rewrite->definition, index,
-                                  err);
+        return open_built(rewrite, segment, index, err);
     file_names_free(rewrite->store, rewrite->written, true);
     rewrite->written = NULL;
+    rewrite->is_useless = rewrite->is_useless || is_dropped(rewrite, index->id);
     return MQL_OK;
 }
 
@@ -117,8 +144,11 @@ store_build_indexes(Store *store, uint64_t collection, const Watch *watch,
     TRY(rewrite_begin(store, collection, false, &rewrite, err));
     rewrite.watch = watch;
     mql_status status = build_all_missing(&rewrite, err);
+    bool is_useless = status == MQL_OK && rewrite.is_useless;
     rewrite_end(&rewrite);
-    return status;
+    return is_useless
+               ? error_set(err, ERR_UNDEFINED_OBJECT, "the index is gone")
+               : status;
 }
 
 bool

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/guard.h"
+#include "engine/collection/jobs.h"
 
 const OperatorKind *const operator_kinds[PLAN_KIND_COUNT] = {
     [PLAN_ONE_ROW] = &one_row_operator, [PLAN_SCAN] = &scan_operator,
@@ -38,6 +39,7 @@ execution_bypass(Execution *execution, mql_status status, Error *err)
         execution->notice(execution->notice_context, words);
     }
     execution->has_bypassed = true;
+    store_wake_jobs(execution->store); /* to build it again */
     error_clear(err);
     return MQL_OK;
 }

@@ -22,6 +22,8 @@ state_name(const Job *job)
         return "paused";
     case JOB_DONE:
         return "done";
+    case JOB_OBSOLETE:
+        return "obsolete";
     default:
         return "canceled";
     }
@@ -46,6 +48,10 @@ show_jobs(Prepared *prepared, Error *err)
     if (list == NULL)
         return error_no_memory(err);
     uint32_t count = store_jobs(prepared->session->store, list);
+    if (store_jobs_are_paused(prepared->session->store))
+        session_notice(prepared->session,
+                       "background jobs are paused; RESUME JOBS lets them "
+                       "begin");
     for (uint32_t i = 0; i < count; i++) {
         Value started = {.type = type_of(TYPE_TIMESTAMPTZ),
                          .integer = list[i].started,
@@ -93,8 +99,12 @@ job_run(Prepared *prepared, Error *err)
     uint64_t id = 0;
     if (root->first != NULL)
         TRY(job_number(prepared, root->first, &id, err));
-    if (store_job_do(prepared->session->store, action, id))
+    JobAnswer answer = store_job_do(prepared->session->store, action, id);
+    if (answer == JOB_TAKEN)
         return MQL_OK;
+    if (answer == JOB_HAS_ENDED)
+        return error_at(err, ERR_NOT_READY, root->first->position,
+                        "job %" PRIu64 " has ended", id);
     error_at(err, ERR_UNDEFINED_OBJECT, root->first->position,
              "job %" PRIu64 " does not exist", id);
     return error_hint(err, "SHOW JOBS lists them.");
