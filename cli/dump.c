@@ -11,6 +11,7 @@
 #include "dump.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -224,6 +225,19 @@ allow_reading(Dump *dump, const char *name)
     return is_done;
 }
 
+/* Rows without definitions go to a database that has its properties already.
+ */
+static void
+write_permission(const Dump *dump, const char *name, const char *properties,
+                 bool is_denied)
+{
+    if (!dump->has_schema &&
+        strstr(properties, "database.force.deny.writing = true") != NULL)
+        fprintf(dump->out,
+                "%sALTER DATABASE %s SET (database.force.deny.writing = %s);\n",
+                is_denied ? "\n" : "", name, is_denied ? "true" : "false");
+}
+
 static bool
 write_database(Dump *dump, const char *database, const char *properties)
 {
@@ -237,9 +251,12 @@ write_database(Dump *dump, const char *database, const char *properties)
         if (dump->has_schema && strcmp(database, "default") != 0)
             fprintf(dump->out, "CREATE DATABASE %s;\n", name.data);
         fprintf(dump->out, "USE %s;\n", name.data);
+        write_permission(dump, name.data, properties, false);
     }
     for (size_t i = 0; is_done && i < names.count; i++)
         is_done = write_collection(dump, list_cell(&names, i, 0));
+    if (is_done && (names.count > 0 || dump->wanted_count == 0))
+        write_permission(dump, name.data, properties, true);
     /* Last: they may deny what is above. */
     if (is_done && dump->has_schema && dump->wanted_count == 0 &&
         properties[0] != '\0')
@@ -314,6 +331,19 @@ write_all(Dump *dump)
 
 /* ---- the file ---- */
 
+/* Nobody else may read it, as nobody else may the database. */
+static FILE *
+open_private(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return NULL;
+    FILE *file = fdopen(fd, "w");
+    if (file == NULL)
+        close(fd);
+    return file;
+}
+
 /* A file is there under its name only when it is whole. */
 static bool
 open_file(Dump *dump, const char *path, Text *partial)
@@ -322,7 +352,8 @@ open_file(Dump *dump, const char *path, Text *partial)
     if (path == NULL)
         return true;
     text_printf(partial, "%s.partial", path);
-    dump->out = fopen(partial->data, "w");
+    unlink(partial->data);
+    dump->out = open_private(partial->data);
     if (dump->out == NULL)
         fprintf(stderr, "mql: error: could not open file \"%s\": %s\n",
                 partial->data, strerror(errno));

@@ -23,12 +23,10 @@
 #include <time.h>
 
 #include "base/checksum.h"
-#include "base/guard.h"
 #include "storage/meta_entry.h"
 #include "storage/meta_format.h"
 #include "storage/meta_room.h"
 
-#define MAP_SIZE_FIRST ((size_t)256 * 1024 * 1024)
 #define MAP_SIZE_MOST ((size_t)64 * 1024 * 1024 * 1024)
 #define ENVIRONMENT_FLAGS (MDB_NOSUBDIR | MDB_NOLOCK)
 
@@ -722,33 +720,12 @@ meta_snapshot(Meta *meta, MetaChanges *changes, uint64_t *applied, Error *err)
 
 /* ---- opening and closing ---- */
 
-/* LMDB met what cannot be. */
-static void
-on_assertion(MDB_env *environment, const char *words)
-{
-    (void)environment;
-    (void)words;
-    guard_leave();
-}
-
 static mql_status
-open_environment(const char *path, unsigned flags, MDB_env **result, Error *err)
+open_environment(Meta *meta, unsigned flags, Error *err)
 {
-    MDB_env *environment;
-    int code = mdb_env_create(&environment);
-    if (code != 0)
-        return lmdb_error(err, path, code, "open the catalogue");
-    code = mdb_env_set_mapsize(environment, MAP_SIZE_FIRST);
-    if (code == 0)
-        code = mdb_env_set_assert(environment, on_assertion);
-    if (code == 0)
-        code = mdb_env_open(environment, path, ENVIRONMENT_FLAGS | flags, 0600);
-    if (code == 0) {
-        *result = environment;
-        return MQL_OK;
-    }
-    mdb_env_close(environment);
-    return lmdb_error(err, path, code, "open the catalogue");
+    int code = meta_entry_open(&meta->entry, ENVIRONMENT_FLAGS | flags);
+    return code == 0 ? MQL_OK
+                     : lmdb_error(err, meta->path, code, "open the catalogue");
 }
 
 static mql_status
@@ -771,7 +748,7 @@ create_entered(void *context, Error *err)
 {
     Meta *meta = context;
     int failure;
-    TRY(open_environment(meta->path, 0, &meta->entry.environment, err));
+    TRY(open_environment(meta, 0, err));
     TRY(open_tree(meta, err));
     return apply_once(meta, (Slice){NULL, 0}, 0, &failure, err);
 }
@@ -904,8 +881,7 @@ static mql_status
 open_entered(void *context, Error *err)
 {
     Meta *meta = context;
-    TRY(open_environment(meta->path, meta->is_read_only ? MDB_RDONLY : 0,
-                         &meta->entry.environment, err));
+    TRY(open_environment(meta, meta->is_read_only ? MDB_RDONLY : 0, err));
     TRY(open_tree(meta, err));
     return read_root(meta, err);
 }

@@ -2,9 +2,52 @@
 /* meta_entry.c - into LMDB, and out of it whatever happens. */
 #include "storage/meta_entry.h"
 
-#include <inttypes.h>
+#include <errno.h>
 
 #include "base/guard.h"
+
+#define MAP_SIZE_FIRST ((size_t)256 * 1024 * 1024)
+#define MAP_SIZE_LEAST ((size_t)4 * 1024 * 1024)
+
+/* LMDB met what cannot be. */
+static void
+on_assertion(MDB_env *environment, const char *words)
+{
+    (void)environment;
+    (void)words;
+    guard_leave();
+}
+
+static int
+try_open(MetaEntry *entry, unsigned flags, size_t map_size)
+{
+    MDB_env *environment;
+    int code = mdb_env_create(&environment);
+    if (code != 0)
+        return code;
+    code = mdb_env_set_mapsize(environment, map_size);
+    if (code == 0)
+        code = mdb_env_set_assert(environment, on_assertion);
+    if (code == 0)
+        code = mdb_env_open(environment, entry->path, flags, 0600);
+    if (code == 0)
+        entry->environment = environment;
+    else
+        mdb_env_close(environment);
+    return code;
+}
+
+/* The map is addresses, not memory; where a limit leaves few of them a smaller
+ * one has to do. It is never smaller than what the file holds. */
+int
+meta_entry_open(MetaEntry *entry, unsigned flags)
+{
+    int code = ENOMEM;
+    for (size_t size = MAP_SIZE_FIRST; code == ENOMEM && size >= MAP_SIZE_LEAST;
+         size /= 4)
+        code = try_open(entry, flags, size);
+    return code;
+}
 
 /* The file's size now, through LMDB's own descriptor: the name may be another
  * file's by now. */

@@ -27,6 +27,9 @@ typedef struct MetaEntry {
     bool is_left;         /* a call was ended; LMDB is as it was then */
 } MetaEntry;
 
+/* Open the file; to be called in meta_enter(). 0 or LMDB's code. */
+int meta_entry_open(MetaEntry *entry, unsigned flags);
+
 /* DATA_CORRUPTED once the file was found cut or unreadable. */
 mql_status meta_entry_check(MetaEntry *entry, Error *err);
 

@@ -151,3 +151,25 @@ $ mql dump always -o always.mql; cat always.mql; mql -X -q always2 -f always.mql
 | INSERT INTO c (id, s) OVERRIDING SYSTEM VALUE VALUES (E'2', E'b\n\\.\nc');
 | 
 | -- The end.
+
+# rows and definitions apart, of a database that denies writing; only its owner reads the file
+$ mql -X -q w -c "CREATE DATABASE s; USE s; CREATE COLLECTION c (id INT64 PRIMARY KEY, v FLOAT_VECTOR(2)); INSERT INTO c VALUES (1, [1, 2]); RELEASE COLLECTION c; ALTER DATABASE s SET (database.force.deny.writing = true, database.force.deny.index = true)"
+$ mql dump --schema-only w -o w1; mql dump --data-only w -o w2; stat -c %a w1 w2; cat w2
+| 600
+| 600
+| -- A database of mql. To make it again: mql NEW -f FILE
+| 
+| USE "default";
+| 
+| USE s;
+| ALTER DATABASE s SET (database.force.deny.writing = false);
+| 
+| COPY c FROM STDIN WITH (FORMAT csv, HEADER true);
+| "id","v"
+| 1,"[1,2]"
+| \.
+| 
+| ALTER DATABASE s SET (database.force.deny.writing = true);
+| 
+| -- The end.
+$ mql -X -q w3 -f w1 -f w2; mql dump w > w4; mql dump w3 | cmp - w4

@@ -44,3 +44,7 @@ $ sh try link --readonly
 # the database's directory may be a link
 $ ln -s d l; mql -X -At l -c 'SELECT count(*) FROM c'
 | 2
+
+# a damaged index costs time, and a notice
+$ printf Uf | dd of=$(ls d/segments/*.idx | head -n 1) bs=1 seek=4100 conv=notrunc 2>/dev/null; mql -X -At --readonly d -c 'SELECT id FROM c WHERE n = 2'
+| 2

@@ -318,7 +318,7 @@ open_or_replace(Recovery *recovery, const SegmentEntry *entry,
     else
         damage = why;
     free(path);
-    log_write(&space->log, "WARNING", "collection \"%s\" is damaged: %s %s",
+    log_write(&space->log, "WARNING", "collection \"%s\" is damaged: %s. %s",
               definition->name, damage.text, damage.detail);
     return sealed_open_damaged(entry, &damage, segment, err);
 }

@@ -34,7 +34,7 @@ execution_bypass(Execution *execution, mql_status status, Error *err)
     if (execution->notice != NULL && !execution->has_bypassed) {
         char words[3 * ERROR_TEXT_SIZE];
         snprintf(words, sizeof words,
-                 "a damaged index is not used, its rows are scanned: %s %s",
+                 "a damaged index is not used, its rows are scanned: %s. %s",
                  err->text, err->detail);
         execution->notice(execution->notice_context, words);
     }
