@@ -469,9 +469,32 @@ write_run(InsertRun *run, const Batch *rows, uint32_t first, uint32_t end,
     return write_output(run, &output, err);
 }
 
+/* Proposed rows are rows, also those that are then not inserted. */
+static mql_status
+check_nulls(const InsertRun *run, const Batch *rows, Error *err)
+{
+    const Collection *collection = run->insert->collection;
+    for (uint32_t f = 0; f < collection->field_count; f++) {
+        const Field *field = &collection->fields[f];
+        if (field->is_nullable || field->is_dynamic || field->is_auto_id)
+            continue;
+        for (uint32_t row = 0; row < rows->count; row++) {
+            if (!column_is_null(&rows->columns[f], row))
+                continue;
+            error_set(err, ERR_NOT_NULL,
+                      "null value in field \"%s\" of collection "
+                      "\"%s\" violates not-null constraint",
+                      field->name, collection->name);
+            return error_detail(err, "Row %" PRIu64 ".", run->first + row + 1);
+        }
+    }
+    return MQL_OK;
+}
+
 mql_status
 conflict_write(InsertRun *run, const Batch *rows, Error *err)
 {
+    TRY(check_nulls(run, rows, err));
     const Column *keys = key_column(run, rows);
     uint64_t first_row = run->first;
     mql_status status = MQL_OK;
