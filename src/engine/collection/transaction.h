@@ -143,6 +143,8 @@ mql_status transaction_drop_collection(Transaction *transaction, uint64_t id,
 mql_status transaction_truncate(Transaction *transaction, uint64_t id,
                                 Error *err);
 
+/* What its commit will store; NULL: it has changed none. */
+const StoredSettings *transaction_settings(const Transaction *transaction);
 /* Store a setting for every session; NULL: it is no longer stored. */
 mql_status transaction_put_setting(Transaction *transaction, const char *name,
                                    const int64_t *value, Error *err);

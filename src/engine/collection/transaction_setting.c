@@ -197,3 +197,9 @@ stored_settings_load(Meta *meta, StoredSettings **list, Error *err)
     *list = NULL;
     return status;
 }
+
+const StoredSettings *
+transaction_settings(const Transaction *transaction)
+{
+    return transaction->settings;
+}

@@ -136,6 +136,13 @@ alter_rename_field(Collection *copy, void *context, Error *err)
     return field->name != NULL ? MQL_OK : error_no_memory(err);
 }
 
+/* Of a VARCHAR; without a length it is TEXT. */
+static uint32_t
+bytes_most(const Type *type)
+{
+    return type->length == 0 ? TEXT_SIZE_MOST : type->length;
+}
+
 static mql_status
 alter_type(Collection *copy, void *context, Error *err)
 {
@@ -150,11 +157,11 @@ alter_type(Collection *copy, void *context, Error *err)
     if (field->type.kind != TYPE_VARCHAR || type.kind != TYPE_VARCHAR)
         return planner_unbuilt(
             type_name, "changing a type, but for a longer VARCHAR,", err);
-    if (type.length < field->type.length) {
+    if (bytes_most(&type) < bytes_most(&field->type)) {
         error_at(err, ERR_INVALID_COLUMN_DEFINITION, type_name->position,
                  "field \"%s\" cannot become shorter", field->name);
         return error_hint(err, "Its values have up to %u bytes.",
-                          field->type.length);
+                          bytes_most(&field->type));
     }
     field->type = type;
     field->default_value.type = type;

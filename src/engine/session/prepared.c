@@ -292,10 +292,22 @@ limit_time(Prepared *prepared, Alarm *alarm, Error *err)
     return alarm_set(session->alarms, alarm, &session->cancel, left, err);
 }
 
+/* Most memory of a statement counts against work_mem: whoever has no better
+ * words says that it can be more. Allocates nothing. */
+static void
+hint_at_memory(const Prepared *prepared, mql_status status, Error *err)
+{
+    if (status == MQL_NO_MEMORY && err->hint[0] == '\0' &&
+        prepared->exec_arena.limit != 0)
+        error_hint(err, "A statement may use work_mem: SET it to more if the "
+                        "machine has more.");
+}
+
 static mql_status
 end_limit(Prepared *prepared, Alarm *alarm, mql_status status, Error *err)
 {
     Session *session = prepared->session;
+    hint_at_memory(prepared, status, err);
     if (!alarm_clear(session->alarms, alarm))
         return status;
     atomic_store(&session->cancel, false);

@@ -264,9 +264,14 @@ void
 session_refresh(Session *session)
 {
     const Version *version = store_version(session->store);
-    if (session->stored != version->settings) {
+    const StoredSettings *own =
+        session->transaction == NULL
+            ? NULL
+            : transaction_settings(session->transaction);
+    const StoredSettings *newest = own != NULL ? own : version->settings;
+    if (session->stored != newest) {
         stored_settings_release(session->stored);
-        session->stored = stored_settings_retain(version->settings);
+        session->stored = stored_settings_retain(newest);
         settle_all(session);
     }
     version_release(version);
