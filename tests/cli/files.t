@@ -46,5 +46,9 @@ $ ln -s d l; mql -X -At l -c 'SELECT count(*) FROM c'
 | 2
 
 # a damaged index costs time, and a notice
-$ printf Uf | dd of=$(ls d/segments/*.idx | head -n 1) bs=1 seek=4100 conv=notrunc 2>/dev/null; mql -X -At --readonly d -c 'SELECT id FROM c WHERE n = 2'
+$ (echo 'CREATE COLLECTION c (id INT64 PRIMARY KEY, n INT32, v FLOAT_VECTOR(2)); CREATE INDEX ON c (n) USING INVERTED;'; i=0; while [ $i -lt 300 ]; do i=$((i + 1)); echo "INSERT INTO c VALUES ($i, $((i % 100)), [1, 2]);"; done) > fill.mql; mql -X -q -1 e -f fill.mql; mql -X -q e -c FLUSH
+$ printf Uf | dd of=$(ls e/segments/*.idx) bs=1 seek=4200 conv=notrunc 2>/dev/null; mql -X -At --readonly e -c 'SELECT id FROM c WHERE n = 2'
 | 2
+| 102
+| 202
+! NOTICE:  a damaged index is not used, its rows are scanned: damaged block 1. File "e/segments/5-4.idx", offset 4160.
