@@ -93,6 +93,26 @@ read_keys(Dump *dump, const char *name, DumpCollection *collection)
     return is_done;
 }
 
+/* Where generated keys go on: rows that are gone had some of them. */
+static bool
+write_identity(Dump *dump, const char *name)
+{
+    Text sql = {0};
+    List next;
+    ask(&sql, "SHOW IDENTITY FROM ", name);
+    bool is_done = list_read(dump, sql.data, 2, &next);
+    for (size_t i = 0; is_done && i < next.count; i++) {
+        ask(&sql, "ALTER COLLECTION ", name);
+        text_append_text(&sql, " ALTER FIELD ");
+        append_name(&sql, list_cell(&next, i, 0));
+        fprintf(dump->out, "%s RESTART WITH %s;\n", sql.data,
+                list_cell(&next, i, 1));
+    }
+    list_free(&next);
+    text_free(&sql);
+    return is_done;
+}
+
 static bool
 write_rows(Dump *dump, const char *name, const List *partitions)
 {
@@ -110,6 +130,7 @@ write_rows(Dump *dump, const char *name, const List *partitions)
     for (size_t i = 0;
          is_done && !collection.has_partition_key && i < partitions->count; i++)
         is_done = dump_rows(dump, &collection, list_cell(partitions, i, 0));
+    is_done = is_done && write_identity(dump, name);
     text_free(&collection.name);
     text_free(&collection.key);
     text_free(&sql);

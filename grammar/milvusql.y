@@ -220,6 +220,7 @@ alter_action(A) ::= ALTER(T) field name(N) SET DEFAULT(D) expr(E). {
     A = node_pair(parse, NODE_ALTER_DEFAULT, T, N, node_with(parse, NODE_DEFAULT, D, E));
 }
 alter_action(A) ::= ALTER(T) field name(N) DROP DEFAULT. { A = node_with(parse, NODE_ALTER_DEFAULT, T, N); }
+alter_action(A) ::= ALTER(T) field name(N) id(W) WITH expr(E). { A = build_alter_restart(parse, T, N, W, E); }
 alter_action(A) ::= ALTER(T) field name(N) DROP NOT NULL. { A = node_with(parse, NODE_ALTER_NULLABLE, T, N); }
 alter_action(A) ::= ALTER(T) field name(N) SET LP option_list(L) RP. {
     A = node_pair(parse, NODE_ALTER_SET, T, N, node_turn(parse, L, NODE_OPTIONS, T));

@@ -24,6 +24,7 @@ $ mql dump d
 | \\",-0,"null","[1,-0.5]",
 | 10,,,,"[0,0]","{""x"":""dynamic""}"
 | \.
+| ALTER COLLECTION c ALTER FIELD id RESTART WITH 11;
 | CREATE INDEX i ON c (v) USING FLAT WITH (metric_type = 'COSINE');
 | RELEASE COLLECTION c PARTITION ("2-p");
 | 
@@ -48,6 +49,10 @@ $ mql dump d
 # the database that a dump makes has the same dump, by -f and in one transaction
 $ mql dump d -o d.mql; mql -X -q e -f d.mql; mql dump e | cmp - d.mql
 $ mql -X -q e1 -1 -f d.mql; mql dump e1 | cmp - d.mql
+$ mql -X -q f -c 'CREATE COLLECTION c (id INT64 PRIMARY KEY AUTO_ID, n INT64)' -c 'INSERT INTO c (n) VALUES (1), (2), (3), (4), (5), (6); DELETE FROM c WHERE n > 4'
+$ mql dump f | mql -X -q g; mql dump g | grep RESTART; mql -X -q -At g -c 'INSERT INTO c (n) VALUES (7) RETURNING id'; rm -r f g
+| ALTER COLLECTION c ALTER FIELD id RESTART WITH 7;
+| 7
 $ ls
 | d
 | d.mql
@@ -149,6 +154,7 @@ $ mql dump always -o always.mql; cat always.mql; mql -X -q always2 -f always.mql
 | 1,"a"
 | \.
 | INSERT INTO c (id, s) OVERRIDING SYSTEM VALUE VALUES (E'2', E'b\n\\.\nc');
+| ALTER COLLECTION c ALTER FIELD id RESTART WITH 3;
 | 
 | -- The end.
 

@@ -134,6 +134,13 @@ const CollectionVersion *version_find_collection(const Version *version,
 const CollectionVersion *version_collection(const Version *version,
                                             uint64_t id);
 
+/* The next key that the collection will generate; let it be that at least. Like
+ * the keys of rows that are rolled back, it is not taken back with its
+ * transaction. */
+int64_t collection_next_key(const CollectionVersion *collection);
+void collection_raise_next_key(const CollectionVersion *collection,
+                               int64_t key);
+
 /* Whether the properties of the database (database_rules.c) have room for so
  * many more collections; for the bytes it has. CONFIGURATION_LIMIT: no. */
 mql_status version_check_collections(const Version *version, uint64_t database,
@@ -167,9 +174,9 @@ int64_t store_retention(Store *store);
  * 0 all. */
 uint64_t store_horizon(Store *store);
 /* The last commit whose rows are older than the collection's time to live at
- * `now`, or were before it was changed: rows inserted by commits up to it are not there for anybody any more,
- * whatever moment is asked for, and may be left out of new segments without
- * raising the horizon. 0: none. */
+ * `now`, or were before it was changed: rows inserted by commits up to it are
+ * not there for anybody any more, whatever moment is asked for, and may be left
+ * out of new segments without raising the horizon. 0: none. */
 uint64_t store_expired(Store *store, const Collection *collection, int64_t now);
 /* The clock, microseconds since 1970; not before the last commit's time. */
 int64_t store_now(Store *store);

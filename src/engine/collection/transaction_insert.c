@@ -92,15 +92,33 @@ generated_text(int64_t key, Arena *arena, Slice *text, Error *err)
     return text->data == NULL ? error_no_memory(err) : MQL_OK;
 }
 
+static void
+raise_next(CollectionState *state, int64_t wanted)
+{
+    int64_t seen = atomic_load(&state->next_auto_id);
+    while (seen < wanted &&
+           !atomic_compare_exchange_weak(&state->next_auto_id, &seen, wanted))
+        ;
+}
+
+int64_t
+collection_next_key(const CollectionVersion *collection)
+{
+    return atomic_load(&collection_entry_of(collection)->state->next_auto_id);
+}
+
+void
+collection_raise_next_key(const CollectionVersion *collection, int64_t key)
+{
+    raise_next(collection_entry_of(collection)->state, key);
+}
+
 /* Given integers push the next generated one past them. */
 static void
 pass_given_key(Insert *insert, int64_t key)
 {
-    _Atomic int64_t *next = &insert->change->base->state->next_auto_id;
-    int64_t wanted = key < INT64_MAX ? key + 1 : INT64_MAX;
-    int64_t seen = atomic_load(next);
-    while (seen < wanted && !atomic_compare_exchange_weak(next, &seen, wanted))
-        ;
+    raise_next(insert->change->base->state,
+               key < INT64_MAX ? key + 1 : INT64_MAX);
 }
 
 static mql_status

@@ -7,6 +7,7 @@
  * the field have (Field.missing_value), and one that is dropped and added again
  * is another field.
  */
+#include <inttypes.h>
 #include <string.h>
 
 #include "engine/session/kinds.h"
@@ -272,6 +273,46 @@ alter_field_options(const Alter *alter, Collection *copy, bool is_reset,
     return MQL_OK;
 }
 
+static mql_status
+read_next_key(const Alter *alter, const Node *node, int64_t *next, Error *err)
+{
+    Scope none = {.dynamic_column = -1};
+    Prepared *prepared = alter->prepared;
+    Arena *arena = &prepared->exec_arena;
+    Expr *expr;
+    Value value;
+    TRY(expr_analyse(node, &none, type_of(TYPE_INT64), arena, &expr, err));
+    TRY(expr_value(expr, &prepared->execution.run, arena, &value, err));
+    *next = value.integer;
+    if (value.is_null || !type_is_integer(value.type.kind) || *next < 1)
+        return error_at(err, ERR_INVALID_PARAMETER, node->position,
+                        "a generated key is a number from 1");
+    return MQL_OK;
+}
+
+/* RESTART WITH: upwards only, since the log knows the highest one. The copy
+ * takes the number when it is committed. */
+static mql_status
+alter_restart(Collection *copy, void *context, Error *err)
+{
+    const Alter *alter = context;
+    const Node *name = node_child(alter->action, NODE_NAME);
+    Field *field;
+    int64_t next;
+    TRY(find_field(copy, name, &field, err));
+    if (!field->is_auto_id)
+        return error_at(err, ERR_INVALID_TABLE_DEFINITION, name->position,
+                        "field \"%s\" is no AUTO_ID key", field->name);
+    TRY(read_next_key(alter, name->next, &next, err));
+    if (next < collection_next_key(alter->found))
+        return error_at(err, ERR_INVALID_PARAMETER, name->next->position,
+                        "the next key of collection \"%s\" is %" PRId64
+                        " and cannot become lower",
+                        copy->name, collection_next_key(alter->found));
+    collection_raise_next_key(alter->found, next);
+    return MQL_OK;
+}
+
 /* For the rest of the transaction; the commit looks again. */
 static void
 keep_expired(const Alter *alter, Collection *copy)
@@ -340,6 +381,7 @@ static const struct {
     {NODE_ALTER_TYPE, alter_type},
     {NODE_ALTER_DEFAULT, alter_default},
     {NODE_ALTER_NULLABLE, alter_nullable},
+    {NODE_ALTER_RESTART, alter_restart},
     {NODE_ALTER_SET, alter_set},
     {NODE_ALTER_RESET, alter_reset},
 };

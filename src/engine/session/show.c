@@ -272,6 +272,21 @@ show_segments(Prepared *prepared, Error *err)
     return MQL_OK;
 }
 
+/* The next generated key, which no row says. */
+static mql_status
+show_identity(Prepared *prepared, Error *err)
+{
+    const CollectionVersion *found;
+    TRY(named_collection(prepared, &found, err));
+    const Collection *collection = found->collection;
+    const Field *key = &collection->fields[collection->primary];
+    if (!key->is_auto_id)
+        return MQL_OK;
+    const Value row[] = {rows_text(prepared, key->name),
+                         value_int64(collection_next_key(found))};
+    return rows_add(prepared, row, err);
+}
+
 static mql_status
 show_load_state(Prepared *prepared, Error *err)
 {
@@ -471,6 +486,9 @@ static const struct ShowForm {
      {NUMBER_COLUMN("segment"), TEXT_COLUMN("partition"), TEXT_COLUMN("state"),
       NUMBER_COLUMN("rows"), NUMBER_COLUMN("bytes")},
      show_segments},
+    {"identity",
+     {TEXT_COLUMN("field"), NUMBER_COLUMN("next_key")},
+     show_identity},
     {"load state",
      {TEXT_COLUMN("collection"), TEXT_COLUMN("state"),
       NUMBER_COLUMN("in_memory")},

@@ -475,6 +475,15 @@ build_alter_type(Parse *parse, Token at, Node *name, Token word, Node *type)
     return node_pair(parse, NODE_ALTER_TYPE, at, name, type);
 }
 
+Node *
+build_alter_restart(Parse *parse, Token at, Node *name, Token word, Node *next)
+{
+    if (!slice_equal_nocase((Slice){word.text, word.size},
+                            SLICE_LITERAL("restart")))
+        parse_syntax_error(parse, word);
+    return node_pair(parse, NODE_ALTER_RESTART, at, name, next);
+}
+
 static bool
 is_word(Token token, const char *word)
 {

@@ -276,6 +276,7 @@ static const ShowForm show_forms[] = {
     {"index options", "index options", false},
     {"functions", "functions", false},
     {"load state", "load state", true},
+    {"identity", "identity", true},
     {"users", NULL, false},
     {"roles", NULL, false},
     {"privileges", NULL, false},
