@@ -252,11 +252,20 @@ static void
 write_permission(const Dump *dump, const char *name, const char *properties,
                  bool is_denied)
 {
-    if (!dump->has_schema &&
-        strstr(properties, "database.force.deny.writing = true") != NULL)
+    /* RESTART WITH is an ALTER COLLECTION. */
+    static const char *const denying[] = {"writing", "ddl", "collectionDDL"};
+    const char *space = is_denied ? "\n" : "";
+    for (size_t i = 0; i < sizeof denying / sizeof denying[0]; i++) {
+        char property[64];
+        snprintf(property, sizeof property, "database.force.deny.%s = true",
+                 denying[i]);
+        if (dump->has_schema || strstr(properties, property) == NULL)
+            continue;
         fprintf(dump->out,
-                "%sALTER DATABASE %s SET (database.force.deny.writing = %s);\n",
-                is_denied ? "\n" : "", name, is_denied ? "true" : "false");
+                "%sALTER DATABASE %s SET (database.force.deny.%s = %s);\n",
+                space, name, denying[i], is_denied ? "true" : "false");
+        space = "";
+    }
 }
 
 static bool

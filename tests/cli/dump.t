@@ -53,6 +53,8 @@ $ mql -X -q f -c 'CREATE COLLECTION c (id INT64 PRIMARY KEY AUTO_ID, n INT64)' -
 $ mql dump f | mql -X -q g; mql dump g | grep RESTART; mql -X -q -At g -c 'INSERT INTO c (n) VALUES (7) RETURNING id'; rm -r f g
 | ALTER COLLECTION c ALTER FIELD id RESTART WITH 7;
 | 7
+$ mql -X -q f -c 'CREATE COLLECTION c (id INT64 PRIMARY KEY AUTO_ID, n INT64)' -c 'INSERT INTO c (n) VALUES (1), (2); DELETE FROM c WHERE n = 2; ALTER DATABASE "default" SET (database.force.deny.ddl = true, database.force.deny.collectionDDL = true)'
+$ mql dump f --schema-only | mql -X -q g; mql dump f --data-only | mql -X -q g; mql dump f -o f.mql; mql dump g | cmp - f.mql; rm -r f g f.mql
 $ ls
 | d
 | d.mql
