@@ -52,6 +52,11 @@ $(BUILD)/gen/milvusql.c: grammar/milvusql.y
 $(BUILD)/gen/milvusql.h: $(BUILD)/gen/milvusql.c ;
 $(BUILD)/gen/milvusql_scan.c: grammar/milvusql.re $(BUILD)/gen/milvusql.h
 	$(Q)$(RE2C) -W -Werror --no-generation-date -o $@ $<
+# \h of the shell: the synopses of the reference
+$(BUILD)/gen/help_topics.h: docs/reference.md tools/make-help
+	@mkdir -p $(@D)
+	$(Q)tools/make-help $< >$@.new && mv $@.new $@
+$(BUILD)/cli/help.o: | $(BUILD)/gen/help_topics.h
 $(BUILD)/gen/%.o: $(BUILD)/gen/%.c
 	$(call SAY,CC)
 	$(Q)$(CC) $(COMMON) $(CFLAGS) $(SANITIZE) $(GENERATED_WARN) -c -o $@ $<

@@ -281,14 +281,37 @@ $ mql -X db2 -c 'CREATE DATABASE "my data"' -c '\c "my data"' -c '\echo :DBNAME'
 
 # help
 $ mql -X -c '\h search'
-| Statement:    SEARCH
-| What it does: find the nearest rows to a vector
+| Statement: SEARCH
+| Reference: SEARCH
 | Syntax:
-| SEARCH collection [PARTITION (name, ...)] [ON field]
-|     FOR [number, ...] [, ...]
-|     [WHERE condition]
-|     [WITH (ef = 64, radius = number, range_filter = number, ...)]
-|     [LIMIT count] [OFFSET count] [RETURNING field, ... | *]
+| SEARCH c [AS OF moment] [PARTITION (p, ...)] [ON field] FOR target [, target ...]
+|     [WHERE condition] [WITH (option = value, ...)] [ORDER BY key [ASC | DESC], ...]
+|     [LIMIT k] [OFFSET n] [RETURNING item [AS name], ... | *]
+| 
+| target: vector | parameter | KEY key | KEYS (key, ...) | (SELECT vector FROM ...)
+| 
+$ mql -X -c '\h resume job' -c '\h rollback to' -c '\h set'
+| Statement: RESUME JOB
+| Reference: Background jobs
+| Syntax:
+| PAUSE | RESUME | CANCEL JOB number
+| 
+| Statement: RESUME JOBS
+| Reference: Background jobs
+| Syntax:
+| PAUSE | RESUME | CANCEL JOBS
+| 
+| Statement: ROLLBACK TO
+| Reference: Transactions
+| Syntax:
+| ROLLBACK TO [SAVEPOINT] name
+| 
+| Statement: SET
+| Reference: SET
+| Syntax:
+| SET [SESSION | LOCAL | GLOBAL] name = value
+| SET name TO value
+| SET name = DEFAULT
 | 
 $ mql -X -c '\h nothing'
 | There is no help for "nothing"; \h lists what there is.
