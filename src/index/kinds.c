@@ -11,10 +11,12 @@ extern const IndexKind flat_kind;
 extern const IndexKind hnsw_kind;
 extern const IndexKind inverted_kind;
 extern const IndexKind ivf_flat_kind;
+extern const IndexKind ivf_pq_kind;
 extern const IndexKind ivf_sq8_kind;
 
 const IndexKind *const index_kinds[] = {
-    &flat_kind, &hnsw_kind, &ivf_flat_kind, &ivf_sq8_kind, &inverted_kind, NULL,
+    &flat_kind,   &hnsw_kind,     &ivf_flat_kind, &ivf_sq8_kind,
+    &ivf_pq_kind, &inverted_kind, NULL,
 };
 
 const IndexKind *

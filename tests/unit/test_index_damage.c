@@ -38,16 +38,19 @@ typedef struct Case {
     Metric metric;
     const VectorColumn *vectors;
     const ScalarColumn *scalars;
+    int64_t options[3]; /* 0: as usual */
 } Case;
 
 static const Case cases[] = {
-    {"HNSW", METRIC_L2, &vector_column, NULL},
-    {"HNSW", METRIC_IP, &vector_column, NULL},
-    {"IVF_FLAT", METRIC_L2, &vector_column, NULL},
-    {"IVF_SQ8", METRIC_IP, &vector_column, NULL},
-    {"IVF_SQ8", METRIC_COSINE, &vector_column, NULL},
-    {"INVERTED", METRIC_L2, NULL, &int_column},
-    {"INVERTED", METRIC_L2, NULL, &bytes_column},
+    {"HNSW", METRIC_L2, &vector_column, NULL, {4, 40}},
+    {"HNSW", METRIC_IP, &vector_column, NULL, {4, 40}},
+    {"IVF_FLAT", METRIC_L2, &vector_column, NULL, {4}},
+    {"IVF_SQ8", METRIC_IP, &vector_column, NULL, {4}},
+    {"IVF_SQ8", METRIC_COSINE, &vector_column, NULL, {4}},
+    {"IVF_PQ", METRIC_L2, &vector_column, NULL, {4, 3, 4}},
+    {"IVF_PQ", METRIC_IP, &vector_column, NULL, {4, 2, 8}},
+    {"INVERTED", METRIC_L2, NULL, &int_column, {0}},
+    {"INVERTED", METRIC_L2, NULL, &bytes_column, {0}},
 };
 #define CASES (sizeof cases / sizeof cases[0])
 
@@ -77,10 +80,9 @@ case_init(Fixture *fixture, const Case *from)
     fixture_init(fixture, index_kind_find(slice_of(from->kind)), from->metric);
     fixture->vectors = from->vectors;
     fixture->scalars = from->scalars;
-    if (from->vectors != NULL) {
-        fixture->options.values[0] = 4;
-        fixture->options.values[1] = 40;
-    }
+    for (uint32_t i = 0; i < 3; i++)
+        if (from->options[i] != 0)
+            fixture->options.values[i] = from->options[i];
 }
 
 /* What an index answers to a few questions, as one string of bytes; false: it

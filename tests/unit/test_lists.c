@@ -105,6 +105,34 @@ test_dot_panel(void **state)
 }
 
 static void
+test_sum_nibbles(void **state)
+{
+    (void)state;
+    uint64_t seed = 9;
+    for (size_t parts = 4; parts <= 256; parts += parts < 40 ? 4 : 108) {
+        for (size_t count = 0; count < 4; count++) {
+            uint8_t *blocks = malloc(16 * parts * count + 1);
+            uint8_t *table = malloc(16 * parts);
+            uint16_t expected[3 * NIBBLE_ROWS], sums[3 * NIBBLE_ROWS];
+            for (size_t i = 0; i < 16 * parts * count; i++)
+                blocks[i] = (uint8_t)next_random(&seed);
+            for (size_t i = 0; i < 16 * parts; i++)
+                table[i] = count == 3 ? 255 : (uint8_t)next_random(&seed);
+            lists_scalar.sum_nibbles(table, blocks, parts, count, expected);
+            for (size_t t = 0; t < TABLES; t++) {
+                if (!runs_here(tables[t]))
+                    continue;
+                tables[t]->sum_nibbles(table, blocks, parts, count, sums);
+                assert_memory_equal(sums, expected,
+                                    count * NIBBLE_ROWS * sizeof *sums);
+            }
+            free(blocks);
+            free(table);
+        }
+    }
+}
+
+static void
 test_table(void **state)
 {
     (void)state;
@@ -270,9 +298,10 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_dots_u7),    cmocka_unit_test(test_dot_panel),
-        cmocka_unit_test(test_table),      cmocka_unit_test(test_clusters),
-        cmocka_unit_test(test_equal_rows), cmocka_unit_test(test_cancelled),
+        cmocka_unit_test(test_dots_u7),     cmocka_unit_test(test_dot_panel),
+        cmocka_unit_test(test_sum_nibbles), cmocka_unit_test(test_table),
+        cmocka_unit_test(test_clusters),    cmocka_unit_test(test_equal_rows),
+        cmocka_unit_test(test_cancelled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

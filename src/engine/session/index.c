@@ -134,12 +134,14 @@ set_index_option(Prepared *prepared, const Node *option,
 
 /* Milvus' kinds that are not built yet. */
 static const char *const unbuilt_kinds[] = {
-    "IVF_PQ",      "IVF_RABITQ",      "IVFFLAT",      "SCANN",
-    "HNSW_SQ",     "HNSW_PQ",         "HNSW_PRQ",     "DISKANN",
-    "AISAQ",       "GPU_BRUTE_FORCE", "GPU_IVF_FLAT", "GPU_IVF_PQ",
-    "GPU_CAGRA",   "BIN_FLAT",        "BIN_IVF_FLAT", "SPARSE_INVERTED_INDEX",
-    "SPARSE_WAND", "MINHASH_LSH",     "BITMAP",       "STL_SORT",
-    "TRIE",        "NGRAM",           "RTREE",
+    "IVF_RABITQ",   "IVFFLAT",      "SCANN",
+    "HNSW_SQ",      "HNSW_PQ",      "HNSW_PRQ",
+    "DISKANN",      "AISAQ",        "GPU_BRUTE_FORCE",
+    "GPU_IVF_FLAT", "GPU_IVF_PQ",   "GPU_CAGRA",
+    "BIN_FLAT",     "BIN_IVF_FLAT", "SPARSE_INVERTED_INDEX",
+    "SPARSE_WAND",  "MINHASH_LSH",  "BITMAP",
+    "STL_SORT",     "TRIE",         "NGRAM",
+    "RTREE",
 };
 
 static mql_status
@@ -259,6 +261,10 @@ define_index(Prepared *prepared, const Node *node, const Collection *collection,
          option != NULL; option = option->next)
         TRY(set_index_option(prepared, option, operator_class != NULL, index,
                              err));
+    if (index->kind->settle != NULL &&
+        index->kind->settle(&index->options, field->type.length, err) != MQL_OK)
+        return error_locate(err, options != NULL ? options->position
+                                                 : node->position);
     return MQL_OK;
 }
 

@@ -16,6 +16,17 @@
 #define PANEL_ROWS 8
 #define PANEL_POINTS 32
 
+/* Rows of a block of nibbles. */
+#define NIBBLE_ROWS 32
+
+/* Where the nibble of a part of a row is: this byte of the block, the low half
+ * for the first 16 rows. */
+static inline size_t
+nibble_place(size_t part, size_t row)
+{
+    return 16 * part + row % 16;
+}
+
 typedef struct ListTable {
     const char *name;
 
@@ -34,6 +45,15 @@ typedef struct ListTable {
      */
     void (*dot_panel)(const float *const rows[PANEL_ROWS], const float *panel,
                       size_t dim, float *dots);
+
+    /*
+     * Each row of a block has `parts` nibbles, a multiple of 4; each part a
+     * table of 16 numbers, tables[16 * part + nibble]. Sums up the numbers of
+     * each of the 32 rows of `count` blocks, 16 * parts bytes each (see
+     * nibble_place()). A sum is to fit into 16 bits.
+     */
+    void (*sum_nibbles)(const uint8_t *tables, const uint8_t *blocks,
+                        size_t parts, size_t count, uint16_t *sums);
 } ListTable;
 
 extern const ListTable lists_scalar;

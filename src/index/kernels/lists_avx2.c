@@ -92,8 +92,61 @@ dot_panel(const float *const rows[PANEL_ROWS], const float *panel, size_t dim,
     }
 }
 
+/*
+ * Bytes are added two at a time as 16 bits: `both` gets low + 256 * high,
+ * `high` the high ones alone, and what is left of both is the low ones.
+ */
+typedef struct Sums {
+    __m256i both, high;
+} Sums;
+
+static Sums
+add_bytes(Sums sums, __m256i bytes)
+{
+    sums.both = _mm256_add_epi16(sums.both, bytes);
+    sums.high = _mm256_add_epi16(sums.high, _mm256_srli_epi16(bytes, 8));
+    return sums;
+}
+
+/* 16 sums in the order of bytes; both halves of a vector are of the same rows.
+ */
+static void
+store_sums(Sums sums, uint16_t *to)
+{
+    __m256i low = _mm256_sub_epi16(sums.both, _mm256_slli_epi16(sums.high, 8));
+    __m128i even = _mm_add_epi16(_mm256_castsi256_si128(low),
+                                 _mm256_extracti128_si256(low, 1));
+    __m128i odd = _mm_add_epi16(_mm256_castsi256_si128(sums.high),
+                                _mm256_extracti128_si256(sums.high, 1));
+    _mm_storeu_si128((__m128i *)(void *)to, _mm_unpacklo_epi16(even, odd));
+    _mm_storeu_si128((__m128i *)(void *)(to + 8),
+                     _mm_unpackhi_epi16(even, odd));
+}
+
+static void
+sum_nibbles(const uint8_t *tables, const uint8_t *blocks, size_t parts,
+            size_t count, uint16_t *sums)
+{
+    const __m256i zero = _mm256_setzero_si256();
+    const __m256i half = _mm256_set1_epi8(15);
+    for (size_t block = 0; block < count; block++, sums += NIBBLE_ROWS) {
+        Sums first = {zero, zero}, last = {zero, zero};
+        for (size_t i = 0; i < 16 * parts; i += 32, blocks += 32) {
+            __m256i table = load(tables + i);
+            __m256i codes = load(blocks);
+            __m256i upper = _mm256_and_si256(_mm256_srli_epi16(codes, 4), half);
+            codes = _mm256_and_si256(codes, half);
+            first = add_bytes(first, _mm256_shuffle_epi8(table, codes));
+            last = add_bytes(last, _mm256_shuffle_epi8(table, upper));
+        }
+        store_sums(first, sums);
+        store_sums(last, sums + 16);
+    }
+}
+
 const ListTable lists_avx2 = {
     .name = "avx2",
     .dots_u7 = dots_u7,
     .dot_panel = dot_panel,
+    .sum_nibbles = sum_nibbles,
 };

@@ -93,6 +93,60 @@ dot_panel(const float *const rows[PANEL_ROWS], const float *panel, size_t dim,
     }
 }
 
+/* As in lists_avx2.c, four parts at a time. */
+typedef struct Sums {
+    __m512i both, high;
+} Sums;
+
+static Sums
+add_bytes(Sums sums, __m512i bytes)
+{
+    sums.both = _mm512_add_epi16(sums.both, bytes);
+    sums.high = _mm512_add_epi16(sums.high, _mm512_srli_epi16(bytes, 8));
+    return sums;
+}
+
+static __m128i
+sum_quarters(__m512i v)
+{
+    __m256i half = _mm256_add_epi16(_mm512_castsi512_si256(v),
+                                    _mm512_extracti64x4_epi64(v, 1));
+    return _mm_add_epi16(_mm256_castsi256_si128(half),
+                         _mm256_extracti128_si256(half, 1));
+}
+
+static void
+store_sums(Sums sums, uint16_t *to)
+{
+    __m128i even = sum_quarters(
+        _mm512_sub_epi16(sums.both, _mm512_slli_epi16(sums.high, 8)));
+    __m128i odd = sum_quarters(sums.high);
+    _mm_storeu_si128((__m128i *)(void *)to, _mm_unpacklo_epi16(even, odd));
+    _mm_storeu_si128((__m128i *)(void *)(to + 8),
+                     _mm_unpackhi_epi16(even, odd));
+}
+
+static void
+sum_nibbles(const uint8_t *tables, const uint8_t *blocks, size_t parts,
+            size_t count, uint16_t *sums)
+{
+    const __m512i zero = _mm512_setzero_si512();
+    const __m512i half = _mm512_set1_epi8(15);
+    for (size_t block = 0; block < count; block++, sums += NIBBLE_ROWS) {
+        Sums first = {zero, zero}, last = {zero, zero};
+        for (size_t i = 0; i < 16 * parts; i += 64, blocks += 64) {
+            __m512i table = _mm512_loadu_si512(tables + i);
+            __m512i codes = _mm512_loadu_si512(blocks);
+            __m512i upper = _mm512_and_si512(_mm512_srli_epi16(codes, 4), half);
+            codes = _mm512_and_si512(codes, half);
+            first = add_bytes(first, _mm512_shuffle_epi8(table, codes));
+            last = add_bytes(last, _mm512_shuffle_epi8(table, upper));
+        }
+        store_sums(first, sums);
+        store_sums(last, sums + 16);
+    }
+}
+
 #ifdef __AVX512VNNI__
 const ListTable lists_avx512vnni = {
     .name = "avx512vnni",
@@ -102,4 +156,5 @@ const ListTable lists_avx512 = {
 #endif
     .dots_u7 = dots_u7,
     .dot_panel = dot_panel,
+    .sum_nibbles = sum_nibbles,
 };

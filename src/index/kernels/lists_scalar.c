@@ -29,8 +29,26 @@ dot_panel(const float *const rows[PANEL_ROWS], const float *panel, size_t dim,
     }
 }
 
+static void
+sum_nibbles(const uint8_t *tables, const uint8_t *blocks, size_t parts,
+            size_t count, uint16_t *sums)
+{
+    for (size_t block = 0; block < count; block++, blocks += 16 * parts) {
+        for (size_t row = 0; row < NIBBLE_ROWS; row++) {
+            uint32_t sum = 0;
+            for (size_t part = 0; part < parts; part++) {
+                uint8_t byte = blocks[nibble_place(part, row)];
+                uint8_t nibble = row < 16 ? byte & 15 : byte >> 4;
+                sum += tables[16 * part + nibble];
+            }
+            *sums++ = (uint16_t)sum;
+        }
+    }
+}
+
 const ListTable lists_scalar = {
     .name = "scalar",
     .dots_u7 = dots_u7,
     .dot_panel = dot_panel,
+    .sum_nibbles = sum_nibbles,
 };

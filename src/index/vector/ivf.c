@@ -14,14 +14,33 @@
 
 extern const IndexKind ivf_flat_kind;
 extern const IndexKind ivf_sq8_kind;
+extern const IndexKind ivf_pq_kind;
+
+#define OPTION_NLIST                                                           \
+    {                                                                          \
+        .name = "nlist", .least = 1, .most = IVF_LISTS_MOST, .usual = 128,     \
+        .help = "lists; fewer in a segment with less than 39 rows for each"    \
+    }
 
 static const IndexOption build_options[] = {
-    [IVF_OPTION_NLIST] = {.name = "nlist",
+    [IVF_OPTION_NLIST] = OPTION_NLIST,
+    {.name = NULL},
+};
+
+static const IndexOption pq_build_options[] = {
+    [IVF_OPTION_NLIST] = OPTION_NLIST,
+    [IVF_OPTION_M] = {.name = "m",
+                      .least = 1,
+                      .most = IVF_PARTS_MOST,
+                      .usual = -1,
+                      .help = "parts of a vector, each of them a code; divides "
+                              "the dimension. By default a quarter of it, with "
+                              "4 bits half of it, or less"},
+    [IVF_OPTION_NBITS] = {.name = "nbits",
                           .least = 1,
-                          .most = IVF_LISTS_MOST,
-                          .usual = 128,
-                          .help = "lists; fewer in a segment with less than 39 "
-                                  "rows for each"},
+                          .most = 24,
+                          .usual = 8,
+                          .help = "bits of a code: 8, or 4, which is faster"},
     {.name = NULL},
 };
 
@@ -57,10 +76,40 @@ wrong(const Ivf *ivf, const char *what, Error *err)
 
 /* ---- opening ---- */
 
-static IvfCodes
-codes_of(const IndexKind *kind)
+/* What the options of a kind make of `dim` elements. */
+static IvfShape
+shape_of(const IndexKind *kind, const IndexOptions *options, uint32_t dim)
 {
-    return kind == &ivf_flat_kind ? IVF_CODES_FLAT : IVF_CODES_SQ8;
+    if (kind == &ivf_flat_kind)
+        return (IvfShape){IVF_CODES_FLAT, 0};
+    if (kind == &ivf_sq8_kind)
+        return (IvfShape){IVF_CODES_SQ8, 0};
+    int64_t bits = options->values[IVF_OPTION_NBITS];
+    int64_t parts = options->values[IVF_OPTION_M];
+    if (parts < 1) { /* the most that are no more than a nibble or a byte for
+                        two or four elements */
+        parts = dim / (bits == 4 ? 2 : 4);
+        while (parts > 1 && dim % parts != 0)
+            parts--;
+        parts = parts < 1 ? 1 : parts;
+    }
+    return (IvfShape){bits == 4 ? IVF_CODES_PQ4 : IVF_CODES_PQ8,
+                      (uint32_t)parts};
+}
+
+static mql_status
+pq_settle(IndexOptions *options, uint32_t dim, Error *err)
+{
+    int64_t bits = options->values[IVF_OPTION_NBITS];
+    int64_t parts = options->values[IVF_OPTION_M];
+    if (bits != 4 && bits != 8)
+        return error_set(err, ERR_FEATURE_NOT_SUPPORTED,
+                         "\"nbits\" other than 4 and 8 is not supported yet");
+    if (parts > 0 && dim % parts != 0)
+        return error_set(err, ERR_INVALID_PARAMETER,
+                         "\"m\" must divide the dimension, %u", dim);
+    options->values[IVF_OPTION_M] = shape_of(&ivf_pq_kind, options, dim).parts;
+    return MQL_OK;
 }
 
 /* The header must fit the segment and the options of the index. */
@@ -75,7 +124,9 @@ check_header(const Ivf *ivf, const IndexOpen *input, Error *err)
         return wrong(ivf, "row count or dimension", err);
     if (header->metric != (uint32_t)input->metric)
         return wrong(ivf, "metric", err);
-    if (header->code_type != (uint32_t)codes_of(ivf->base.kind))
+    IvfShape shape = shape_of(ivf->base.kind, input->options, header->dim);
+    if (header->code_type != (uint32_t)shape.codes ||
+        header->parts != shape.parts)
         return wrong(ivf, "type of codes", err);
     if (header->nlist < 1 || header->nlist > IVF_LISTS_MOST ||
         (input->options != NULL &&
@@ -86,6 +137,12 @@ check_header(const Ivf *ivf, const IndexOpen *input, Error *err)
         header->list_count > header->nlist ||
         header->list_count > ivf_listed(header))
         return wrong(ivf, "number of rows or lists", err);
+    if (header->parts > 0 ? header->code_type < IVF_CODES_PQ4 ||
+                                header->dim % header->parts != 0 ||
+                                header->parts > IVF_PARTS_MOST ||
+                                (header->list_count > 0 && header->refine == 0)
+                          : header->code_type >= IVF_CODES_PQ4)
+        return wrong(ivf, "number of parts", err);
     if (header->refine > IVF_REFINE_MOST ||
         (header->list_count > 0 &&
          !(isfinite(header->step) && header->step > 0)))
@@ -139,8 +196,9 @@ open_lists(Ivf *ivf, Error *err)
                 &data, err));
     ivf->starts = data;
     TRY(check_starts(ivf, err));
-    TRY(require(ivf, IVF_SECTION_BOUNDS, lists * sizeof *ivf->bounds, &data,
-                err));
+    if (!ivf_is_pq(header))
+        TRY(require(ivf, IVF_SECTION_BOUNDS, lists * sizeof *ivf->bounds, &data,
+                    err));
     ivf->bounds = data;
     TRY(require(ivf, IVF_SECTION_CENTROIDS, lists * stride, &data, err));
     ivf->centroids = data;
@@ -153,7 +211,13 @@ open_lists(Ivf *ivf, Error *err)
     for (uint32_t i = 0; i < header->dim; i++)
         if (!isfinite(ivf->coder.center[i]))
             return wrong(ivf, "center", err);
-    return MQL_OK;
+    if (ivf_is_pq(header)) {
+        TRY(require(ivf, IVF_SECTION_BOOKS,
+                    (uint64_t)header->dim * ivf_points(header) * sizeof(float),
+                    &data, err));
+        ivf->books = data;
+    }
+    return ivf_set_blocks(ivf, err);
 }
 
 static mql_status
@@ -164,8 +228,7 @@ open_places(Ivf *ivf, Error *err)
     TRY(find_section(ivf, IVF_SECTION_ROWS, places * sizeof *ivf->rows,
                      &ivf->rows_section, err));
     ivf->rows = (const uint32_t *)(const void *)ivf->rows_section.data;
-    TRY(find_section(ivf, IVF_SECTION_CODES,
-                     (uint64_t)ivf_listed(header) * ivf->coder.stride,
+    TRY(find_section(ivf, IVF_SECTION_CODES, ivf_codes_size(ivf),
                      &ivf->codes_section, err));
     ivf->codes = (const uint8_t *)ivf->codes_section.data;
     if (header->metric == METRIC_IP)
@@ -205,6 +268,7 @@ ivf_close(Index *index)
         ivf_scratch_destroy(scratch);
     }
     pthread_mutex_destroy(&ivf->lock);
+    free(ivf->blocks);
     free(ivf);
 }
 
@@ -234,34 +298,36 @@ open_kind(const IndexKind *kind, const IndexOpen *input, Index **index,
 /* ---- the kinds ---- */
 
 static mql_status
-flat_build(const IndexBuild *input, SectionWriter *writer, Error *err)
+build_kind(const IndexKind *kind, const IndexBuild *input,
+           SectionWriter *writer, Error *err)
 {
-    return ivf_build(input, IVF_CODES_FLAT, writer, err);
+    IndexOptions options = *input->options;
+    if (kind->settle != NULL)
+        TRY(kind->settle(&options, input->vectors->dim, err));
+    return ivf_build(input, shape_of(kind, &options, input->vectors->dim),
+                     writer, err);
 }
 
-static mql_status
-flat_open(const IndexOpen *input, Index **index, Error *err)
-{
-    return open_kind(&ivf_flat_kind, input, index, err);
-}
+#define FUNCTIONS(name)                                                        \
+    static mql_status name##_build(const IndexBuild *input,                    \
+                                   SectionWriter *writer, Error *err)          \
+    {                                                                          \
+        return build_kind(&ivf_##name##_kind, input, writer, err);             \
+    }                                                                          \
+    static mql_status name##_open(const IndexOpen *input, Index **index,       \
+                                  Error *err)                                  \
+    {                                                                          \
+        return open_kind(&ivf_##name##_kind, input, index, err);               \
+    }
 
-static mql_status
-sq8_build(const IndexBuild *input, SectionWriter *writer, Error *err)
-{
-    return ivf_build(input, IVF_CODES_SQ8, writer, err);
-}
-
-static mql_status
-sq8_open(const IndexOpen *input, Index **index, Error *err)
-{
-    return open_kind(&ivf_sq8_kind, input, index, err);
-}
+FUNCTIONS(flat)
+FUNCTIONS(sq8)
+FUNCTIONS(pq)
 
 const IndexKind ivf_flat_kind = {
     .name = "IVF_FLAT",
     .help = "lists around centroids, those near the query searched exactly",
     .is_vector = true,
-    .is_exact = false,
     .has_file = true,
     .build_options = build_options,
     .search_options = flat_search_options,
@@ -277,12 +343,27 @@ const IndexKind ivf_sq8_kind = {
     .help = "lists of codes of a byte for each element; the best are ranked "
             "by their vectors",
     .is_vector = true,
-    .is_exact = false,
     .has_file = true,
     .build_options = build_options,
     .search_options = coded_search_options,
     .build = sq8_build,
     .open = sq8_open,
+    .search = ivf_search,
+    .check = ivf_check,
+    .close = ivf_close,
+};
+
+const IndexKind ivf_pq_kind = {
+    .name = "IVF_PQ",
+    .help = "lists of codes of 4 or 8 bits for each part of a vector; the best "
+            "are ranked by their vectors",
+    .is_vector = true,
+    .has_file = true,
+    .build_options = pq_build_options,
+    .search_options = coded_search_options,
+    .settle = pq_settle,
+    .build = pq_build,
+    .open = pq_open,
     .search = ivf_search,
     .check = ivf_check,
     .close = ivf_close,

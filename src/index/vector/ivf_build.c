@@ -35,6 +35,7 @@ typedef struct IvfBuild {
     uint32_t *rows;
     float *terms;
     uint8_t *codes;
+    float *books; /* PQ */
     uint32_t tries_wanted[TRIES], tries_hit[TRIES][REFINES];
 } IvfBuild;
 
@@ -50,6 +51,8 @@ build_free(IvfBuild *build)
     free(build->rows);
     free(build->terms);
     free(build->codes);
+    free(build->books);
+    free(build->ivf.blocks);
 }
 
 /* Per cent. */
@@ -124,7 +127,7 @@ static mql_status
 allocate_lists(IvfBuild *build, Error *err)
 {
     const IvfHeader *header = &build->ivf.header;
-    size_t lists = header->list_count, places = ivf_listed(header), size;
+    size_t lists = header->list_count, places = ivf_listed(header);
     size_t stride = build->ivf.coder.stride;
     build->starts = calloc(lists + 2, sizeof *build->starts);
     build->bounds = calloc(lists, sizeof *build->bounds);
@@ -132,10 +135,9 @@ allocate_lists(IvfBuild *build, Error *err)
     build->centroids = calloc(lists, stride);
     build->norms = calloc(lists, sizeof *build->norms);
     build->terms = calloc(places, sizeof *build->terms);
-    build->codes = size_multiply(places, stride, &size) ? malloc(size) : NULL;
     if (build->starts == NULL || build->bounds == NULL ||
         build->points == NULL || build->centroids == NULL ||
-        build->norms == NULL || build->terms == NULL || build->codes == NULL)
+        build->norms == NULL || build->terms == NULL)
         return error_no_memory(err);
     return MQL_OK;
 }
@@ -261,12 +263,23 @@ round_up(double x)
     return (float)(x * (1.0 + 1e-6));
 }
 
+/* Codes of the centroids, which all else is relative to. */
+static void
+encode_centroids(IvfBuild *build)
+{
+    const Coder *coder = &build->ivf.coder;
+    for (uint32_t list = 0; list < build->ivf.header.list_count; list++) {
+        uint8_t *code = build->centroids + (size_t)list * coder->stride;
+        coder_encode(coder, build->points + (size_t)list * coder->dim, 0, code);
+        build->norms[list] = ivf_code_norm(coder, code);
+    }
+}
+
 static mql_status
 encode_list(IvfBuild *build, uint32_t list, float *vector, Error *err)
 {
-    const Ivf *ivf = &build->ivf;
-    const Coder *coder = &ivf->coder;
-    const VectorColumn *column = ivf->column;
+    const Coder *coder = &build->ivf.coder;
+    const VectorColumn *column = build->ivf.column;
     double error = 0, norm = 0;
     for (uint32_t i = build->starts[list]; i < build->starts[list + 1]; i++) {
         uint32_t row = build->rows[i];
@@ -280,10 +293,6 @@ encode_list(IvfBuild *build, uint32_t list, float *vector, Error *err)
         norm = fmax(norm, sqrt((double)build->terms[i]));
     }
     build->bounds[list] = (IvfBound){round_up(error), round_up(norm)};
-
-    uint8_t *code = build->centroids + (size_t)list * coder->stride;
-    coder_encode(coder, build->points + (size_t)list * coder->dim, 0, code);
-    build->norms[list] = ivf_code_norm(coder, code);
     return MQL_OK;
 }
 
@@ -305,11 +314,24 @@ encode_work(void *context, uint32_t thread, uint64_t first, uint64_t count,
 }
 
 static mql_status
+make_books(IvfBuild *build, Error *err)
+{
+    const IvfHeader *header = &build->ivf.header;
+    build->books =
+        calloc((size_t)header->dim * ivf_points(header), sizeof *build->books);
+    if (build->books == NULL)
+        return error_no_memory(err);
+    build->ivf.books = build->books;
+    return ivf_pq_train(&build->ivf, build->input->pool, build->input->cancel,
+                        build->books, err);
+}
+
+static mql_status
 make_codes(IvfBuild *build, Error *err)
 {
+    const IndexBuild *input = build->input;
     Ivf *ivf = &build->ivf;
-    TRY(pool_run(build->input->pool, ivf->header.list_count, 1, encode_work,
-                 build, err));
+    encode_centroids(build);
     ivf->coder.center = build->center;
     ivf->starts = build->starts;
     ivf->bounds = build->bounds;
@@ -317,8 +339,18 @@ make_codes(IvfBuild *build, Error *err)
     ivf->norms = build->norms;
     ivf->rows = build->rows;
     ivf->terms = ivf->header.metric == METRIC_IP ? NULL : build->terms;
+    if (ivf_is_pq(&ivf->header))
+        TRY(make_books(build, err));
+    TRY(ivf_set_blocks(ivf, err));
+    build->codes = calloc((size_t)ivf_codes_size(ivf) + 1, 1);
+    if (build->codes == NULL)
+        return error_no_memory(err);
     ivf->codes = build->codes;
-    return MQL_OK;
+    if (ivf_is_pq(&ivf->header))
+        return ivf_pq_encode(ivf, input->pool, input->cancel, build->codes,
+                             build->terms, err);
+    return pool_run(input->pool, ivf->header.list_count, 1, encode_work, build,
+                    err);
 }
 
 /* ---- how many rows to rank ---- */
@@ -335,8 +367,9 @@ try_row(IvfBuild *build, IvfScratch *scratch, uint32_t number, Error *err)
     VectorQuery query = {.vector = vector_row(ivf->column, row),
                          .k = TRY_ROWS,
                          .cancel = build->input->cancel};
-    TRY(ivf_search_lists(ivf, scratch, &query, TRY_PROBES, 0, exact, &wanted,
-                         err));
+    TRY(ivf_search_lists(ivf, scratch, &query, TRY_PROBES,
+                         ivf_is_pq(&ivf->header) ? IVF_REFINE_MOST : 0, exact,
+                         &wanted, err));
     build->tries_wanted[number] = wanted;
     for (size_t r = 0; r < REFINES; r++) {
         TRY(ivf_search_lists(ivf, scratch, &query, TRY_PROBES, refines[r], near,
@@ -364,14 +397,16 @@ try_work(void *context, uint32_t thread, uint64_t first, uint64_t count,
     return status;
 }
 
-/* The least refine that finds what an exact search of the same lists does; 0,
- * which is that search, if none does. */
+/* The least refine that finds what an exact search of the same lists does; if
+ * none does, 0, which is that search, or for PQ the largest. */
 static mql_status
 choose_refine(IvfBuild *build, Error *err)
 {
     if (build->ivf.header.code_type == IVF_CODES_FLAT)
         return MQL_OK;
     TRY(pool_run(build->input->pool, TRIES, 4, try_work, build, err));
+    if (ivf_is_pq(&build->ivf.header))
+        build->ivf.header.refine = refines[REFINES - 1];
     uint32_t wanted = 0;
     for (uint32_t i = 0; i < TRIES; i++)
         wanted += build->tries_wanted[i];
@@ -408,8 +443,9 @@ write_file(const IvfBuild *build, SectionWriter *writer, Error *err)
         return MQL_OK;
     TRY(write_part(writer, IVF_SECTION_STARTS, build->starts, lists + 2,
                    sizeof *build->starts, err));
-    TRY(write_part(writer, IVF_SECTION_BOUNDS, build->bounds, lists,
-                   sizeof *build->bounds, err));
+    if (!ivf_is_pq(header))
+        TRY(write_part(writer, IVF_SECTION_BOUNDS, build->bounds, lists,
+                       sizeof *build->bounds, err));
     TRY(write_part(writer, IVF_SECTION_CENTROIDS, build->centroids, lists,
                    stride, err));
     TRY(write_part(writer, IVF_SECTION_NORMS, build->norms, lists,
@@ -421,8 +457,12 @@ write_file(const IvfBuild *build, SectionWriter *writer, Error *err)
     if (build->ivf.terms != NULL)
         TRY(write_part(writer, IVF_SECTION_TERMS, build->terms, places,
                        sizeof *build->terms, err));
-    return write_part(writer, IVF_SECTION_CODES, build->codes, places, stride,
-                      err);
+    if (ivf_is_pq(header))
+        TRY(write_part(writer, IVF_SECTION_BOOKS, build->books,
+                       (uint64_t)header->dim * ivf_points(header),
+                       sizeof *build->books, err));
+    return write_part(writer, IVF_SECTION_CODES, build->codes,
+                      ivf_codes_size(&build->ivf), 1, err);
 }
 
 static mql_status
@@ -455,7 +495,7 @@ build_lists(IvfBuild *build, Error *err)
 }
 
 mql_status
-ivf_build(const IndexBuild *input, IvfCodes codes, SectionWriter *writer,
+ivf_build(const IndexBuild *input, IvfShape shape, SectionWriter *writer,
           Error *err)
 {
     IvfBuild build = {.input = input};
@@ -466,7 +506,8 @@ ivf_build(const IndexBuild *input, IvfCodes codes, SectionWriter *writer,
         .dim = input->vectors->dim,
         .metric = (uint32_t)input->metric,
         .nlist = (uint32_t)input->options->values[IVF_OPTION_NLIST],
-        .code_type = (uint32_t)codes,
+        .code_type = (uint32_t)shape.codes,
+        .parts = shape.parts,
     };
     mql_status status = build_lists(&build, err);
     if (status == MQL_OK)

@@ -95,6 +95,18 @@ is_bound(float bound, double of)
 }
 
 static mql_status
+check_centroid(const Ivf *ivf, uint32_t list, Error *err)
+{
+    const uint8_t *code = ivf->centroids + (size_t)list * ivf->coder.stride;
+    for (uint32_t i = 0; i < ivf->coder.stride; i++)
+        if (i < ivf->coder.dim ? code[i] < 1 || code[i] > 127 : code[i] != 0)
+            return wrong(ivf, "a wrong centroid", list, err);
+    if (ivf->norms[list] != ivf_code_norm(&ivf->coder, code))
+        return wrong(ivf, "a wrong norm of centroid", list, err);
+    return MQL_OK;
+}
+
+static mql_status
 check_list(Check *check, uint32_t list, Error *err)
 {
     const Ivf *ivf = check->ivf;
@@ -104,19 +116,18 @@ check_list(Check *check, uint32_t list, Error *err)
         return wrong(ivf, "an empty list", list, err);
     for (uint32_t place = first; place < ivf->starts[list + 1]; place++) {
         TRY(check_row(check, place, first, err));
-        TRY(check_code(check, place, &error, &norm, err));
+        if (!ivf_is_pq(&ivf->header))
+            TRY(check_code(check, place, &error, &norm, err));
     }
-    IvfBound bound = ivf->bounds[list];
-    if (!is_bound(bound.error, error) || !is_bound(bound.norm, norm))
+    if (ivf_is_pq(&ivf->header)) {
+        bool is_right;
+        TRY(ivf_pq_check(ivf, list, &is_right, err));
+        if (!is_right)
+            return wrong(ivf, "wrong codes in list", list, err);
+    } else if (!is_bound(ivf->bounds[list].error, error) ||
+               !is_bound(ivf->bounds[list].norm, norm))
         return wrong(ivf, "a wrong bound of list", list, err);
-
-    const uint8_t *code = ivf->centroids + (size_t)list * ivf->coder.stride;
-    for (uint32_t i = 0; i < ivf->coder.stride; i++)
-        if (i < ivf->coder.dim ? code[i] < 1 || code[i] > 127 : code[i] != 0)
-            return wrong(ivf, "a wrong centroid", list, err);
-    if (ivf->norms[list] != ivf_code_norm(&ivf->coder, code))
-        return wrong(ivf, "a wrong norm of centroid", list, err);
-    return MQL_OK;
+    return check_centroid(ivf, list, err);
 }
 
 static mql_status

@@ -26,6 +26,7 @@
 
 #define IVF_VERSION 1
 #define IVF_LISTS_MOST 65536
+#define IVF_PARTS_MOST 65536
 #define IVF_BLOCK 256        /* places estimated at a time         */
 #define IVF_REFINE_MOST 1000 /* rows to rank, as a multiple of k */
 
@@ -33,13 +34,14 @@ enum {
     IVF_SECTION_HEADER = 1,
     IVF_SECTION_STARTS = 2,    /* u32 place of each list's first row; of the
                                   zero vectors; and the number of places */
-    IVF_SECTION_BOUNDS = 3,    /* IvfBound of each list                  */
+    IVF_SECTION_BOUNDS = 3,    /* IvfBound of each list; not for PQ      */
     IVF_SECTION_CENTROIDS = 4, /* their codes, as those of rows          */
     IVF_SECTION_NORMS = 5,     /* f32 |y'|^2 of each centroid            */
     IVF_SECTION_CENTER = 6,    /* f32 of each element                    */
     IVF_SECTION_ROWS = 7,      /* u32 row of each place                  */
     IVF_SECTION_TERMS = 8,     /* f32 |y'|^2 of each place; not for IP   */
     IVF_SECTION_CODES = 9,     /* a code for each place                  */
+    IVF_SECTION_BOOKS = 10,    /* PQ: f32, see Ivf.books                 */
 };
 
 typedef struct IvfHeader {
@@ -55,7 +57,8 @@ typedef struct IvfHeader {
     float step;          /* of the codes, above 0                         */
     uint32_t refine;     /* rows to rank, as a multiple of k; 0: all that
                             may be among the nearest                      */
-    uint32_t reserved[5]; /* 0 */
+    uint32_t parts;      /* of a vector; 0: not PQ */
+    uint32_t reserved[4]; /* 0 */
 } IvfHeader;
 
 _Static_assert(sizeof(IvfHeader) == 64, "on-disk format");
@@ -70,10 +73,18 @@ typedef struct IvfBound {
 typedef enum IvfCodes {
     IVF_CODES_FLAT = 1, /* bytes; the lists are searched exactly */
     IVF_CODES_SQ8 = 2,  /* bytes; the best estimates are ranked  */
+    IVF_CODES_PQ4 = 3,  /* a nibble for each part of a vector    */
+    IVF_CODES_PQ8 = 4,  /* a byte for each part of a vector      */
 } IvfCodes;
 
+/* What a row is coded as. */
+typedef struct IvfShape {
+    IvfCodes codes;
+    uint32_t parts; /* PQ, else 0 */
+} IvfShape;
+
 /* Positions in the option tables. */
-enum { IVF_OPTION_NLIST };
+enum { IVF_OPTION_NLIST, IVF_OPTION_M, IVF_OPTION_NBITS };
 enum { IVF_OPTION_NPROBE, IVF_OPTION_REFINE_K };
 
 typedef struct IvfScratch IvfScratch;
@@ -91,6 +102,10 @@ typedef struct Ivf {
     const uint32_t *rows;
     const float *terms;
     const uint8_t *codes;
+    const float *books; /* PQ: element i of code c of part p is
+                           books[(p * dim / parts + i) * points + c] */
+    uint32_t *blocks;   /* PQ4: the first block of each list, and the end; its
+                           own memory */
     Section rows_section, terms_section, codes_section;
     pthread_mutex_t lock;       /* guards free_scratches */
     IvfScratch *free_scratches; /* of searches that are over */
@@ -102,6 +117,8 @@ struct IvfScratch {
     Neighbor *lists;      /* header.list_count, a heap: nearest on top */
     int8_t *query;        /* coder.stride                              */
     float *point;         /* dim                                       */
+    float *values;        /* PQ: parts * points, see ivf_pq.c          */
+    uint8_t *tables;      /* PQ4: nibble tables                        */
     Neighbor *candidates; /* grows                                     */
     uint32_t candidates_most;
     Neighbor *limits; /* the memory of a TopK, grows */
@@ -122,6 +139,73 @@ ivf_listed(const IvfHeader *header)
     return header->place_count - header->zero_count;
 }
 
+/* The code of a place may be estimated as what, of the list it is in? */
+static inline bool
+ivf_is_pq(const IvfHeader *header)
+{
+    return header->parts > 0;
+}
+
+/* Points a part of a vector is coded as one of. */
+static inline uint32_t
+ivf_points(const IvfHeader *header)
+{
+    return header->code_type == IVF_CODES_PQ4 ? 16 : 256;
+}
+
+/* Nibbles of a row of a block. */
+static inline size_t
+ivf_nibbles(const IvfHeader *header)
+{
+    return (header->parts + 3) / 4 * 4;
+}
+
+/* Where the codes of a place begin, which for PQ4 is the first of a block. */
+static inline uint64_t
+ivf_codes_at(const Ivf *ivf, uint32_t list, uint32_t place)
+{
+    const IvfHeader *header = &ivf->header;
+    if (header->code_type == IVF_CODES_PQ4)
+        return (ivf->blocks[list] +
+                (uint64_t)(place - ivf->starts[list]) / NIBBLE_ROWS) *
+               NIBBLE_ROWS / 2 * ivf_nibbles(header);
+    return (uint64_t)place *
+           (ivf_is_pq(header) ? header->parts : ivf->coder.stride);
+}
+
+/* Bytes of all codes. */
+uint64_t ivf_codes_size(const Ivf *ivf);
+
+/* Sets blocks of PQ4 from starts; nothing for others. */
+mql_status ivf_set_blocks(Ivf *ivf, Error *err);
+
+/* ---- PQ, see ivf_pq.c ---- */
+
+/* What a row's vector is, less the centroid of its list. */
+void ivf_residual(const Ivf *ivf, uint32_t list, uint32_t row, float *vector);
+
+/* What the query makes of each code of each part. `scratch` has the point.
+ * Returns what is to be added to every estimate; `*scale` is for PQ4. */
+float ivf_pq_tables(const Ivf *ivf, IvfScratch *scratch, float *scale);
+
+/* Estimates of `count` places, at most IVF_BLOCK, from `place` on: a multiple
+ * of NIBBLE_ROWS after the start of the list. */
+void ivf_pq_estimate(const Ivf *ivf, const IvfScratch *scratch, uint32_t list,
+                     uint32_t place, uint32_t count, float base, float scale,
+                     float *distances);
+
+/* Find the points of each part: books has room for dim * points floats. */
+mql_status ivf_pq_train(const Ivf *ivf, Pool *pool, const atomic_bool *cancel,
+                        float *books, Error *err);
+
+/* Codes and terms of all lists. */
+mql_status ivf_pq_encode(const Ivf *ivf, Pool *pool, const atomic_bool *cancel,
+                         uint8_t *codes, float *terms, Error *err);
+
+/* Whether codes and terms of a list are what its rows give. */
+mql_status ivf_pq_check(const Ivf *ivf, uint32_t list, bool *is_right,
+                        Error *err);
+
 IvfScratch *ivf_scratch_create(const Ivf *ivf);
 void ivf_scratch_destroy(IvfScratch *scratch);
 
@@ -132,7 +216,7 @@ float ivf_code_norm(const Coder *coder, const uint8_t *code);
 double ivf_code_error(const Coder *coder, const float *vector,
                       const uint8_t *code);
 
-mql_status ivf_build(const IndexBuild *input, IvfCodes codes,
+mql_status ivf_build(const IndexBuild *input, IvfShape shape,
                      SectionWriter *writer, Error *err);
 mql_status ivf_search(const Index *index, const VectorQuery *query,
                       Neighbor *nearest, uint32_t *found, Error *err);

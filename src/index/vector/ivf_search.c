@@ -39,8 +39,13 @@ ivf_scratch_create(const Ivf *ivf)
         calloc((size_t)ivf->header.list_count + 1, sizeof *scratch->lists);
     scratch->query = calloc(ivf->coder.stride, 1);
     scratch->point = calloc(ivf->header.dim, sizeof *scratch->point);
+    size_t parts = ivf->header.parts;
+    scratch->values =
+        calloc(parts * ivf_points(&ivf->header) + 1, sizeof *scratch->values);
+    scratch->tables = calloc(16 * ivf_nibbles(&ivf->header) + 1, 1);
     if (scratch->lists != NULL && scratch->query != NULL &&
-        scratch->point != NULL)
+        scratch->point != NULL && scratch->values != NULL &&
+        scratch->tables != NULL)
         return scratch;
     ivf_scratch_destroy(scratch);
     return NULL;
@@ -54,6 +59,8 @@ ivf_scratch_destroy(IvfScratch *scratch)
     free(scratch->lists);
     free(scratch->query);
     free(scratch->point);
+    free(scratch->values);
+    free(scratch->tables);
     free(scratch->candidates);
     free(scratch->limits);
     free(scratch);
@@ -128,6 +135,7 @@ typedef struct Estimate {
     float error; /* L2, COSINE: |p - p'|; IP: of the query                */
     float norm;  /* of p', of the query                                   */
     bool is_dot; /* IP */
+    float pq_base, pq_scale; /* see ivf_pq_tables() */
 } Estimate;
 
 /* False: the numbers are too large or too small for codes. */
@@ -236,6 +244,8 @@ static void
 enter_list(Collect *collect, uint32_t list)
 {
     const Estimate *estimate = collect->estimate;
+    if (!collect->is_certain)
+        return;
     IvfBound bound = collect->ivf->bounds[list];
     if (estimate->is_dot) {
         float length = estimate->norm + estimate->error;
@@ -298,37 +308,53 @@ collect_block(Collect *collect, const uint32_t *rows, const float *distances,
 }
 
 static mql_status
-verify_places(const Ivf *ivf, uint32_t first, uint64_t count, Error *err)
+verify_list(const Ivf *ivf, uint32_t list, Error *err)
 {
+    uint32_t first = ivf->starts[list];
+    uint64_t count = ivf->starts[list + 1] - first;
     if (ivf->file == NULL)
         return MQL_OK;
-    size_t stride = ivf->coder.stride;
     TRY(section_verify(ivf->file, &ivf->rows_section, first * sizeof *ivf->rows,
                        count * sizeof *ivf->rows, err));
     if (ivf->terms != NULL)
         TRY(section_verify(ivf->file, &ivf->terms_section,
                            first * sizeof *ivf->terms,
                            count * sizeof *ivf->terms, err));
-    return section_verify(ivf->file, &ivf->codes_section, first * stride,
-                          count * stride, err);
+    uint64_t from = ivf_codes_at(ivf, list, first);
+    uint64_t to = ivf_codes_at(ivf, list + 1, ivf->starts[list + 1]);
+    return section_verify(ivf->file, &ivf->codes_section, from, to - from, err);
+}
+
+/* Estimates of a block of a list, whose centroid is at `base`. */
+static void
+estimate_block(const Collect *collect, Neighbor list, uint32_t place,
+               uint32_t count, float *distances)
+{
+    const Ivf *ivf = collect->ivf;
+    const Estimate *estimate = collect->estimate;
+    if (ivf_is_pq(&ivf->header))
+        ivf_pq_estimate(ivf, collect->scratch, list.row, place, count,
+                        list.distance + estimate->pq_base, estimate->pq_scale,
+                        distances);
+    else
+        estimate_rows(
+            ivf, estimate, ivf->codes + ivf_codes_at(ivf, list.row, place),
+            ivf->terms == NULL ? NULL : ivf->terms + place, count, distances);
 }
 
 static mql_status
-collect_list(Collect *collect, uint32_t list, Error *err)
+collect_list(Collect *collect, Neighbor list, Error *err)
 {
     const Ivf *ivf = collect->ivf;
-    uint32_t first = ivf->starts[list], end = ivf->starts[list + 1];
+    uint32_t first = ivf->starts[list.row], end = ivf->starts[list.row + 1];
     float distances[IVF_BLOCK];
-    enter_list(collect, list);
-    TRY(verify_places(ivf, first, end - first, err));
+    enter_list(collect, list.row);
+    TRY(verify_list(ivf, list.row, err));
     for (uint32_t place = first; place < end; place += IVF_BLOCK) {
         uint32_t count = end - place < IVF_BLOCK ? end - place : IVF_BLOCK;
         if (is_cancelled(collect->query->cancel))
             return error_cancelled(err);
-        estimate_rows(ivf, collect->estimate,
-                      ivf->codes + (size_t)place * ivf->coder.stride,
-                      ivf->terms == NULL ? NULL : ivf->terms + place, count,
-                      distances);
+        estimate_block(collect, list, place, count, distances);
         TRY(collect_block(collect, ivf->rows + place, distances, count, err));
     }
     return MQL_OK;
@@ -338,8 +364,8 @@ collect_list(Collect *collect, uint32_t list, Error *err)
 static void
 prefetch_list(const Ivf *ivf, uint32_t list)
 {
-    const char *codes = (const char *)ivf->codes +
-                        (size_t)ivf->starts[list] * ivf->coder.stride;
+    const char *codes =
+        (const char *)ivf->codes + ivf_codes_at(ivf, list, ivf->starts[list]);
     for (uint32_t line = 0; line < FETCHED; line++) {
         __builtin_prefetch(codes + 64 * line);
         /* GCC 12 may drop all but the first of an unrolled row of these. */
@@ -460,7 +486,8 @@ scan_cost(const Ivf *ivf)
 static double
 list_cost(const Ivf *ivf)
 {
-    return 2.0 + (double)ivf->coder.stride / 9.0;
+    double size = (double)ivf_codes_size(ivf) / ivf_listed(&ivf->header);
+    return 2.0 + size / 9.0;
 }
 
 /* How far to go. */
@@ -492,7 +519,7 @@ collect_lists(Collect *collect, const Goal *goal, bool *is_done, Error *err)
         *is_done = looked <= goal->looked;
         if (!*is_done)
             break;
-        uint32_t list = heap_pop(scratch->lists, &left).row;
+        Neighbor list = heap_pop(scratch->lists, &left);
         if (left > 0)
             prefetch_list(ivf, scratch->lists[0].row);
         TRY(collect_list(collect, list, err));
@@ -519,6 +546,8 @@ search_lists(const Ivf *ivf, IvfScratch *scratch, const VectorQuery *query,
     if (!*is_done)
         return MQL_OK;
 
+    if (ivf_is_pq(&ivf->header))
+        estimate.pq_base = ivf_pq_tables(ivf, scratch, &estimate.pq_scale);
     uint64_t kept = refine == 0 ? query->k : (uint64_t)query->k * refine + 4;
     if (kept > ivf->header.place_count)
         kept = ivf->header.place_count;
@@ -529,7 +558,8 @@ search_lists(const Ivf *ivf, IvfScratch *scratch, const VectorQuery *query,
                        .estimate = &estimate,
                        .scratch = scratch,
                        .top = top_k_of(scratch->limits, (uint32_t)kept),
-                       .is_certain = refine == 0};
+                       .is_certain = refine == 0,
+                       .limit = INFINITY};
     TRY(collect_lists(&collect, goal, is_done, err));
     if (!*is_done)
         return MQL_OK;

@@ -16,16 +16,15 @@
 #include "index/sort.h"
 #include "index/vector/exact.h"
 
-#define BLOCK 64        /* rows looked at together             */
-#define SAMPLE_SHARE 96 /* rows for each centroid              */
-#define ITERATIONS 8    /* over few centroids                  */
-#define POLISHES 2      /* over all, after groups              */
-#define GROUPS_FROM 192 /* centroids from which there are groups */
-#define SMALL_PART 8    /* a cluster below this part of the mean is moved */
+#define SAMPLE_SHARE 128 /* rows for each centroid              */
+#define ITERATIONS 8     /* over few centroids                  */
+#define POLISHES 6       /* over all, after groups              */
+#define GROUPS_FROM 192  /* centroids from which there are groups */
+#define SMALL_PART 8     /* a cluster below this part of the mean is moved */
 
 /* What a thread works with. */
 typedef struct Room {
-    float *rows;  /* BLOCK rows                                  */
+    float *rows;  /* POINTS_BLOCK rows                                  */
     double *sums; /* of each element                             */
 } Room;
 
@@ -34,8 +33,7 @@ typedef struct Kmeans {
     uint32_t dim;
     uint32_t k;        /* centroids                              */
     float *centroids;  /* the caller's, k rows                   */
-    float *panels;     /* the same, 32 side by side              */
-    float *norms;      /* squared, of each; infinite past k      */
+    Points points;     /* the same                               */
     uint32_t *nearest; /* centroid of each row                   */
     uint32_t *starts;  /* k + 1: where its rows begin ...        */
     uint32_t *members; /* ... among these places of input->rows  */
@@ -68,9 +66,30 @@ kmeans_row(const VectorColumn *column, bool is_unit, uint32_t row,
 /* ---- memory ---- */
 
 static uint32_t
-panel_count(uint32_t k)
+panel_count(uint32_t count)
 {
-    return k / PANEL_POINTS + 1;
+    return count / PANEL_POINTS + 1;
+}
+
+mql_status
+points_init(Points *points, uint32_t most, uint32_t dim, Error *err)
+{
+    size_t room = (size_t)panel_count(most) * PANEL_POINTS;
+    *points = (Points){.dim = dim};
+    points->panels = calloc(room * dim, sizeof *points->panels);
+    points->norms = calloc(room, sizeof *points->norms);
+    if (points->panels != NULL && points->norms != NULL)
+        return MQL_OK;
+    points_free(points);
+    return error_no_memory(err);
+}
+
+void
+points_free(Points *points)
+{
+    free(points->panels);
+    free(points->norms);
+    *points = (Points){0};
 }
 
 static void
@@ -81,8 +100,7 @@ kmeans_free(Kmeans *kmeans)
         free(kmeans->rooms[i].sums);
     }
     free(kmeans->rooms);
-    free(kmeans->panels);
-    free(kmeans->norms);
+    points_free(&kmeans->points);
     free(kmeans->nearest);
     free(kmeans->starts);
     free(kmeans->members);
@@ -93,21 +111,19 @@ static mql_status
 kmeans_init(Kmeans *kmeans, const KmeansInput *input, uint32_t most, Error *err)
 {
     size_t count = (size_t)input->count + 1;
-    size_t points = (size_t)panel_count(most) * PANEL_POINTS;
     *kmeans = (Kmeans){.input = input, .dim = input->column->dim};
+    TRY(points_init(&kmeans->points, most, kmeans->dim, err));
     kmeans->room_count = pool_threads(input->pool);
     kmeans->rooms = calloc(kmeans->room_count, sizeof *kmeans->rooms);
-    kmeans->panels = calloc(points * kmeans->dim, sizeof *kmeans->panels);
-    kmeans->norms = calloc(points, sizeof *kmeans->norms);
     kmeans->nearest = calloc(count, sizeof *kmeans->nearest);
-    kmeans->starts = calloc(points + 1, sizeof *kmeans->starts);
+    kmeans->starts = calloc((size_t)most + 2, sizeof *kmeans->starts);
     kmeans->members = calloc(count, sizeof *kmeans->members);
-    bool is_short = kmeans->rooms == NULL || kmeans->panels == NULL ||
-                    kmeans->norms == NULL || kmeans->nearest == NULL ||
+    bool is_short = kmeans->rooms == NULL || kmeans->nearest == NULL ||
                     kmeans->starts == NULL || kmeans->members == NULL;
     for (uint32_t i = 0; !is_short && i < kmeans->room_count; i++) {
         Room *room = &kmeans->rooms[i];
-        room->rows = calloc((size_t)BLOCK * kmeans->dim, sizeof *room->rows);
+        room->rows =
+            calloc((size_t)POINTS_BLOCK * kmeans->dim, sizeof *room->rows);
         room->sums = calloc(kmeans->dim, sizeof *room->sums);
         is_short = room->rows == NULL || room->sums == NULL;
     }
@@ -116,37 +132,37 @@ kmeans_init(Kmeans *kmeans, const KmeansInput *input, uint32_t most, Error *err)
 
 /* ---- the nearest centroid of each row ---- */
 
-static void
-fill_panels(Kmeans *kmeans)
+void
+points_set(Points *points, const float *from, uint32_t count)
 {
-    uint32_t points = panel_count(kmeans->k) * PANEL_POINTS;
-    size_t panel_size = (size_t)kmeans->dim * PANEL_POINTS;
-    for (uint32_t c = 0; c < points; c++) {
-        float *panel = kmeans->panels + c / PANEL_POINTS * panel_size;
-        const float *from = kmeans->centroids + (size_t)c * kmeans->dim;
+    uint32_t room = panel_count(count) * PANEL_POINTS;
+    size_t panel_size = (size_t)points->dim * PANEL_POINTS;
+    points->count = count;
+    for (uint32_t c = 0; c < room; c++) {
+        float *panel = points->panels + c / PANEL_POINTS * panel_size;
         double norm = 0;
-        for (uint32_t i = 0; i < kmeans->dim; i++) {
-            float x = c < kmeans->k ? from[i] : 0.0f;
+        for (uint32_t i = 0; i < points->dim; i++) {
+            float x = c < count ? from[(size_t)c * points->dim + i] : 0.0f;
             panel[(size_t)i * PANEL_POINTS + c % PANEL_POINTS] = x;
             norm += (double)x * (double)x;
         }
-        kmeans->norms[c] = c < kmeans->k ? (float)norm : INFINITY;
+        points->norms[c] = c < count ? (float)norm : INFINITY;
     }
 }
 
 typedef struct Best {
-    float distances[BLOCK];
-    uint32_t centroids[BLOCK];
+    float distances[POINTS_BLOCK];
+    uint32_t points[POINTS_BLOCK];
 } Best;
 
-/* Hold 8 rows against 32 centroids. */
+/* Hold 8 rows against 32 points. */
 static void
 compare_panel(const float *norms, uint32_t first_point, const float *dots,
               uint32_t first_row, Best *best)
 {
     for (uint32_t r = 0; r < PANEL_ROWS; r++) {
         float least = best->distances[first_row + r];
-        uint32_t at = best->centroids[first_row + r];
+        uint32_t at = best->points[first_row + r];
         for (uint32_t c = 0; c < PANEL_POINTS; c++) {
             float distance = norms[c] - 2.0f * dots[r * PANEL_POINTS + c];
             if (distance < least) {
@@ -155,42 +171,46 @@ compare_panel(const float *norms, uint32_t first_point, const float *dots,
             }
         }
         best->distances[first_row + r] = least;
-        best->centroids[first_row + r] = at;
+        best->points[first_row + r] = at;
     }
+}
+
+void
+points_nearest(const Points *points, const float *first, size_t stride,
+               uint32_t count, uint32_t *nearest)
+{
+    const ListTable *kernels = list_table();
+    const float *rows[POINTS_BLOCK];
+    float dots[PANEL_ROWS * PANEL_POINTS];
+    Best best;
+    for (uint32_t i = 0; i < POINTS_BLOCK; i++) {
+        rows[i] = first + (i < count ? i : 0) * stride;
+        best.distances[i] = INFINITY;
+        best.points[i] = 0;
+    }
+    for (uint32_t panel = 0; panel * PANEL_POINTS < points->count; panel++) {
+        size_t at = (size_t)panel * PANEL_POINTS;
+        for (uint32_t i = 0; i < count; i += PANEL_ROWS) {
+            kernels->dot_panel(rows + i, points->panels + at * points->dim,
+                               points->dim, dots);
+            compare_panel(points->norms + at, (uint32_t)at, dots, i, &best);
+        }
+    }
+    memcpy(nearest, best.points, count * sizeof *nearest);
 }
 
 static mql_status
 assign_block(const Kmeans *kmeans, const Room *room, uint64_t first,
              uint32_t count, Error *err)
 {
-    const ListTable *kernels = list_table();
     const KmeansInput *input = kmeans->input;
-    const float *rows[BLOCK];
-    float dots[PANEL_ROWS * PANEL_POINTS];
-    Best best;
-    for (uint32_t i = 0; i < BLOCK; i++) {
-        rows[i] = room->rows + (size_t)(i < count ? i : 0) * kmeans->dim;
-        best.distances[i] = INFINITY;
-        best.centroids[i] = 0;
-    }
+    if (is_cancelled(input->cancel))
+        return error_cancelled(err);
     for (uint32_t i = 0; i < count; i++)
         kmeans_row(input->column, input->is_unit, input->rows[first + i],
                    room->rows + (size_t)i * kmeans->dim);
-
-    for (uint32_t panel = 0; panel < panel_count(kmeans->k); panel++) {
-        if (is_cancelled(input->cancel))
-            return error_cancelled(err);
-        for (uint32_t i = 0; i < count; i += PANEL_ROWS) {
-            kernels->dot_panel(rows + i,
-                               kmeans->panels +
-                                   (size_t)panel * PANEL_POINTS * kmeans->dim,
-                               kmeans->dim, dots);
-            compare_panel(kmeans->norms + (size_t)panel * PANEL_POINTS,
-                          panel * PANEL_POINTS, dots, i, &best);
-        }
-    }
-    memcpy(kmeans->nearest + first, best.centroids,
-           count * sizeof *kmeans->nearest);
+    points_nearest(&kmeans->points, room->rows, kmeans->dim, count,
+                   kmeans->nearest + first);
     return MQL_OK;
 }
 
@@ -206,8 +226,8 @@ assign_work(void *context, uint32_t thread, uint64_t first, uint64_t count,
 static mql_status
 assign(Kmeans *kmeans, Error *err)
 {
-    fill_panels(kmeans);
-    return pool_run(kmeans->input->pool, kmeans->input->count, BLOCK,
+    points_set(&kmeans->points, kmeans->centroids, kmeans->k);
+    return pool_run(kmeans->input->pool, kmeans->input->count, POINTS_BLOCK,
                     assign_work, kmeans, err);
 }
 

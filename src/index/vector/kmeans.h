@@ -34,6 +34,25 @@ mql_status kmeans_train(const KmeansInput *input, uint32_t k, float *centroids,
 mql_status kmeans_assign(const KmeansInput *input, const float *centroids,
                          uint32_t k, uint32_t *nearest, Error *err);
 
+/* Points to find the nearest of: 32 side by side, as kernels/lists.h likes
+ * them. */
+typedef struct Points {
+    uint32_t count, dim;
+    float *panels;
+    float *norms; /* squared; infinite past the last point */
+} Points;
+
+#define POINTS_BLOCK 64 /* rows looked at together */
+
+/* Room for `most` points. Memory: about that of the points. */
+mql_status points_init(Points *points, uint32_t most, uint32_t dim, Error *err);
+void points_free(Points *points);
+void points_set(Points *points, const float *from, uint32_t count);
+/* The nearest point of each of up to POINTS_BLOCK rows, `stride` floats apart;
+ * of equally near ones the first. */
+void points_nearest(const Points *points, const float *first, size_t stride,
+                    uint32_t count, uint32_t *nearest);
+
 /* A row as floats; with is_unit made unit length. */
 void kmeans_row(const VectorColumn *column, bool is_unit, uint32_t row,
                 float *vector);
