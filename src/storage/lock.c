@@ -51,11 +51,14 @@ static mql_status
 say_in_use(const char *directory, File *lock, Error *err)
 {
     const Vfs *vfs = lock->vfs;
-    if (vfs->lock_shared(vfs->context, lock->fd) == 0)
-        return error_set(err, ERR_OBJECT_IN_USE,
-                         "database \"%s\" is in use: it is open read-only, in "
-                         "this process or another",
-                         directory);
+    if (vfs->lock_shared(vfs->context, lock->fd) == 0) {
+        error_set(err, ERR_OBJECT_IN_USE,
+                  "database \"%s\" is in use: it is open read-only, in "
+                  "this process or another",
+                  directory);
+        return error_hint(err, "The command fuser \"%s\" says by whom.",
+                          lock->path);
+    }
     long pid = read_holder(lock);
     char command[64];
     if (pid == 0)

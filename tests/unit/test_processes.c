@@ -555,6 +555,11 @@ test_read_only(void **state)
     if (open_reader(path, &reader, &error) != MQL_OK)
         fail_msg("%s %s", error.message, error.detail);
     assert_int_equal(open_reader(path, &second, &error), MQL_OK);
+    mql_db *writer;
+    assert_int_equal(mql_open(path, NULL, &writer, &error), MQL_CONFLICT);
+    assert_non_null(strstr(error.message, "it is open read-only"));
+    assert_non_null(strstr(error.hint, "/LOCK\" says by whom"));
+    error = (mql_error)MQL_ERROR_INIT;
     expect_number(reader.conn, "SELECT count(*) FROM late", 2);
     expect_number(second.conn, "SELECT id FROM c", 2);
     expect_number(reader.conn, "SELECT id FROM late WHERE id = 8", 8);
