@@ -314,7 +314,7 @@ paused_jobs_are_listed(void **state)
         usleep(20000);
     assert_true(has_job(world.store, JOB_INDEX, JOB_PAUSED));
     /* done by somebody else */
-    OK(store_build_indexes(world.store, items_id(world.store), NULL, err));
+    OK(store_reindex(world.store, items_id(world.store), 0, NULL, err));
     for (int i = 0; i < 300 && !has_job(world.store, JOB_INDEX, JOB_OBSOLETE);
          i++)
         usleep(20000);
