@@ -153,6 +153,33 @@ def speeds(results, clock, data, k, threads, many):
     return table([*head, "best recall"], rows)
 
 
+def best_peer(curves, level):
+    """(name, queries a second) of the fastest engine that is not ours; (None, None) when none gets there."""
+    found = {engine: speed_at(every_point(settings), level) for engine, settings in curves.items() if not engine.startswith(OURS) and not is_exact(engine)}
+    reached = {engine: speed for engine, speed in found.items() if speed}
+    best = max(reached, key=reached.get, default=None)
+    return best, reached.get(best)
+
+
+def summary(results, clock):
+    """One line for each set, k and way of asking: ours beside the best peer, on one core."""
+    rows = []
+    for data in results.sets:
+        for k in sorted({line["k"] for line in results.of("point", set=data)}):
+            for many in (False, True):
+                curves = curves_of(results, clock, data, k, 1, many)
+                ours = every_point(curves.get("mql HNSW", {}))
+                row = [data, str(k), "all in one call" if many else "one at a time"]
+                for level in LEVELS:
+                    mine, (name, speed) = speed_at(ours, level), best_peer(curves, level)
+                    row += [number(mine), f"{number(speed)} ({name})" if name else "–", times(mine, speed)]
+                rows.append(row)
+    head = ["set", "k", "queries"]
+    for level in LEVELS:
+        head += [f"mql at {level}", "best peer", "mql is"]
+    return "## One core, queries a second\n\n" + table(head, rows) if rows else ""
+
+
 def latencies(results, data, k):
     """p50, p99 and distances of the least effort that reaches the first level, one query at a time on one core."""
     rows = []
@@ -257,6 +284,8 @@ def head(results, clock):
     lines = [f"Measured {last['time']} UTC with {last['mql']} ({last['commit']}) on {machine['processor']}, {machine['cores']} cores, "
              f"{machine['memory_gib']} GiB, {', '.join(machine['caches'])}; {', '.join(machine['instruction_sets'])}; Linux {machine['kernel']}.",
              "Peers: " + ", ".join(f"{name} {version}" for name, version in versions) + "."]
+    if last["simd"]:
+        lines.append(f"With `MQL_SIMD={last['simd']}`.")
     if busy:
         lines.append(f"\n**The machine was not quiet**: load averages of {min(loads):.1f} to {max(loads):.1f} on {machine['cores']} cores while this "
                      "was measured. Ratios of one table are worth something, the numbers themselves little.")
@@ -279,12 +308,14 @@ means that mql answers twice as many queries in the same time."""
 def section(results, clock, data, folder):
     """All about one set."""
     facts = results.sets[data]
-    parts = [f"## {data}", f"{facts['source']} {facts['rows']:,} rows, {facts['dim']} dimensions, {facts['metric']}, {facts['queries']:,} queries."]
+    source = f"The first rows of: {facts['source']} Here" if ":" in data else facts["source"]
+    parts = [f"## {data}", f"{source} {facts['rows']:,} rows, {facts['dim']} dimensions, {facts['metric']}, {facts['queries']:,} queries."]
     points = results.of("point", set=data)
+    asked = max((line["queries"] for line in points if line["mode"] == "many"), default=0)
     for k in sorted({line["k"] for line in points}):
         for threads in sorted({line["threads"] for line in points}):
             cores = "one core" if threads == 1 else f"{threads} cores"
-            for many, words in ((False, "one query at a time"), (True, f"all {facts['queries']:,} queries in one call or statement")):
+            for many, words in ((False, "one query at a time"), (True, f"{asked:,} queries in one call or statement")):
                 text = speeds(results, clock, data, k, threads, many)
                 if text:
                     parts += [f"### k = {k}, {cores}, {words}", text]
@@ -305,7 +336,7 @@ def main():
     sections = [section(results, clock, data, pathlib.Path(options.figures)) for data in results.sets]
     failed = [f"* {line['engine']} {line['setting']} on {line['set']}: {line['step']} failed" for line in results.of("failed")]
     failed = "## Failed\n\n" + "\n".join(failed) if failed else ""
-    text = "\n\n".join(part for part in (INTRODUCTION, head(results, clock), *sections, failed) if part)
+    text = "\n\n".join(part for part in (INTRODUCTION, head(results, clock), summary(results, clock), *sections, failed) if part)
     pathlib.Path(options.page).write_text(text + "\n", encoding="utf-8")
 
 
