@@ -60,6 +60,7 @@ tear_down(void **state)
     assert_int_equal(mql_close(place->db), MQL_OK);
     free(place->path);
     remove_tree(place->root);
+    free(place->root);
     return 0;
 }
 
