@@ -210,8 +210,8 @@ typedef struct IndexKind {
     const IndexOption *build_options;  /* ends with a NULL name; never NULL   */
     const IndexOption *search_options; /* same                                */
 
-    /* May be NULL. Build options as given, over vectors of `dim` elements: those
-     * left to the kind are filled in, what does not fit is an error. */
+    /* May be NULL. Build options as given, over vectors of `dim` elements:
+     * those left to the kind are filled in, what does not fit is an error. */
     mql_status (*settle)(IndexOptions *options, uint32_t dim, Error *err);
 
     /* Write the index's sections. The writer stays the caller's. NULL unless
