@@ -96,8 +96,9 @@ least_of(const float *values, uint32_t count, float *range)
 {
     float least = values[0], most = values[0];
     for (uint32_t i = 1; i < count; i++) {
-        least = fminf(least, values[i]);
-        most = fmaxf(most, values[i]);
+        /* Not fminf(): that is a call where the baseline is SSE2. */
+        least = values[i] < least ? values[i] : least;
+        most = values[i] > most ? values[i] : most;
     }
     *range = most - least;
     return least;
