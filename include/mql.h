@@ -93,7 +93,11 @@ enum {
     MQL_TYPE_ARRAY = 22,
     MQL_TYPE_JSON = 23,
     MQL_TYPE_TIMESTAMPTZ = 26,
-    MQL_TYPE_FLOAT_VECTOR = 101
+    MQL_TYPE_BINARY_VECTOR = 100,
+    MQL_TYPE_FLOAT_VECTOR = 101,
+    MQL_TYPE_FLOAT16_VECTOR = 102,
+    MQL_TYPE_BFLOAT16_VECTOR = 103,
+    MQL_TYPE_INT8_VECTOR = 105
 };
 
 /* A failure in full. `size` lets the struct grow; use MQL_ERROR_INIT. */
@@ -287,10 +291,18 @@ MQL_API mql_status mql_bind_text(mql_stmt *stmt, int32_t index,
                                  mql_lifetime lifetime);
 
 /* A vector of `dim` floats; with MQL_STATIC it is read in place, never copied.
- */
+ * A field of another type of vector takes it rounded. */
 MQL_API mql_status mql_bind_vector_f32(mql_stmt *stmt, int32_t index,
                                        const float *vector, uint32_t dim,
                                        mql_lifetime lifetime);
+
+/* A vector of `dim` elements of `type`, one of MQL_TYPE_..._VECTOR: float;
+ * uint16_t with the bits of a half float or bfloat; int8_t; or, of a binary
+ * vector, dim / 8 bytes of eight dimensions each, the first one the highest
+ * bit. */
+MQL_API mql_status mql_bind_vector(mql_stmt *stmt, int32_t index, int32_t type,
+                                   const void *elements, uint32_t dim,
+                                   mql_lifetime lifetime);
 
 /*
  * Run to the next row: MQL_ROW, MQL_DONE, or an error. A statement that gives
@@ -339,10 +351,14 @@ MQL_API double mql_column_double(mql_stmt *stmt, int32_t column);
 MQL_API const char *mql_column_text(mql_stmt *stmt, int32_t column,
                                     size_t *size);
 
-/* A float vector, `dim` (may be NULL) its dimension; NULL for NULL and other
- * types. Valid as above. */
+/* A vector as floats, `dim` (may be NULL) its dimension; NULL for NULL, binary
+ * vectors and other types. Valid as above. */
 MQL_API const float *mql_column_vector_f32(mql_stmt *stmt, int32_t column,
                                            uint32_t *dim);
+
+/* A vector's elements of its own type, as mql_bind_vector() takes them. */
+MQL_API const void *mql_column_vector(mql_stmt *stmt, int32_t column,
+                                      uint32_t *dim);
 
 /* ---- short cuts and tools ---- */
 

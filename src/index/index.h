@@ -31,21 +31,30 @@
  * negated; COSINE negated similarity. metric_to_score() gives Milvus' number
  * for users. */
 typedef enum Metric {
-    METRIC_L2,     /* sum of squared differences                           */
-    METRIC_IP,     /* minus the inner product                              */
-    METRIC_COSINE, /* minus the cosine; a zero vector counts as norm 1     */
+    METRIC_L2,      /* sum of squared differences                           */
+    METRIC_IP,      /* minus the inner product                              */
+    METRIC_COSINE,  /* minus the cosine; a zero vector counts as norm 1     */
+    METRIC_HAMMING, /* bits that differ                                     */
+    METRIC_JACCARD, /* 1 - bits set in both / bits set in one; of none 1    */
     METRIC_COUNT
 } Metric;
 
-/* "L2", "IP", "COSINE". */
+/* "L2", "IP", "COSINE", "HAMMING", "JACCARD". */
 const char *metric_name(Metric metric);
 /* In any case; false: no such metric. */
 bool metric_from_name(Slice name, Metric *metric);
-/* Milvus' number (L2 squared, IP and COSINE as similarities) of an inner one.
- */
+/* Milvus' number (IP and COSINE as similarities, the others as they are) of an
+ * inner one. */
 float metric_to_score(Metric metric, float distance);
 /* Whether users see larger numbers for nearer rows. */
 bool metric_is_similarity(Metric metric);
+
+/* HAMMING and JACCARD are of bits, the others of numbers. */
+bool metric_fits(Metric metric, ElementType element);
+/* What an index without metric_type means: Milvus' COSINE, of bits HAMMING. */
+Metric metric_usual(ElementType element);
+/* Those that fit, for a hint: "L2, IP and COSINE". */
+const char *metric_choice(ElementType element);
 
 /* ---- options ---- */
 
@@ -207,6 +216,8 @@ typedef struct IndexKind {
     bool is_vector; /* over a vector field; else over a scalar field        */
     bool is_exact;  /* the true nearest, not near ones                      */
     bool has_file;  /* build() writes a file; else open() gets no file      */
+    uint32_t elements; /* vector kinds: ELEMENT_SET() of the types it takes;
+                          0: of floats only                                 */
     const IndexOption *build_options;  /* ends with a NULL name; never NULL   */
     const IndexOption *search_options; /* same                                */
 
@@ -251,6 +262,20 @@ struct Index {
     const IndexKind *kind;
 };
 
+#define ELEMENT_SET(element) (1u << (element))
+#define ELEMENT_NUMBERS                                                        \
+    (ELEMENT_SET(ELEMENT_F32) | ELEMENT_SET(ELEMENT_F16) |                     \
+     ELEMENT_SET(ELEMENT_BF16) | ELEMENT_SET(ELEMENT_I8))
+
+/* Whether vectors of such elements may have an index of that (vector) kind. */
+static inline bool
+index_kind_takes(const IndexKind *kind, ElementType element)
+{
+    uint32_t set =
+        kind->elements != 0 ? kind->elements : ELEMENT_SET(ELEMENT_F32);
+    return (set & ELEMENT_SET(element)) != 0;
+}
+
 /* All kinds, ends with NULL. */
 extern const IndexKind *const index_kinds[];
 
@@ -259,8 +284,9 @@ extern const IndexKind *const index_kinds[];
 const IndexKind *index_kind_find(Slice name);
 
 /* What AUTOINDEX and a missing USING mean for a field, with its options filled
- * in. */
-const IndexKind *index_kind_auto(bool is_vector, IndexOptions *options);
+ * in; `element` is of vectors. */
+const IndexKind *index_kind_auto(bool is_vector, ElementType element,
+                                 IndexOptions *options);
 
 /* Fill `options` with the usual values of `table`. */
 void index_options_default(const IndexOption *table, IndexOptions *options);

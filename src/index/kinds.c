@@ -8,6 +8,7 @@
 #include "index/index.h"
 
 extern const IndexKind flat_kind;
+extern const IndexKind bin_flat_kind;
 extern const IndexKind hnsw_kind;
 extern const IndexKind inverted_kind;
 extern const IndexKind ivf_flat_kind;
@@ -15,8 +16,8 @@ extern const IndexKind ivf_pq_kind;
 extern const IndexKind ivf_sq8_kind;
 
 const IndexKind *const index_kinds[] = {
-    &flat_kind,   &hnsw_kind,     &ivf_flat_kind, &ivf_sq8_kind,
-    &ivf_pq_kind, &inverted_kind, NULL,
+    &flat_kind,    &bin_flat_kind, &hnsw_kind,     &ivf_flat_kind,
+    &ivf_sq8_kind, &ivf_pq_kind,   &inverted_kind, NULL,
 };
 
 const IndexKind *
@@ -29,11 +30,13 @@ index_kind_find(Slice name)
 }
 
 const IndexKind *
-index_kind_auto(bool is_vector, IndexOptions *options)
+index_kind_auto(bool is_vector, ElementType element, IndexOptions *options)
 {
     const IndexKind *kind = is_vector ? &hnsw_kind : &inverted_kind;
+    if (is_vector && element == ELEMENT_BIT)
+        kind = &bin_flat_kind;
     index_options_default(kind->build_options, options);
-    if (is_vector) { /* Milvus' values for AUTOINDEX over dense vectors */
+    if (kind == &hnsw_kind) { /* Milvus' values over dense vectors */
         Error ignored = ERROR_INIT;
         index_option_set(kind->build_options, options, SLICE_LITERAL("M"), true,
                          18, (Slice){NULL, 0}, &ignored);

@@ -3,9 +3,9 @@
 #include "index/index.h"
 
 static const char *const names[METRIC_COUNT] = {
-    [METRIC_L2] = "L2",
-    [METRIC_IP] = "IP",
-    [METRIC_COSINE] = "COSINE",
+    [METRIC_L2] = "L2",           [METRIC_IP] = "IP",
+    [METRIC_COSINE] = "COSINE",   [METRIC_HAMMING] = "HAMMING",
+    [METRIC_JACCARD] = "JACCARD",
 };
 
 const char *
@@ -34,7 +34,26 @@ metric_to_score(Metric metric, float distance)
 }
 
 bool
+metric_fits(Metric metric, ElementType element)
+{
+    bool is_of_bits = metric == METRIC_HAMMING || metric == METRIC_JACCARD;
+    return is_of_bits == (element == ELEMENT_BIT);
+}
+
+Metric
+metric_usual(ElementType element)
+{
+    return element == ELEMENT_BIT ? METRIC_HAMMING : METRIC_COSINE;
+}
+
+const char *
+metric_choice(ElementType element)
+{
+    return element == ELEMENT_BIT ? "HAMMING and JACCARD" : "L2, IP and COSINE";
+}
+
+bool
 metric_is_similarity(Metric metric)
 {
-    return metric != METRIC_L2;
+    return metric == METRIC_IP || metric == METRIC_COSINE;
 }

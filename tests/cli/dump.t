@@ -181,3 +181,8 @@ $ mql dump --schema-only w -o w1; mql dump --data-only w -o w2; stat -c %a w1 w2
 | 
 | -- The end.
 $ mql -X -q w3 -f w1 -f w2; mql dump w > w4; mql dump w3 | cmp - w4
+
+# vectors of every type come back as they were
+$ mql -X -q e -c "CREATE COLLECTION t (id INT64 PRIMARY KEY, h HALFVEC(2), f BFLOAT16_VECTOR(2) NULL, i INT8_VECTOR(2), b BIT(16)); INSERT INTO t VALUES (1, [0.1, -65504], [1e-30, 3e38], [-128, 127], X'f00f'), (2, [6e-8, 0], NULL, [0, 1], B'0000000000000001')"; mql dump e > e.mql; mql -X -q e2 -f e.mql; mql -X -At e2 -c 'SELECT * FROM t'
+| 1|[0.099975586,-65504]|[9.984021e-31,3.0040553e+38]|[-128,127]|1111000000001111
+| 2|[5.9604645e-08,0]||[0,1]|0000000000000001

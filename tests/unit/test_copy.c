@@ -572,6 +572,71 @@ test_npy_types(void **state)
     expect_npy(&int_field, HEADER("<i8", "(0,)"), "", 0, "");
 }
 
+static const CopyField element_fields[] = {
+    {.name = {"h", 1}, .type = {.kind = TYPE_FLOAT16_VECTOR, .length = 2}},
+    {.name = {"i", 1}, .type = {.kind = TYPE_INT8_VECTOR, .length = 2}},
+    {.name = {"b", 1}, .type = {.kind = TYPE_BINARY_VECTOR, .length = 16}},
+};
+
+static void
+test_npy_elements(void **state)
+{
+    (void)state;
+    const uint16_t f2[] = {0x3c00, 0xc100, 0x0001, 0x8000};
+    const float f4[] = {0.1f, 65504, 70000, 0};
+    const int8_t i1[] = {1, -2, 127, -128};
+    const float whole[] = {1, -128, 0.5f, 0};
+    const uint8_t u1[] = {0xf0, 0x0f, 0x01, 0x80};
+    expect_npy(&element_fields[0], HEADER("<f2", "(2, 2)"), f2, sizeof f2,
+               "[1,-2.5]\n[5.9604645e-08,-0]\n");
+    expect_npy(&element_fields[0], HEADER("<f4", "(2, 2)"), f4, sizeof f4,
+               "22003 \"70000\" is out of range for type FLOAT16_VECTOR\n"
+               "DETAIL STDIN, row 2, field h\n");
+    expect_npy(&element_fields[1], HEADER("|i1", "(2, 2)"), i1, sizeof i1,
+               "[1,-2]\n[127,-128]\n");
+    expect_npy(&element_fields[1], HEADER("<f4", "(2, 2)"), whole, sizeof whole,
+               "22000 value \"0.5\" is not a whole number, as type "
+               "INT8_VECTOR needs\nDETAIL STDIN, row 2, field i\n");
+    expect_npy(&element_fields[2], HEADER("|u1", "(2, 2)"), u1, sizeof u1,
+               "1111000000001111\n0000000110000000\n");
+    expect_npy(&element_fields[2], HEADER("|i1", "(2, 2)"), i1, sizeof i1,
+               "42804 type BINARY_VECTOR takes an npy array of type \"|u1\", "
+               "not \"|i1\"\nDETAIL STDIN, field b\n");
+}
+
+static void
+expect_elements(const char *options, const char *data, const char *expected)
+{
+    Case test = {element_fields, COUNT(element_fields), options,
+                 data,           strlen(data),          0};
+    expect_case(&test, expected);
+}
+
+static void
+test_text_elements(void **state)
+{
+    (void)state;
+    expect_elements("format=csv",
+                    "\"[0.1,2]\",\"[1,-128]\",1111000000001111\n"
+                    "\"{1, 2 }\",\"[ +1, 2.0]\",0000000000000000\n",
+                    "[0.099975586,2]|[1,-128]|1111000000001111\n"
+                    "[1,2]|[1,2]|0000000000000000\n");
+    expect_elements("format=csv", "\"[1e6,2]\",,\n",
+                    "22003 \"1e+06\" is out of range for type "
+                    "FLOAT16_VECTOR\nDETAIL STDIN, line 1, field h\n");
+    expect_elements(
+        "format=jsonl",
+        "{\"h\":[0.1,2],\"i\":[1,-128],\"b\":\"1111000000001111\"}\n"
+        "{\"h\":\"[1,2]\",\"i\":null,\"b\":[240,15]}\n",
+        "[0.099975586,2]|[1,-128]|1111000000001111\n"
+        "[1,2]|~|1111000000001111\n");
+    expect_elements(
+        "format=jsonl", "{\"b\":[240,256]}\n",
+        "22P02 element 1 of the vector is no byte: a list of type "
+        "BINARY_VECTOR has a number from 0 to 255 for every 8 "
+        "dimensions\nDETAIL STDIN, line 1, field b: \"[240,256]\"\n");
+}
+
 static void
 test_npy_bad(void **state)
 {
@@ -917,6 +982,8 @@ main(void)
         cmocka_unit_test(test_json_errors),
         cmocka_unit_test(test_json_hostile),
         cmocka_unit_test(test_npy_types),
+        cmocka_unit_test(test_npy_elements),
+        cmocka_unit_test(test_text_elements),
         cmocka_unit_test(test_npy_bad),
         cmocka_unit_test(test_npy_header),
         cmocka_unit_test(test_file_suffix),

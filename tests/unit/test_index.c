@@ -4,6 +4,7 @@
  * the table, against distances computed here in double.
  */
 #include "unit/index_fixture.h"
+#include "index/vector/exact.h"
 
 #include <math.h>
 
@@ -196,14 +197,20 @@ search_all_ways(const Fixture *fixture, uint64_t seed)
 
 /* ---- every kind, every metric ---- */
 
+static bool
+takes_floats(const IndexKind *kind)
+{
+    return kind->is_vector && index_kind_takes(kind, ELEMENT_F32);
+}
+
 static void
 test_every_kind(void **state)
 {
     (void)state;
     for (size_t i = 0; index_kinds[i] != NULL; i++) {
-        for (int metric = 0; metric < METRIC_COUNT; metric++) {
+        for (int metric = 0; metric < METRIC_HAMMING; metric++) {
             for (int awkward = 0; awkward < 2; awkward++) {
-                if (!index_kinds[i]->is_vector)
+                if (!takes_floats(index_kinds[i]))
                     continue;
                 Data data = data_new(ROWS, DIM, awkward != 0, 77);
                 Fixture fixture;
@@ -225,7 +232,7 @@ test_small_segments(void **state)
     (void)state;
     static const uint32_t counts[] = {0, 1, 2, 3, 17, 65};
     for (size_t i = 0; index_kinds[i] != NULL; i++) {
-        if (!index_kinds[i]->is_vector)
+        if (!takes_floats(index_kinds[i]))
             continue;
         for (size_t c = 0; c < 4 * sizeof counts / sizeof counts[0]; c++) {
             uint32_t count = counts[c / 4];
@@ -236,7 +243,7 @@ test_small_segments(void **state)
             }
             for (uint32_t row = 0; c % 4 == 3 && row < count * 3; row++)
                 data.rows[row] = 1.0f;
-            for (int metric = 0; metric < METRIC_COUNT; metric++) {
+            for (int metric = 0; metric < METRIC_HAMMING; metric++) {
                 Fixture fixture;
                 fixture_init(&fixture, index_kinds[i], (Metric)metric);
                 fixture.vectors = &data.column;
@@ -277,7 +284,7 @@ test_clumps(void **state)
                     vector[i] = 1.0f;
             }
         }
-        for (int metric = 0; metric < METRIC_COUNT; metric++) {
+        for (int metric = 0; metric < METRIC_HAMMING; metric++) {
             if (shape == 1 && metric != METRIC_L2)
                 continue;
             Fixture fixture;
@@ -311,7 +318,7 @@ test_wild_numbers(void **state)
         for (uint32_t i = 0; i < 500; i++)
             data.rows[i] *= scales[s];
         for (size_t i = 0; index_kinds[i] != NULL; i++) {
-            if (!index_kinds[i]->is_vector)
+            if (!takes_floats(index_kinds[i]))
                 continue;
             Fixture fixture;
             fixture_init(&fixture, index_kinds[i], METRIC_COSINE);
@@ -565,11 +572,14 @@ test_kinds(void **state)
 {
     (void)state;
     IndexOptions options;
-    const IndexKind *kind = index_kind_auto(true, &options);
+    const IndexKind *kind = index_kind_auto(true, ELEMENT_I8, &options);
     assert_string_equal(kind->name, "HNSW");
     assert_int_equal(options.values[0], 18);
     assert_int_equal(options.values[1], 240);
-    assert_string_equal(index_kind_auto(false, &options)->name, "INVERTED");
+    assert_string_equal(index_kind_auto(true, ELEMENT_BIT, &options)->name,
+                        "BIN_FLAT");
+    assert_string_equal(index_kind_auto(false, ELEMENT_F32, &options)->name,
+                        "INVERTED");
     assert_null(index_kind_find(SLICE_LITERAL("IVF")));
     for (size_t i = 0; index_kinds[i] != NULL; i++) {
         kind = index_kinds[i];
@@ -597,6 +607,82 @@ test_metrics(void **state)
     assert_true(metric_to_score(METRIC_L2, 2.5f) == 2.5f);
     assert_false(signbit(metric_to_score(METRIC_COSINE, 0.0f)));
     assert_false(metric_is_similarity(METRIC_L2));
+    assert_false(metric_is_similarity(METRIC_HAMMING));
+    assert_false(metric_fits(METRIC_HAMMING, ELEMENT_I8));
+    assert_false(metric_fits(METRIC_COSINE, ELEMENT_BIT));
+    assert_int_equal(metric_usual(ELEMENT_BIT), METRIC_HAMMING);
+    assert_int_equal(metric_usual(ELEMENT_BF16), METRIC_COSINE);
+}
+
+/* Exact distances over every type of element, against sums in double over the
+ * same vectors as floats. */
+static void
+test_elements(void **state)
+{
+    (void)state;
+    enum { MOST = 64 };
+    uint64_t seed = 12;
+    for (int element = 0; element < ELEMENT_BIT; element++) {
+        for (uint32_t n = 0; n < 400; n++) {
+            uint32_t dim = n % MOST + 1;
+            float a[MOST], b[MOST];
+            uint32_t stored_a[MOST], stored_b[MOST];
+            /* A zero vector, tiny and huge ones, and usual ones. */
+            float scale = element == ELEMENT_I8     ? 100.0f
+                          : n % 5 == 0              ? 1e-4f
+                          : n % 5 == 1              ? 200.0f
+                          : element == ELEMENT_BF16 ? 1e25f
+                                                    : 1.0f;
+            for (uint32_t i = 0; i < dim; i++) {
+                a[i] = random_float(&seed) * scale;
+                b[i] = n % 7 == 6 ? 0.0f : random_float(&seed) * scale;
+            }
+            ElementType type = (ElementType)element;
+            assert_int_equal(element_of_floats(type, a, dim, stored_a), dim);
+            assert_int_equal(element_of_floats(type, b, dim, stored_b), dim);
+            element_floats(type, stored_a, dim, a);
+            element_floats(type, stored_b, dim, b);
+            for (int metric = 0; metric < METRIC_HAMMING; metric++) {
+                ExactQuery query =
+                    exact_query_of((Metric)metric, type, stored_a, dim);
+                double expected = true_distance((Metric)metric, a, b, dim);
+                double actual = (double)exact_distance(&query, stored_b);
+                double size = metric == METRIC_COSINE
+                                  ? 1.0
+                                  : (double)dim * (double)scale * (double)scale;
+                if (!(fabs(actual - expected) <= 1e-5 * size) &&
+                    isfinite((float)expected))
+                    fail_msg("element %d, %s, dim %u: %g, not %g", element,
+                             metric_name((Metric)metric), dim, actual,
+                             expected);
+            }
+        }
+    }
+}
+
+/* Hamming and Jaccard by hand. */
+static void
+test_bits(void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t a[2], b[2];
+        float hamming, jaccard;
+    } cases[] = {
+        {{0xf0, 0x00}, {0xf0, 0x00}, 0, 0},
+        {{0xf0, 0x00}, {0x0f, 0x00}, 8, 1},
+        {{0x80, 0x01}, {0x80, 0x00}, 1, 0.5f},
+        {{0x00, 0x00}, {0x00, 0x00}, 0, 1}, /* Milvus: 0 / 0 is far */
+        {{0xff, 0xff}, {0x0f, 0x00}, 12, 0.75f},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        ExactQuery hamming =
+            exact_query_of(METRIC_HAMMING, ELEMENT_BIT, cases[i].a, 16);
+        ExactQuery jaccard =
+            exact_query_of(METRIC_JACCARD, ELEMENT_BIT, cases[i].a, 16);
+        assert_true(exact_distance(&hamming, cases[i].b) == cases[i].hamming);
+        assert_true(exact_distance(&jaccard, cases[i].b) == cases[i].jaccard);
+    }
 }
 
 static int
@@ -681,6 +767,8 @@ main(void)
         cmocka_unit_test(test_options),
         cmocka_unit_test(test_kinds),
         cmocka_unit_test(test_metrics),
+        cmocka_unit_test(test_elements),
+        cmocka_unit_test(test_bits),
         cmocka_unit_test(test_top_k),
         cmocka_unit_test(test_sort),
     };

@@ -70,6 +70,8 @@ CALL(mql_bind_double, mql_bind_double(s->stmt, 1, 1))
 CALL(mql_bind_text, mql_bind_text(s->stmt, 1, "x", -1, MQL_TRANSIENT))
 CALL(mql_bind_vector_f32,
      mql_bind_vector_f32(s->stmt, 1, floats, 2, MQL_TRANSIENT))
+CALL(mql_bind_vector, mql_bind_vector(s->stmt, 1, MQL_TYPE_FLOAT_VECTOR, floats,
+                                      2, MQL_TRANSIENT))
 CALL(mql_step, mql_step(s->stmt))
 CALL(mql_has_rows, mql_has_rows(s->stmt))
 CALL(mql_command_tag, mql_command_tag(s->stmt))
@@ -84,6 +86,7 @@ CALL(mql_column_int64, mql_column_int64(s->stmt, 0))
 CALL(mql_column_double, mql_column_double(s->stmt, 0) != 0)
 CALL(mql_column_text, mql_column_text(s->stmt, 0, NULL))
 CALL(mql_column_vector_f32, mql_column_vector_f32(s->stmt, 0, NULL))
+CALL(mql_column_vector, mql_column_vector(s->stmt, 0, NULL))
 CALL(mql_exec, mql_exec(s->conn, "DROP COLLECTION c"))
 CALL(mql_statement_size, mql_statement_size(NULL, 3))
 CALL(mql_keyword, mql_keyword(-1))
@@ -132,6 +135,7 @@ static const Function functions[] = {
     FUNCTION(mql_bind_double, MQL_MISUSE),
     FUNCTION(mql_bind_text, MQL_MISUSE),
     FUNCTION(mql_bind_vector_f32, MQL_MISUSE),
+    FUNCTION(mql_bind_vector, MQL_MISUSE),
     FUNCTION(mql_step, MQL_MISUSE),
     FUNCTION(mql_has_rows, 0),
     FUNCTION(mql_command_tag, 0),
@@ -146,6 +150,7 @@ static const Function functions[] = {
     FUNCTION(mql_column_double, 0),
     FUNCTION(mql_column_text, 0),
     FUNCTION(mql_column_vector_f32, 0),
+    FUNCTION(mql_column_vector, 0),
     FUNCTION(mql_exec, MQL_MISUSE),
     FUNCTION(mql_statement_size, 0),
     FUNCTION(mql_keyword, 0),

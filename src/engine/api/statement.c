@@ -219,6 +219,24 @@ do_bind_vector_f32(mql_stmt *stmt, int32_t index, const float *vector,
     return bind_bytes(stmt, index, value_vector(vector, dim), lifetime);
 }
 
+static mql_status
+do_bind_vector(mql_stmt *stmt, int32_t index, int32_t type,
+               const void *elements, uint32_t dim, mql_lifetime lifetime)
+{
+    TypeKind kind = type > 0 && type <= UINT8_MAX ? (TypeKind)type : TYPE_NULL;
+    if (elements == NULL)
+        return do_bind_null(stmt, index);
+    if (!type_is_built(kind) || !type_is_vector(kind))
+        return error_set(fresh_error(stmt->conn), ERR_INVALID_PARAMETER,
+                         "type %" PRId32 " is not a type of vectors", type);
+    if (kind == TYPE_BINARY_VECTOR && dim % 8 != 0)
+        return error_set(fresh_error(stmt->conn), ERR_INVALID_PARAMETER,
+                         "dimensions for type %s must be a multiple of 8",
+                         type_kind_name(kind));
+    return bind_bytes(stmt, index, value_elements(kind, elements, dim),
+                      lifetime);
+}
+
 /* ---- running ---- */
 
 static mql_status
@@ -447,20 +465,39 @@ static const float *
 do_column_vector_f32(mql_stmt *stmt, int32_t column, uint32_t *dim)
 {
     Value value = current(stmt, column);
-    bool is_vector = !value.is_null && value.type.kind == TYPE_FLOAT_VECTOR;
+    bool is_vector = !value.is_null && type_is_dense(value.type.kind);
     if (dim != NULL)
         *dim = 0;
     if (!is_vector)
         return NULL;
     Buffer *copy = &stmt->vectors[column];
     buffer_clear(copy);
-    buffer_append(copy, value_floats(&value),
-                  value.type.length * sizeof(float));
+    uint32_t count = value_dimension(&value);
+    if (!buffer_reserve(copy, count * sizeof(float)) || !is_intact(stmt))
+        return NULL;
+    element_floats(type_element(value.type.kind), value.bytes.data, count,
+                   (float *)(void *)copy->data);
+    if (dim != NULL)
+        *dim = count;
+    return (const float *)(const void *)copy->data;
+}
+
+static const void *
+do_column_vector(mql_stmt *stmt, int32_t column, uint32_t *dim)
+{
+    Value value = current(stmt, column);
+    if (dim != NULL)
+        *dim = 0;
+    if (value.is_null || !type_is_vector(value.type.kind))
+        return NULL;
+    Buffer *copy = &stmt->vectors[column];
+    buffer_clear(copy);
+    buffer_append_slice(copy, value.bytes);
     if (buffer_failed(copy) || !is_intact(stmt))
         return NULL;
     if (dim != NULL)
-        *dim = value.type.length;
-    return (const float *)(const void *)copy->data;
+        *dim = value_dimension(&value);
+    return copy->data;
 }
 
 /*
@@ -578,6 +615,14 @@ mql_bind_vector_f32(mql_stmt *stmt, int32_t index, const float *vector,
 }
 
 mql_status
+mql_bind_vector(mql_stmt *stmt, int32_t index, int32_t type,
+                const void *elements, uint32_t dim, mql_lifetime lifetime)
+{
+    ON_STMT(mql_status, MQL_MISUSE,
+            do_bind_vector(stmt, index, type, elements, dim, lifetime));
+}
+
+mql_status
 mql_step(mql_stmt *stmt)
 {
     ON_STMT(mql_status, MQL_MISUSE, do_step(stmt));
@@ -671,4 +716,10 @@ mql_column_vector_f32(mql_stmt *stmt, int32_t column, uint32_t *dim)
     if (dim != NULL)
         *dim = 0;
     ON_STMT(const float *, NULL, do_column_vector_f32(stmt, column, dim));
+}
+
+const void *
+mql_column_vector(mql_stmt *stmt, int32_t column, uint32_t *dim)
+{
+    ON_STMT(const void *, NULL, do_column_vector(stmt, column, dim));
 }

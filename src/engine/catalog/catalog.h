@@ -18,7 +18,6 @@
 
 #define FIELDS_MOST 64u
 #define VECTOR_FIELDS_MOST 10u
-#define VECTOR_LENGTH_MOST 32768u /* elements of one vector */
 #define PARTITIONS_MOST 1024u
 #define DYNAMIC_FIELD_NAME "$meta"
 #define DEFAULT_DATABASE_NAME "default"

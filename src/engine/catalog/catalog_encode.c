@@ -227,8 +227,7 @@ decode_type(Decoder *decoder, Type *type)
     if (is_array != (element != TYPE_NULL) ||
         (is_array && !type_is_built(type->element)))
         return damaged(decoder, "Wrong element type");
-    if (type_is_vector(type->kind) &&
-        (type->length == 0 || type->length > VECTOR_LENGTH_MOST))
+    if (type_is_vector(type->kind) && !type_has_dimension(*type))
         return damaged(decoder, "Wrong dimension");
     return MQL_OK;
 }
@@ -374,6 +373,12 @@ decode_index(Decoder *decoder, const Collection *collection,
     if (type_is_vector(collection->fields[field].type.kind) !=
         index->kind->is_vector)
         return damaged(decoder, "Index on a field of the wrong type");
+    if (index->kind->is_vector) {
+        ElementType element = type_element(collection->fields[field].type.kind);
+        if (!index_kind_takes(index->kind, element) ||
+            !metric_fits(index->metric, element))
+            return damaged(decoder, "Index of a wrong metric");
+    }
     return decode_index_options(decoder, index);
 }
 

@@ -73,8 +73,7 @@ open_field(SealedSegment *segment, Reader *reader, Error *err)
     field->type.element_length = read_u32(reader);
     uint64_t bytes = read_u64(reader);
     if (!type_is_built(field->type.kind) || field->type.kind == TYPE_NULL ||
-        (type_is_vector(field->type.kind) &&
-         (field->type.length == 0 || field->type.length > VECTOR_LENGTH_MOST)))
+        (type_is_vector(field->type.kind) && !type_has_dimension(field->type)))
         return damaged(segment, "wrong type in the segment's header", err);
     field->width = type_storage_size(field->type);
     if (!find_field_sections(segment, field, bytes))

@@ -173,11 +173,13 @@ sealed_vectors(const SealedSegment *segment, const Field *field,
                VectorColumn *column)
 {
     const SealedField *stored = sealed_field(segment, field->id);
-    if (stored == NULL || stored->type.kind != TYPE_FLOAT_VECTOR ||
+    if (stored == NULL || stored->type.kind != field->type.kind ||
+        !type_is_vector(stored->type.kind) ||
         stored->type.length != field->type.length)
         return false;
     *column = (VectorColumn){
         .data = stored->values.data,
+        .element = type_element(stored->type.kind),
         .count = segment->row_count,
         .dim = stored->type.length,
         .valid = stored->has_valid ? (const uint8_t *)stored->valid.data : NULL,

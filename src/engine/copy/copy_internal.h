@@ -155,7 +155,7 @@ mql_status row_set_text(CopyReader *reader, uint32_t field, Slice text,
 /* Where the current row's floats go; field has a vector type. */
 float *row_vector(CopyReader *reader, uint32_t field);
 /* What row_vector() pointed to is filled. */
-void row_set_vector(CopyReader *reader, uint32_t field);
+mql_status row_set_vector(CopyReader *reader, uint32_t field, Error *err);
 /* The row says nothing about the field: its default, or NULL. */
 mql_status row_set_missing(CopyReader *reader, uint32_t field, Error *err);
 /* Position of the field called so, -1: none. */

@@ -169,7 +169,7 @@ join_quotes(Cell *cell)
 
 /* [1,2] or {1,2}: true when it was plain enough to be read here. */
 static bool
-set_vector(CopyReader *reader, uint32_t field, Cell *cell)
+read_vector(CopyReader *reader, uint32_t field, Cell *cell)
 {
     if (cell->size < 2)
         return false;
@@ -183,7 +183,6 @@ set_vector(CopyReader *reader, uint32_t field, Cell *cell)
                                         row_vector(reader, field),
                                         reader->fields[field].type.length);
     if (stop == end) {
-        row_set_vector(reader, field);
         return true;
     }
     if (is_braced) {
@@ -203,9 +202,9 @@ set_cell(CopyReader *reader, uint32_t field, Cell *cell, Error *err)
     }
     if (cell->has_doubled)
         join_quotes(cell);
-    if (reader->fields[field].type.kind == TYPE_FLOAT_VECTOR &&
-        set_vector(reader, field, cell))
-        return MQL_OK;
+    if (type_is_dense(reader->fields[field].type.kind) &&
+        read_vector(reader, field, cell))
+        return row_set_vector(reader, field, err);
     return row_set_text(reader, field, (Slice){cell->data, cell->size}, err);
 }
 

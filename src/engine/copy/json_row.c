@@ -105,13 +105,12 @@ set_value(CopyReader *reader, uint32_t field, Slice record, const char **at,
     const char *end = record.data + record.size;
     Type type = reader->fields[field].type;
     const char *after = NULL;
-    if (type.kind == TYPE_FLOAT_VECTOR && *at < end && **at == '[')
+    if (type_is_dense(type.kind) && *at < end && **at == '[')
         after = vector_text_read(*at + 1, end, ']', row_vector(reader, field),
                                  type.length);
     if (after != NULL) {
-        row_set_vector(reader, field);
         *at = after;
-        return MQL_OK;
+        return row_set_vector(reader, field, err);
     }
     after = json_value_end(*at, end);
     if (after == NULL)

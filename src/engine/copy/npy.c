@@ -13,28 +13,10 @@
 
 typedef uint16_t Half; /* IEEE 754 binary16 */
 
-static float
-half_to_float(Half half)
-{
-    uint32_t sign = (uint32_t)(half & 0x8000) << 16;
-    uint32_t exponent = half >> 10 & 0x1f;
-    uint32_t mantissa = half & 0x3ff;
-    if (exponent == 0) {
-        /* Zero and subnormals: mantissa * 2^-24, exact. */
-        float small = (float)mantissa * 0x1p-24f;
-        return sign != 0 ? -small : small;
-    }
-    exponent = exponent == 31 ? 255 : exponent + 112;
-    uint32_t bits = sign | exponent << 23 | mantissa << 13;
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
 static Value
 half_to_value(Half half)
 {
-    return value_double((double)half_to_float(half));
+    return value_double((double)float_of_half(half));
 }
 
 static Value
@@ -65,7 +47,7 @@ unsigned_to_value(uint64_t integer)
 
 #define ELEMENT Half
 #define SUFFIX f2
-#define TO_FLOAT half_to_float
+#define TO_FLOAT float_of_half
 #define TO_VALUE half_to_value
 #include "engine/copy/npy_template.h"
 
@@ -165,10 +147,19 @@ find_type(const NpyHeader *header, const NpyType **type, Error *err)
                      "npy type \"%s\" is not supported", header->descr);
 }
 
+/* Columns of a vector field's array: elements, or bytes of eight bits, the
+ * first one the highest, as numpy.packbits() makes them. */
+static uint64_t
+width_of(Type type)
+{
+    return type.kind == TYPE_BINARY_VECTOR ? type.length / 8 : type.length;
+}
+
 static mql_status
 check_shape(const NpyHeader *header, Type type, Error *err)
 {
-    bool is_vector = type.kind == TYPE_FLOAT_VECTOR;
+    bool is_vector = type_is_vector(type.kind);
+    uint64_t width = width_of(type);
     if (header->dimensions != (is_vector ? 2u : 1u))
         return error_set(err, ERR_DATA_EXCEPTION,
                          "type %s takes an npy array of %s, not of %" PRIu32,
@@ -178,10 +169,17 @@ check_shape(const NpyHeader *header, Type type, Error *err)
     if (header->is_fortran && is_vector)
         return error_set(err, ERR_FEATURE_NOT_SUPPORTED,
                          "npy arrays in Fortran order are not supported");
-    if (is_vector && header->shape[1] != type.length)
+    if (is_vector && header->shape[1] != width)
         return error_set(err, ERR_DATA_EXCEPTION,
-                         "expected %" PRIu32 " dimensions, not %" PRIu64,
-                         type.length, header->shape[1]);
+                         "expected %" PRIu64 " %s, not %" PRIu64, width,
+                         type.kind == TYPE_BINARY_VECTOR ? "bytes a row"
+                                                         : "dimensions",
+                         header->shape[1]);
+    if (type.kind == TYPE_BINARY_VECTOR && strcmp(header->descr, "|u1") != 0)
+        return error_set(err, ERR_DATATYPE_MISMATCH,
+                         "type %s takes an npy array of type \"|u1\", not "
+                         "\"%s\"",
+                         type_kind_name(type.kind), header->descr);
     return MQL_OK;
 }
 
@@ -222,7 +220,7 @@ open_file(CopyReader *reader, uint32_t field, Error *err)
     TRY(check_shape(&header, type, err));
     file->rows = header.shape[0];
     file->row_size = file->type->size;
-    if (type.kind == TYPE_FLOAT_VECTOR)
+    if (type_is_vector(type.kind))
         file->row_size *= header.shape[1];
     TRY(check_size(input, file, err));
     if (field > 0 && file->rows != npy->rows)
@@ -284,16 +282,48 @@ need_row(CopyReader *reader, Error *err)
     return MQL_OK;
 }
 
+/* The type whose elements are stored as they are, "" for those that are not
+ * (a float's are taken as floats, which is as quick). */
+static const char *
+element_descr(TypeKind kind)
+{
+    switch (kind) {
+    case TYPE_FLOAT16_VECTOR:
+        return "<f2";
+    case TYPE_INT8_VECTOR:
+        return "|i1";
+    case TYPE_BINARY_VECTOR:
+        return "|u1";
+    default:
+        return "";
+    }
+}
+
+static mql_status
+set_elements(CopyReader *reader, uint32_t field, const char *bytes, Error *err)
+{
+    Type type = reader->fields[field].type;
+    size_t size = type_storage_size(type);
+    char *copy = arena_alloc(reader->batch_arena, size);
+    if (copy == NULL)
+        return error_no_memory(err);
+    memcpy(copy, bytes, size);
+    Value value = value_elements(type.kind, copy, type.length);
+    return row_set(reader, field, &value, err);
+}
+
 static mql_status
 set_field(CopyReader *reader, uint32_t field, const char *bytes, Error *err)
 {
     const Npy *npy = reader->state;
     const NpyType *npy_type = npy->files[field].type;
     Type type = reader->fields[field].type;
-    if (type.kind != TYPE_FLOAT_VECTOR) {
+    if (!type_is_vector(type.kind)) {
         Value value = npy_type->value(bytes);
         return row_set(reader, field, &value, err);
     }
+    if (strcmp(npy_type->descr, element_descr(type.kind)) == 0)
+        return set_elements(reader, field, bytes, err);
     float *vector = row_vector(reader, field);
     npy_type->floats(bytes, vector, type.length);
     Value value = value_vector(vector, type.length);

@@ -21,8 +21,11 @@ vectors_size(const CopyReader *reader)
 {
     size_t size = 0;
     for (uint32_t i = 0; i < reader->field_count; i++) {
-        if (reader->fields[i].type.kind == TYPE_FLOAT_VECTOR)
-            size += (size_t)reader->fields[i].type.length * sizeof(float);
+        Type type = reader->fields[i].type;
+        if (type_is_dense(type.kind))
+            size += (size_t)type.length * sizeof(float);
+        else if (type_is_vector(type.kind))
+            size += type_storage_size(type);
     }
     return size;
 }
@@ -35,11 +38,13 @@ begin_column(CopyReader *reader, uint32_t i, Error *err)
     TRY(column_builder_init(&reader->builders[i], type, reader->capacity, arena,
                             err));
     reader->vectors[i] = NULL;
-    if (type.kind != TYPE_FLOAT_VECTOR)
+    if (!type_is_dense(type.kind))
         return MQL_OK;
+    /* Of what is no FLOAT_VECTOR one row: the elements are made of it. */
+    bool is_kept = type.kind == TYPE_FLOAT_VECTOR;
     size_t count;
-    if (__builtin_mul_overflow((size_t)reader->capacity, (size_t)type.length,
-                               &count))
+    if (__builtin_mul_overflow((size_t)(is_kept ? reader->capacity : 1),
+                               (size_t)type.length, &count))
         return error_no_memory(err);
     reader->vectors[i] = arena_alloc_array(arena, count, sizeof(float));
     return reader->vectors[i] == NULL ? error_no_memory(err) : MQL_OK;
@@ -122,16 +127,20 @@ row_set_text(CopyReader *reader, uint32_t field, Slice text, Error *err)
 float *
 row_vector(CopyReader *reader, uint32_t field)
 {
-    size_t dim = reader->fields[field].type.length;
-    return reader->vectors[field] + reader->row * dim;
+    Type type = reader->fields[field].type;
+    bool is_kept = type.kind == TYPE_FLOAT_VECTOR;
+    return reader->vectors[field] + (is_kept ? reader->row : 0) * type.length;
 }
 
-void
-row_set_vector(CopyReader *reader, uint32_t field)
+mql_status
+row_set_vector(CopyReader *reader, uint32_t field, Error *err)
 {
     Type type = reader->fields[field].type;
     Value value = value_vector(row_vector(reader, field), type.length);
+    if (type.kind != TYPE_FLOAT_VECTOR)
+        return row_set(reader, field, &value, err);
     column_builder_set(&reader->builders[field], reader->row, &value);
+    return MQL_OK;
 }
 
 mql_status

@@ -38,7 +38,7 @@ typedef struct SearchOperator {
     Operator base;
     SegmentRows *segments;
     uint32_t segment_count;
-    const float **vectors; /* the targets */
+    const void **vectors; /* the targets, of the field's element type */
     uint32_t vector_count;
     uint32_t vector_capacity;
     uint64_t limit, offset;
@@ -68,7 +68,7 @@ add_vector(SearchOperator *search, const Value *value, int64_t position,
     if (search->vector_count == search->vector_capacity) {
         uint32_t capacity =
             search->vector_capacity == 0 ? 16 : search->vector_capacity * 2;
-        const float **vectors =
+        const void **vectors =
             arena_alloc_array(&search->arena, capacity, sizeof *vectors);
         if (vectors == NULL)
             return error_no_memory(err);
@@ -78,7 +78,7 @@ add_vector(SearchOperator *search, const Value *value, int64_t position,
         search->vectors = vectors;
         search->vector_capacity = capacity;
     }
-    search->vectors[search->vector_count++] = value_floats(value);
+    search->vectors[search->vector_count++] = value->bytes.data;
     return MQL_OK;
 }
 
@@ -199,8 +199,9 @@ scan_growing(SearchOperator *search, const SegmentRows *rows,
 {
     const SearchPlan *plan = (const SearchPlan *)search->base.plan;
     const Field *field = &plan->table.collection->fields[plan->field];
-    const ExactQuery exact = exact_query_of(plan->metric, ELEMENT_F32,
-                                            query->vector, field->type.length);
+    const ExactQuery exact =
+        exact_query_of(plan->metric, type_element(field->type.kind),
+                       query->vector, field->type.length);
     TopK top = top_k_of(nearest, query->k);
     Arena *arena = &search->base.batch_arena;
     uint32_t positions[BATCH_ROWS];
@@ -218,11 +219,9 @@ scan_growing(SearchOperator *search, const SegmentRows *rows,
         for (uint32_t i = 0; i < count; i++) {
             if (column_is_null(&column, i))
                 continue;
-            const float *vector =
-                (const float *)(const void *)column.bytes[i].data;
             query->counters->distances++;
-            top_k_offer(
-                &top, (Neighbor){exact_distance(&exact, vector), positions[i]});
+            float distance = exact_distance(&exact, column.bytes[i].data);
+            top_k_offer(&top, (Neighbor){distance, positions[i]});
         }
     }
     *found = top_k_finish(&top);

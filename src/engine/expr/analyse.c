@@ -94,7 +94,7 @@ bound_type(const Scope *scope, uint32_t number, Type expected)
 {
     const Value *value = &scope->parameters[number];
     bool is_free = value->is_null || value->type.kind == TYPE_VARCHAR ||
-                   value->type.kind == TYPE_FLOAT_VECTOR;
+                   type_is_vector(value->type.kind);
     if (is_free && expected.kind != TYPE_NULL)
         return expected;
     return value->is_null ? no_type : value->type;
@@ -130,14 +130,28 @@ unsupported(Analyser *analyser, const Node *node, const char *what)
                     "%s are not supported yet", what);
 }
 
+/* B'1010..' and X'a..': a binary vector. */
+static mql_status
+analyse_bits(Analyser *analyser, const Node *node, Expr **out)
+{
+    Type type = type_of(TYPE_BINARY_VECTOR);
+    Value given = node->kind == NODE_BITS
+                      ? value_text(node->text)
+                      : (Value){.type = type, .bytes = node->text};
+    Value value;
+    if (value_convert(&given, type, false, analyser->arena, &value,
+                      analyser->err) != MQL_OK)
+        return error_locate(analyser->err, node->position);
+    return make_constant(analyser, &value, node->position, out);
+}
+
 static mql_status
 analyse_other(Analyser *analyser, const Node *node, Expr **out)
 {
     switch (node->kind) {
     case NODE_BYTES:
-        return unsupported(analyser, node, "byte strings");
     case NODE_BITS:
-        return unsupported(analyser, node, "bit strings");
+        return analyse_bits(analyser, node, out);
     case NODE_SPARSE:
         return unsupported(analyser, node, "sparse vectors");
     case NODE_SELECT:

@@ -51,6 +51,8 @@ letter_type(char letter)
         return type_of(TYPE_TIMESTAMPTZ);
     case 'v':
         return type_of(TYPE_FLOAT_VECTOR);
+    case 'x':
+        return type_of(TYPE_BINARY_VECTOR);
     case 'j':
     case 'a':
         return type_of(TYPE_JSON);
@@ -104,8 +106,8 @@ fit_json(Analyser *analyser, char letter, Expr **argument, bool *fits)
     case 'b':
         return soften(analyser, "json_as_bool", argument);
     case 'v':
-        return coerce(analyser, *argument, type_of(TYPE_FLOAT_VECTOR),
-                      argument);
+    case 'x':
+        return coerce(analyser, *argument, letter_type(letter), argument);
     default:
         *fits = letter == 'j' || letter == 'a';
         return MQL_OK;
@@ -136,7 +138,7 @@ fit_plain(Analyser *analyser, char letter, Expr **argument, bool *fits)
         return MQL_OK;
     case 'v':
         *fits = kind == TYPE_FLOAT_VECTOR;
-        if (kind == TYPE_ARRAY) {
+        if (kind == TYPE_ARRAY || type_is_dense(kind)) {
             *fits = true;
             return coerce(analyser, *argument, letter_type('v'), argument);
         }
@@ -264,6 +266,10 @@ fit_arguments(Analyser *analyser, Expr *call, bool *fits)
     TypeKind number = TYPE_DOUBLE;
     Type same = no_type;
     for (uint32_t i = 0; i < count; i++) {
+        bool is_distance = call->function->row == row_distance;
+        if (is_distance && letters[0] == 'v' && i < 2 &&
+            type_is_dense(call->arguments[i]->type.kind))
+            continue; /* analyse_distance() made both of one type */
         TRY(fit_argument(analyser, letter_at(letters, i), &call->arguments[i],
                          fits));
         if (!*fits)
@@ -377,6 +383,8 @@ metric_function(Slice metric)
         {"DOT", "<#>"},
         {"L1", "<+>"},
         {"MANHATTAN", "<+>"},
+        {"HAMMING", "<~>"},
+        {"JACCARD", "<%>"},
     };
     for (size_t i = 0; i < sizeof metrics / sizeof *metrics; i++) {
         if (slice_equal_nocase(metric, slice_of(metrics[i].metric)))
@@ -388,8 +396,6 @@ metric_function(Slice metric)
 static mql_status
 analyse_metric_call(Analyser *analyser, const Node *node, Expr **out)
 {
-    Expr *sides[2];
-    Type vector = type_of(TYPE_FLOAT_VECTOR);
     const Node *metric = node_at(node, 2);
     bool is_word = metric->kind == NODE_NAME || metric->kind == NODE_STRING ||
                    metric->kind == NODE_DOUBLE_QUOTED;
@@ -399,12 +405,10 @@ analyse_metric_call(Analyser *analyser, const Node *node, Expr **out)
                  "unknown metric for function %.*s", (int)node->text.size,
                  node->text.data);
         return error_hint(analyser->err,
-                          "Metrics are L2, L2_SQUARED, COSINE, IP and L1.");
+                          "Metrics are L2, L2_SQUARED, COSINE, IP, L1, "
+                          "HAMMING and JACCARD.");
     }
-    TRY(analyse(analyser, node->first, vector, &sides[0]));
-    TRY(analyse(analyser, node->first->next, vector, &sides[1]));
-    return make_call(analyser, function_named(name), sides, 2, node->position,
-                     out);
+    return analyse_distance(analyser, node, function_named(name), out);
 }
 
 static bool
@@ -464,6 +468,8 @@ analyse_call(Analyser *analyser, const Node *node, Expr **out)
         return error_at(analyser->err, ERR_LIMIT_EXCEEDED, node->position,
                         "cannot pass more than %u arguments to a function",
                         FUNCTION_ARGUMENTS_MOST);
+    if (function->row == row_distance && node->count == 2)
+        return analyse_distance(analyser, node, function, out);
     for (const Node *child = node->first; child != NULL; child = child->next) {
         Type expected = expected_at(function, count, child, arguments[0]);
         TRY(analyse(analyser, child, expected, &arguments[count]));

@@ -65,7 +65,7 @@ no_operator(Analyser *analyser, const char *name, const Expr *left,
 
 /* ---- the two sides ---- */
 
-static bool
+bool
 is_soft(const Node *node)
 {
     switch (node->kind) {

@@ -310,21 +310,6 @@ analyse_arrow(Analyser *analyser, const Node *node, const char *name,
                      out);
 }
 
-static mql_status
-analyse_vector_distance(Analyser *analyser, const Node *node,
-                        const Function *function, Expr **out)
-{
-    Expr *sides[2];
-    Type vector = type_of(TYPE_FLOAT_VECTOR);
-    TRY(analyse(analyser, node->first, vector, &sides[0]));
-    TRY(analyse(analyser, node->first->next, vector, &sides[1]));
-    if (sides[0]->type.kind != TYPE_FLOAT_VECTOR ||
-        sides[1]->type.kind != TYPE_FLOAT_VECTOR)
-        return no_operator(analyser, function->name, sides[0], sides[1],
-                           node->position);
-    return make_call(analyser, function, sides, 2, node->position, out);
-}
-
 /* A number, or JSON that may be one. */
 static bool
 is_arithmetic(const Expr *expr)
@@ -400,19 +385,13 @@ analyse_binary(Analyser *analyser, const Node *node, Expr **out)
     memcpy(name, node->text.data, node->text.size);
     if (strcmp(name, "->") == 0 || strcmp(name, "->>") == 0)
         return analyse_arrow(analyser, node, name, out);
-    if (strcmp(name, "<~>") == 0 || strcmp(name, "<%>") == 0)
-        return error_at(analyser->err, ERR_FEATURE_NOT_SUPPORTED,
-                        node->position,
-                        "operator %s is not supported yet: it needs binary "
-                        "vectors",
-                        name);
     if (strcmp(name, "**") == 0)
         strncpy(name, "^", sizeof name);
     const Function *function = function_named(name);
     if (function == NULL)
         return error_at(analyser->err, ERR_UNDEFINED_FUNCTION, node->position,
                         "operator does not exist: %s", name);
-    if (function->arguments[0] == 'v')
-        return analyse_vector_distance(analyser, node, function, out);
+    if (function->row == row_distance)
+        return analyse_distance(analyser, node, function, out);
     return analyse_arithmetic(analyser, node, function, out);
 }

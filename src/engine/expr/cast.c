@@ -114,9 +114,12 @@ can_convert(Type from, Type to, bool is_explicit)
     if (from.kind == TYPE_BOOL || type_is_number(from.kind))
         return can_convert_number(from.kind, to.kind, is_explicit);
     if (from.kind == TYPE_ARRAY)
-        return to.kind == TYPE_FLOAT_VECTOR || to.kind == TYPE_JSON;
-    if (from.kind == TYPE_FLOAT_VECTOR)
-        return to.kind == TYPE_ARRAY || to.kind == TYPE_JSON;
+        return type_is_dense(to.kind) || to.kind == TYPE_JSON;
+    if (type_is_dense(from.kind))
+        return type_is_dense(to.kind) || to.kind == TYPE_ARRAY ||
+               to.kind == TYPE_JSON;
+    if (from.kind == TYPE_BINARY_VECTOR)
+        return to.kind == TYPE_JSON;
     return false;
 }
 

@@ -60,6 +60,8 @@ mql_status make_compare(Analyser *analyser, CompareOp op, Expr *left,
                         Expr *right, int64_t position, Expr **out);
 /* Both sides of an operator: the side that is a literal takes the other's type.
  */
+/* A node that learns its type from what stands beside it. */
+bool is_soft(const Node *node);
 mql_status analyse_pair(Analyser *analyser, const Node *left, const Node *right,
                         Expr *sides[2]);
 /* Same, one side being analysed already. */
@@ -68,6 +70,13 @@ mql_status analyse_beside(Analyser *analyser, Expr *one, const Node *other,
 /* operator does not exist: VARCHAR < INT64 */
 mql_status no_operator(Analyser *analyser, const char *name, const Expr *left,
                        const Expr *right, int64_t position);
+
+/* ---- analyse_vector.c ---- */
+
+/* A distance of the node's first two children, an operator or a call. */
+mql_status analyse_distance(Analyser *analyser, const Node *node,
+                            const Function *function, Expr **out);
+
 const char *compare_name(CompareOp op);
 
 /* analyse_in.c */

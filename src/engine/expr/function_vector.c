@@ -11,50 +11,102 @@
 
 #include "engine/expr/expr_internal.h"
 #include "index/kernels/distance.h"
+#include "index/kernels/elements.h"
+
+/* Two vectors of one type. */
+typedef struct Pair {
+    ElementType element;
+    const void *a, *b;
+    size_t dim;
+} Pair;
 
 static double
-taxicab(const float *a, const float *b, size_t dim)
+taxicab(const Pair *pair)
 {
+    size_t size = element_row_size(pair->element, 1);
     double sum = 0;
-    for (size_t i = 0; i < dim; i++)
-        sum += fabs((double)a[i] - (double)b[i]);
+    for (size_t i = 0; i < pair->dim; i++) {
+        float a, b;
+        element_floats(pair->element, (const char *)pair->a + i * size, 1, &a);
+        element_floats(pair->element, (const char *)pair->b + i * size, 1, &b);
+        sum += fabs((double)a - (double)b);
+    }
     return sum;
 }
 
 static double
-cosine_distance(const float *a, const float *b, size_t dim)
+squared(const Pair *pair)
 {
-    const DistanceTable *kernels = distance_table();
+    const ElementKernels *kernels =
+        element_kernels(element_table(), pair->element);
+    if (kernels == NULL)
+        return (double)distance_table()->l2_f32(pair->a, pair->b, pair->dim);
+    return (double)kernels->l2(pair->a, pair->b, pair->dim);
+}
+
+static double
+product(const Pair *pair)
+{
+    const ElementKernels *kernels =
+        element_kernels(element_table(), pair->element);
+    if (kernels == NULL)
+        return (double)distance_table()->dot_f32(pair->a, pair->b, pair->dim);
+    return (double)kernels->dot(pair->a, pair->b, pair->dim);
+}
+
+static double
+cosine_distance(const Pair *pair)
+{
+    const ElementKernels *kernels =
+        element_kernels(element_table(), pair->element);
+    const Pair a = {pair->element, pair->a, pair->a, pair->dim};
     float b_square;
-    double product = (double)kernels->dot_square_f32(a, b, dim, &b_square);
-    double squares = (double)kernels->dot_f32(a, a, dim) * (double)b_square;
+    double both =
+        (double)(kernels == NULL ? distance_table()->dot_square_f32(
+                                       pair->a, pair->b, pair->dim, &b_square)
+                                 : kernels->dot_square(pair->a, pair->b,
+                                                       pair->dim, &b_square));
+    double squares = product(&a) * (double)b_square;
     if (!(squares > 0))
         return 1;
-    double cosine = product / sqrt(squares);
+    double cosine = both / sqrt(squares);
     if (cosine > 1)
         cosine = 1;
     return cosine < -1 ? 2 : 1 - cosine;
 }
 
 static double
-distance(DistanceOp op, const float *a, const float *b, size_t dim)
+jaccard(const Pair *pair)
 {
-    const DistanceTable *kernels = distance_table();
+    uint32_t either;
+    uint32_t both =
+        element_table()->common(pair->a, pair->b, pair->dim / 8, &either);
+    return both == 0 ? 1 : 1 - (double)both / (double)either;
+}
+
+static double
+distance(DistanceOp op, const Pair *pair)
+{
     switch (op) {
     case DISTANCE_L2:
-        return sqrt((double)kernels->l2_f32(a, b, dim));
+        return sqrt(squared(pair));
     case DISTANCE_L2_SQUARED:
-        return (double)kernels->l2_f32(a, b, dim);
+        return squared(pair);
     case DISTANCE_COSINE:
-        return cosine_distance(a, b, dim);
+        return cosine_distance(pair);
     case DISTANCE_NEGATIVE_PRODUCT:
-        return 0.0 - (double)kernels->dot_f32(a, b, dim); /* never -0 */
+        return 0.0 - product(pair); /* never -0 */
     case DISTANCE_PRODUCT:
-        return (double)kernels->dot_f32(a, b, dim);
+        return product(pair);
+    case DISTANCE_HAMMING:
+        return (double)element_table()->hamming(pair->a, pair->b,
+                                                pair->dim / 8);
+    case DISTANCE_JACCARD:
+        return jaccard(pair);
     case DISTANCE_L1:
         break;
     }
-    return taxicab(a, b, dim);
+    return taxicab(pair);
 }
 
 mql_status
@@ -62,16 +114,15 @@ row_distance(const RowCall *call, const Value *arguments, Value *result,
              Error *err)
 {
     DistanceOp op = (DistanceOp)call->expr->function->operation;
-    size_t left = arguments[0].bytes.size / sizeof(float);
-    size_t right = arguments[1].bytes.size / sizeof(float);
+    uint32_t left = value_dimension(&arguments[0]);
+    uint32_t right = value_dimension(&arguments[1]);
     if (left != right)
         return error_set(err, ERR_DATA_EXCEPTION,
-                         "different vector dimensions %zu and %zu", left,
-                         right);
+                         "different vector dimensions %u and %u", left, right);
+    const Pair pair = {type_element(arguments[0].type.kind),
+                       arguments[0].bytes.data, arguments[1].bytes.data, left};
     call->run->distances++;
-    return result_real(distance(op, value_floats(&arguments[0]),
-                                value_floats(&arguments[1]), left),
-                       result, err);
+    return result_real(distance(op, &pair), result, err);
 }
 
 mql_status
@@ -150,5 +201,28 @@ row_subvector(const RowCall *call, const Value *arguments, Value *result,
     if (to == NULL)
         return error_no_memory(err);
     memcpy(to, value_floats(&arguments[0]) + first - 1, count * sizeof *to);
+    return MQL_OK;
+}
+
+/* pgvector's: the sign of each element. */
+mql_status
+row_binary_quantize(const RowCall *call, const Value *arguments, Value *result,
+                    Error *err)
+{
+    const float *from = value_floats(&arguments[0]);
+    uint32_t dim = value_dimension(&arguments[0]);
+    if (dim % 8 != 0)
+        return error_set(err, ERR_DATA_EXCEPTION,
+                         "dimensions of type %s must be a multiple of 8, not "
+                         "%u",
+                         type_kind_name(TYPE_BINARY_VECTOR), dim);
+    unsigned char *to = arena_alloc(call->arena, dim / 8);
+    if (to == NULL)
+        return error_no_memory(err);
+    memset(to, 0, dim / 8);
+    for (uint32_t i = 0; i < dim; i++)
+        if (from[i] > 0)
+            to[i / 8] = (unsigned char)(to[i / 8] | 0x80u >> i % 8);
+    *result = value_elements(TYPE_BINARY_VECTOR, to, dim);
     return MQL_OK;
 }

@@ -39,6 +39,8 @@ static const Function functions[] = {
     {"<=>", "vv", 'd', OPERATOR, row_distance, NULL, DISTANCE_COSINE, "a <=> b", "cosine distance: 1 - cosine; 1 for a zero vector"},
     {"<#>", "vv", 'd', OPERATOR, row_distance, NULL, DISTANCE_NEGATIVE_PRODUCT, "a <#> b", "negative inner product"},
     {"<+>", "vv", 'd', OPERATOR, row_distance, NULL, DISTANCE_L1, "a <+> b", "taxicab distance"},
+    {"<~>", "xx", 'd', OPERATOR, row_distance, NULL, DISTANCE_HAMMING, "a <~> b", "Hamming distance: bits that differ"},
+    {"<%>", "xx", 'd', OPERATOR, row_distance, NULL, DISTANCE_JACCARD, "a <%> b", "Jaccard distance: 1 - bits set in both / bits set in one; 1 when there are none"},
     {"~", "tt", 'b', OPERATOR, NULL, batch_match, 0, "a ~ 'pattern', a =~ 'pattern'", "whether a regular expression matches somewhere in a"},
 
     /* ---- made by analysis ---- */
@@ -132,8 +134,10 @@ static const Function functions[] = {
     {"inner_product", "vv", 'd', 0, row_distance, NULL, DISTANCE_PRODUCT, "inner_product(a, b) -> DOUBLE", "sum of the products"},
     {"cosine_distance", "vv", 'd', 0, row_distance, NULL, DISTANCE_COSINE, "cosine_distance(a, b) -> DOUBLE", "as a <=> b"},
     {"l1_distance", "vv", 'd', 0, row_distance, NULL, DISTANCE_L1, "l1_distance(a, b) -> DOUBLE", "as a <+> b"},
+    {"hamming_distance", "xx", 'd', 0, row_distance, NULL, DISTANCE_HAMMING, "hamming_distance(a, b) -> DOUBLE", "as a <~> b"},
+    {"jaccard_distance", "xx", 'd', 0, row_distance, NULL, DISTANCE_JACCARD, "jaccard_distance(a, b) -> DOUBLE", "as a <%> b"},
     {"vector_distance", "vv", 'd', 0, row_distance, NULL, DISTANCE_COSINE, "vector_distance(a, b [, metric]) -> DOUBLE", "Oracle's; COSINE when no metric is named"},
-    {"distance", "vvt", 'd', 0, row_distance, NULL, DISTANCE_L2, "distance(a, b, 'metric') -> DOUBLE", "L2, L2_SQUARED, COSINE, IP (negative) or L1"},
+    {"distance", "vvt", 'd', 0, row_distance, NULL, DISTANCE_L2, "distance(a, b, 'metric') -> DOUBLE", "L2, L2_SQUARED, COSINE, IP (negative), L1, HAMMING or JACCARD"},
     {"vec_distance_euclidean", "vv", 'd', 0, row_distance, NULL, DISTANCE_L2, "vec_distance_euclidean(a, b) -> DOUBLE", "MariaDB's l2_distance"},
     {"vec_distance_l2", "vv", 'd', 0, row_distance, NULL, DISTANCE_L2, "vec_distance_l2(a, b) -> DOUBLE", "TiDB's l2_distance"},
     {"vec_l2_distance", "vv", 'd', 0, row_distance, NULL, DISTANCE_L2, "vec_l2_distance(a, b) -> DOUBLE", "TiDB's l2_distance"},
@@ -146,6 +150,7 @@ static const Function functions[] = {
     {"vector_dims", "v", 'i', 0, row_vector_dims, NULL, 0, "vector_dims(vector) -> INT64", "number of dimensions"},
     {"vector_norm", "v", 'd', 0, row_vector_norm, NULL, 0, "vector_norm(vector) -> DOUBLE", "Euclidean length"},
     {"l2_normalize", "v", 'v', 0, row_l2_normalize, NULL, 0, "l2_normalize(vector)", "of length 1; a zero vector stays"},
+    {"binary_quantize", "v", 'x', 0, row_binary_quantize, NULL, 0, "binary_quantize(vector)", "a bit for each dimension: 1 where it is above 0; as many as a multiple of 8"},
     {"subvector", "vii", 'v', 0, row_subvector, NULL, 0, "subvector(vector, from, count)", "count dimensions from the from-th, counted from 1"},
 };
 /* clang-format on */

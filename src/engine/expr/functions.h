@@ -8,7 +8,8 @@
  * checks, SHOW FUNCTIONS and the manual all come from the table.
  *
  * Letters
- *   b BOOL   i INT64   d DOUBLE   t VARCHAR   z TIMESTAMPTZ   v FLOAT_VECTOR
+ *   b BOOL   i INT64   d DOUBLE   t VARCHAR   z TIMESTAMPTZ
+ *   v FLOAT_VECTOR (for distances any dense vector)   x BINARY_VECTOR
  *   n INT64 or DOUBLE, all n alike; as a result: the same
  *   j JSON   a ARRAY or JSON   e anything
  *   s anything, all s made one type; as a result: the same
@@ -190,12 +191,15 @@ typedef enum DistanceOp {
     DISTANCE_NEGATIVE_PRODUCT,
     DISTANCE_PRODUCT,
     DISTANCE_L1,
+    DISTANCE_HAMMING, /* of bits, as is the next */
+    DISTANCE_JACCARD,
 } DistanceOp;
 ROW_FUNCTION(row_distance)
 ROW_FUNCTION(row_vector_dims)
 ROW_FUNCTION(row_vector_norm)
 ROW_FUNCTION(row_l2_normalize)
 ROW_FUNCTION(row_subvector)
+ROW_FUNCTION(row_binary_quantize)
 
 #undef ROW_FUNCTION
 

@@ -37,6 +37,10 @@ distance_operator(const Expr *expr)
         return "<=>";
     case DISTANCE_NEGATIVE_PRODUCT:
         return "<#>";
+    case DISTANCE_HAMMING:
+        return "<~>";
+    case DISTANCE_JACCARD:
+        return "<%>";
     default:
         return "";
     }

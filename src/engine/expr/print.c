@@ -7,6 +7,7 @@
 
 #define LIST_SHOWN 8
 #define VECTOR_SHOWN 4
+#define BITS_SHOWN 32u
 #define TEXT_SHOWN 64
 
 typedef struct Printer {
@@ -37,14 +38,29 @@ print_string(Buffer *out, Slice text)
 static void
 print_vector(Buffer *out, const Value *value)
 {
-    uint32_t dim = (uint32_t)(value->bytes.size / sizeof(float));
+    uint32_t dim = value_dimension(value);
     uint32_t shown = dim > VECTOR_SHOWN ? VECTOR_SHOWN : dim;
-    Value part = value_vector(value_floats(value), shown);
+    Value part = value_elements(value->type.kind, value->bytes.data, shown);
     value_print(out, &part);
     if (shown < dim) {
         out->size -= out->size > 0; /* the bracket */
         buffer_printf(out, ",...](%u)", dim);
     }
+}
+
+/* B'1010...'(64) */
+static void
+print_bits(Buffer *out, const Value *value)
+{
+    uint32_t dim = value_dimension(value);
+    bool is_long = dim > BITS_SHOWN;
+    Value part = value_elements(value->type.kind, value->bytes.data,
+                                is_long ? BITS_SHOWN : dim);
+    buffer_append_text(out, "B'");
+    value_print(out, &part);
+    buffer_append_text(out, is_long ? "...'" : "'");
+    if (is_long)
+        buffer_printf(out, "(%u)", dim);
 }
 
 static void
@@ -60,7 +76,13 @@ print_value(Buffer *out, const Value *value)
         buffer_append_text(out, value->boolean ? "true" : "false");
         return;
     case TYPE_FLOAT_VECTOR:
+    case TYPE_FLOAT16_VECTOR:
+    case TYPE_BFLOAT16_VECTOR:
+    case TYPE_INT8_VECTOR:
         print_vector(out, value);
+        return;
+    case TYPE_BINARY_VECTOR:
+        print_bits(out, value);
         return;
     case TYPE_VARCHAR:
     case TYPE_TIMESTAMPTZ:

@@ -17,7 +17,8 @@ void
 planner_choose_index(const Collection *collection, uint32_t field,
                      const Metric *metric, SearchPlan *plan)
 {
-    plan->metric = metric != NULL ? *metric : METRIC_COSINE;
+    ElementType element = type_element(collection->fields[field].type.kind);
+    plan->metric = metric != NULL ? *metric : metric_usual(element);
     plan->index = NULL;
     plan->ef_is_default = true;
     for (uint32_t i = 0; i < collection->index_count; i++) {
@@ -162,12 +163,20 @@ set_metric(Planner *planner, const Node *option, SearchPlan *plan, Error *err)
 {
     Value value;
     Metric metric;
+    ElementType element =
+        metric_fits(plan->metric, ELEMENT_BIT) ? ELEMENT_BIT : ELEMENT_F32;
     TRY(convert_option(planner, option, TYPE_VARCHAR, &value, err));
     if (!metric_from_name(value.bytes, &metric)) {
         error_at(err, ERR_INVALID_PARAMETER, option->position,
                  "unknown metric \"%.*s\"", (int)value.bytes.size,
                  value.bytes.data);
-        return error_hint(err, "Metrics are L2, IP and COSINE.");
+        return error_hint(err, "Metrics are %s.", metric_choice(element));
+    }
+    if (!metric_fits(metric, element)) {
+        error_at(err, ERR_INVALID_PARAMETER, option->position,
+                 "metric %s is not for %s vectors", metric_name(metric),
+                 element == ELEMENT_BIT ? "binary" : "dense");
+        return error_hint(err, "Metrics are %s.", metric_choice(element));
     }
     if (plan->index != NULL && plan->index->metric != metric)
         return error_at(err, ERR_INVALID_PARAMETER, option->position,

@@ -179,9 +179,19 @@ has_count(const Node *select)
 static Metric
 operator_metric(const ExprDistance *distance)
 {
-    if (strcmp(distance->operator_text, "<=>") == 0)
-        return METRIC_COSINE;
-    return strcmp(distance->operator_text, "<#>") == 0 ? METRIC_IP : METRIC_L2;
+    static const struct {
+        const char *operator_text;
+        Metric metric;
+    } operators[] = {
+        {"<=>", METRIC_COSINE},
+        {"<#>", METRIC_IP},
+        {"<~>", METRIC_HAMMING},
+        {"<%>", METRIC_JACCARD},
+    };
+    for (size_t i = 0; i < sizeof operators / sizeof operators[0]; i++)
+        if (strcmp(distance->operator_text, operators[i].operator_text) == 0)
+            return operators[i].metric;
+    return METRIC_L2;
 }
 
 /* Whether ORDER BY ... LIMIT is a vector search, and on what. */

@@ -208,7 +208,8 @@ add_field(Maker *maker, const Node *node, Error *err)
         error_at(err, ERR_INVALID_COLUMN_DEFINITION, node->position,
                  "field \"%s\" needs the number of its dimensions",
                  field->name);
-        return error_hint(err, "Write it as FLOAT_VECTOR(768).");
+        return error_hint(err, "Write it as %s(768).",
+                          type_kind_name(field->type.kind));
     }
     field->is_nullable = !is_vector && !is_serial;
     if (is_vector && ++maker->vector_count > VECTOR_FIELDS_MOST)

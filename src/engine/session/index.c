@@ -7,20 +7,34 @@
 /* pgvector's operator classes name a metric. */
 static const struct {
     const char *name;
+    TypeKind type;
     Metric metric;
 } operator_classes[] = {
-    {"vector_l2_ops", METRIC_L2},
-    {"vector_ip_ops", METRIC_IP},
-    {"vector_cosine_ops", METRIC_COSINE},
+    {"vector_l2_ops", TYPE_FLOAT_VECTOR, METRIC_L2},
+    {"vector_ip_ops", TYPE_FLOAT_VECTOR, METRIC_IP},
+    {"vector_cosine_ops", TYPE_FLOAT_VECTOR, METRIC_COSINE},
+    {"halfvec_l2_ops", TYPE_FLOAT16_VECTOR, METRIC_L2},
+    {"halfvec_ip_ops", TYPE_FLOAT16_VECTOR, METRIC_IP},
+    {"halfvec_cosine_ops", TYPE_FLOAT16_VECTOR, METRIC_COSINE},
+    {"bit_hamming_ops", TYPE_BINARY_VECTOR, METRIC_HAMMING},
+    {"bit_jaccard_ops", TYPE_BINARY_VECTOR, METRIC_JACCARD},
 };
 
 static mql_status
-set_operator_class(const Node *name, IndexDefinition *index, Error *err)
+set_operator_class(const Node *name, TypeKind type, IndexDefinition *index,
+                   Error *err)
 {
     for (size_t i = 0; i < sizeof operator_classes / sizeof operator_classes[0];
          i++)
         if (slice_equal_nocase(name->text,
                                slice_of(operator_classes[i].name))) {
+            TypeKind wanted = operator_classes[i].type;
+            bool is_usual = wanted == TYPE_FLOAT_VECTOR && type_is_dense(type);
+            if (wanted != type && !is_usual)
+                return error_at(err, ERR_DATATYPE_MISMATCH, name->position,
+                                "operator class \"%s\" does not accept data "
+                                "type %s",
+                                operator_classes[i].name, type_kind_name(type));
             index->metric = operator_classes[i].metric;
             return MQL_OK;
         }
@@ -30,16 +44,30 @@ set_operator_class(const Node *name, IndexDefinition *index, Error *err)
 }
 
 static mql_status
+wrong_metric(const Node *node, Metric metric, ElementType element, Error *err)
+{
+    error_at(err, ERR_INVALID_PARAMETER, node->position,
+             "metric %s is not for %s vectors", metric_name(metric),
+             element == ELEMENT_BIT ? "binary" : "dense");
+    return error_hint(err, "Metrics are %s.", metric_choice(element));
+}
+
+static mql_status
 set_metric(Prepared *prepared, const Node *option, bool has_operator_class,
            IndexDefinition *index, Error *err)
 {
     Slice text;
     Metric metric;
+    /* The usual one tells what the field's elements are. */
+    bool is_of_bits = metric_fits(index->metric, ELEMENT_BIT);
+    ElementType element = is_of_bits ? ELEMENT_BIT : ELEMENT_F32;
     TRY(option_text(prepared, option, &text, err));
     if (!index->kind->is_vector)
         return error_at(err, ERR_INVALID_PARAMETER, option->position,
                         "index kind %s takes no metric", index->kind->name);
     if (metric_from_name(text, &metric)) {
+        if (!metric_fits(metric, element))
+            return wrong_metric(option, metric, element, err);
         if (has_operator_class && metric != index->metric)
             return error_at(err, ERR_INVALID_PARAMETER, option->position,
                             "metric %s contradicts the operator class, which "
@@ -50,7 +78,7 @@ set_metric(Prepared *prepared, const Node *option, bool has_operator_class,
     }
     error_at(err, ERR_INVALID_PARAMETER, option->position,
              "unknown metric \"%.*s\"", (int)text.size, text.data);
-    return error_hint(err, "Metrics are L2, IP and COSINE.");
+    return error_hint(err, "Metrics are %s.", metric_choice(element));
 }
 
 /* A parameter that no table knows: one near to those of every kind gets a hint.
@@ -134,13 +162,26 @@ set_index_option(Prepared *prepared, const Node *option,
 
 /* Milvus' kinds that are not built yet. */
 static const char *const unbuilt_kinds[] = {
-    "IVF_RABITQ",   "IVFFLAT",      "SCANN",
-    "HNSW_SQ",      "HNSW_PQ",      "HNSW_PRQ",
-    "DISKANN",      "AISAQ",        "GPU_BRUTE_FORCE",
-    "GPU_IVF_FLAT", "GPU_IVF_PQ",   "GPU_CAGRA",
-    "BIN_FLAT",     "BIN_IVF_FLAT", "SPARSE_INVERTED_INDEX",
-    "SPARSE_WAND",  "MINHASH_LSH",  "BITMAP",
-    "STL_SORT",     "TRIE",         "NGRAM",
+    "IVF_RABITQ",
+    "IVFFLAT",
+    "SCANN",
+    "HNSW_SQ",
+    "HNSW_PQ",
+    "HNSW_PRQ",
+    "DISKANN",
+    "AISAQ",
+    "GPU_BRUTE_FORCE",
+    "GPU_IVF_FLAT",
+    "GPU_IVF_PQ",
+    "GPU_CAGRA",
+    "BIN_IVF_FLAT",
+    "SPARSE_INVERTED_INDEX",
+    "SPARSE_WAND",
+    "MINHASH_LSH",
+    "BITMAP",
+    "STL_SORT",
+    "TRIE",
+    "NGRAM",
     "RTREE",
 };
 
@@ -159,15 +200,16 @@ kind_missing(const Node *using, Error *err)
 }
 
 static mql_status
-choose_kind(const Node *node, bool is_vector, IndexDefinition *index,
-            Error *err)
+choose_kind(const Node *node, TypeKind type, IndexDefinition *index, Error *err)
 {
+    bool is_vector = type_is_vector(type);
+    ElementType element = is_vector ? type_element(type) : ELEMENT_F32;
     const Node *using = node_child(node, NODE_USING);
     index->is_auto =
         using == NULL ||
         slice_equal_nocase(using->text, SLICE_LITERAL("AUTOINDEX"));
     if (index->is_auto) {
-        index->kind = index_kind_auto(is_vector, &index->options);
+        index->kind = index_kind_auto(is_vector, element, &index->options);
         return MQL_OK;
     }
     index->kind = index_kind_find(using->text);
@@ -177,6 +219,10 @@ choose_kind(const Node *node, bool is_vector, IndexDefinition *index,
         return error_at(err, ERR_WRONG_OBJECT_TYPE, using->position,
                         "index kind %s is for %s fields", index->kind->name,
                         index->kind->is_vector ? "vector" : "scalar");
+    if (is_vector && !index_kind_takes(index->kind, element))
+        return error_at(err, ERR_WRONG_OBJECT_TYPE, using->position,
+                        "index kind %s does not take fields of type %s",
+                        index->kind->name, type_kind_name(type));
     index_options_default(index->kind->build_options, &index->options);
     return MQL_OK;
 }
@@ -251,11 +297,13 @@ define_index(Prepared *prepared, const Node *node, const Collection *collection,
     TRY(find_field(node, collection, &position, err));
     const Field *field = &collection->fields[position];
     index->field = field->id;
-    TRY(choose_kind(node, type_is_vector(field->type.kind), index, err));
+    if (type_is_vector(field->type.kind))
+        index->metric = metric_usual(type_element(field->type.kind));
+    TRY(choose_kind(node, field->type.kind, index, err));
     TRY(choose_name(prepared, node, collection, field, index, err));
     const Node *operator_class = node_child(node, NODE_INDEX_KEY)->first->next;
     if (operator_class != NULL)
-        TRY(set_operator_class(operator_class, index, err));
+        TRY(set_operator_class(operator_class, field->type.kind, index, err));
     const Node *options = node_child(node, NODE_OPTIONS);
     for (const Node *option = options != NULL ? options->first : NULL;
          option != NULL; option = option->next)

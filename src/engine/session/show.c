@@ -369,19 +369,33 @@ show_option_table(Prepared *prepared, const IndexKind *kind, const char *phase,
     return status;
 }
 
+static bool
+metric_is_of(const IndexKind *kind, Metric metric)
+{
+    for (int element = 0; element < ELEMENT_COUNT; element++)
+        if (index_kind_takes(kind, (ElementType)element) &&
+            metric_fits(metric, (ElementType)element))
+            return true;
+    return false;
+}
+
 /* Every kind over vectors has a metric; it is no option of the kind's own. */
 static mql_status
 show_metric_option(Prepared *prepared, const IndexKind *kind, Error *err)
 {
     Buffer text = BUFFER_INIT;
     for (int i = 0; i < METRIC_COUNT; i++)
-        buffer_printf(&text, "%s%s", i > 0 ? ", " : "", metric_name((Metric)i));
+        if (metric_is_of(kind, (Metric)i))
+            buffer_printf(&text, "%s%s", text.size > 0 ? ", " : "",
+                          metric_name((Metric)i));
+    bool is_of_bits = !index_kind_takes(kind, ELEMENT_F32);
+    Metric usual = metric_usual(is_of_bits ? ELEMENT_BIT : ELEMENT_F32);
     const Value row[] = {
         rows_text(prepared, kind->name),
         rows_text(prepared, "build"),
         rows_text(prepared, "metric_type"),
         rows_buffer(prepared, &text),
-        rows_text(prepared, metric_name(METRIC_COSINE)),
+        rows_text(prepared, metric_name(usual)),
         rows_text(prepared, "what near means"),
     };
     buffer_free(&text);

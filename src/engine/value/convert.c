@@ -7,7 +7,7 @@
  *   text         CAST      size        by kind   CAST
  *   JSON         scalar    parse       as is     as is
  *   ARRAY        -         parse       elements  elements
- *   vector       -         input       elements  dimension
+ *   vector       -         input       elements  dimension, rounding
  */
 #include "engine/value/value_internal.h"
 
@@ -79,10 +79,11 @@ convert_same_family(const Value *value, Type to, bool is_explicit, Arena *arena,
         return number_convert(value, to, is_explicit, out, err);
     if (from == TYPE_TIMESTAMPTZ && to.kind == TYPE_TIMESTAMPTZ)
         return check_timestamp(value->integer, out, err);
-    if (from == TYPE_FLOAT_VECTOR && to.kind == TYPE_FLOAT_VECTOR)
-        return vector_check(value->bytes, to, arena, out, err);
-    if (from == TYPE_ARRAY && to.kind == TYPE_FLOAT_VECTOR)
-        return vector_of_json(json_of(value->bytes), to, arena, out, err);
+    if (type_is_vector(from) && type_is_vector(to.kind))
+        return vector_convert(value, to, is_explicit, arena, out, err);
+    if (from == TYPE_ARRAY && type_is_dense(to.kind))
+        return vector_of_json(json_of(value->bytes), to, is_explicit, arena,
+                              out, err);
     return cannot_convert(value->type, to, err);
 }
 

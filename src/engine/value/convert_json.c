@@ -62,15 +62,29 @@ check_text_size(Slice bytes, Error *err)
 static mql_status
 vector_to_json(const Value *value, Buffer *out, Error *err)
 {
-    const float *floats = value_floats(value);
-    size_t count = value->bytes.size / sizeof *floats;
+    ElementType element = type_element(value->type.kind);
+    size_t size = element_row_size(element, 1);
+    uint32_t count = value_dimension(value);
     JsonArray array;
     json_array_begin(&array, out);
-    for (size_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < count; i++) {
+        float real;
+        element_floats(element, value->bytes.data + i * size, 1, &real);
         json_array_item(&array);
-        json_append_real(out, (double)floats[i]);
+        json_append_real(out, (double)real);
     }
     return json_array_end(&array, err);
+}
+
+/* A string of digits, which is read back as bits. */
+static void
+bits_to_json(const Value *value, Buffer *out)
+{
+    Buffer text = BUFFER_INIT;
+    value_print(&text, value);
+    json_append_string(out, buffer_slice(&text));
+    out->failed = out->failed || text.failed;
+    buffer_free(&text);
 }
 
 static mql_status
@@ -123,7 +137,13 @@ value_to_json(Buffer *out, const Value *value, Error *err)
         buffer_append_slice(out, value->bytes);
         return MQL_OK;
     case TYPE_FLOAT_VECTOR:
+    case TYPE_FLOAT16_VECTOR:
+    case TYPE_BFLOAT16_VECTOR:
+    case TYPE_INT8_VECTOR:
         return vector_to_json(value, out, err);
+    case TYPE_BINARY_VECTOR:
+        bits_to_json(value, out);
+        return MQL_OK;
     default:
         return cannot_convert(value->type, type_of(TYPE_JSON), err);
     }
@@ -235,8 +255,10 @@ convert_from_json(const Value *value, Type to, bool is_explicit, Arena *arena,
         out->is_null = true;
         return MQL_OK;
     }
-    if (to.kind == TYPE_FLOAT_VECTOR && json_tag(json) == JSON_ARRAY)
-        return vector_of_json(json, to, arena, out, err);
+    if (type_is_vector(to.kind) && json_tag(json) == JSON_ARRAY)
+        return vector_of_json(json, to, is_explicit, arena, out, err);
+    if (to.kind == TYPE_BINARY_VECTOR && json_tag(json) == JSON_STRING)
+        return bits_read(json_string(json), to, arena, out, err);
     if (value_of_json(json, &scalar) && suits(&scalar, to.kind))
         return value_convert(&scalar, to, is_explicit, arena, out, err);
     if (is_explicit && to.kind == TYPE_VARCHAR)
@@ -307,6 +329,9 @@ convert_to_array(const Value *value, Type to, bool is_explicit, Arena *arena,
         bytes = buffer_slice(&source);
         break;
     case TYPE_FLOAT_VECTOR:
+    case TYPE_FLOAT16_VECTOR:
+    case TYPE_BFLOAT16_VECTOR:
+    case TYPE_INT8_VECTOR:
         status = vector_to_json(value, &source, err);
         bytes = buffer_slice(&source);
         break;

@@ -219,7 +219,12 @@ text_convert(Slice text, Type to, Arena *arena, Value *out, Error *err)
     case TYPE_TIMESTAMPTZ:
         return timestamp_read(text, &out->integer, err);
     case TYPE_FLOAT_VECTOR:
+    case TYPE_FLOAT16_VECTOR:
+    case TYPE_BFLOAT16_VECTOR:
+    case TYPE_INT8_VECTOR:
         return vector_read(text, to, arena, out, err);
+    case TYPE_BINARY_VECTOR:
+        return bits_read(text, to, arena, out, err);
     default:
         return cannot_convert(type_of(TYPE_VARCHAR), to, err);
     }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * convert_vector.c - text, JSON arrays and bound floats to FLOAT_VECTOR.
+ * convert_vector.c - text, JSON arrays and vectors to dense vectors.
  *
  * Words and rules are pgvector's: every element finite, at least one, at most
- * 32,768, and as many as the field says. Results are 4-byte aligned.
+ * 32,768, and as many as the field says. Results are aligned to an element.
+ * What is not FLOAT_VECTOR goes through floats: text is read as floats, and
+ * these are rounded to the nearest half float, bfloat or byte, ties to even.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -12,7 +14,7 @@
 #include "base/number.h"
 #include "engine/value/value_internal.h"
 
-static mql_status
+mql_status
 check_dimension(uint64_t count, Type to, Error *err)
 {
     if (count == 0)
@@ -22,10 +24,10 @@ check_dimension(uint64_t count, Type to, Error *err)
         return error_set(err, ERR_DATA_EXCEPTION,
                          "expected %" PRIu32 " dimensions, not %" PRIu64,
                          to.length, count);
-    if (count > VECTOR_DIMENSION_MOST)
+    if (count > type_dimension_most(to.kind))
         return error_set(err, ERR_LIMIT_EXCEEDED,
-                         "vector cannot have more than %u dimensions",
-                         VECTOR_DIMENSION_MOST);
+                         "vector cannot have more than %" PRIu32 " dimensions",
+                         type_dimension_most(to.kind));
     return MQL_OK;
 }
 
@@ -78,9 +80,11 @@ is_finite(const float *floats, uint64_t count)
     return is_fine;
 }
 
-mql_status
-vector_check(Slice bytes, Type to, Arena *arena, Value *out, Error *err)
+/* Floats in place, or a copy that is aligned; checked. */
+static mql_status
+check_floats(const Value *value, Type to, Arena *arena, Value *out, Error *err)
 {
+    Slice bytes = value->bytes;
     uint64_t count = bytes.size / sizeof(float);
     if (bytes.size % sizeof(float) != 0)
         return error_set(err, ERR_DATA_EXCEPTION,
@@ -100,6 +104,108 @@ vector_check(Slice bytes, Type to, Arena *arena, Value *out, Error *err)
         TRY(check_element((double)floats[i], err));
     set_vector(out, floats, count);
     return MQL_OK;
+}
+
+static mql_status
+out_of_range(const char *text, Type to, Error *err)
+{
+    return error_set(err, ERR_OUT_OF_RANGE,
+                     "\"%s\" is out of range for type %s", text,
+                     type_kind_name(to.kind));
+}
+
+/* Why a float has no element of that type. */
+static mql_status
+refuse_float(float value, Type to, Error *err)
+{
+    char text[NUMBER_TEXT_SIZE];
+    TRY(check_element((double)value, err));
+    text[number_print_float(text, value)] = '\0';
+    return out_of_range(text, to, err);
+}
+
+/* Storing takes whole numbers only, as for scalars. */
+static mql_status
+check_whole(const float *floats, uint64_t count, Type to, Error *err)
+{
+    char text[NUMBER_TEXT_SIZE];
+    for (uint64_t i = 0; i < count; i++) {
+        if (rintf(floats[i]) == floats[i] || !isfinite(floats[i]))
+            continue;
+        text[number_print_float(text, floats[i])] = '\0';
+        error_set(err, ERR_DATA_EXCEPTION,
+                  "value \"%s\" is not a whole number, as type %s needs", text,
+                  type_kind_name(to.kind));
+        return error_hint(err, "Round it, or write a CAST.");
+    }
+    return MQL_OK;
+}
+
+/* Floats, as many as there may be, to a dense vector; FLOAT_VECTOR keeps them
+ * where they are. */
+static mql_status
+make_vector(const float *floats, uint64_t count, Type to, bool is_explicit,
+            Arena *arena, Value *out, Error *err)
+{
+    ElementType element = type_element(to.kind);
+    if (element == ELEMENT_F32) {
+        Value value = value_vector(floats, (uint32_t)count);
+        return check_floats(&value, to, arena, out, err);
+    }
+    if (element == ELEMENT_I8 && !is_explicit)
+        TRY(check_whole(floats, count, to, err));
+    char *elements = arena_alloc(arena, element_row_size(element, count));
+    if (elements == NULL)
+        return error_no_memory(err);
+    size_t done = element_of_floats(element, floats, count, elements);
+    if (done < count)
+        return refuse_float(floats[done], to, err);
+    *out = value_elements(to.kind, elements, (uint32_t)count);
+    return MQL_OK;
+}
+
+/* Half floats from outside may be NaN or infinite. */
+static mql_status
+check_same(const Value *value, Type to, Arena *arena, Value *out, Error *err)
+{
+    ElementType element = type_element(to.kind);
+    size_t size = element_row_size(element, 8);
+    uint32_t count = value_dimension(value);
+    const char *bytes = value->bytes.data;
+    TRY(check_dimension(count, to, err));
+    for (uint32_t i = 0; size == 16 && i < count; i++) {
+        float real;
+        element_floats(element, bytes + 2 * i, 1, &real);
+        TRY(check_element((double)real, err));
+    }
+    if (size == 16 && (uintptr_t)bytes % 2 != 0) {
+        char *copy = arena_alloc(arena, value->bytes.size);
+        if (copy == NULL)
+            return error_no_memory(err);
+        bytes = memcpy(copy, bytes, value->bytes.size);
+    }
+    *out = value_elements(to.kind, bytes, count);
+    return MQL_OK;
+}
+
+mql_status
+vector_convert(const Value *value, Type to, bool is_explicit, Arena *arena,
+               Value *out, Error *err)
+{
+    TypeKind from = value->type.kind;
+    if (from == TYPE_FLOAT_VECTOR && to.kind == TYPE_FLOAT_VECTOR)
+        return check_floats(value, to, arena, out, err);
+    if (from == to.kind)
+        return check_same(value, to, arena, out, err);
+    if (!type_is_dense(from) || !type_is_dense(to.kind))
+        return cannot_convert(value->type, to, err);
+    uint32_t count = value_dimension(value);
+    TRY(check_dimension(count, to, err));
+    float *floats = alloc_floats(arena, count);
+    if (floats == NULL)
+        return error_no_memory(err);
+    element_floats(type_element(from), value->bytes.data, count, floats);
+    return make_vector(floats, count, to, is_explicit, arena, out, err);
 }
 
 /* Elements of the text, by its commas; at most what is allowed and one more. */
@@ -139,7 +245,7 @@ read_element(const char *at, const char *end, bool is_last, float *value)
 
 /* Why an element was not read: too large, or no number. */
 static mql_status
-bad_element(const char *at, const char *end, Slice text, Error *err)
+bad_element(const char *at, const char *end, Slice text, Type to, Error *err)
 {
     size_t size = 0;
     at = skip_blanks(at, end);
@@ -149,10 +255,11 @@ bad_element(const char *at, const char *end, Slice text, Error *err)
     Slice element = {at, size};
     Error inner = ERROR_INIT;
     text_convert(element, type_of(TYPE_FLOAT), NULL, &ignored, &inner);
-    if (strcmp(inner.sqlstate, "22003") == 0)
-        return error_set(
-            err, ERR_OUT_OF_RANGE, "\"%.*s\" is out of range for type %s",
-            size > 64 ? 64 : (int)size, at, type_kind_name(TYPE_FLOAT_VECTOR));
+    if (strcmp(inner.sqlstate, "22003") == 0) {
+        char digits[65] = {0};
+        memcpy(digits, at, size > 64 ? 64 : size);
+        return out_of_range(digits, to, err);
+    }
     for (size_t i = 0; i < 2; i++) {
         static const char *const words[] = {"nan", "inf"};
         const char *word = at + (at < end && *at == '-');
@@ -160,7 +267,7 @@ bad_element(const char *at, const char *end, Slice text, Error *err)
         if (slice_equal_nocase(start, slice_of(words[i])))
             return check_element(i == 0 ? NAN : INFINITY, err);
     }
-    return text_invalid(text, type_of(TYPE_FLOAT_VECTOR), err);
+    return text_invalid(text, type_of(to.kind), err);
 }
 
 mql_status
@@ -169,7 +276,7 @@ vector_read(Slice text, Type to, Arena *arena, Value *out, Error *err)
     Slice trimmed = text_trim(text);
     if (trimmed.size < 2 || trimmed.data[0] != '[' ||
         trimmed.data[trimmed.size - 1] != ']') {
-        text_invalid(text, type_of(TYPE_FLOAT_VECTOR), err);
+        text_invalid(text, type_of(to.kind), err);
         return error_hint(err, "Vector contents must be in square brackets, "
                                "as in '[0.1,0.2]'.");
     }
@@ -185,18 +292,20 @@ vector_read(Slice text, Type to, Arena *arena, Value *out, Error *err)
     for (uint64_t i = 0; i < count; i++) {
         const char *next = read_element(at, end, i + 1 == count, &floats[i]);
         if (next == NULL)
-            return bad_element(at, end, text, err);
+            return bad_element(at, end, text, to, err);
         at = next;
     }
     if (at != end)
-        return text_invalid(text, type_of(TYPE_FLOAT_VECTOR), err);
-    set_vector(out, floats, count);
-    return MQL_OK;
+        return text_invalid(text, type_of(to.kind), err);
+    return make_vector(floats, count, to, false, arena, out, err);
 }
 
 mql_status
-vector_of_json(Json json, Type to, Arena *arena, Value *out, Error *err)
+vector_of_json(Json json, Type to, bool is_explicit, Arena *arena, Value *out,
+               Error *err)
 {
+    if (to.kind == TYPE_BINARY_VECTOR)
+        return bits_of_json(json, to, arena, out, err);
     if (json_tag(json) != JSON_ARRAY)
         return cannot_convert(type_of(TYPE_JSON), to, err);
     uint32_t count = json_count(json);
@@ -214,6 +323,5 @@ vector_of_json(Json json, Type to, Arena *arena, Value *out, Error *err)
         floats[i] = (float)json_real(element);
         TRY(check_element((double)floats[i], err));
     }
-    set_vector(out, floats, count);
-    return MQL_OK;
+    return make_vector(floats, count, to, is_explicit, arena, out, err);
 }

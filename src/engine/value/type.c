@@ -13,8 +13,7 @@
 
 #include "engine/value/value_internal.h"
 
-#define DIMENSION_MOST 32768
-#define BINARY_DIMENSION_MOST 262144
+#define DIMENSION_MOST VECTOR_DIMENSION_MOST
 #define VARCHAR_MOST 65535
 
 typedef struct TypeFacts {
@@ -54,6 +53,8 @@ size_t
 type_storage_size(Type type)
 {
     size_t size = facts_of(type.kind)->size;
+    if (type.kind == TYPE_BINARY_VECTOR)
+        return type.length / 8;
     return type_is_vector(type.kind) ? size * type.length : size;
 }
 
@@ -79,6 +80,44 @@ bool
 type_is_vector(TypeKind kind)
 {
     return kind >= TYPE_BINARY_VECTOR;
+}
+
+bool
+type_is_dense(TypeKind kind)
+{
+    return type_is_vector(kind) && kind != TYPE_BINARY_VECTOR &&
+           kind != TYPE_SPARSE_FLOAT_VECTOR;
+}
+
+ElementType
+type_element(TypeKind kind)
+{
+    switch (kind) {
+    case TYPE_FLOAT16_VECTOR:
+        return ELEMENT_F16;
+    case TYPE_BFLOAT16_VECTOR:
+        return ELEMENT_BF16;
+    case TYPE_INT8_VECTOR:
+        return ELEMENT_I8;
+    case TYPE_BINARY_VECTOR:
+        return ELEMENT_BIT;
+    default:
+        return ELEMENT_F32;
+    }
+}
+
+uint32_t
+type_dimension_most(TypeKind kind)
+{
+    return kind == TYPE_BINARY_VECTOR ? BINARY_DIMENSION_MOST : DIMENSION_MOST;
+}
+
+bool
+type_has_dimension(Type type)
+{
+    if (type.kind == TYPE_BINARY_VECTOR && type.length % 8 != 0)
+        return false;
+    return type.length >= 1 && type.length <= type_dimension_most(type.kind);
 }
 
 bool
@@ -262,8 +301,7 @@ read_length(const Node *length, uint32_t *result, Error *err)
 static mql_status
 read_dimension(TypeKind kind, const Node *dim, uint32_t *result, Error *err)
 {
-    int64_t most =
-        kind == TYPE_BINARY_VECTOR ? BINARY_DIMENSION_MOST : DIMENSION_MOST;
+    const int64_t most = type_dimension_most(kind);
     if (dim->integer < 1)
         return error_at(err, ERR_INVALID_PARAMETER, dim->position,
                         "dimensions for type %s must be at least 1",
@@ -272,6 +310,10 @@ read_dimension(TypeKind kind, const Node *dim, uint32_t *result, Error *err)
         return error_at(err, ERR_INVALID_PARAMETER, dim->position,
                         "dimensions for type %s cannot exceed %" PRId64,
                         type_kind_name(kind), most);
+    if (kind == TYPE_BINARY_VECTOR && dim->integer % 8 != 0)
+        return error_at(err, ERR_INVALID_PARAMETER, dim->position,
+                        "dimensions for type %s must be a multiple of 8",
+                        type_kind_name(kind));
     *result = (uint32_t)dim->integer;
     return MQL_OK;
 }

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/buffer.h"
+#include "base/element.h"
 #include "base/status.h"
 #include "engine/sql/ast.h"
 
@@ -52,6 +53,15 @@ bool type_is_built(TypeKind kind);
 bool type_is_integer(TypeKind kind); /* INT8..INT64 */
 bool type_is_number(TypeKind kind);  /* integers, FLOAT, DOUBLE */
 bool type_is_vector(TypeKind kind);
+/* Vectors of numbers, one for each dimension: all but binary and sparse ones.
+ */
+bool type_is_dense(TypeKind kind);
+/* Of a vector type that is not sparse. */
+ElementType type_element(TypeKind kind);
+/* Whether a vector type's length is a number of dimensions it may have. */
+bool type_has_dimension(Type type);
+/* The most dimensions of a vector type. */
+uint32_t type_dimension_most(TypeKind kind);
 bool type_equal(Type a, Type b);
 /* Smallest and largest value of an integer type. */
 void type_integer_range(TypeKind kind, int64_t *least, int64_t *most);

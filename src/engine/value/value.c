@@ -45,21 +45,62 @@ value_vector(const float *vector, uint32_t dim)
                    .bytes = {(const char *)vector, dim * sizeof *vector}};
 }
 
+Value
+value_elements(TypeKind kind, const void *elements, uint32_t dim)
+{
+    Value value = {.type = {.kind = kind, .length = dim}};
+    value.bytes = (Slice){elements, element_row_size(type_element(kind), dim)};
+    return value;
+}
+
+uint32_t
+value_dimension(const Value *value)
+{
+    ElementType element = type_element(value->type.kind);
+    /* Eight elements have a whole number of bytes, whatever they are. */
+    return (uint32_t)(value->bytes.size * 8 / element_row_size(element, 8));
+}
+
+/* Element i of a vector, as a float. */
+static float
+element_at(const Value *value, size_t i)
+{
+    ElementType element = type_element(value->type.kind);
+    float result;
+    element_floats(element,
+                   value->bytes.data + i * element_row_size(element, 1), 1,
+                   &result);
+    return result;
+}
+
 /* ---- text ---- */
 
 static void
 print_vector(Buffer *out, const Value *value)
 {
-    const float *floats = value_floats(value);
-    size_t count = value->bytes.size / sizeof *floats;
+    size_t count = value_dimension(value);
     char text[NUMBER_TEXT_SIZE];
     buffer_append_char(out, '[');
     for (size_t i = 0; i < count; i++) {
         if (i > 0)
             buffer_append_char(out, ',');
-        buffer_append(out, text, number_print_float(text, floats[i]));
+        buffer_append(out, text,
+                      number_print_float(text, element_at(value, i)));
     }
     buffer_append_char(out, ']');
+}
+
+/* As PostgreSQL prints BIT(n). */
+static void
+print_bits(Buffer *out, const Value *value)
+{
+    for (size_t i = 0; i < value->bytes.size; i++) {
+        unsigned char byte = (unsigned char)value->bytes.data[i];
+        char digits[8];
+        for (unsigned bit = 0; bit < 8; bit++)
+            digits[bit] = (byte >> (7 - bit) & 1) != 0 ? '1' : '0';
+        buffer_append(out, digits, sizeof digits);
+    }
 }
 
 /* An array of FLOAT holds floats' values: 0.1, not 0.10000000149011612. */
@@ -118,7 +159,13 @@ value_print(Buffer *out, const Value *value)
         timestamp_print(out, value->integer);
         return;
     case TYPE_FLOAT_VECTOR:
+    case TYPE_FLOAT16_VECTOR:
+    case TYPE_BFLOAT16_VECTOR:
+    case TYPE_INT8_VECTOR:
         print_vector(out, value);
+        return;
+    case TYPE_BINARY_VECTOR:
+        print_bits(out, value);
         return;
     default:
         return; /* types that are not built have no values */
@@ -130,12 +177,11 @@ value_print(Buffer *out, const Value *value)
 static int
 compare_vectors(const Value *a, const Value *b)
 {
-    size_t a_count = a->bytes.size / sizeof(float);
-    size_t b_count = b->bytes.size / sizeof(float);
-    const float *left = value_floats(a);
-    const float *right = value_floats(b);
+    size_t a_count = value_dimension(a);
+    size_t b_count = value_dimension(b);
     for (size_t i = 0; i < a_count && i < b_count; i++) {
-        int order = compare_reals((double)left[i], (double)right[i]);
+        int order =
+            compare_reals((double)element_at(a, i), (double)element_at(b, i));
         if (order != 0)
             return order;
     }
@@ -197,7 +243,13 @@ value_compare(const Value *a, const Value *b, int *order)
         *order = compare_arrays(json_of(a->bytes), json_of(b->bytes));
         return true;
     case TYPE_FLOAT_VECTOR:
+    case TYPE_FLOAT16_VECTOR:
+    case TYPE_BFLOAT16_VECTOR:
+    case TYPE_INT8_VECTOR:
         *order = compare_vectors(a, b);
+        return true;
+    case TYPE_BINARY_VECTOR:
+        *order = slice_compare(a->bytes, b->bytes);
         return true;
     default:
         return false;
@@ -268,7 +320,13 @@ check_decoded(const Value *value)
         return json_check(value->bytes) &&
                json_tag(json_of(value->bytes)) == JSON_ARRAY;
     case TYPE_FLOAT_VECTOR:
-        return value->bytes.size == value->type.length * sizeof(float);
+    case TYPE_FLOAT16_VECTOR:
+    case TYPE_BFLOAT16_VECTOR:
+    case TYPE_INT8_VECTOR:
+        return value->bytes.size == type_storage_size(value->type);
+    case TYPE_BINARY_VECTOR:
+        return value->type.length % 8 == 0 &&
+               value->bytes.size == value->type.length / 8;
     default:
         return true;
     }
@@ -279,13 +337,12 @@ check_decoded(const Value *value)
 static mql_status
 align_vector(Value *value, Arena *arena, Error *err)
 {
-    float *copy =
-        arena_alloc_array(arena, value->type.length + 1, sizeof *copy);
+    char *copy = arena_alloc(arena, value->bytes.size + 1);
     if (copy == NULL)
         return error_no_memory(err);
     if (value->bytes.size > 0)
         memcpy(copy, value->bytes.data, value->bytes.size);
-    value->bytes.data = (const char *)copy;
+    value->bytes.data = copy;
     return MQL_OK;
 }
 
@@ -329,7 +386,7 @@ value_decode(Reader *reader, Arena *arena, Value *value, Error *err)
     decode_payload(reader, value);
     if (reader->failed || (!value->is_null && !check_decoded(value)))
         return error_set(err, ERR_DATA_CORRUPTED, "damaged value");
-    if (kind == TYPE_FLOAT_VECTOR)
+    if (type_is_vector((TypeKind)kind) && !value->is_null)
         return align_vector(value, arena, err);
     return MQL_OK;
 }

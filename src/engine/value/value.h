@@ -4,7 +4,8 @@
  *
  * Bytes of a value by type: VARCHAR UTF-8; JSON and ARRAY the binary form of
  * json.h (an ARRAY is a JSON array whose elements all have the element type);
- * FLOAT_VECTOR dim floats, 4-byte aligned. TIMESTAMPTZ is microseconds since
+ * vectors their elements, aligned to one (FLOAT_VECTOR dim floats, 4-byte
+ * aligned; BINARY_VECTOR dim / 8 bytes). TIMESTAMPTZ is microseconds since
  * 1970 UTC.
  */
 #ifndef ENGINE_VALUE_VALUE_H
@@ -37,7 +38,13 @@ Value value_bool(bool boolean);
 Value value_text(Slice text);
 /* `dim` floats in place. */
 Value value_vector(const float *vector, uint32_t dim);
+/* `dim` elements of a vector type in place. */
+Value value_elements(TypeKind kind, const void *elements, uint32_t dim);
 
+/* Dimensions of a vector, by its bytes. */
+uint32_t value_dimension(const Value *value);
+
+/* Of FLOAT_VECTOR. */
 static inline const float *
 value_floats(const Value *value)
 {
@@ -54,8 +61,9 @@ void value_print(Buffer *out, const Value *value);
  * Convert for storing in a field or for CAST: `to` decides; the result may
  * point into `value` or into `arena`. Checks ranges (OUT_OF_RANGE 22003),
  * VARCHAR sizes (22001) and UTF-8, NaN and infinities (22003, on FLOAT, DOUBLE
- * and vectors), vector dimensions ("expected 3 dimensions, not 2", 22000), JSON
- * and array elements. Text is read as PostgreSQL reads input
+ * and vectors; halves, bfloats and bytes round to the nearest, bytes from whole
+ * numbers only unless CAST), dimensions ("expected 3 dimensions, not 2",
+ * 22000), JSON and array elements. Text is read as PostgreSQL reads input
  * ("invalid input syntax for type INT64: \"x\"", 22P02): '[1,2,3]' as vector or
  * array, '{..}' as JSON, timestamps in ISO 8601 with or without zone, 't'
  * 'true' 'on' 'yes' '1' as BOOL... `is_explicit`: CAST, which also converts

@@ -10,6 +10,7 @@
 
 #define ARRAY_CAPACITY_MOST 4096
 #define VECTOR_DIMENSION_MOST 32768u
+#define BINARY_DIMENSION_MOST 262144u
 
 /* First and last moment a TIMESTAMPTZ may hold: years 1 to 9999. */
 #define TIMESTAMP_LEAST INT64_C(-62135596800000000)
@@ -39,13 +40,28 @@ mql_status number_convert(const Value *value, Type to, bool is_explicit,
 
 /* ---- convert_vector.c ---- */
 
+/* '[1,2]' to a dense vector; of bytes whole numbers, as in the text of
+ * integers.
+ */
 mql_status vector_read(Slice text, Type to, Arena *arena, Value *out,
                        Error *err);
+/* '10100000' to a binary one. */
+mql_status bits_read(Slice text, Type to, Arena *arena, Value *out, Error *err);
 /* A vector of any dimension to one of to.length (0: any); checked, aligned. */
-mql_status vector_check(Slice bytes, Type to, Arena *arena, Value *out,
+mql_status vector_convert(const Value *value, Type to, bool is_explicit,
+                          Arena *arena, Value *out, Error *err);
+/* Of numbers; for a binary vector of bytes, as in Milvus' JSON. */
+mql_status vector_of_json(Json json, Type to, bool is_explicit, Arena *arena,
+                          Value *out, Error *err);
+
+/* At least one, at most as many as the type takes, to.length if not 0. */
+mql_status check_dimension(uint64_t count, Type to, Error *err);
+
+/* ---- convert_bits.c ---- */
+
+/* Bytes 0 to 255. */
+mql_status bits_of_json(Json json, Type to, Arena *arena, Value *out,
                         Error *err);
-mql_status vector_of_json(Json json, Type to, Arena *arena, Value *out,
-                          Error *err);
 
 /* ---- convert_json.c ---- */
 

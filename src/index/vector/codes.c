@@ -25,6 +25,8 @@
 #define MOST_L2 63 /* how far codes may be from it           */
 #define MOST_DOT 127
 
+#define CHUNK 256u /* elements decoded at once */
+
 static float
 code_most(CodeType type)
 {
@@ -33,13 +35,12 @@ code_most(CodeType type)
 
 /* What a row is multiplied with before anything else. */
 static float
-row_factor(Metric metric, const float *vector, uint32_t dim)
+row_factor(Metric metric, ElementType element, const void *vector, uint32_t dim)
 {
     if (metric != METRIC_COSINE)
         return 1.0f;
-    return (
-        float)(1.0 /
-               exact_query_of(METRIC_COSINE, ELEMENT_F32, vector, dim).norm);
+    ExactQuery query = exact_query_of(METRIC_COSINE, element, vector, dim);
+    return (float)(1.0 / query.norm);
 }
 
 static uint8_t
@@ -49,12 +50,18 @@ code_l2(float x)
     return (uint8_t)(lrintf(x) + ZERO_L2);
 }
 
+/* By its bytes without the signs of zeros, which stand in the last ones. */
 static bool
-is_zero(const float *vector, uint32_t dim)
+is_zero(const Coder *coder, const void *vector)
 {
-    for (uint32_t i = 0; i < dim; i++)
-        if (vector[i] != 0)
+    const unsigned char *bytes = vector;
+    size_t size = element_row_size(coder->element, coder->dim);
+    size_t width = element_row_size(coder->element, 1);
+    for (size_t i = 0; i < size; i++) {
+        bool has_sign = coder->element != ELEMENT_I8 && (i + 1) % width == 0;
+        if ((bytes[i] & (has_sign ? 0x7f : 0xff)) != 0)
             return false;
+    }
     return true;
 }
 
@@ -70,27 +77,57 @@ encode_by_chance(const Coder *coder, uint64_t seed, uint8_t *code)
     }
 }
 
+/* `count` elements from the `first` on, as floats: in place, or in `room`. */
+static const float *
+floats_from(const Coder *coder, const void *vector, uint32_t first,
+            uint32_t count, float room[CHUNK])
+{
+    size_t offset = element_row_size(coder->element, first);
+    const void *from = (const char *)vector + offset;
+    if (coder->element == ELEMENT_F32)
+        return from;
+    element_floats(coder->element, from, count, room);
+    return room;
+}
+
+static void
+encode_dot(const float *from, uint32_t count, float inverse, uint8_t *code)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        float x = from[i] * inverse;
+        x = fminf(fmaxf(x, -(float)MOST_DOT), (float)MOST_DOT);
+        code[i] = (uint8_t)(int8_t)lrintf(x);
+    }
+}
+
 void
-coder_encode(const Coder *coder, const float *vector, uint64_t seed,
+coder_encode(const Coder *coder, const void *vector, uint64_t seed,
              uint8_t *code)
 {
     float inverse = 1.0f / coder->step;
+    float room[CHUNK];
     memset(code + coder->dim, 0, coder->stride - coder->dim);
-    if (coder->type == CODES_DOT) {
-        for (uint32_t i = 0; i < coder->dim; i++) {
-            float x = vector[i] * inverse;
-            x = fminf(fmaxf(x, -(float)MOST_DOT), (float)MOST_DOT);
-            code[i] = (uint8_t)(int8_t)lrintf(x);
-        }
-        return;
-    }
-    if (coder->metric == METRIC_COSINE && is_zero(vector, coder->dim)) {
+    if (coder->metric == METRIC_COSINE && coder->type == CODES_L2 &&
+        is_zero(coder, vector)) {
         encode_by_chance(coder, seed, code);
         return;
     }
-    float factor = row_factor(coder->metric, vector, coder->dim);
-    for (uint32_t i = 0; i < coder->dim; i++)
-        code[i] = code_l2((vector[i] * factor - coder->center[i]) * inverse);
+    float factor =
+        coder->type == CODES_DOT
+            ? 1.0f
+            : row_factor(coder->metric, coder->element, vector, coder->dim);
+    for (uint32_t first = 0; first < coder->dim; first += CHUNK) {
+        uint32_t count =
+            coder->dim - first < CHUNK ? coder->dim - first : CHUNK;
+        const float *from = floats_from(coder, vector, first, count, room);
+        const float *center = coder->center + first;
+        if (coder->type == CODES_DOT) {
+            encode_dot(from, count, inverse, code + first);
+            continue;
+        }
+        for (uint32_t i = 0; i < count; i++)
+            code[first + i] = code_l2((from[i] * factor - center[i]) * inverse);
+    }
 }
 
 /* Copy a sample of rows, already multiplied by their factor; returns their
@@ -104,11 +141,12 @@ take_sample(const VectorColumn *column, Metric metric, float *sample,
     for (uint64_t row = 0; row < column->count && count < most; row += every) {
         if (column->valid != NULL && column->valid[row] == 0)
             continue;
-        const float *vector = vector_row(column, row);
-        float factor = row_factor(metric, vector, column->dim);
+        const void *vector = vector_row(column, row);
+        float factor = row_factor(metric, column->element, vector, column->dim);
         float *copy = sample + (size_t)count * column->dim;
+        element_floats(column->element, vector, column->dim, copy);
         for (uint32_t i = 0; i < column->dim; i++)
-            copy[i] = vector[i] * factor;
+            copy[i] *= factor;
         count++;
     }
     return count;
@@ -173,8 +211,17 @@ coder_train(const VectorColumn *column, Metric metric, float *center,
             Coder *coder, Error *err)
 {
     CodeType type = metric == METRIC_IP ? CODES_DOT : CODES_L2;
-    *coder =
-        (Coder){type, metric, column->dim, code_stride(column->dim), 1, center};
+    *coder = (Coder){.type = type,
+                     .metric = metric,
+                     .element = column->element,
+                     .dim = column->dim,
+                     .stride = code_stride(column->dim),
+                     .step = 1,
+                     .center = center};
+    if (column->element == ELEMENT_BIT) { /* shorter than any code */
+        coder->type = CODES_NONE;
+        return MQL_OK;
+    }
     uint32_t most = SAMPLE_ELEMENTS / column->dim;
     most = most > SAMPLE_ROWS ? SAMPLE_ROWS : most;
     size_t size;

@@ -32,6 +32,7 @@ typedef struct Coder {
     uint32_t stride;     /* bytes of a code */
     float step;          /* above 0 */
     const float *center; /* CODES_L2: dim elements; the owner is elsewhere */
+    ElementType element; /* of the vectors that are encoded */
 } Coder;
 
 static inline uint32_t
@@ -71,7 +72,7 @@ rerank_rows(uint64_t k, uint32_t rerank_percent)
  * direction, and a point of its own would be half way to everything: it gets a
  * direction drawn by `seed`, about at right angles to all others.
  */
-void coder_encode(const Coder *coder, const float *vector, uint64_t seed,
+void coder_encode(const Coder *coder, const void *vector, uint64_t seed,
                   uint8_t *code);
 
 /* Less is nearer; in units of its own. */

@@ -32,62 +32,91 @@ is_tame(float square)
     return square > EXACT_SQUARE_LEAST && square < EXACT_SQUARE_MOST;
 }
 
+/* ELEMENT_F16 and ELEMENT_I8 are tame; of these only zeros come here. */
 static double
-careful_dot(const float *a, const float *b, uint32_t dim)
+element_at(ElementType element, const void *vector, uint32_t i)
+{
+    float value;
+    size_t size = element_row_size(element, 1);
+    element_floats(element, (const char *)vector + i * size, 1, &value);
+    return (double)value;
+}
+
+static double
+careful_dot(ElementType element, const void *a, const void *b, uint32_t dim)
 {
     double sum = 0;
     for (uint32_t i = 0; i < dim; i++)
-        sum += (double)a[i] * (double)b[i];
+        sum += element_at(element, a, i) * element_at(element, b, i);
     return sum;
 }
 
 static double
-careful_norm(const float *vector, uint32_t dim)
+careful_norm(ElementType element, const void *vector, uint32_t dim)
 {
-    double square = careful_dot(vector, vector, dim);
+    double square = careful_dot(element, vector, vector, dim);
     return square > 0 ? sqrt(square) : 1.0;
 }
 
 static float
-careful_distance(const ExactQuery *query, const float *row)
+careful_distance(const ExactQuery *query, const void *row)
 {
-    const float *vector = query->vector;
+    ElementType element = query->element;
     if (query->metric == METRIC_L2) {
         double sum = 0;
         for (uint32_t i = 0; i < query->dim; i++) {
-            double difference = (double)vector[i] - (double)row[i];
+            double difference = element_at(element, query->vector, i) -
+                                element_at(element, row, i);
             sum += difference * difference;
         }
         return (float)sum;
     }
-    double dot = careful_dot(vector, row, query->dim);
+    double dot = careful_dot(element, query->vector, row, query->dim);
     if (query->metric == METRIC_IP)
         return (float)-dot;
-    double cosine = dot / (query->norm * careful_norm(row, query->dim));
+    double cosine =
+        dot / (query->norm * careful_norm(element, row, query->dim));
     return (float)-fmin(1.0, fmax(-1.0, cosine));
+}
+
+/* The square of a vector's length, and its product with another. */
+static float
+dot_square(const ExactQuery *query, const void *row, float *square)
+{
+    if (query->element == ELEMENT_F32)
+        return query->kernels->dot_square_f32(query->vector, row, query->dim,
+                                              square);
+    return element_kernels(query->elements, query->element)
+        ->dot_square(query->vector, row, query->dim, square);
 }
 
 ExactQuery
 exact_query_of(Metric metric, ElementType element, const void *vector,
                uint32_t dim)
 {
-    ExactQuery query = {distance_table(), vector, element, dim,
-                        metric,           1.0,    false};
+    ExactQuery query = {.kernels = distance_table(),
+                        .vector = vector,
+                        .element = element,
+                        .dim = dim,
+                        .metric = metric,
+                        .norm = 1.0};
+    if (element != ELEMENT_F32)
+        query.elements = element_table();
     if (metric == METRIC_COSINE) {
-        float square = query.kernels->dot_f32(vector, vector, dim);
+        float square;
+        dot_square(&query, vector, &square);
         query.is_wild = !is_tame(square);
-        query.norm =
-            query.is_wild ? careful_norm(vector, dim) : sqrt((double)square);
+        query.norm = query.is_wild ? careful_norm(element, vector, dim)
+                                   : sqrt((double)square);
     }
     return query;
 }
 
 static float
-cosine_distance(const ExactQuery *query, const float *row)
+cosine_distance(const ExactQuery *query, const void *row)
 {
     float square;
-    float dot =
-        query->kernels->dot_square_f32(query->vector, row, query->dim, &square);
+    float dot = dot_square(query, row, &square);
     if (query->is_wild || !is_tame(square))
         return careful_distance(query, row);
     double cosine = (double)dot / (query->norm * sqrt((double)square));
@@ -96,25 +125,48 @@ cosine_distance(const ExactQuery *query, const float *row)
 
 /* The kernel's number, or the careful one where it is of no use. */
 static float
-settle(const ExactQuery *query, const float *row, float distance)
+settle(const ExactQuery *query, const void *row, float distance)
 {
     return isfinite(distance) ? distance : careful_distance(query, row);
+}
+
+/* Of bits: how many differ, or what part of those set is not set in both. */
+static float
+bit_distance(const ExactQuery *query, const void *row)
+{
+    size_t size = query->dim / 8;
+    if (query->metric == METRIC_HAMMING)
+        return (float)query->elements->hamming(query->vector, row, size);
+    uint32_t either;
+    uint32_t both = query->elements->common(query->vector, row, size, &either);
+    return both == 0 ? 1.0f : (float)(1.0 - (double)both / (double)either);
+}
+
+static float
+element_distance(const ExactQuery *query, const void *row)
+{
+    if (query->element == ELEMENT_BIT)
+        return bit_distance(query, row);
+    const ElementKernels *kernels =
+        element_kernels(query->elements, query->element);
+    if (query->metric == METRIC_L2)
+        return settle(query, row, kernels->l2(query->vector, row, query->dim));
+    return settle(query, row, -kernels->dot(query->vector, row, query->dim));
 }
 
 float
 exact_distance(const ExactQuery *query, const void *row)
 {
     const DistanceTable *kernels = query->kernels;
-    switch (query->metric) {
-    case METRIC_L2:
+    if (query->metric == METRIC_COSINE)
+        return cosine_distance(query, row);
+    if (query->element != ELEMENT_F32)
+        return element_distance(query, row);
+    if (query->metric == METRIC_L2)
         return settle(query, row,
                       kernels->l2_f32(query->vector, row, query->dim));
-    case METRIC_IP:
-        return settle(query, row,
-                      -kernels->dot_f32(query->vector, row, query->dim));
-    default:
-        return cosine_distance(query, row);
-    }
+    return settle(query, row,
+                  -kernels->dot_f32(query->vector, row, query->dim));
 }
 
 /* Rows further on are on their way while these four are worked on. */
@@ -131,8 +183,10 @@ exact_distances(const ExactQuery *query, const void *const *rows,
                 uint32_t count, float *distances)
 {
     const DistanceTable *kernels = query->kernels;
+    bool has_four =
+        query->metric != METRIC_COSINE && query->element == ELEMENT_F32;
     uint32_t i = 0;
-    for (; query->metric != METRIC_COSINE && i + 4 <= count; i += 4) {
+    for (; has_four && i + 4 <= count; i += 4) {
         const float *four[4] = {rows[i], rows[i + 1], rows[i + 2], rows[i + 3]};
         prefetch_rows(rows, i + 4, count);
         if (query->metric == METRIC_L2)

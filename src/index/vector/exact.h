@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * exact.h - the distance of a query to a row, from the floats themselves.
+ * exact.h - the distance of a query to a row, from the elements themselves.
  *
  * Every answer of every kind is ranked by these numbers, so that an exact scan
  * and a graph search of the same row give the same bits.
@@ -10,10 +10,12 @@
 
 #include "index/index.h"
 #include "index/kernels/distance.h"
+#include "index/kernels/elements.h"
 
 typedef struct ExactQuery {
     const DistanceTable *kernels;
-    const void *vector; /* the caller's, of `element` */
+    const ElementTable *elements; /* for what is not ELEMENT_F32 */
+    const void *vector;           /* the caller's, of `element` */
     ElementType element;
     uint32_t dim;
     Metric metric;

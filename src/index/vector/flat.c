@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * flat.c - FLAT: no file and no structure, every search scans. Always right,
- * and so the oracle of the other kinds.
+ * flat.c - FLAT and, over bits, BIN_FLAT: no file and no structure, every
+ * search scans. Always right, and so the oracle of the other kinds.
  */
 #include "index/index.h"
 
 #include <stdlib.h>
 
 extern const IndexKind flat_kind;
+extern const IndexKind bin_flat_kind;
 
 typedef struct Flat {
     Index base;
@@ -18,14 +19,27 @@ typedef struct Flat {
 static const IndexOption no_options[] = {{.name = NULL}};
 
 static mql_status
-flat_open(const IndexOpen *input, Index **index, Error *err)
+open_as(const IndexKind *kind, const IndexOpen *input, Index **index,
+        Error *err)
 {
     Flat *flat = malloc(sizeof *flat);
     if (flat == NULL)
         return error_no_memory(err);
-    *flat = (Flat){{&flat_kind}, input->vectors, input->metric};
+    *flat = (Flat){{kind}, input->vectors, input->metric};
     *index = &flat->base;
     return MQL_OK;
+}
+
+static mql_status
+flat_open(const IndexOpen *input, Index **index, Error *err)
+{
+    return open_as(&flat_kind, input, index, err);
+}
+
+static mql_status
+bin_flat_open(const IndexOpen *input, Index **index, Error *err)
+{
+    return open_as(&bin_flat_kind, input, index, err);
 }
 
 static mql_status
@@ -56,9 +70,25 @@ const IndexKind flat_kind = {
     .is_vector = true,
     .is_exact = true,
     .has_file = false,
+    .elements = ELEMENT_NUMBERS,
     .build_options = no_options,
     .search_options = no_options,
     .open = flat_open,
+    .search = flat_search,
+    .check = flat_check,
+    .close = flat_close,
+};
+
+const IndexKind bin_flat_kind = {
+    .name = "BIN_FLAT",
+    .help = "exact search of binary vectors by scanning; no file",
+    .is_vector = true,
+    .is_exact = true,
+    .has_file = false,
+    .elements = ELEMENT_SET(ELEMENT_BIT),
+    .build_options = no_options,
+    .search_options = no_options,
+    .open = bin_flat_open,
     .search = flat_search,
     .check = flat_check,
     .close = flat_close,

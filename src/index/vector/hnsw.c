@@ -180,12 +180,12 @@ open_codes(Hnsw *hnsw, Error *err)
         header->rerank_percent > 10000)
         return wrong(hnsw, "code", err);
 
-    space->coder = (Coder){type,
-                           (Metric)header->metric,
-                           header->dim,
-                           code_stride(header->dim),
-                           header->code_step,
-                           NULL};
+    space->coder = (Coder){.type = type,
+                           .metric = (Metric)header->metric,
+                           .element = hnsw->column->element,
+                           .dim = header->dim,
+                           .stride = code_stride(header->dim),
+                           .step = header->code_step};
     if (type == CODES_L2) {
         Section center;
         TRY(section_require(hnsw->file, (SectionId){HNSW_SECTION_CENTER, 0},
@@ -263,6 +263,7 @@ const IndexKind hnsw_kind = {
     .is_vector = true,
     .is_exact = false,
     .has_file = true,
+    .elements = ELEMENT_NUMBERS | ELEMENT_SET(ELEMENT_BIT),
     .build_options = build_options,
     .search_options = search_options,
     .build = hnsw_build,

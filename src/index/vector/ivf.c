@@ -249,9 +249,12 @@ read_file(Ivf *ivf, const IndexOpen *input, Error *err)
     TRY(check_header(ivf, input, err));
     if (ivf->header.list_count == 0)
         return MQL_OK;
-    ivf->coder = (Coder){CODES_L2,         METRIC_L2,
-                         ivf->header.dim,  ivf_stride(ivf->header.dim),
-                         ivf->header.step, NULL};
+    ivf->coder = (Coder){.type = CODES_L2,
+                         .metric = METRIC_L2,
+                         .dim = ivf->header.dim,
+                         .stride = ivf_stride(ivf->header.dim),
+                         .step = ivf->header.step,
+                         .element = ELEMENT_F32};
     TRY(open_lists(ivf, err));
     return open_places(ivf, err);
 }
@@ -328,6 +331,7 @@ const IndexKind ivf_flat_kind = {
     .name = "IVF_FLAT",
     .help = "lists around centroids, those near the query searched exactly",
     .is_vector = true,
+    .elements = ELEMENT_NUMBERS,
     .has_file = true,
     .build_options = build_options,
     .search_options = flat_search_options,
@@ -343,6 +347,7 @@ const IndexKind ivf_sq8_kind = {
     .help = "lists of codes of a byte for each element; the best are ranked "
             "by their vectors",
     .is_vector = true,
+    .elements = ELEMENT_NUMBERS,
     .has_file = true,
     .build_options = build_options,
     .search_options = coded_search_options,
@@ -358,6 +363,7 @@ const IndexKind ivf_pq_kind = {
     .help = "lists of codes of 4 or 8 bits for each part of a vector; the best "
             "are ranked by their vectors",
     .is_vector = true,
+    .elements = ELEMENT_NUMBERS,
     .has_file = true,
     .build_options = pq_build_options,
     .search_options = coded_search_options,

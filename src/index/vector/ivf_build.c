@@ -115,7 +115,8 @@ train_coder(IvfBuild *build, Error *err)
     const VectorColumn *column = build->input->vectors;
     TRY(coder_train(column, is_unit(build) ? METRIC_COSINE : METRIC_L2,
                     build->center, coder, err));
-    coder->metric = METRIC_L2; /* it gets vectors of unit length */
+    coder->metric = METRIC_L2;    /* it gets vectors of unit length ... */
+    coder->element = ELEMENT_F32; /* ... as floats */
     coder->stride = ivf_stride(column->dim);
     build->ivf.header.step = coder->step;
     return MQL_OK;
