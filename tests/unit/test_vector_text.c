@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "base/element.h"
 #include "base/number.h"
 #include "engine/copy/copy_internal.h"
 
@@ -23,14 +24,6 @@ next_random(uint64_t *seed)
 {
     *seed ^= *seed << 13, *seed ^= *seed >> 7, *seed ^= *seed << 17;
     return *seed;
-}
-
-static float
-float_of_bits(uint32_t bits)
-{
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
 }
 
 /* A number's text of shape `shape`. */
