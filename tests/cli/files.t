@@ -1,5 +1,5 @@
 # a database whose files are no files: nothing waits, nothing is followed
-$ mql -X -q d -c 'CREATE COLLECTION c (id INT64 PRIMARY KEY, n INT32, v FLOAT_VECTOR(2)); CREATE INDEX ON c (n) USING INVERTED; INSERT INTO c VALUES (1, 1, [1, 2]), (2, 2, [3, 4]); FLUSH; INSERT INTO c VALUES (3, 3, [1, 2]); DELETE FROM c WHERE id = 1; FLUSH'
+$ mql -X -q d -c 'SET GLOBAL background_jobs = off; CREATE COLLECTION c (id INT64 PRIMARY KEY, n INT32, v FLOAT_VECTOR(2)); CREATE INDEX ON c (n) USING INVERTED; INSERT INTO c VALUES (1, 1, [1, 2]), (2, 2, [3, 4]); FLUSH; INSERT INTO c VALUES (3, 3, [1, 2]); DELETE FROM c WHERE id = 1; FLUSH'
 $ cat > try <<'END'
 > # MAKE OPTION: each file in turn is something else
 > for f in LOCK meta.mdb $(cd d && ls wal/*.log segments/*); do
