@@ -77,6 +77,9 @@ make_collection(void)
     collection->property_count = 1;
     collection->properties[0] = (Property){
         text(collection, "collection.ttl.seconds"), text(collection, "86400")};
+    OK(collection_add_alias(collection, slice_of("shop"), err));
+    OK(collection_add_alias(collection, slice_of("Stock"), err));
+    OK(collection_add_alias(collection, slice_of("all"), err));
     collection->is_loaded = true;
     collection->flushed = 77;
     collection->expired = 40;
@@ -118,6 +121,10 @@ test_everything_comes_back(void **state)
     assert_int_equal(copy->indexes[0].mapping, MAPPING_ON);
     assert_int_equal(copy->fields[2].mapping, MAPPING_OFF);
     assert_int_equal(copy->fields[1].mapping, MAPPING_UNSET);
+    assert_int_equal(copy->alias_count, 3);
+    assert_string_equal(copy->aliases[0], "Stock");
+    assert_string_equal(copy->aliases[1], "all");
+    assert_string_equal(copy->aliases[2], "shop");
     buffer_free(&before);
     buffer_free(&after);
     collection_release(collection);
@@ -182,6 +189,41 @@ test_parts_are_found(void **state)
     assert_int_equal(collection_find_partition_id(collection, 15), -1);
     assert_int_equal(collection_find_index(collection, slice_of("near")), 0);
     assert_int_equal(collection_find_index(collection, slice_of("far")), -1);
+    collection_release(collection);
+}
+
+static void
+check_match(const Collection *collection, const char *name, NameMatch match,
+            const char *expected)
+{
+    const char *as = NULL;
+    assert_int_equal(collection_match(collection, slice_of(name), &as), match);
+    if (expected == NULL)
+        assert_null(as);
+    else
+        assert_string_equal(as, expected);
+}
+
+/* Its own name and its aliases mean it, the exact spelling before others. */
+static void
+test_names(void **state)
+{
+    (void)state;
+    Collection *collection = make_collection();
+    check_match(collection, "items", NAME_MATCH_EXACT, "items");
+    check_match(collection, "Items", NAME_MATCH_NOCASE, "items");
+    check_match(collection, "Stock", NAME_MATCH_EXACT, "Stock");
+    check_match(collection, "stock", NAME_MATCH_NOCASE, "Stock");
+    check_match(collection, "item", NAME_MATCH_NONE, NULL);
+    OK(collection_add_alias(collection, slice_of("ITEMS"), err));
+    check_match(collection, "ITEMS", NAME_MATCH_EXACT, "ITEMS");
+    check_match(collection, "Items", NAME_MATCH_NOCASE, "items");
+    assert_int_equal(collection_find_alias(collection, slice_of("all")), 2);
+    assert_int_equal(collection_find_alias(collection, slice_of("ALL")), -1);
+    collection_remove_alias(collection, 2);
+    check_match(collection, "all", NAME_MATCH_NONE, NULL);
+    check_match(collection, "shop", NAME_MATCH_EXACT, "shop");
+    assert_int_equal(collection->alias_count, 3);
     collection_release(collection);
 }
 
@@ -267,6 +309,7 @@ main(void)
         cmocka_unit_test(test_everything_comes_back),
         cmocka_unit_test(test_mapping),
         cmocka_unit_test(test_parts_are_found),
+        cmocka_unit_test(test_names),
         cmocka_unit_test(test_closest_name),
         cmocka_unit_test(test_hostile_bytes),
         cmocka_unit_test(test_database),

@@ -19,6 +19,7 @@
 #define FIELDS_MOST 64u
 #define VECTOR_FIELDS_MOST 10u
 #define PARTITIONS_MOST 1024u
+#define ALIASES_MOST 256u
 #define DYNAMIC_FIELD_NAME "$meta"
 #define DEFAULT_DATABASE_NAME "default"
 #define DEFAULT_PARTITION_NAME "_default"
@@ -90,6 +91,9 @@ typedef struct Collection {
     uint32_t index_count;
     Property *properties;
     uint32_t property_count;
+    char **aliases; /* other names of it, in the order of their bytes; they and
+                       the names of collections are one set in a database */
+    uint32_t alias_count;
     uint32_t primary; /* position of the key in fields */
     bool is_loaded;
     bool has_partition_key; /* rows go to partitions by hash of the key field */
@@ -140,6 +144,22 @@ int32_t collection_find_partition_id(const Collection *collection, uint64_t id);
 int32_t collection_find_index(const Collection *collection, Slice name);
 /* Whether it has the index with that id. */
 bool collection_has_index(const Collection *collection, uint64_t id);
+/* How well a name means the collection, and by which of its names: its own, or
+ * an alias. */
+typedef enum NameMatch {
+    NAME_MATCH_NONE,
+    NAME_MATCH_NOCASE,
+    NAME_MATCH_EXACT,
+} NameMatch;
+NameMatch collection_match(const Collection *collection, Slice name,
+                           const char **as);
+/* Position of the alias of exactly that spelling, -1: none. Add one at its
+ * place (the copy is the collection's); remove one. */
+int32_t collection_find_alias(const Collection *collection, Slice alias);
+mql_status collection_add_alias(Collection *collection, Slice alias,
+                                Error *err);
+void collection_remove_alias(Collection *collection, uint32_t position);
+
 /* Value of a property, NULL when not set. */
 const char *collection_property(const Collection *collection, const char *name);
 

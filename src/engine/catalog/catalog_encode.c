@@ -127,6 +127,9 @@ collection_encode(Buffer *out, const Collection *collection)
     for (uint32_t i = 0; i < collection->index_count; i++)
         encode_index(out, &collection->indexes[i]);
     encode_properties(out, collection->properties, collection->property_count);
+    buffer_append_u32(out, collection->alias_count);
+    for (uint32_t i = 0; i < collection->alias_count; i++)
+        buffer_append_sized(out, slice_of(collection->aliases[i]));
     buffer_append_u32(out, collection->primary);
     buffer_append_u8(
         out, (uint8_t)((collection->is_loaded ? COLLECTION_LOADED : 0) |
@@ -408,6 +411,24 @@ decode_properties(Decoder *decoder, Property **properties, uint32_t *count)
 }
 
 static mql_status
+decode_aliases(Decoder *decoder, Collection *collection)
+{
+    void *aliases;
+    TRY(decode_array(decoder, ALIASES_MOST, sizeof(char *),
+                     &collection->alias_count, &aliases));
+    collection->aliases = aliases;
+    const char *before = "";
+    for (uint32_t i = 0; i < collection->alias_count; i++) {
+        TRY(decode_name(decoder, &collection->aliases[i]));
+        const char *alias = collection->aliases[i];
+        if (strcmp(before, alias) >= 0 || strcmp(alias, collection->name) == 0)
+            return damaged(decoder, "Wrong alias");
+        before = alias;
+    }
+    return MQL_OK;
+}
+
+static mql_status
 check_primary(Decoder *decoder, const Collection *collection)
 {
     if (collection->primary >= collection->field_count)
@@ -436,6 +457,7 @@ decode_collection(Decoder *decoder, Collection *collection)
     TRY(decode_indexes(decoder, collection));
     TRY(decode_properties(decoder, &collection->properties,
                           &collection->property_count));
+    TRY(decode_aliases(decoder, collection));
     collection->primary = read_u32(reader);
     uint8_t flags = read_u8(reader);
     collection->is_loaded = flags & COLLECTION_LOADED;

@@ -166,6 +166,62 @@ collection_find_partition_id(const Collection *collection, uint64_t id)
     return -1;
 }
 
+NameMatch
+collection_match(const Collection *collection, Slice name, const char **as)
+{
+    NameMatch match = NAME_MATCH_NONE;
+    for (uint32_t i = 0; i <= collection->alias_count; i++) {
+        const char *other =
+            i == 0 ? collection->name : collection->aliases[i - 1];
+        bool is_exact = slice_equal(slice_of(other), name);
+        if (!is_exact && (match != NAME_MATCH_NONE ||
+                          !slice_equal_nocase(slice_of(other), name)))
+            continue;
+        *as = other;
+        match = is_exact ? NAME_MATCH_EXACT : NAME_MATCH_NOCASE;
+        if (is_exact)
+            break;
+    }
+    return match;
+}
+
+int32_t
+collection_find_alias(const Collection *collection, Slice alias)
+{
+    for (uint32_t i = 0; i < collection->alias_count; i++)
+        if (slice_equal(slice_of(collection->aliases[i]), alias))
+            return (int32_t)i;
+    return -1;
+}
+
+mql_status
+collection_add_alias(Collection *collection, Slice alias, Error *err)
+{
+    uint32_t count = collection->alias_count;
+    char *copy = catalog_copy_text(&collection->arena, alias);
+    char **longer = arena_alloc_array(&collection->arena, count + (size_t)1,
+                                      sizeof *longer);
+    if (copy == NULL || longer == NULL)
+        return error_no_memory(err);
+    uint32_t at = 0;
+    while (at < count && strcmp(collection->aliases[at], copy) < 0)
+        at++;
+    for (uint32_t i = 0; i < count; i++)
+        longer[i < at ? i : i + 1] = collection->aliases[i];
+    longer[at] = copy;
+    collection->aliases = longer;
+    collection->alias_count++;
+    return MQL_OK;
+}
+
+void
+collection_remove_alias(Collection *collection, uint32_t position)
+{
+    collection->alias_count--;
+    for (uint32_t i = position; i < collection->alias_count; i++)
+        collection->aliases[i] = collection->aliases[i + 1];
+}
+
 const char *
 collection_property(const Collection *collection, const char *name)
 {

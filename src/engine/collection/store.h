@@ -124,13 +124,19 @@ typedef struct Version {
 const Version *store_version(Store *store);
 void version_release(const Version *version); /* NULL is allowed */
 
-/* Exact spelling first, then any case if only one fits; NULL: none (or
- * ambiguous, then *ambiguous). */
+/* Exact spelling first, then any case if only one fits; NULL: none, or
+ * ambiguous. */
 const DatabaseDefinition *version_find_database(const Version *version,
                                                 Slice name);
 const DatabaseDefinition *version_database(const Version *version, uint64_t id);
+/* The collection that a name means, its own or an alias: every name that a
+ * statement gives goes through here, privileges are asked of what comes out.
+ * `*as`: the name of it that was meant. */
 const CollectionVersion *version_find_collection(const Version *version,
                                                  uint64_t database, Slice name);
+const CollectionVersion *version_find_called(const Version *version,
+                                             uint64_t database, Slice name,
+                                             const char **as);
 const CollectionVersion *version_collection(const Version *version,
                                             uint64_t id);
 

@@ -331,25 +331,40 @@ is_named(const CollectionVersion *version, uint64_t database, Slice name)
 }
 
 const CollectionVersion *
-version_find_collection(const Version *version, uint64_t database, Slice name)
+version_find_called(const Version *version, uint64_t database, Slice name,
+                    const char **as)
 {
     uint32_t position = collection_position(version, database, name);
     if (position < version->collection_count &&
-        is_named(version->collections[position], database, name))
+        is_named(version->collections[position], database, name)) {
+        *as = version->collections[position]->collection->name;
         return version->collections[position];
+    }
     const CollectionVersion *found = NULL;
+    bool is_ambiguous = false;
     for (uint32_t i = collection_position(version, database, (Slice){NULL, 0});
          i < version->collection_count &&
          version->collections[i]->collection->database == database;
          i++) {
         const CollectionVersion *other = version->collections[i];
-        if (!slice_equal_nocase(slice_of(other->collection->name), name))
+        const char *called;
+        NameMatch match = collection_match(other->collection, name, &called);
+        if (match == NAME_MATCH_NONE)
             continue;
-        if (found != NULL)
-            return NULL;
+        *as = called;
+        if (match == NAME_MATCH_EXACT)
+            return other;
+        is_ambiguous = is_ambiguous || found != NULL;
         found = other;
     }
-    return found;
+    return is_ambiguous ? NULL : found;
+}
+
+const CollectionVersion *
+version_find_collection(const Version *version, uint64_t database, Slice name)
+{
+    const char *as;
+    return version_find_called(version, database, name, &as);
 }
 
 const CollectionVersion *
