@@ -22,26 +22,13 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/checksum.h"
 #include "storage/meta_entry.h"
 #include "storage/meta_format.h"
+#include "storage/meta_kept.h"
 #include "storage/meta_room.h"
 
 #define MAP_SIZE_MOST ((size_t)64 * 1024 * 1024 * 1024)
 #define ENVIRONMENT_FLAGS (MDB_NOSUBDIR | MDB_NOLOCK)
-
-typedef struct Root {
-    uint64_t database;
-    uint64_t applied;
-    uint64_t count; /* keys besides the root   */
-    uint64_t sum;   /* of their checksums      */
-} Root;
-
-/* A change that is not in the file. */
-typedef struct Kept {
-    Slice key;   /* malloc'ed together with the value */
-    Slice value; /* data NULL: deleted                */
-} Kept;
 
 struct Meta {
     char *path;
@@ -49,18 +36,17 @@ struct Meta {
     MetaEntry entry; /* LMDB is called in meta_enter() only */
     MDB_dbi tree;
     pthread_mutex_t mutex; /* over all of LMDB and what follows */
-    Root root;             /* as committed                      */
+    MetaRoot root;         /* as committed                      */
     bool is_dead;          /* a commit failed                   */
     bool is_read_only;
-    Kept *kept; /* by key; read-only */
-    size_t kept_count, kept_capacity;
+    MetaKept kept; /* read-only: what the file lacks */
 };
 
 /* A write transaction and the root as it will be. */
 typedef struct Change {
     Meta *meta;
     MDB_txn *transaction;
-    Root root;
+    MetaRoot root;
     uint64_t sequence;
     int failure;  /* LMDB's code of the first failed call, for MDB_MAP_FULL */
     bool is_full; /* there was no room for what it may need */
@@ -87,12 +73,6 @@ root_key(void)
     return (MDB_val){META_ROOT_KEY_SIZE, (void *)(uintptr_t)META_ROOT_KEY};
 }
 
-static bool
-is_root_key(Slice key)
-{
-    return slice_equal(key, (Slice){META_ROOT_KEY, META_ROOT_KEY_SIZE});
-}
-
 static Slice
 slice_of_val(const MDB_val *value)
 {
@@ -105,82 +85,12 @@ val_of_slice(Slice slice)
     return (MDB_val){slice.size, (void *)(uintptr_t)slice.data};
 }
 
-/* ---- frames ---- */
-
-/* Checksum of key and value together; `scratch` is overwritten. */
-static uint64_t
-frame_checksum(uint64_t database, uint64_t sequence, Slice key, Slice value,
-               Buffer *scratch)
-{
-    buffer_clear(scratch);
-    buffer_append_sized(scratch, key);
-    buffer_append_slice(scratch, value);
-    ChecksumKey place = {database, META_FILE, sequence};
-    return checksum_keyed(place, scratch->data, scratch->size);
-}
-
-/* The value inside a frame, verified. */
 static mql_status
-open_frame(const Meta *meta, Slice key, Slice frame, Slice *value,
-           uint64_t *checksum, Error *err)
+open_frame(const Meta *meta, Slice key, Slice bytes, MetaFrame *frame,
+           Error *err)
 {
-    Buffer scratch = BUFFER_INIT;
-    Reader reader = reader_of(frame);
-    *checksum = read_u64(&reader);
-    uint64_t sequence = read_u64(&reader);
-    *value = read_bytes(&reader, reader_left(&reader));
-    uint64_t expected =
-        frame_checksum(meta->root.database, sequence, key, *value, &scratch);
-    bool has_failed = buffer_failed(&scratch);
-    buffer_free(&scratch);
-    if (has_failed)
-        return error_no_memory(err);
-    if (reader.failed || *checksum != expected)
-        return error_corrupt(err, meta->path, -1,
-                             "damaged value of key \"%.*s\" in the catalogue",
-                             key.size < 100 ? (int)key.size : 100, key.data);
-    return MQL_OK;
-}
-
-static void
-encode_root(const Root *root, Buffer *to)
-{
-    Buffer body = BUFFER_INIT;
-    buffer_append_u32(&body, META_VERSION);
-    buffer_append_u32(&body, 0);
-    buffer_append_u64(&body, root->database);
-    buffer_append_u64(&body, root->applied);
-    buffer_append_u64(&body, root->count);
-    buffer_append_u64(&body, root->sum);
-    buffer_append_u64(to, checksum_keyed((ChecksumKey){0, META_FILE, 0},
-                                         body.data, body.size));
-    buffer_append_slice(to, buffer_slice(&body));
-    to->failed = to->failed || buffer_failed(&body);
-    buffer_free(&body);
-}
-
-static mql_status
-decode_root(const Meta *meta, Slice bytes, Root *root, Error *err)
-{
-    Reader reader = reader_of(bytes);
-    uint64_t checksum = read_u64(&reader);
-    uint32_t version = read_u32(&reader);
-    read_u32(&reader);
-    root->database = read_u64(&reader);
-    root->applied = read_u64(&reader);
-    root->count = read_u64(&reader);
-    root->sum = read_u64(&reader);
-    if (bytes.size != META_ROOT_SIZE ||
-        checksum != checksum_keyed((ChecksumKey){0, META_FILE, 0},
-                                   bytes.data + 8, META_ROOT_SIZE - 8))
-        return error_corrupt(err, meta->path, -1,
-                             "damaged root of the catalogue");
-    if (version != META_VERSION)
-        return error_set(err, ERR_FEATURE_NOT_SUPPORTED,
-                         "catalogue \"%s\" has format version %u, this "
-                         "program reads version %u",
-                         meta->path, version, META_VERSION);
-    return MQL_OK;
+    return meta_frame_read(meta->path, meta->root.database, key, bytes, frame,
+                           err);
 }
 
 /* ---- changing ---- */
@@ -205,12 +115,10 @@ forget_old(Change *change, Slice key, bool *is_known, Error *err)
         return MQL_OK;
     if (code != 0)
         return change_error(change, code, err);
-    Slice value;
-    uint64_t checksum;
-    TRY(open_frame(change->meta, key, slice_of_val(&old), &value, &checksum,
-                   err));
+    MetaFrame frame;
+    TRY(open_frame(change->meta, key, slice_of_val(&old), &frame, err));
     change->root.count--;
-    change->root.sum -= checksum;
+    change->root.sum -= frame.checksum;
     *is_known = true;
     return MQL_OK;
 }
@@ -221,16 +129,10 @@ put_value(Change *change, Slice key, Slice value, Error *err)
     bool is_known;
     TRY(forget_old(change, key, &is_known, err));
     Buffer frame = BUFFER_INIT;
-    uint64_t checksum = frame_checksum(change->root.database, change->sequence,
-                                       key, value, &frame);
+    uint64_t checksum = meta_frame_append(change->root.database,
+                                          change->sequence, key, value, &frame);
     mql_status status = MQL_OK;
     if (buffer_failed(&frame))
-        status = error_no_memory(err);
-    buffer_clear(&frame);
-    buffer_append_u64(&frame, checksum);
-    buffer_append_u64(&frame, change->sequence);
-    buffer_append_slice(&frame, value);
-    if (status == MQL_OK && buffer_failed(&frame))
         status = error_no_memory(err);
     MDB_val lmdb_key = val_of_slice(key);
     MDB_val lmdb_value = val_of_slice(buffer_slice(&frame));
@@ -263,7 +165,7 @@ static mql_status
 put_root(Change *change, Error *err)
 {
     Buffer bytes = BUFFER_INIT;
-    encode_root(&change->root, &bytes);
+    meta_root_append(&change->root, &bytes);
     if (buffer_failed(&bytes)) {
         buffer_free(&bytes);
         return error_no_memory(err);
@@ -276,22 +178,6 @@ put_root(Change *change, Error *err)
     return code == 0 ? MQL_OK : change_error(change, code, err);
 }
 
-/* Take the next change off the list. */
-static mql_status
-next_change(const Meta *meta, Reader *reader, Slice *key, Slice *value,
-            bool *is_put, Error *err)
-{
-    uint8_t what = read_u8(reader);
-    *key = read_sized(reader);
-    *is_put = what == META_PUT;
-    *value = *is_put ? read_sized(reader) : (Slice){NULL, 0};
-    if (reader->failed || key->size == 0 || is_root_key(*key) ||
-        (what != META_PUT && what != META_DELETE))
-        return error_corrupt(err, meta->path, -1,
-                             "damaged list of catalogue changes");
-    return MQL_OK;
-}
-
 static mql_status
 apply_list(Change *change, Slice changes, Error *err)
 {
@@ -300,7 +186,8 @@ apply_list(Change *change, Slice changes, Error *err)
         Slice key;
         Slice value;
         bool is_put;
-        TRY(next_change(change->meta, &reader, &key, &value, &is_put, err));
+        TRY(meta_next_change(change->meta->path, &reader, &key, &value, &is_put,
+                             err));
         TRY(is_put ? put_value(change, key, value, err)
                    : delete_value(change, key, err));
     }
@@ -420,83 +307,10 @@ apply_locked(Meta *meta, Slice changes, uint64_t sequence, Error *err)
     }
 }
 
-/* ---- changes of a store that is not written ---- */
-
-/* Where the key is, or belongs. */
-static size_t
-kept_position(const Meta *meta, Slice key)
-{
-    size_t low = 0;
-    size_t high = meta->kept_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (slice_compare(meta->kept[middle].key, key) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-static bool
-kept_is(const Meta *meta, size_t position, Slice key)
-{
-    return position < meta->kept_count &&
-           slice_equal(meta->kept[position].key, key);
-}
-
 static mql_status
-reserve_kept(Meta *meta, Error *err)
+keep(Meta *meta, Slice changes, uint64_t sequence, Error *err)
 {
-    if (meta->kept_count < meta->kept_capacity)
-        return MQL_OK;
-    size_t capacity = meta->kept_capacity == 0 ? 16 : meta->kept_capacity * 2;
-    Kept *kept = realloc(meta->kept, capacity * sizeof *kept);
-    if (kept == NULL)
-        return error_no_memory(err);
-    meta->kept = kept;
-    meta->kept_capacity = capacity;
-    return MQL_OK;
-}
-
-/* `value` NULL: deleted. */
-static mql_status
-keep(Meta *meta, Slice key, const Slice *value, Error *err)
-{
-    TRY(reserve_kept(meta, err));
-    size_t size = value == NULL ? 0 : value->size;
-    char *copy = malloc(key.size + size + 1);
-    if (copy == NULL)
-        return error_no_memory(err);
-    memcpy(copy, key.data, key.size);
-    if (size > 0)
-        memcpy(copy + key.size, value->data, size);
-    size_t position = kept_position(meta, key);
-    if (kept_is(meta, position, key)) {
-        free((char *)(uintptr_t)meta->kept[position].key.data);
-    } else {
-        memmove(meta->kept + position + 1, meta->kept + position,
-                (meta->kept_count - position) * sizeof *meta->kept);
-        meta->kept_count++;
-    }
-    meta->kept[position] = (Kept){
-        {copy, key.size},
-        {value == NULL ? NULL : copy + key.size, size},
-    };
-    return MQL_OK;
-}
-
-static mql_status
-keep_list(Meta *meta, Slice changes, uint64_t sequence, Error *err)
-{
-    Reader reader = reader_of(changes);
-    while (reader_left(&reader) > 0) {
-        Slice key;
-        Slice value;
-        bool is_put;
-        TRY(next_change(meta, &reader, &key, &value, &is_put, err));
-        TRY(keep(meta, key, is_put ? &value : NULL, err));
-    }
+    TRY(meta_kept_add(&meta->kept, meta->path, changes, err));
     if (meta->root.applied < sequence)
         meta->root.applied = sequence;
     return MQL_OK;
@@ -523,34 +337,10 @@ meta_apply(Meta *meta, Slice changes, uint64_t sequence, Error *err)
     pthread_mutex_lock(&meta->mutex);
     mql_status status =
         meta->is_read_only
-            ? keep_list(meta, changes, sequence, err)
+            ? keep(meta, changes, sequence, err)
             : meta_enter(&meta->entry, apply_entered, &applying, err);
     pthread_mutex_unlock(&meta->mutex);
     return status;
-}
-
-void
-meta_changes_free(MetaChanges *changes)
-{
-    buffer_free(&changes->bytes);
-    changes->count = 0;
-}
-
-void
-meta_change_put(MetaChanges *changes, const char *key, Slice value)
-{
-    buffer_append_u8(&changes->bytes, META_PUT);
-    buffer_append_sized(&changes->bytes, slice_of(key));
-    buffer_append_sized(&changes->bytes, value);
-    changes->count++;
-}
-
-void
-meta_change_delete(MetaChanges *changes, const char *key)
-{
-    buffer_append_u8(&changes->bytes, META_DELETE);
-    buffer_append_sized(&changes->bytes, slice_of(key));
-    changes->count++;
 }
 
 /* ---- reading ---- */
@@ -572,7 +362,7 @@ visit_cursor(Meta *meta, MDB_cursor *cursor, Slice prefix, Visit visit,
                        name.size < prefix.size ? name.size : prefix.size};
         if (!slice_equal(start, prefix))
             return MQL_OK;
-        if (!is_root_key(name))
+        if (!meta_is_root_key(name))
             TRY(visit(context, name, slice_of_val(&value), err));
         code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
     }
@@ -628,56 +418,11 @@ static mql_status
 collect(void *context, Slice key, Slice frame, Error *err)
 {
     Collected *collected = context;
-    Slice value;
-    uint64_t checksum;
-    TRY(open_frame(collected->meta, key, frame, &value, &checksum, err));
+    MetaFrame opened;
+    TRY(open_frame(collected->meta, key, frame, &opened, err));
     buffer_append_sized(&collected->pairs, key);
-    buffer_append_sized(&collected->pairs, value);
+    buffer_append_sized(&collected->pairs, opened.value);
     return buffer_failed(&collected->pairs) ? error_no_memory(err) : MQL_OK;
-}
-
-static bool
-has_prefix(Slice key, Slice prefix)
-{
-    return key.size >= prefix.size &&
-           slice_equal((Slice){key.data, prefix.size}, prefix);
-}
-
-/* The pairs of the file, and in their places the changes that are not in it. */
-static mql_status
-each_merged(const Meta *meta, Slice prefix, Slice pairs,
-            mql_status (*each)(void *context, Slice key, Slice value,
-                               Error *err),
-            void *context, Error *err)
-{
-    Reader reader = reader_of(pairs);
-    size_t next = kept_position(meta, prefix);
-    for (;;) {
-        Reader ahead = reader;
-        bool has_pair = reader_left(&ahead) > 0;
-        bool has_kept =
-            next < meta->kept_count && has_prefix(meta->kept[next].key, prefix);
-        if (!has_pair && !has_kept)
-            return MQL_OK;
-        Slice key = {NULL, 0};
-        Slice value = {NULL, 0};
-        if (has_pair) {
-            key = read_sized(&ahead);
-            value = read_sized(&ahead);
-        }
-        int order = !has_kept  ? -1
-                    : has_pair ? slice_compare(key, meta->kept[next].key)
-                               : 1;
-        if (order <= 0)
-            reader = ahead;
-        if (order >= 0) {
-            key = meta->kept[next].key;
-            value = meta->kept[next].value;
-            next++;
-        }
-        if (order < 0 || value.data != NULL)
-            TRY(each(context, key, value, err));
-    }
 }
 
 /* The pairs are copied first, so that `each` may come back to this store. */
@@ -693,8 +438,8 @@ meta_each(Meta *meta, const char *prefix,
     pthread_mutex_unlock(&meta->mutex);
     if (status == MQL_OK)
         status =
-            each_merged(meta, slice_of(prefix), buffer_slice(&collected.pairs),
-                        each, context, err);
+            meta_kept_each(&meta->kept, slice_of(prefix),
+                           buffer_slice(&collected.pairs), each, context, err);
     buffer_free(&collected.pairs);
     return status;
 }
@@ -819,7 +564,8 @@ read_root(Meta *meta, Error *err)
     code = mdb_get(transaction, meta->tree, &key, &value);
     mql_status status;
     if (code == 0)
-        status = decode_root(meta, slice_of_val(&value), &meta->root, err);
+        status =
+            meta_root_read(meta->path, slice_of_val(&value), &meta->root, err);
     else
         status =
             lmdb_error(err, meta->path, code, "read the root of the catalogue");
@@ -837,11 +583,10 @@ static mql_status
 add_up(void *context, Slice key, Slice frame, Error *err)
 {
     Totals *totals = context;
-    Slice value;
-    uint64_t checksum;
-    TRY(open_frame(totals->meta, key, frame, &value, &checksum, err));
+    MetaFrame opened;
+    TRY(open_frame(totals->meta, key, frame, &opened, err));
     totals->count++;
-    totals->sum += checksum;
+    totals->sum += opened.checksum;
     return MQL_OK;
 }
 
@@ -954,9 +699,7 @@ meta_close(Meta *meta)
         return;
     meta_entry_close(&meta->entry);
     pthread_mutex_destroy(&meta->mutex);
-    for (size_t i = 0; i < meta->kept_count; i++)
-        free((char *)(uintptr_t)meta->kept[i].key.data);
-    free(meta->kept);
+    meta_kept_free(&meta->kept);
     free(meta->path);
     free(meta);
 }

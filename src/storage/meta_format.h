@@ -27,6 +27,7 @@
 
 #include <stdint.h>
 
+#include "base/buffer.h"
 #include "base/file.h"
 
 /* What stands before each key in a list of changes (meta.h). */
@@ -38,6 +39,39 @@ enum { META_PUT = 1, META_DELETE = 2 };
 #define META_ROOT_SIZE 48u
 #define META_ROOT_KEY "\0root"
 #define META_ROOT_KEY_SIZE 5u
+
+typedef struct MetaRoot {
+    uint64_t database;
+    uint64_t applied;
+    uint64_t count; /* keys besides the root   */
+    uint64_t sum;   /* of their checksums      */
+} MetaRoot;
+
+/* What stands around a value. */
+typedef struct MetaFrame {
+    Slice value; /* within the bytes read */
+    uint64_t checksum;
+} MetaFrame;
+
+bool meta_is_root_key(Slice key);
+
+/* Append the value in its frame; returns the frame's checksum. No memory:
+ * buffer_failed(to). */
+uint64_t meta_frame_append(uint64_t database, uint64_t sequence, Slice key,
+                           Slice value, Buffer *to);
+
+/* The value inside a frame, verified; `path` is for the error. */
+mql_status meta_frame_read(const char *path, uint64_t database, Slice key,
+                           Slice bytes, MetaFrame *frame, Error *err);
+
+void meta_root_append(const MetaRoot *root, Buffer *to);
+mql_status meta_root_read(const char *path, Slice bytes, MetaRoot *root,
+                          Error *err);
+
+/* Take the next change off a list; `value` is empty where it deletes. A list
+ * that makes no sense is MQL_CORRUPT, in the words of `path`. */
+mql_status meta_next_change(const char *path, Reader *reader, Slice *key,
+                            Slice *value, bool *is_put, Error *err);
 
 /*
  * Walk every page of the LMDB 0.9 file `path` and check that LMDB can use it:
