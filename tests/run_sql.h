@@ -17,4 +17,17 @@ run_sql(mql_conn *conn, const char *sql)
              error.detail);
 }
 
+/* To be finalized by the caller. */
+static inline mql_stmt *
+prepare_sql(mql_conn *conn, const char *sql)
+{
+    mql_error error = MQL_ERROR_INIT;
+    mql_stmt *stmt = NULL;
+    if (mql_prepare(conn, sql, -1, &stmt, NULL) != MQL_OK) {
+        mql_error_get(conn, &error);
+        fail_msg("%.200s: %s %s", sql, error.sqlstate, error.message);
+    }
+    return stmt;
+}
+
 #endif

@@ -3,9 +3,9 @@
  * test_alter.c - what is stored for all sessions, seen by each of them and
  * after the database was opened again; what rows read through ALTER COLLECTION.
  */
-#include "files.h"
 
 #include "mql.h"
+#include "run_sql.h"
 
 typedef struct Fixture {
     char *directory;
@@ -57,16 +57,6 @@ tear_down(void **state)
     return 0;
 }
 
-static void
-execute(mql_conn *conn, const char *sql)
-{
-    mql_error error = MQL_ERROR_INIT;
-    mql_status status = mql_exec(conn, sql);
-    mql_error_get(conn, &error);
-    if (status != MQL_OK)
-        fail_msg("%s: %s", sql, error.message);
-}
-
 /* The first value that the statement gives. */
 static void
 assert_gives(mql_conn *conn, const char *sql, const char *wanted)
@@ -86,8 +76,8 @@ static void
 test_global_settings(void **state)
 {
     Fixture *fixture = *state;
-    execute(fixture->second, "SET statement_timeout = '7s'");
-    execute(fixture->first, "SET GLOBAL work_mem = '64MB';"
+    run_sql(fixture->second, "SET statement_timeout = '7s'");
+    run_sql(fixture->first, "SET GLOBAL work_mem = '64MB';"
                             "SET GLOBAL statement_timeout = '3s'");
     assert_gives(fixture->first, "SHOW work_mem", "64MB");
     assert_gives(fixture->second, "SHOW work_mem", "64MB");
@@ -97,10 +87,10 @@ test_global_settings(void **state)
     open_all(fixture);
     assert_gives(fixture->first, "SHOW work_mem", "64MB");
     assert_gives(fixture->second, "SHOW statement_timeout", "3s");
-    execute(fixture->second, "RESET GLOBAL work_mem");
+    run_sql(fixture->second, "RESET GLOBAL work_mem");
     assert_gives(fixture->first, "SHOW work_mem", "1GB");
     /* The log is trimmed: now it stands in the catalogue alone. */
-    execute(fixture->first, "CREATE COLLECTION c (id INT64 PRIMARY KEY);"
+    run_sql(fixture->first, "CREATE COLLECTION c (id INT64 PRIMARY KEY);"
                             "INSERT INTO c VALUES (1); FLUSH");
     close_all(fixture);
     open_all(fixture);
@@ -124,7 +114,7 @@ static void
 test_altered_collection(void **state)
 {
     Fixture *fixture = *state;
-    execute(fixture->first,
+    run_sql(fixture->first,
             "CREATE COLLECTION c (id INT64 PRIMARY KEY, x INT64);"
             "INSERT INTO c VALUES (1, 10); FLUSH; INSERT INTO c VALUES (2, 20);"
             "ALTER COLLECTION c ADD FIELD d INT64 DEFAULT 5;"
@@ -137,7 +127,7 @@ test_altered_collection(void **state)
     close_all(fixture);
     open_all(fixture);
     check_altered(fixture);
-    execute(fixture->first, "FLUSH");
+    run_sql(fixture->first, "FLUSH");
     close_all(fixture);
     open_all(fixture);
     check_altered(fixture);
@@ -148,14 +138,14 @@ static void
 test_prepared_before(void **state)
 {
     Fixture *fixture = *state;
-    execute(fixture->first,
+    run_sql(fixture->first,
             "CREATE COLLECTION c (id INT64 PRIMARY KEY, x INT64);"
             "INSERT INTO c VALUES (1, 10)");
     mql_stmt *stmt;
     assert_int_equal(
         mql_prepare(fixture->second, "SELECT * FROM c", -1, &stmt, NULL),
         MQL_OK);
-    execute(fixture->first, "ALTER COLLECTION c ADD FIELD d INT64 DEFAULT 5");
+    run_sql(fixture->first, "ALTER COLLECTION c ADD FIELD d INT64 DEFAULT 5");
     assert_int_equal(mql_step(stmt), MQL_ROW);
     assert_int_equal(mql_column_count(stmt), 3);
     assert_int_equal(mql_column_int64(stmt, 2), 5);
@@ -190,7 +180,7 @@ change_field(Fixture *fixture, Model *model, int value, bool is_new)
     if (!is_new) {
         snprintf(sql, sizeof sql,
                  "ALTER COLLECTION c ALTER FIELD f SET DEFAULT %d", value);
-        execute(fixture->first, sql);
+        run_sql(fixture->first, sql);
         return;
     }
     snprintf(sql, sizeof sql,
@@ -199,7 +189,7 @@ change_field(Fixture *fixture, Model *model, int value, bool is_new)
              value);
     for (int i = 0; i < model->count; i++)
         model->values[i] = value;
-    execute(fixture->first, sql);
+    run_sql(fixture->first, sql);
 }
 
 /* Rows before, between and after changes of one transaction. */
@@ -222,7 +212,7 @@ change_in_transaction(Fixture *fixture, Model *model, int value, bool is_added)
                  model->count, value, model->count + 1, value + 1);
     add_row(model, value);
     add_row(model, value + 1);
-    execute(fixture->first, sql);
+    run_sql(fixture->first, sql);
 }
 
 static void
@@ -238,7 +228,7 @@ change_rows(Fixture *fixture, Model *model, int value, bool is_update)
                  model->count);
         add_row(model, model->usual);
     }
-    execute(fixture->first, sql);
+    run_sql(fixture->first, sql);
 }
 
 static void
@@ -249,7 +239,7 @@ change(Fixture *fixture, Model *model, uint64_t *random)
     if (what < 2) {
         change_field(fixture, model, value, what == 0);
     } else if (what == 2) {
-        execute(fixture->first, "FLUSH");
+        run_sql(fixture->first, "FLUSH");
     } else if (what == 3) {
         close_all(fixture);
         open_all(fixture);
@@ -283,7 +273,7 @@ test_model(void **state)
     Fixture *fixture = *state;
     Model model = {.usual = 3};
     uint64_t random = 20261121;
-    execute(fixture->first, "CREATE COLLECTION c (id INT64 PRIMARY KEY, "
+    run_sql(fixture->first, "CREATE COLLECTION c (id INT64 PRIMARY KEY, "
                             "f INT64 DEFAULT 3)");
     for (int i = 0; i < 200 && model.count < ROWS_MOST - 2; i++) {
         change(fixture, &model, &random);

@@ -7,11 +7,11 @@
  * CHECK finds whatever a question found, and changes no byte; when the bytes
  * are right again so is the collection, and it can be dropped before that.
  */
-#include "files.h"
 
 #include <sys/wait.h>
 
 #include "mql.h"
+#include "run_sql.h"
 
 #define STRIDE 389 /* prime: every kind of place is met */
 
@@ -75,22 +75,12 @@ run(mql_conn *conn, const char *sql, mql_status *status)
     return text;
 }
 
-static void
-execute(mql_conn *conn, const char *sql)
-{
-    mql_error error = MQL_ERROR_INIT;
-    mql_status status = mql_exec(conn, sql);
-    mql_error_get(conn, &error);
-    if (status != MQL_OK)
-        fail_msg("%.100s: %s %s", sql, error.message, error.detail);
-}
-
 /* Without jobs: one would build a damaged index again while CHECK looks. */
 static void
 make_database(const char *path)
 {
     Opened opened = must_open(path);
-    execute(opened.conn,
+    run_sql(opened.conn,
             "SET GLOBAL background_jobs = off; "
             "CREATE COLLECTION c (id INT64 PRIMARY KEY, n INT32, "
             "t VARCHAR(40), v FLOAT_VECTOR(2)); "
@@ -101,9 +91,9 @@ make_database(const char *path)
         snprintf(sql, sizeof sql,
                  "INSERT INTO c VALUES (%d, %d, 'text of row %d', [%d, %d])", i,
                  i % 7, i, i % 20, i / 20);
-        execute(opened.conn, sql);
+        run_sql(opened.conn, sql);
     }
-    execute(opened.conn,
+    run_sql(opened.conn,
             "CREATE INDEX ON c (v) USING HNSW WITH (metric_type = 'L2'); "
             "CREATE INDEX ON c (n) USING INVERTED; FLUSH; "
             "DELETE FROM c WHERE id < 10; FLUSH; "
@@ -176,7 +166,7 @@ static void
 use_other(mql_conn *conn)
 {
     mql_status status;
-    execute(conn, "UPSERT INTO d VALUES (3, [5, 6]); FLUSH; "
+    run_sql(conn, "UPSERT INTO d VALUES (3, [5, 6]); FLUSH; "
                   "DELETE FROM d WHERE id = 3");
     char *rows = run(conn, "SELECT * FROM d ORDER BY id", &status);
     assert_int_equal(status, MQL_DONE);
@@ -377,7 +367,7 @@ test_missing(void **state)
 
         assert_int_equal(unlink(path), 0);
         opened = must_open(place.copy);
-        execute(opened.conn,
+        run_sql(opened.conn,
                 i == 0 ? "DROP COLLECTION c" : "TRUNCATE COLLECTION c");
         char *rows;
         assert_false(check_finds(opened.conn, place.copy, &rows));

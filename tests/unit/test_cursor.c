@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "mql.h"
+#include "run_sql.h"
 
 #define ROWS 9000
 
@@ -27,16 +28,6 @@ connect_new(mql_db **db)
 }
 
 static void
-execute(mql_conn *conn, const char *sql)
-{
-    mql_error error = MQL_ERROR_INIT;
-    mql_status status = mql_exec(conn, sql);
-    mql_error_get(conn, &error);
-    if (status != MQL_OK)
-        fail_msg("%s: %s", sql, error.message);
-}
-
-static void
 assert_fails(mql_conn *conn, const char *sql, const char *sqlstate)
 {
     mql_error error = MQL_ERROR_INIT;
@@ -45,24 +36,12 @@ assert_fails(mql_conn *conn, const char *sql, const char *sqlstate)
     assert_string_equal(error.sqlstate, sqlstate);
 }
 
-static mql_stmt *
-prepare(mql_conn *conn, const char *sql)
-{
-    mql_error error = MQL_ERROR_INIT;
-    mql_stmt *stmt = NULL;
-    if (mql_prepare(conn, sql, -1, &stmt, NULL) != MQL_OK) {
-        mql_error_get(conn, &error);
-        fail_msg("%s: %s", sql, error.message);
-    }
-    return stmt;
-}
-
 /* Vectors on a line, each place taken by three rows. */
 static void
 fill(mql_conn *conn, int first, int count)
 {
-    mql_stmt *stmt = prepare(conn, "INSERT INTO t VALUES ($1, $2)");
-    execute(conn, "BEGIN");
+    mql_stmt *stmt = prepare_sql(conn, "INSERT INTO t VALUES ($1, $2)");
+    run_sql(conn, "BEGIN");
     for (int i = first; i < first + count; i++) {
         float vector[2] = {(float)((i * 7919 % ROWS) / 3), 0};
         assert_int_equal(mql_bind_int64(stmt, 1, i), MQL_OK);
@@ -70,7 +49,7 @@ fill(mql_conn *conn, int first, int count)
                          MQL_OK);
         assert_int_equal(mql_step(stmt), MQL_DONE);
     }
-    execute(conn, "COMMIT");
+    run_sql(conn, "COMMIT");
     mql_finalize(stmt);
 }
 
@@ -85,7 +64,7 @@ read_all(mql_conn *conn, int size, uint32_t stop_after)
     int64_t id = -1;
     snprintf(sql, sizeof sql, "FETCH %d FROM near", size);
     memset(seen, 0, sizeof seen);
-    mql_stmt *stmt = prepare(conn, sql);
+    mql_stmt *stmt = prepare_sql(conn, sql);
     for (int rows = size; rows == size && count < stop_after;) {
         rows = 0;
         while (mql_step(stmt) == MQL_ROW) {
@@ -101,7 +80,7 @@ read_all(mql_conn *conn, int size, uint32_t stop_after)
         }
         count += (uint32_t)rows;
         if (rows == size)
-            execute(conn, "DELETE FROM t WHERE id % 100 = 7; FLUSH t");
+            run_sql(conn, "DELETE FROM t WHERE id % 100 = 7; FLUSH t");
     }
     mql_finalize(stmt);
     return count;
@@ -113,18 +92,18 @@ test_search_goes_on(void **state)
     (void)state;
     mql_db *db;
     mql_conn *conn = connect_new(&db);
-    execute(conn, "CREATE COLLECTION t (id INT64 PRIMARY KEY, v "
+    run_sql(conn, "CREATE COLLECTION t (id INT64 PRIMARY KEY, v "
                   "FLOAT_VECTOR(2))");
     fill(conn, 0, 5000);
-    execute(conn, "CREATE INDEX ON t (v) USING HNSW WITH (metric_type = 'L2')");
+    run_sql(conn, "CREATE INDEX ON t (v) USING HNSW WITH (metric_type = 'L2')");
     fill(conn, 5000, ROWS - 5000);
-    execute(conn, "DECLARE near CURSOR FOR SEARCH t FOR [1000, 0]");
+    run_sql(conn, "DECLARE near CURSOR FOR SEARCH t FOR [1000, 0]");
     assert_int_equal(read_all(conn, 700, UINT32_MAX), ROWS);
-    execute(conn, "CLOSE near");
-    execute(conn, "DECLARE near CURSOR FOR SEARCH t FOR [0, 0] LIMIT 5000");
+    run_sql(conn, "CLOSE near");
+    run_sql(conn, "DECLARE near CURSOR FOR SEARCH t FOR [0, 0] LIMIT 5000");
     assert_int_equal(read_all(conn, 3001, UINT32_MAX), 5000);
-    execute(conn, "CLOSE near");
-    execute(conn, "DECLARE near CURSOR FOR SEARCH t FOR [0, 0] WHERE id < 50");
+    run_sql(conn, "CLOSE near");
+    run_sql(conn, "DECLARE near CURSOR FOR SEARCH t FOR [0, 0] WHERE id < 50");
     assert_int_equal(read_all(conn, 10, 20), 20);
     /* it is still open: the session ends it */
     assert_int_equal(mql_disconnect(conn), MQL_OK);
@@ -139,17 +118,17 @@ test_parameters(void **state)
     mql_db *db;
     mql_conn *conn = connect_new(&db);
     char text[] = "b";
-    execute(conn, "CREATE COLLECTION t (id INT64 PRIMARY KEY, s VARCHAR(9));"
+    run_sql(conn, "CREATE COLLECTION t (id INT64 PRIMARY KEY, s VARCHAR(9));"
                   "INSERT INTO t VALUES (1, 'a'), (2, 'b'), (3, 'b')");
-    mql_stmt *stmt = prepare(conn, "DECLARE k CURSOR FOR SELECT id FROM t "
-                                   "WHERE s = $1 AND id > $2 ORDER BY id");
+    mql_stmt *stmt = prepare_sql(conn, "DECLARE k CURSOR FOR SELECT id FROM t "
+                                       "WHERE s = $1 AND id > $2 ORDER BY id");
     assert_int_equal(mql_parameter_count(stmt), 2);
     assert_int_equal(mql_bind_text(stmt, 1, text, -1, MQL_STATIC), MQL_OK);
     assert_int_equal(mql_bind_int64(stmt, 2, 0), MQL_OK);
     assert_int_equal(mql_step(stmt), MQL_DONE);
     text[0] = 'x';
     mql_finalize(stmt);
-    stmt = prepare(conn, "FETCH $1 FROM k");
+    stmt = prepare_sql(conn, "FETCH $1 FROM k");
     assert_int_equal(mql_bind_int64(stmt, 1, 1), MQL_OK);
     assert_int_equal(mql_step(stmt), MQL_ROW);
     assert_int_equal(mql_column_int64(stmt, 0), 2);
@@ -172,18 +151,18 @@ test_closed_under_fetch(void **state)
     (void)state;
     mql_db *db;
     mql_conn *conn = connect_new(&db);
-    execute(conn, "CREATE COLLECTION t (id INT64 PRIMARY KEY, s VARCHAR(9));"
+    run_sql(conn, "CREATE COLLECTION t (id INT64 PRIMARY KEY, s VARCHAR(9));"
                   "INSERT INTO t VALUES (1, 'a'), (2, 'b'), (3, 'c');"
                   "FLUSH t; DECLARE k CURSOR FOR SELECT s FROM t ORDER BY id");
-    mql_stmt *stmt = prepare(conn, "FETCH ALL FROM k");
+    mql_stmt *stmt = prepare_sql(conn, "FETCH ALL FROM k");
     assert_int_equal(mql_step(stmt), MQL_ROW);
-    execute(conn, "CLOSE k; DROP COLLECTION t");
+    run_sql(conn, "CLOSE k; DROP COLLECTION t");
     assert_string_equal(mql_column_text(stmt, 0, NULL), "a");
     assert_int_equal(mql_step(stmt), MQL_ROW);
     assert_string_equal(mql_column_text(stmt, 0, NULL), "b");
     mql_reset(stmt);
     assert_int_equal(mql_step(stmt), MQL_NOT_FOUND);
-    execute(conn, "DECLARE k CURSOR FOR SELECT 1 AS one, 2 AS two");
+    run_sql(conn, "DECLARE k CURSOR FOR SELECT 1 AS one, 2 AS two");
     assert_int_equal(mql_step(stmt), MQL_ROW);
     assert_int_equal(mql_column_count(stmt), 2);
     assert_string_equal(mql_column_name(stmt, 1), "two");
@@ -202,12 +181,12 @@ test_at_most_a_hundred(void **state)
     char sql[64];
     for (int i = 0; i < 100; i++) {
         snprintf(sql, sizeof sql, "DECLARE k%d CURSOR FOR SELECT %d", i, i);
-        execute(conn, sql);
+        run_sql(conn, sql);
     }
     assert_fails(conn, "DECLARE more CURSOR FOR SELECT 1", "54000");
-    execute(conn, "CLOSE k50; DECLARE more CURSOR FOR SELECT 1");
+    run_sql(conn, "CLOSE k50; DECLARE more CURSOR FOR SELECT 1");
     assert_fails(conn, "DECLARE more2 CURSOR FOR SELECT 1", "54000");
-    execute(conn, "CLOSE ALL; DECLARE more2 CURSOR FOR SELECT 1");
+    run_sql(conn, "CLOSE ALL; DECLARE more2 CURSOR FOR SELECT 1");
     assert_int_equal(mql_disconnect(conn), MQL_OK);
     assert_int_equal(mql_close(db), MQL_OK);
 }

@@ -7,7 +7,6 @@
  * comes back is the right answer or an error that names a file; nobody dies,
  * and a collection whose files are whole goes on answering.
  */
-#include "files.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -17,6 +16,7 @@
 
 #include "base/guard.h"
 #include "mql.h"
+#include "run_sql.h"
 
 #define THREADS 8
 #define ROUNDS 21 /* of each thread, with six files cut in each */
@@ -37,16 +37,6 @@ static atomic_uint faults;
 static atomic_uint right_answers;
 
 static void
-execute(mql_conn *conn, const char *sql)
-{
-    mql_error error = MQL_ERROR_INIT;
-    mql_status status = mql_exec(conn, sql);
-    mql_error_get(conn, &error);
-    if (status != MQL_OK)
-        fail_msg("%.200s: %s %s", sql, error.message, error.detail);
-}
-
-static void
 make_collection(mql_conn *conn, const char *name)
 {
     char *sql = NULL;
@@ -56,7 +46,7 @@ make_collection(mql_conn *conn, const char *name)
              "CREATE COLLECTION %s (id INT64 PRIMARY KEY, n INT32, "
              "sum_of DOUBLE, t VARCHAR(100), v FLOAT_VECTOR(8))",
              name);
-    execute(conn, text);
+    run_sql(conn, text);
     for (int first = 0; first < ROWS; first += 500) {
         FILE *out = open_memstream(&sql, &size);
         assert_non_null(out);
@@ -68,14 +58,14 @@ make_collection(mql_conn *conn, const char *name)
                     i == first ? "" : ", ", i, i % 7, i, i, i % 17, i % 13,
                     i % 5, i % 3, i);
         fclose(out);
-        execute(conn, sql);
+        run_sql(conn, sql);
         free(sql);
     }
     snprintf(text, sizeof text,
              "CREATE INDEX ON %s (v) USING HNSW WITH (metric_type = 'L2'); "
              "CREATE INDEX ON %s (n) USING INVERTED; FLUSH %s",
              name, name, name);
-    execute(conn, text);
+    run_sql(conn, text);
 }
 
 /* The answer as text, malloc'ed; NULL: an error, which is about a file. */
@@ -306,13 +296,13 @@ test_cut_catalogue(void **state)
         make_collection(conn, "c");
         assert_int_equal(truncate(file, size), 0);
         snprintf(sql, sizeof sql, "BACKUP DATABASE TO '%s'", backup);
-        execute(conn, "SELECT t FROM c WHERE id = 1234");
+        run_sql(conn, "SELECT t FROM c WHERE id = 1234");
         refused(conn, "UPDATE c SET n = 9 WHERE id = 1234");
         refused(conn, "CREATE COLLECTION e (id INT64 PRIMARY KEY)");
         refused(conn, "FLUSH c");
         refused(conn, sql);
         assert_int_equal(mql_exec(conn, "CHECK DATABASE"), MQL_CORRUPT);
-        execute(conn, "SELECT t FROM c WHERE id = 1234");
+        run_sql(conn, "SELECT t FROM c WHERE id = 1234");
         assert_int_equal(mql_disconnect(conn), MQL_OK);
         assert_int_equal(mql_close(db), MQL_OK);
         assert_int_not_equal(access(backup, F_OK), 0);

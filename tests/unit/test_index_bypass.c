@@ -6,9 +6,9 @@
  * is opened again and asked. Found at open or only when read: the answers are
  * the undamaged ones, from a scan. A background job builds the file again.
  */
-#include "files.h"
 
 #include "mql.h"
+#include "run_sql.h"
 
 /* Prime, so that every kind of place in the file is met. */
 #define STRIDE 211
@@ -24,16 +24,6 @@ static const char *const questions[QUESTIONS] = {
 typedef struct Answers {
     char *text[QUESTIONS];
 } Answers;
-
-static void
-execute(mql_conn *conn, const char *sql)
-{
-    mql_error error = MQL_ERROR_INIT;
-    mql_status status = mql_exec(conn, sql);
-    mql_error_get(conn, &error);
-    if (status != MQL_OK)
-        fail_msg("%s: %s", sql, error.message);
-}
 
 static char *
 ask(mql_conn *conn, const char *sql)
@@ -92,17 +82,17 @@ make_database(const char *path, const char *index)
     mql_error error = MQL_ERROR_INIT;
     assert_int_equal(mql_open(path, NULL, &db, &error), MQL_OK);
     assert_int_equal(mql_connect(db, &conn, &error), MQL_OK);
-    execute(conn, "CREATE COLLECTION c (id INT64 PRIMARY KEY, n INT32 NULL, "
+    run_sql(conn, "CREATE COLLECTION c (id INT64 PRIMARY KEY, n INT32 NULL, "
                   "v FLOAT_VECTOR(2))");
     for (int i = 0; i < 200; i++) {
         char sql[128];
         snprintf(sql, sizeof sql, "INSERT INTO c VALUES (%d, %s, [%d, %d])", i,
                  i % 7 == 6 ? "NULL" : (const char[2]){(char)('0' + i % 7), 0},
                  i % 20, i / 20);
-        execute(conn, sql);
+        run_sql(conn, sql);
     }
-    execute(conn, index);
-    execute(conn, "FLUSH c");
+    run_sql(conn, index);
+    run_sql(conn, "FLUSH c");
     assert_int_equal(mql_disconnect(conn), MQL_OK);
     assert_int_equal(mql_close(db), MQL_OK);
 }

@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "mql.h"
+#include "run_sql.h"
 
 typedef struct Fixture {
     mql_db *db;
@@ -25,16 +26,6 @@ typedef struct Fixture {
 } Fixture;
 
 static void
-execute(mql_conn *conn, const char *sql)
-{
-    mql_error error = MQL_ERROR_INIT;
-    mql_status status = mql_exec(conn, sql);
-    mql_error_get(conn, &error);
-    if (status != MQL_OK)
-        fail_msg("%s: %s", sql, error.message);
-}
-
-static void
 set_up(Fixture *fixture, const char *sql)
 {
     mql_error error = MQL_ERROR_INIT;
@@ -42,7 +33,7 @@ set_up(Fixture *fixture, const char *sql)
     assert_int_equal(mql_connect(fixture->db, &fixture->user, &error), MQL_OK);
     assert_int_equal(mql_connect(fixture->db, &fixture->changer, &error),
                      MQL_OK);
-    execute(fixture->changer, "CREATE COLLECTION t (id INT64 PRIMARY KEY);"
+    run_sql(fixture->changer, "CREATE COLLECTION t (id INT64 PRIMARY KEY);"
                               "INSERT INTO t VALUES (1), (2)");
     assert_int_equal(mql_prepare(fixture->user, sql, -1, &fixture->stmt, NULL),
                      MQL_OK);
@@ -74,12 +65,12 @@ test_dropped(void **state)
     (void)state;
     Fixture fixture;
     set_up(&fixture, "SELECT id FROM t");
-    execute(fixture.changer, "DROP COLLECTION t");
+    run_sql(fixture.changer, "DROP COLLECTION t");
     for (int i = 0; i < 3; i++)
         assert_fails(&fixture, "42P01");
     assert_int_equal(mql_column_count(fixture.stmt), 0);
 
-    execute(fixture.changer, "CREATE COLLECTION t (id INT64 PRIMARY KEY);"
+    run_sql(fixture.changer, "CREATE COLLECTION t (id INT64 PRIMARY KEY);"
                              "INSERT INTO t VALUES (7)");
     assert_int_equal(mql_step(fixture.stmt), MQL_ROW);
     assert_int_equal(mql_column_int64(fixture.stmt, 0), 7);
@@ -94,7 +85,7 @@ test_insert_into_dropped(void **state)
     (void)state;
     Fixture fixture;
     set_up(&fixture, "INSERT INTO t VALUES (5)");
-    execute(fixture.changer, "DROP COLLECTION t");
+    run_sql(fixture.changer, "DROP COLLECTION t");
     for (int i = 0; i < 3; i++)
         assert_fails(&fixture, "42P01");
     tear_down(&fixture);
@@ -107,7 +98,7 @@ test_other_columns(void **state)
     (void)state;
     Fixture fixture;
     set_up(&fixture, "SELECT * FROM t");
-    execute(fixture.changer,
+    run_sql(fixture.changer,
             "DROP COLLECTION t;"
             "CREATE COLLECTION t (k VARCHAR(5) PRIMARY KEY, a INT32, b INT32);"
             "INSERT INTO t VALUES ('x', 10, 20)");
@@ -127,7 +118,7 @@ test_parameter_type(void **state)
     (void)state;
     Fixture fixture;
     set_up(&fixture, "SELECT * FROM t WHERE id = $1");
-    execute(fixture.changer, "DROP COLLECTION t;"
+    run_sql(fixture.changer, "DROP COLLECTION t;"
                              "CREATE COLLECTION t (id VARCHAR(5) PRIMARY KEY);"
                              "INSERT INTO t VALUES ('x')");
     assert_int_equal(mql_bind_text(fixture.stmt, 1, "x", -1, MQL_TRANSIENT),

@@ -15,22 +15,13 @@
 #include <cmocka.h>
 
 #include "mql.h"
+#include "run_sql.h"
 
 typedef struct Fixture {
     mql_db *db;
     mql_conn *a;
     mql_conn *b;
 } Fixture;
-
-static void
-execute(mql_conn *conn, const char *sql)
-{
-    mql_error error = MQL_ERROR_INIT;
-    mql_status status = mql_exec(conn, sql);
-    mql_error_get(conn, &error);
-    if (status != MQL_OK)
-        fail_msg("%s: %s", sql, error.message);
-}
 
 static void
 refuse(mql_conn *conn, const char *sqlstate, const char *sql)
@@ -61,7 +52,7 @@ set_up(void **state)
     assert_int_equal(mql_open(NULL, NULL, &fixture.db, &error), MQL_OK);
     assert_int_equal(mql_connect(fixture.db, &fixture.a, &error), MQL_OK);
     assert_int_equal(mql_connect(fixture.db, &fixture.b, &error), MQL_OK);
-    execute(fixture.a,
+    run_sql(fixture.a,
             "CREATE COLLECTION t (id INT64 PRIMARY KEY, n INT64, v VECTOR(2));"
             "INSERT INTO t VALUES (1, 10, [1, 1]), (2, 20, [2, 2])");
     return 0;
@@ -81,13 +72,13 @@ static void
 snapshot_stays(void **state)
 {
     Fixture *f = *state;
-    execute(f->a, "BEGIN");
+    run_sql(f->a, "BEGIN");
     assert_int_equal(ask(f->a, "SELECT count(*) FROM t"), 2);
-    execute(f->b, "INSERT INTO t VALUES (3, 30, [3, 3]); FLUSH t;"
+    run_sql(f->b, "INSERT INTO t VALUES (3, 30, [3, 3]); FLUSH t;"
                   "DELETE FROM t WHERE id = 1");
     assert_int_equal(ask(f->a, "SELECT count(*) FROM t"), 2);
     assert_int_equal(ask(f->a, "SELECT n FROM t WHERE id = 1"), 10);
-    execute(f->a, "COMMIT");
+    run_sql(f->a, "COMMIT");
     assert_int_equal(ask(f->a, "SELECT count(*) FROM t WHERE id <> 1"), 2);
 }
 
@@ -95,7 +86,7 @@ static void
 own_changes_are_private(void **state)
 {
     Fixture *f = *state;
-    execute(f->a,
+    run_sql(f->a,
             "BEGIN; INSERT INTO t VALUES (3, 30, [3, 3]);"
             "DELETE FROM t WHERE id = 1; UPDATE t SET n = 21 WHERE id = 2;"
             "CREATE COLLECTION u (id INT64 PRIMARY KEY)");
@@ -106,7 +97,7 @@ own_changes_are_private(void **state)
     assert_int_equal(ask(f->b, "SELECT count(*) FROM t"), 2);
     assert_int_equal(ask(f->b, "SELECT n FROM t WHERE id = 2"), 20);
     refuse(f->b, "42P01", "SELECT * FROM u");
-    execute(f->a, "COMMIT");
+    run_sql(f->a, "COMMIT");
     assert_int_equal(ask(f->b, "SELECT n FROM t WHERE id = 2"), 21);
     assert_int_equal(ask(f->b, "SELECT count(*) FROM u"), 0);
 }
@@ -160,15 +151,15 @@ first_committer_wins(void **state)
         if (i > 0)
             set_up(state);
         Fixture *f = *state;
-        execute(f->a, "BEGIN");
-        execute(f->a, pairs[i].a);
-        execute(f->b, pairs[i].b);
+        run_sql(f->a, "BEGIN");
+        run_sql(f->a, pairs[i].a);
+        run_sql(f->b, pairs[i].b);
         if (pairs[i].sqlstate == NULL)
-            execute(f->a, "COMMIT");
+            run_sql(f->a, "COMMIT");
         else
             refuse(f->a, pairs[i].sqlstate, "COMMIT");
         /* Nobody is left in a transaction, and the database goes on. */
-        execute(f->a, "CREATE COLLECTION z (id INT64 PRIMARY KEY);"
+        run_sql(f->a, "CREATE COLLECTION z (id INT64 PRIMARY KEY);"
                       "INSERT INTO z VALUES (1)");
         if (i + 1 < sizeof pairs / sizeof pairs[0])
             tear_down(state);
@@ -179,16 +170,16 @@ static void
 failure_waits_for_rollback(void **state)
 {
     Fixture *f = *state;
-    execute(f->a, "BEGIN; INSERT INTO t VALUES (3, 30, [3, 3]); SAVEPOINT s");
+    run_sql(f->a, "BEGIN; INSERT INTO t VALUES (3, 30, [3, 3]); SAVEPOINT s");
     refuse(f->a, "23505", "INSERT INTO t VALUES (3, 30, [3, 3])");
     refuse(f->a, "25P02", "SELECT 1");
     refuse(f->a, "25P02", "SAVEPOINT x");
-    execute(f->a, "ROLLBACK TO s");
-    execute(f->a, "INSERT INTO t VALUES (4, 40, [4, 4]); COMMIT");
+    run_sql(f->a, "ROLLBACK TO s");
+    run_sql(f->a, "INSERT INTO t VALUES (4, 40, [4, 4]); COMMIT");
     assert_int_equal(ask(f->b, "SELECT count(*) FROM t"), 4);
-    execute(f->a, "BEGIN; DELETE FROM t");
+    run_sql(f->a, "BEGIN; DELETE FROM t");
     refuse(f->a, "3B001", "ROLLBACK TO s");
-    execute(f->a, "COMMIT"); /* of a failed one: a rollback */
+    run_sql(f->a, "COMMIT"); /* of a failed one: a rollback */
     assert_int_equal(ask(f->b, "SELECT count(*) FROM t"), 4);
 }
 
@@ -198,12 +189,12 @@ open_result_outlives_its_transaction(void **state)
 {
     Fixture *f = *state;
     mql_stmt *stmt;
-    execute(f->a, "BEGIN; INSERT INTO t VALUES (3, 30, [3, 3])");
+    run_sql(f->a, "BEGIN; INSERT INTO t VALUES (3, 30, [3, 3])");
     assert_int_equal(
         mql_prepare(f->a, "SELECT n FROM t ORDER BY n", -1, &stmt, NULL),
         MQL_OK);
     assert_int_equal(mql_step(stmt), MQL_ROW);
-    execute(f->a, "DELETE FROM t; COMMIT");
+    run_sql(f->a, "DELETE FROM t; COMMIT");
     assert_int_equal(mql_step(stmt), MQL_ROW);
     assert_int_equal(mql_column_int64(stmt, 0), 20);
     assert_int_equal(mql_step(stmt), MQL_ROW);
@@ -288,7 +279,7 @@ threads_share_a_database(void **state)
 {
     Fixture *f = *state;
     Worker workers[THREADS];
-    execute(f->a,
+    run_sql(f->a,
             "CREATE COLLECTION bank (id INT64 PRIMARY KEY, n INT64);"
             "INSERT INTO bank VALUES (1, 100), (2, 100), (3, 100), (4, 100);"
             "CREATE COLLECTION log (id INT64 PRIMARY KEY);"
@@ -316,12 +307,12 @@ static void
 dropped_database_is_not_current(void **state)
 {
     Fixture *f = *state;
-    execute(f->a, "CREATE DATABASE q; USE q;"
+    run_sql(f->a, "CREATE DATABASE q; USE q;"
                   "CREATE COLLECTION k (id INT64 PRIMARY KEY)");
     mql_stmt *stmt;
     assert_int_equal(
         mql_prepare(f->a, "INSERT INTO k VALUES (1)", -1, &stmt, NULL), MQL_OK);
-    execute(f->b, "DROP DATABASE q CASCADE");
+    run_sql(f->b, "DROP DATABASE q CASCADE");
     assert_int_equal(mql_step(stmt), MQL_NOT_FOUND);
     mql_finalize(stmt);
     static const char *const refused[] = {
@@ -337,11 +328,11 @@ dropped_database_is_not_current(void **state)
     };
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
         refuse(f->a, "3D000", refused[i]);
-    execute(f->b, "CREATE DATABASE q");
+    run_sql(f->b, "CREATE DATABASE q");
     refuse(f->a, "3D000", "CREATE COLLECTION z (id INT64 PRIMARY KEY)");
-    execute(f->a, "SELECT 1; SHOW DATABASES; CHECK DATABASE; USE q;"
+    run_sql(f->a, "SELECT 1; SHOW DATABASES; CHECK DATABASE; USE q;"
                   "CREATE COLLECTION z (id INT64 PRIMARY KEY)");
-    execute(f->b, "USE q; INSERT INTO z VALUES (1)");
+    run_sql(f->b, "USE q; INSERT INTO z VALUES (1)");
 }
 
 /* What is made in a database that somebody else drops meanwhile is not there.
@@ -350,18 +341,18 @@ static void
 database_dropped_under_transaction(void **state)
 {
     Fixture *f = *state;
-    execute(f->a, "CREATE DATABASE q; BEGIN; USE q;"
+    run_sql(f->a, "CREATE DATABASE q; BEGIN; USE q;"
                   "CREATE COLLECTION z (id INT64 PRIMARY KEY)");
-    execute(f->b, "DROP DATABASE q");
+    run_sql(f->b, "DROP DATABASE q");
     refuse(f->a, "40001", "COMMIT");
     assert_string_equal(mql_current_database(f->a), "default");
-    execute(f->b, "CREATE DATABASE q");
-    execute(f->a, "USE q; CREATE COLLECTION r (id INT64 PRIMARY KEY);"
+    run_sql(f->b, "CREATE DATABASE q");
+    run_sql(f->a, "USE q; CREATE COLLECTION r (id INT64 PRIMARY KEY);"
                   "BEGIN; INSERT INTO r VALUES (1)");
-    execute(f->b, "DROP DATABASE q CASCADE");
+    run_sql(f->b, "DROP DATABASE q CASCADE");
     refuse(f->a, "40001", "COMMIT");
     refuse(f->a, "3D000", "SELECT * FROM r");
-    execute(f->a, "CHECK DATABASE");
+    run_sql(f->a, "CHECK DATABASE");
 }
 
 int

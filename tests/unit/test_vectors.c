@@ -16,8 +16,8 @@
 #include <cmocka.h>
 
 #include "base/element.h"
-#include "files.h"
 #include "mql.h"
+#include "run_sql.h"
 
 #define ROWS 300
 #define DIM 24
@@ -42,28 +42,6 @@ static const Kind kinds[] = {
 
 #define KINDS (sizeof kinds / sizeof kinds[0])
 
-static void
-execute(mql_conn *conn, const char *sql)
-{
-    mql_error error = MQL_ERROR_INIT;
-    mql_status status = mql_exec(conn, sql);
-    mql_error_get(conn, &error);
-    if (status != MQL_OK)
-        fail_msg("%s: %s", sql, error.message);
-}
-
-static mql_stmt *
-prepare(mql_conn *conn, const char *sql)
-{
-    mql_error error = MQL_ERROR_INIT;
-    mql_stmt *stmt = NULL;
-    if (mql_prepare(conn, sql, -1, &stmt, NULL) != MQL_OK) {
-        mql_error_get(conn, &error);
-        fail_msg("%s: %s", sql, error.message);
-    }
-    return stmt;
-}
-
 /* Row `id`, all different: as floats that the type holds, and as elements. */
 static void
 make_row(const Kind *kind, int id, float floats[DIM], uint32_t elements[DIM])
@@ -83,7 +61,7 @@ make_row(const Kind *kind, int id, float floats[DIM], uint32_t elements[DIM])
 static void
 fill(mql_conn *conn, const Kind *kind)
 {
-    mql_stmt *stmt = prepare(conn, "INSERT INTO t VALUES ($1, $2)");
+    mql_stmt *stmt = prepare_sql(conn, "INSERT INTO t VALUES ($1, $2)");
     for (int id = 0; id < ROWS; id++) {
         float floats[DIM];
         uint32_t elements[DIM];
@@ -108,7 +86,7 @@ look(mql_conn *conn, const Kind *kind)
     snprintf(sql, sizeof sql,
              "SEARCH t FOR $1 WITH (metric_type = '%s') LIMIT 1 RETURNING v",
              kind->metric);
-    mql_stmt *stmt = prepare(conn, sql);
+    mql_stmt *stmt = prepare_sql(conn, sql);
     for (int id = 0; id < ROWS; id += 7) {
         float floats[DIM];
         uint32_t elements[DIM], dim = 0;
@@ -167,25 +145,25 @@ test_every_type(void **state)
         snprintf(sql, sizeof sql,
                  "CREATE COLLECTION t (id INT64 PRIMARY KEY, v %s(%d))",
                  kinds[k].name, DIM);
-        execute(conn, sql);
+        run_sql(conn, sql);
         fill(conn, &kinds[k]);
         look(conn, &kinds[k]);
         close_all(conn, db);
 
         conn = open_at(path, &db);
         look(conn, &kinds[k]);
-        execute(conn, "FLUSH t");
+        run_sql(conn, "FLUSH t");
         look(conn, &kinds[k]);
         snprintf(sql, sizeof sql,
                  "CREATE INDEX ON t (v) USING %s WITH (metric_type = '%s')",
                  kinds[k].index, kinds[k].metric);
-        execute(conn, sql);
+        run_sql(conn, sql);
         look(conn, &kinds[k]);
         close_all(conn, db);
 
         conn = open_at(path, &db);
         look(conn, &kinds[k]);
-        mql_stmt *check = prepare(conn, "CHECK DATABASE");
+        mql_stmt *check = prepare_sql(conn, "CHECK DATABASE");
         assert_int_equal(mql_step(check), MQL_DONE);
         mql_finalize(check);
         close_all(conn, db);
@@ -213,8 +191,8 @@ test_bad(void **state)
     const uint16_t infinite[2] = {0x3c00, 0x7c00};
     const float large[2] = {1e6f, 0};
     const uint8_t bits[1] = {0xf0};
-    execute(conn, "CREATE COLLECTION h (id INT64 PRIMARY KEY, v HALFVEC(2))");
-    mql_stmt *stmt = prepare(conn, "INSERT INTO h VALUES (1, $1)");
+    run_sql(conn, "CREATE COLLECTION h (id INT64 PRIMARY KEY, v HALFVEC(2))");
+    mql_stmt *stmt = prepare_sql(conn, "INSERT INTO h VALUES (1, $1)");
     assert_int_equal(mql_bind_vector(stmt, 1, MQL_TYPE_FLOAT16_VECTOR, infinite,
                                      2, MQL_STATIC),
                      MQL_OK);
