@@ -3,7 +3,7 @@
  * complete.c - what Tab offers.
  *
  * Offers in this order: at the start of a line "\d" and the like; otherwise
- * collections, as SHOW COLLECTIONS lists them when Tab is pressed, then
+ * collections and aliases, as SHOW lists them when Tab is pressed, then
  * keywords.
  */
 #include "complete.h"
@@ -25,11 +25,9 @@ forget_names(Completion *completion)
 
 /* A failure here is none: there is just nothing to offer. */
 static void
-load_names(Completion *completion)
+load_names_of(Completion *completion, const char *query)
 {
-    static const char query[] = "SHOW COLLECTIONS";
     mql_stmt *stmt = NULL;
-    forget_names(completion);
     if (mql_prepare(completion->conn, query, -1, &stmt, NULL) != MQL_OK)
         return;
     while (mql_step(stmt) == MQL_ROW) {
@@ -42,6 +40,14 @@ load_names(Completion *completion)
         completion->names[completion->name_count++] = memory_copy(name, size);
     }
     mql_finalize(stmt);
+}
+
+static void
+load_names(Completion *completion)
+{
+    forget_names(completion);
+    load_names_of(completion, "SHOW COLLECTIONS");
+    load_names_of(completion, "SHOW ALIASES");
 }
 
 static const char *
@@ -97,9 +103,9 @@ offer_keyword(Completion *completion, const char *word, size_t size,
 static bool
 expects_name(const char *line)
 {
-    static const char *const words[] = {"from",  "into", "search", "collection",
-                                        "table", "on",   "upsert", "copy",
-                                        "\\d",   "\\di", "\\dP",   "flush"};
+    static const char *const words[] = {
+        "from", "into", "search", "collection", "table", "on",   "upsert",
+        "copy", "\\d",  "\\di",   "\\dP",       "flush", "alias"};
     size_t end = strlen(line);
     while (end > 0 && isspace((unsigned char)line[end - 1]))
         end--;

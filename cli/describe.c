@@ -165,15 +165,14 @@ add_index(void *context, const char *const *names, const char *const *cells,
     text_append_char(&footers->text, '\n');
 }
 
-/* Partitions: a, b, c */
+/* Names with commas between: a, b, c */
 static void
-add_partition(void *context, const char *const *names, const char *const *cells,
-              size_t count)
+add_listed(void *context, const char *const *names, const char *const *cells,
+           size_t count)
 {
     Footers *footers = context;
-    const char *name = cell_named("partition", names, cells, count);
-    if (name == NULL && count > 0)
-        name = cells[0];
+    (void)names;
+    const char *name = count > 0 ? cells[0] : NULL;
     text_printf(&footers->text, "%s%s", footers->count++ == 0 ? "" : ", ",
                 name == NULL ? "" : name);
 }
@@ -185,20 +184,28 @@ collect_footers(Shell *shell, const char *name, Text *out)
     Text query = {0};
     Footers indexes = {.heading = "Indexes"};
     Footers partitions = {0};
+    Footers aliases = {0};
     append_about(&query, "SHOW INDEXES FROM", name);
     Outcome outcome = statement_query(shell, query.data, add_index, &indexes);
     if (outcome == OUTCOME_DONE) {
         text_clear(&query);
         append_about(&query, "SHOW PARTITIONS FROM", name);
-        outcome =
-            statement_query(shell, query.data, add_partition, &partitions);
+        outcome = statement_query(shell, query.data, add_listed, &partitions);
+    }
+    if (outcome == OUTCOME_DONE) {
+        text_clear(&query);
+        append_about(&query, "SHOW ALIASES FROM", name);
+        outcome = statement_query(shell, query.data, add_listed, &aliases);
     }
     text_append(out, text_string(&indexes.text), indexes.text.size);
     /* The one partition that every collection has is not worth a line. */
     if (partitions.count > 1)
         text_printf(out, "Partitions: %s\n", partitions.text.data);
     text_free(&indexes.text);
+    if (aliases.count > 0)
+        text_printf(out, "Aliases: %s\n", aliases.text.data);
     text_free(&partitions.text);
+    text_free(&aliases.text);
     text_free(&query);
     return outcome;
 }
@@ -232,13 +239,29 @@ describe(Invocation *call, const char *name)
     return outcome;
 }
 
+/* Collections, and below them the aliases where there are any. */
+static Outcome
+list_all(Invocation *call)
+{
+    Footers aliases = {0};
+    Shell *shell = call->shell;
+    Outcome outcome = list(call, "SHOW COLLECTIONS", NULL);
+    if (outcome != OUTCOME_DONE || shell->format.renderer->is_for_machines)
+        return outcome;
+    outcome = statement_query(shell, "SHOW ALIASES", add_listed, &aliases);
+    if (outcome == OUTCOME_DONE && aliases.count > 0)
+        outcome = list(call, "SHOW ALIASES", NULL);
+    text_free(&aliases.text);
+    return outcome;
+}
+
 Outcome
 command_describe(Invocation *call)
 {
     Text name = {0};
     Outcome outcome;
     if (!next_name(call, &name))
-        outcome = list(call, "SHOW COLLECTIONS", NULL);
+        outcome = list_all(call);
     else if (is_pattern(name.data))
         outcome = list(call, "SHOW COLLECTIONS", name.data);
     else

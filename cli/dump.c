@@ -93,6 +93,24 @@ read_keys(Dump *dump, const char *name, DumpCollection *collection)
     return is_done;
 }
 
+static bool
+write_aliases(Dump *dump, const char *name)
+{
+    Text sql = {0};
+    List aliases;
+    ask(&sql, "SHOW ALIASES FROM ", name);
+    bool is_done = list_read(dump, sql.data, 1, &aliases);
+    for (size_t i = 0; is_done && i < aliases.count; i++) {
+        ask(&sql, "CREATE ALIAS ", list_cell(&aliases, i, 0));
+        text_append_text(&sql, " FOR ");
+        append_name(&sql, name);
+        fprintf(dump->out, "%s;\n", sql.data);
+    }
+    list_free(&aliases);
+    text_free(&sql);
+    return is_done;
+}
+
 /* Where generated keys go on: rows that are gone had some of them. */
 static bool
 write_identity(Dump *dump, const char *name)
@@ -180,6 +198,7 @@ write_collection(Dump *dump, const char *name)
         is_done = write_rows(dump, name, &partitions);
     if (is_done && dump->has_schema) {
         write_lines(dump, &indexes);
+        is_done = write_aliases(dump, name);
         write_load_state(dump, name, &partitions);
     }
     list_free(&shown);

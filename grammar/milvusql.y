@@ -260,6 +260,11 @@ statement(A) ::= describe(T) INDEX id(I) index_on(O). {
 describe(A) ::= DESCRIBE(T).             { A = T; }
 describe(A) ::= DESC(T).                 { A = T; }
 
+/* ==== aliases ==== */
+statement(A) ::= CREATE(T) ALIAS name(N) FOR relation(M). { A = node_pair(parse, NODE_CREATE_ALIAS, T, N, M); }
+statement(A) ::= ALTER(T) ALIAS name(N) FOR relation(M).  { A = node_pair(parse, NODE_ALTER_ALIAS, T, N, M); }
+statement(A) ::= DROP(T) ALIAS if_exists(I) name(N).      { A = node_pair(parse, NODE_DROP_ALIAS, T, I, N); }
+
 /* ==== partitions ==== */
 statement(A) ::= CREATE(T) PARTITION if_not_exists(I) name(N) index_on(O). {
     A = node_add(parse, node_pair(parse, NODE_CREATE_PARTITION, T, I, N), O);
@@ -657,9 +662,6 @@ any ::= .
 any ::= any ANY.
 statement(A) ::= unbuilt(U) any.         { A = U; }
 unbuilt(A) ::= CREATE(T) collection if_not_exists relation AS(L).         { A = build_unbuilt(parse, T, NONE); if (A) A->text = SLICE_LITERAL("CREATE COLLECTION AS"); (void)L; }
-unbuilt(A) ::= CREATE(T) ALIAS(W).       { A = build_unbuilt(parse, T, W); }
-unbuilt(A) ::= DROP(T) ALIAS(W).         { A = build_unbuilt(parse, T, W); }
-unbuilt(A) ::= ALTER(T) ALIAS(W).        { A = build_unbuilt(parse, T, W); }
 unbuilt(A) ::= CREATE(T) USER(W).        { A = build_unbuilt(parse, T, W); }
 unbuilt(A) ::= DROP(T) USER(W).          { A = build_unbuilt(parse, T, W); }
 unbuilt(A) ::= ALTER(T) USER(W).         { A = build_unbuilt(parse, T, W); }

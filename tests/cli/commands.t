@@ -233,6 +233,34 @@ $ mql -X db2 -c '\d items' --jsonl
 | {"field":"id","type":"INT64","nullable":false,"key":"primary key","default":null,"comment":""}
 | {"field":"title","type":"VARCHAR(50)","nullable":true,"key":"","default":null,"comment":""}
 | {"field":"v","type":"FLOAT_VECTOR(4)","nullable":false,"key":"","default":null,"comment":""}
+$ mql -X db2 -q -c 'CREATE ALIAS a FOR items; CREATE ALIAS b FOR items' -c '\d' -c '\d a'
+|  collection | rows | loaded | comment 
+| ------------+------+--------+---------
+|  items      |    0 | t      | 
+|  others     |    0 | t      | 
+| (2 rows)
+| 
+|  alias | collection 
+| -------+------------
+|  a     | items
+|  b     | items
+| (2 rows)
+| 
+|                             Collection "a"
+|  field |      type       | nullable |     key     | default | comment 
+| -------+-----------------+----------+-------------+---------+---------
+|  id    | INT64           | f        | primary key | NULL    | 
+|  title | VARCHAR(50)     | t        |             | NULL    | 
+|  v     | FLOAT_VECTOR(4) | f        |             | NULL    | 
+| Indexes:
+|     "i" INVERTED (title)
+| Partitions: _default, p
+| Aliases: a, b
+| 
+$ mql -X db2 -q --csv -c '\d' -c 'DROP ALIAS a; DROP ALIAS b'
+| collection,rows,loaded,comment
+| items,0,t,""
+| others,0,t,""
 $ mql -X db2 -c '\di'
 |  index | collection | field |   kind   | options | indexed_rows 
 | -------+------------+-------+----------+---------+--------------

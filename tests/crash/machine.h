@@ -33,6 +33,7 @@
  *   t+X  t-X   thing X ("index.t_n") comes, goes; an error when it is there, or
  *              is not
  *   t%X        thing X is there from now on, whether it was or not
+ *   t/X        thing X is not there from now on, whether it was or not
  *   t.X        an error when it is not there
  *   v&t        v is created with the fields and indexes of t; an error when v
  *              is there

@@ -38,6 +38,7 @@ const Action prologue[] = {
      "CREATE COLLECTION w (id INT64 GENERATED ALWAYS AS IDENTITY PRIMARY KEY, "
      "n INT64, v VECTOR(4))",
      "+w"},
+    {"alias", "CREATE ALIAS z FOR w", "w+alias.z"},
     {"w's row", "INSERT INTO w (n, v) VALUES (6, [0,0,0,1])", "w#6"},
 };
 const size_t prologue_count = sizeof prologue / sizeof prologue[0];
@@ -95,6 +96,7 @@ const Action actions[] = {
     {"drop", "DROP COLLECTION t", "-t"},
     {"like", "CREATE COLLECTION v LIKE t INCLUDING INDEXES", "v&t"},
     {"always", "INSERT INTO w (n, v) VALUES (61, [0,0,0,1])", "w#61"},
+    {"realias", "ALTER ALIAS z FOR u", "w/alias.z u%alias.z"},
     {"hold",
      "BEGIN; RELEASE COLLECTION t; ALTER COLLECTION t SET (mmap.enabled = "
      "false); LOAD COLLECTION t PARTITION (_default, p); COMMIT",

@@ -152,6 +152,7 @@ print_definition(mql_conn *conn, const char *name, Things *things, Buffer *out,
         const char *sql, *kind;
     } looks[] = {{"SHOW INDEXES FROM %s", "index"},
                  {"SHOW PARTITIONS FROM %s", "partition"},
+                 {"SHOW ALIASES FROM %s", "alias"},
                  {"DESCRIBE %s", "field"}};
     char sql[128];
     for (size_t i = 0; i < sizeof looks / sizeof looks[0]; i++) {

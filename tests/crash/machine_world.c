@@ -26,7 +26,7 @@ effect_read(const char *word, size_t size)
     effect.what = text[1];
     if (text[1] == '&')
         effect.value = text[2] - 's';
-    if (text[1] != '\0' && strchr("+-%.", text[1]) != NULL) {
+    if (text[1] != '\0' && strchr("+-%/.", text[1]) != NULL) {
         snprintf(effect.thing, sizeof effect.thing, "%.23s", text + 2);
         return effect;
     }
@@ -73,9 +73,10 @@ apply_thing(WorldState *state, const Effect *effect)
     case '.':
         return here != NULL;
     case '-':
+    case '/':
         if (here != NULL)
             remove_thing(things, here);
-        return here != NULL;
+        return here != NULL || effect->what == '/';
     default:
         if (here != NULL)
             return effect->what == '%';

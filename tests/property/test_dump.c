@@ -320,6 +320,8 @@ fill(World *world, uint64_t seed)
     "PARTITION KEY) WITH (num_partitions = 3)"
 #define MAKE_P1 "CREATE PARTITION \"p-1\" ON every;"
 #define MAKE_0 "CREATE PARTITION \"0\" ON every;"
+#define MAKE_OTHERS                                                            \
+    "CREATE ALIAS \"from\" FOR \"select\"; CREATE ALIAS whole FOR every;"
 #define MAKE_V "CREATE INDEX v ON every (v) USING FLAT;"
 #define MAKE_N "CREATE INDEX nx ON every (i8) USING INVERTED;"
 
@@ -346,9 +348,10 @@ make_database(const char *path, uint64_t seed, bool is_second)
     World world;
     open_world(&world, path, seed * 2 + is_second);
     if (is_second)
-        run(&world,
-            CREATE_SELECT ";" CREATE_EVERY ";" MAKE_0 MAKE_P1 MAKE_N MAKE_V
-                          "CREATE DATABASE b; CREATE DATABASE a");
+        run(&world, CREATE_SELECT ";" CREATE_EVERY
+                                  ";" MAKE_0 MAKE_P1 MAKE_N MAKE_V MAKE_OTHERS
+                                  "CREATE ALIAS alle FOR every;"
+                                  "CREATE DATABASE b; CREATE DATABASE a");
     else
         run(&world, "CREATE DATABASE a; CREATE DATABASE b;" CREATE_EVERY
                     ";" MAKE_P1 MAKE_0 CREATE_SELECT);
@@ -356,7 +359,9 @@ make_database(const char *path, uint64_t seed, bool is_second)
     if (is_second)
         run(&world, "COMPACT every; VACUUM; SET GLOBAL hnsw.ef_search = 9");
     else
-        run(&world, MAKE_V MAKE_N "SET GLOBAL hnsw.ef_search = 9");
+        run(&world, MAKE_V MAKE_N "CREATE ALIAS alle FOR \"select\"; ALTER "
+                                  "ALIAS alle FOR every;" MAKE_OTHERS
+                                  "SET GLOBAL hnsw.ef_search = 9");
     if (seed % 2 == 0)
         run(&world, "RELEASE COLLECTION \"select\"; RELEASE COLLECTION every "
                     "PARTITION (\"0\")");

@@ -56,15 +56,20 @@ collection_missing(Planner *planner, const Node *name, Error *err)
              "collection \"%.*s\" does not exist", (int)name->text.size,
              name->text.data);
 
-    Slice *names = arena_alloc_array(planner->arena, version->collection_count,
-                                     sizeof *names);
-    if (names == NULL || version->collection_count == 0)
+    size_t room = version->collection_count;
+    for (uint32_t i = 0; i < version->collection_count; i++)
+        room += version->collections[i]->collection->alias_count;
+    Slice *names = arena_alloc_array(planner->arena, room, sizeof *names);
+    if (names == NULL || room == 0)
         return err->status;
     uint32_t count = 0;
     for (uint32_t i = 0; i < version->collection_count; i++) {
         const Collection *collection = version->collections[i]->collection;
-        if (collection->database == planner->database)
-            names[count++] = slice_of(collection->name);
+        if (collection->database != planner->database)
+            continue;
+        names[count++] = slice_of(collection->name);
+        for (uint32_t k = 0; k < collection->alias_count; k++)
+            names[count++] = slice_of(collection->aliases[k]);
     }
     int32_t closest = name_closest(name->text, names, count);
     if (closest >= 0)
@@ -151,7 +156,6 @@ planner_scope(Planner *planner, const Collection *collection,
         .columns = columns,
         .column_count = count,
         .field_count = collection->field_count,
-        .qualifier = slice_of(collection->name),
         .dynamic_column = dynamic,
         .used = used,
         .parameter_types = planner->parameter_types,

@@ -42,7 +42,8 @@ mql_status planner_collection(Planner *planner, const Node *name,
 mql_status planner_source(Planner *planner, const Node *name,
                           const CollectionVersion **found, Error *err);
 
-/* A scope over a collection's fields, and `extra` columns after them. */
+/* A scope over a collection's fields, and `extra` columns after them; what may
+ * stand before a name (qualifier) is the caller's to set. */
 mql_status planner_scope(Planner *planner, const Collection *collection,
                          const ScopeColumn *extra, uint32_t extra_count,
                          Scope **scope, Error *err);

@@ -485,6 +485,7 @@ plan_search_node(Planner *planner, const Node *node, Scope **scope,
     TRY(planner_source(planner, node_child(node, NODE_NAME), &version, err));
     const Collection *collection = version->collection;
     TRY(planner_scope(planner, collection, search_columns, 2, scope, err));
+    (*scope)->qualifier = node_child(node, NODE_NAME)->text;
 
     SearchPlan *search = arena_new(planner->arena, SearchPlan);
     if (search == NULL)

@@ -101,8 +101,7 @@ open_from(Planner *planner, Select *select, Error *err)
     TRY(planner_scope(planner, select->version->collection, NULL, 0,
                       &select->scope, err));
     const Node *alias = node_child(from, NODE_ALIAS);
-    if (alias != NULL)
-        select->scope->qualifier = alias->text;
+    select->scope->qualifier = alias != NULL ? alias->text : from->first->text;
     TRY(planner_table(planner, select->version, select->scope,
                       node_child(from, NODE_PARTITIONS),
                       node_child(select->node, NODE_WHERE), &select->table,

@@ -210,13 +210,12 @@ alter_rename(Collection *copy, void *context, Error *err)
 {
     const Alter *alter = context;
     const Node *name = node_child(alter->action, NODE_NAME);
+    const CollectionVersion *found;
     TRY(check_name(name, NAME_ORDINARY, "collection", err));
-    const CollectionVersion *other = version_find_collection(
-        alter->prepared->execution.version, copy->database, name->text);
-    if (other != NULL && is_taken(name, other->collection->name, false))
-        return error_at(err, ERR_DUPLICATE_TABLE, name->position,
-                        "collection \"%s\" already exists",
-                        other->collection->name);
+    TRY(find_own_collection(
+        alter->prepared, node_child(alter->prepared->statement.root, NODE_NAME),
+        "Name the collection itself.", &found, err));
+    TRY(require_new_name(alter->prepared, name, err));
     copy->name = collection_text(copy, name->text);
     return copy->name != NULL ? MQL_OK : error_no_memory(err);
 }

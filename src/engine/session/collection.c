@@ -5,6 +5,26 @@
 #include "engine/session/kinds.h"
 #include "engine/session/show.h"
 
+/* They go with the collection when CASCADE says so. */
+static mql_status
+let_aliases_go(Prepared *prepared, const Collection *collection,
+               const Node *name, Error *err)
+{
+    bool is_cascade =
+        node_child(prepared->statement.root, NODE_CASCADE) != NULL;
+    for (uint32_t i = 0; is_cascade && i < collection->alias_count; i++)
+        session_notice(prepared->session, "drop cascades to alias \"%s\"",
+                       collection->aliases[i]);
+    if (is_cascade || collection->alias_count == 0)
+        return MQL_OK;
+    error_at(err, ERR_DEPENDENT_OBJECTS, name->position,
+             "cannot drop collection \"%s\" because other objects depend on it",
+             collection->name);
+    error_detail(err, "Alias \"%s\" depends on it.", collection->aliases[0]);
+    return error_hint(err, "Use DROP ALIAS first, or DROP ... CASCADE to drop "
+                           "the dependent objects too.");
+}
+
 static mql_status
 drop_one(Prepared *prepared, Transaction *transaction, const Node *name,
          Error *err)
@@ -18,7 +38,9 @@ drop_one(Prepared *prepared, Transaction *transaction, const Node *name,
                        (int)name->text.size, name->text.data);
         return MQL_OK;
     }
-    TRY(find_collection(prepared, name, &found, err));
+    TRY(find_own_collection(prepared, name,
+                            "Use DROP ALIAS to remove an alias.", &found, err));
+    TRY(let_aliases_go(prepared, found->collection, name, err));
     return transaction_drop_collection(transaction, found->collection->id, err);
 }
 

@@ -60,6 +60,7 @@ make_scope(Prepared *prepared, const Collection *collection,
     Scope *scope;
     TRY(planner_scope(&prepared->planner, collection, proposed, count, &scope,
                       err));
+    scope->qualifier = node_child(prepared->statement.root, NODE_NAME)->text;
     scope->column_count = count;
     scope->second_qualifier = SLICE_LITERAL("excluded");
     scope->second_count = count;

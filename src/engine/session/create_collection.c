@@ -609,6 +609,7 @@ create_like(Prepared *prepared, Transaction *transaction, Error *err)
         copy->partitions[i].is_loaded = true;
     if ((like->flags & FLAG_INDEXES) == 0)
         copy->index_count = 0;
+    copy->alias_count = 0;
     for (uint32_t i = 0; i < copy->field_count; i++) {
         /* No row is older than its field. */
         copy->fields[i].has_missing = false;
@@ -645,20 +646,16 @@ create_collection_run(Prepared *prepared, Error *err)
     TRY(check_name(name, NAME_ORDINARY, "collection", err));
     Transaction *transaction;
     TRY(prepared_begin(prepared, &transaction, err));
-    const CollectionVersion *existing = version_find_collection(
-        prepared->execution.version, prepared->session->database, name->text);
-    bool is_fine = node_child(root, NODE_IF_NOT_EXISTS) != NULL;
-    if (existing != NULL &&
-        is_taken(name, existing->collection->name, is_fine)) {
-        const char *found = existing->collection->name;
-        if (is_fine)
-            session_notice(prepared->session,
-                           "collection \"%s\" already exists, skipping", found);
-        else
-            error_at(err, ERR_DUPLICATE_TABLE, name->position,
-                     "collection \"%s\" already exists", found);
-        return prepared_end(prepared, transaction, err->status, err);
+    const char *kind;
+    const char *as;
+    if (node_child(root, NODE_IF_NOT_EXISTS) != NULL &&
+        is_relation(prepared, name, true, &kind, &as)) {
+        session_notice(prepared->session, "%s \"%s\" already exists, skipping",
+                       kind, as);
+        return prepared_end(prepared, transaction, MQL_OK, err);
     }
+    if (require_new_name(prepared, name, err) != MQL_OK)
+        return prepared_end(prepared, transaction, err->status, err);
     mql_status status = version_check_collections(
         prepared->execution.version, prepared->session->database, 1, err);
     if (status != MQL_OK)

@@ -19,6 +19,7 @@ delete_prepare(Prepared *prepared, Error *err)
                            err));
     Scope *scope;
     TRY(planner_scope(planner, version->collection, NULL, 0, &scope, err));
+    scope->qualifier = node_child(root, NODE_NAME)->text;
     Delete *delete = arena_new(&prepared->plan_arena, Delete);
     if (delete == NULL)
         return error_no_memory(err);

@@ -294,6 +294,7 @@ insert_prepare(Prepared *prepared, Error *err)
     Scope *scope;
     TRY(planner_scope(&prepared->planner, insert->collection, NULL, 0, &scope,
                       err));
+    scope->qualifier = node_child(root, NODE_NAME)->text;
     TRY(returning_prepare(prepared, root, scope, &insert->returning, err));
     prepared->reads_no_rows = insert->query == NULL && conflict == NULL &&
                               insert->returning == NULL && !insert->keeps_old;

@@ -25,6 +25,10 @@ static const StatementKind statement_kinds[] = {
      PLACE_ANY},
     {NODE_TRUNCATE, "TRUNCATE COLLECTION", false, NULL, truncate_run,
      PLACE_ANY},
+    {NODE_CREATE_ALIAS, "CREATE ALIAS", false, NULL, create_alias_run,
+     PLACE_ANY},
+    {NODE_ALTER_ALIAS, "ALTER ALIAS", false, NULL, alter_alias_run, PLACE_ANY},
+    {NODE_DROP_ALIAS, "DROP ALIAS", false, NULL, drop_alias_run, PLACE_ANY},
     {NODE_DESCRIBE, "DESCRIBE", false, describe_prepare, describe_run,
      PLACE_ANY},
     {NODE_CREATE_PARTITION, "CREATE PARTITION", false, NULL,
@@ -100,6 +104,46 @@ find_collection(Prepared *prepared, const Node *name,
     mql_status status = planner_collection(&planner, name, found, err);
     planner_release(&planner); /* the Version holds it during the run */
     return status;
+}
+
+mql_status
+find_own_collection(Prepared *prepared, const Node *name, const char *hint,
+                    const CollectionVersion **found, Error *err)
+{
+    const char *as;
+    TRY(find_collection(prepared, name, found, err));
+    version_find_called(prepared->execution.version,
+                        prepared->session->database, name->text, &as);
+    if (as == (*found)->collection->name)
+        return MQL_OK;
+    error_at(err, ERR_WRONG_OBJECT_TYPE, name->position,
+             "\"%s\" is an alias of collection \"%s\"", as,
+             (*found)->collection->name);
+    return error_hint(err, "%s", hint);
+}
+
+bool
+is_relation(const Prepared *prepared, const Node *name, bool if_not_exists,
+            const char **kind, const char **as)
+{
+    const CollectionVersion *found =
+        version_find_called(prepared->execution.version,
+                            prepared->session->database, name->text, as);
+    if (found == NULL || !is_taken(name, *as, if_not_exists))
+        return false;
+    *kind = *as == found->collection->name ? "collection" : "alias";
+    return true;
+}
+
+mql_status
+require_new_name(const Prepared *prepared, const Node *name, Error *err)
+{
+    const char *kind;
+    const char *as;
+    if (!is_relation(prepared, name, false, &kind, &as))
+        return MQL_OK;
+    return error_at(err, ERR_DUPLICATE_TABLE, name->position,
+                    "%s \"%s\" already exists", kind, as);
 }
 
 mql_status

@@ -44,6 +44,18 @@ mql_status set_default_later(Prepared *prepared, Collection *collection,
                              Field *field, const Node *attribute, Error *err);
 mql_status check_property_later(Prepared *prepared, Collection *collection,
                                 const Node *option, Error *err);
+/* alias.c */
+mql_status create_alias_run(Prepared *prepared, Error *err);
+mql_status alter_alias_run(Prepared *prepared, Error *err);
+mql_status drop_alias_run(Prepared *prepared, Error *err);
+/* The aliases of the database (`collection` NULL), or of a collection, in the
+ * order of their bytes: `collection` and `name` of each, in the arena. */
+typedef struct Alias {
+    const char *name;
+    const Collection *collection;
+} Alias;
+mql_status list_aliases(Prepared *prepared, const Collection *collection,
+                        Alias **aliases, uint32_t *count, Error *err);
 /* alter.c */
 mql_status alter_collection_run(Prepared *prepared, Error *err);
 mql_status comment_on_run(Prepared *prepared, Error *err);
@@ -110,6 +122,18 @@ mql_status reset_run(Prepared *prepared, Error *err);
 /* The collection a NAME or INDEX_ON node means, in the run's Version. */
 mql_status find_collection(Prepared *prepared, const Node *name,
                            const CollectionVersion **found, Error *err);
+
+/* The same; an alias of it will not do: WRONG_OBJECT_TYPE with the hint. */
+mql_status find_own_collection(Prepared *prepared, const Node *name,
+                               const char *hint,
+                               const CollectionVersion **found, Error *err);
+/* Whether a collection or an alias (`*kind`, the word) has the name already,
+ * with `if_not_exists` in any spelling; require_new_name(): then
+ * DUPLICATE_TABLE. */
+bool is_relation(const Prepared *prepared, const Node *name, bool if_not_exists,
+                 const char **kind, const char **as);
+mql_status require_new_name(const Prepared *prepared, const Node *name,
+                            Error *err);
 
 /* The partition that the statement's PARTITION names for its new rows; the
  * first one without the clause. */

@@ -127,6 +127,30 @@ show_collections(Prepared *prepared, Error *err)
 }
 
 static mql_status
+show_aliases(Prepared *prepared, Error *err)
+{
+    const Node *name = node_child(prepared->statement.root, NODE_NAME);
+    const CollectionVersion *found = NULL;
+    Alias *aliases;
+    uint32_t count;
+    if (name != NULL)
+        TRY(find_collection(prepared, name, &found, err));
+    else
+        TRY(session_require_database(prepared->session, prepared->version,
+                                     err));
+    TRY(list_aliases(prepared, found == NULL ? NULL : found->collection,
+                     &aliases, &count, err));
+    for (uint32_t i = 0; i < count; i++) {
+        const Value row[] = {
+            rows_text(prepared, aliases[i].name),
+            rows_text(prepared, aliases[i].collection->name),
+        };
+        TRY(rows_add(prepared, row, err));
+    }
+    return MQL_OK;
+}
+
+static mql_status
 named_collection(Prepared *prepared, const CollectionVersion **found,
                  Error *err)
 {
@@ -488,6 +512,9 @@ static const struct ShowForm {
      {TEXT_COLUMN("collection"), NUMBER_COLUMN("rows"), BOOL_COLUMN("loaded"),
       TEXT_COLUMN("comment")},
      show_collections},
+    {"aliases",
+     {TEXT_COLUMN("alias"), TEXT_COLUMN("collection")},
+     show_aliases},
     {"partitions",
      {TEXT_COLUMN("partition"), NUMBER_COLUMN("rows"), BOOL_COLUMN("loaded")},
      show_partitions},

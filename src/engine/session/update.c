@@ -27,6 +27,7 @@ update_prepare(Prepared *prepared, Error *err)
                            err));
     Scope *scope;
     TRY(planner_scope(planner, version->collection, NULL, 0, &scope, err));
+    scope->qualifier = node_child(root, NODE_NAME)->text;
     for (uint32_t i = 0; i < scope->column_count; i++)
         scope->used[i] = true; /* rows are written whole */
     Update *update = arena_new(&prepared->plan_arena, Update);
