@@ -225,6 +225,27 @@ test_every_kind(void **state)
     }
 }
 
+/* So many elements that a graph may take half a byte for each. */
+static void
+test_many_elements(void **state)
+{
+    (void)state;
+    static const uint32_t dims[] = {256, 300};
+    for (size_t d = 0; d < sizeof dims / sizeof dims[0]; d++) {
+        for (int metric = 0; metric < METRIC_HAMMING; metric++) {
+            Data data = data_new(ROWS, dims[d], d == 0, 70 + d);
+            Fixture fixture;
+            fixture_init(&fixture, index_kind_find(SLICE_LITERAL("hnsw")),
+                         (Metric)metric);
+            fixture.vectors = &data.column;
+            fixture_make(&fixture);
+            search_all_ways(&fixture, 99);
+            fixture_free(&fixture);
+            data_free(&data);
+        }
+    }
+}
+
 /* Few rows, no rows, only NULLs, only copies. */
 static void
 test_small_segments(void **state)
@@ -756,6 +777,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_kind),
+        cmocka_unit_test(test_many_elements),
         cmocka_unit_test(test_small_segments),
         cmocka_unit_test(test_clumps),
         cmocka_unit_test(test_wild_numbers),

@@ -14,6 +14,9 @@
 #define K 10
 
 static float vectors[ROWS * DIM];
+/* So many elements that a graph takes half a byte for each. */
+#define WIDE 260
+static float wide_vectors[ROWS * WIDE];
 static uint32_t entry_rows[ROWS];
 static int64_t entry_ints[ROWS];
 static Slice entry_bytes[ROWS];
@@ -21,6 +24,8 @@ static char entry_text[ROWS][16];
 
 static const VectorColumn vector_column = {
     .data = vectors, .count = ROWS, .dim = DIM};
+static const VectorColumn wide_column = {
+    .data = wide_vectors, .count = ROWS, .dim = WIDE};
 static const ScalarColumn int_column = {.type = KEY_INT,
                                         .row_count = ROWS,
                                         .entry_count = ROWS,
@@ -51,6 +56,7 @@ static const Case cases[] = {
     {"IVF_PQ", METRIC_IP, &vector_column, NULL, {4, 2, 8}},
     {"INVERTED", METRIC_L2, NULL, &int_column, {0}},
     {"INVERTED", METRIC_L2, NULL, &bytes_column, {0}},
+    {"HNSW", METRIC_COSINE, &wide_column, NULL, {4, 40}},
 };
 #define CASES (sizeof cases / sizeof cases[0])
 
@@ -65,6 +71,8 @@ make_columns(void **state)
         if (row % 10 == 9) /* copies */
             memcpy(vectors + row * DIM, vectors + (row - 5) * DIM,
                    DIM * sizeof *vectors);
+        for (uint32_t i = 0; i < WIDE; i++)
+            wide_vectors[row * WIDE + i] = random_float(&seed);
         entry_rows[row] = row;
         entry_ints[row] = (int64_t)(next_random(&seed) % 50);
         int size = snprintf(entry_text[row], sizeof entry_text[row], "key%d",
@@ -102,7 +110,7 @@ ask_vectors(Fixture *fixture, Answers *answers)
     for (uint32_t row = 0; row < ROWS; row += 2)
         bits_set(allowed, row);
     for (uint32_t i = 0; i < 6; i++) {
-        VectorQuery query = {.vector = vectors + i * 7 * DIM,
+        VectorQuery query = {.vector = vector_row(fixture->vectors, i * 7),
                              .k = K,
                              .options = &options,
                              .allowed = i % 2 == 0 ? NULL : allowed,

@@ -196,6 +196,72 @@ test_rows_of_codes(void **state)
     }
 }
 
+static int32_t
+nibble_product(const int8_t *a, const uint8_t *code, size_t stride)
+{
+    int32_t sum = 0;
+    for (size_t i = 0; i < 2 * stride; i++) {
+        uint8_t byte = code[i / 128 * 64 + i % 64];
+        sum += a[i] * (i % 128 < 64 ? byte & 15 : byte >> 4);
+    }
+    return sum;
+}
+
+static void
+check_nibble_rows(const DistanceTable *table, const int8_t *a,
+                  const NibbleRows *nibbles, const uint32_t *rows, size_t count)
+{
+    enum { MOST = 16 };
+    float distances[MOST + 1];
+    distances[count] = -7;
+    table->nibble_rows(a, 0.3f, nibbles, rows, count, distances);
+    assert_true(distances[count] == -7);
+    for (size_t i = 0; i < count; i++) {
+        const uint8_t *code = nibbles->codes + rows[i] * nibbles->stride;
+        float first = (float)nibbles->norms[rows[i]] * 0.3f;
+        float product = (float)nibble_product(a, code, nibbles->stride);
+        assert_true(distances[i] == first - product);
+    }
+}
+
+static void
+test_rows_of_nibbles(void **state)
+{
+    (void)state;
+    enum { ROWS = 16 };
+    static const size_t strides[] = {64, 128, 448, 1024, 16384};
+    uint64_t seed = 8;
+    for (size_t n = 0; n < sizeof strides / sizeof strides[0]; n++) {
+        size_t stride = strides[n];
+        uint8_t *codes = malloc(ROWS * stride);
+        int8_t *a = malloc(2 * stride);
+        uint16_t norms[ROWS];
+        uint32_t rows[ROWS];
+        for (size_t i = 0; i < ROWS * stride; i++)
+            codes[i] = (uint8_t)next_random(&seed);
+        memset(codes + stride, 255, stride);
+        for (size_t i = 0; i < ROWS; i++) {
+            norms[i] = (uint16_t)(next_random(&seed) >> (i % 2));
+            rows[i] =
+                i < 2 ? (uint32_t)i : (uint32_t)(next_random(&seed) % ROWS);
+        }
+        const NibbleRows nibbles = {codes, norms, stride};
+        for (int kind = 0; kind < 3; kind++) {
+            for (size_t i = 0; i < 2 * stride; i++)
+                a[i] = (int8_t)((int)(next_random(&seed) % 255) - 127);
+            if (kind > 0)
+                memset(a, kind == 1 ? 127 : -127, 2 * stride);
+            for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+                const DistanceTable *table = distance_select(names[i]);
+                for (size_t count = 0; table != NULL && count <= ROWS; count++)
+                    check_nibble_rows(table, a, &nibbles, rows, count);
+            }
+        }
+        free(codes);
+        free(a);
+    }
+}
+
 /* The largest codes the rules allow must not wrap around. */
 static void
 test_extreme_codes(void **state)
@@ -243,6 +309,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tables_agree),
         cmocka_unit_test(test_rows_of_codes),
+        cmocka_unit_test(test_rows_of_nibbles),
         cmocka_unit_test(test_extreme_codes),
         cmocka_unit_test(test_select),
     };

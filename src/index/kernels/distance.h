@@ -18,6 +18,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Codes of half a byte an element, see index/vector/nibbles.h. */
+typedef struct NibbleRows {
+    const uint8_t *codes;
+    const uint16_t *norms;
+    size_t stride; /* bytes of a code, a multiple of 64 up to 2^14 */
+} NibbleRows;
+
 typedef struct DistanceTable {
     const char *name; /* "scalar", "avx2", ...: what MQL_SIMD accepts */
 
@@ -53,6 +60,15 @@ typedef struct DistanceTable {
     void (*l2_u7_rows)(const uint8_t *a, const uint8_t *codes, size_t stride,
                        const uint32_t *rows, size_t count, float *distances);
     void (*dot_i8_rows)(const uint8_t *a, const uint8_t *codes, size_t stride,
+                        const uint32_t *rows, size_t count, float *distances);
+
+    /*
+     * norm * weight - the sum of products of `a`, 2 * stride elements from -127
+     * to 127, and the row's: block b of 64 bytes is multiplied with elements
+     * from 128 b on, the first 64 with its low halves. Every row's sum of
+     * products is a float exactly below 2^24, and else the nearest.
+     */
+    void (*nibble_rows)(const int8_t *a, float weight, const NibbleRows *table,
                         const uint32_t *rows, size_t count, float *distances);
 } DistanceTable;
 

@@ -332,6 +332,71 @@ dot_i8_rows(const uint8_t *a, const uint8_t *codes, size_t stride,
     distances_of_rows(a, codes, stride, rows, count, distances, dot_i8_4);
 }
 
+/* Halves of bytes are at most 15: two products fit 16 bits, as do four. */
+static inline __attribute__((always_inline)) __m128i
+dot_nibbles_4(const int8_t *a, const uint8_t *const rows[4], size_t stride)
+{
+    const __m256i ones = _mm256_set1_epi16(1);
+    const __m256i mask = _mm256_set1_epi8(15);
+    __m256i sums[4];
+    for (size_t row = 0; row < 4; row++)
+        sums[row] = _mm256_setzero_si256();
+    for (size_t i = 0; i < stride; i += 32) {
+        const int8_t *part = a + i / 64 * 128 + i % 64;
+        __m256i first = _mm256_loadu_si256((const __m256i *)part);
+        __m256i second = _mm256_loadu_si256((const __m256i *)(part + 64));
+        for (size_t row = 0; row < 4; row++) {
+            __m256i code = _mm256_loadu_si256((const __m256i *)(rows[row] + i));
+            __m256i low = _mm256_and_si256(code, mask);
+            __m256i high = _mm256_and_si256(_mm256_srli_epi16(code, 4), mask);
+            __m256i pairs =
+                _mm256_add_epi16(_mm256_maddubs_epi16(low, first),
+                                 _mm256_maddubs_epi16(high, second));
+            sums[row] =
+                _mm256_add_epi32(sums[row], _mm256_madd_epi16(pairs, ones));
+        }
+    }
+    return sums_of(sums);
+}
+
+static void
+prefetch_nibbles(const NibbleRows *table, const uint32_t *rows, size_t from,
+                 size_t to, size_t count)
+{
+    prefetch_codes(table->codes, table->stride, rows, from, to, count);
+    to = to < count ? to : count;
+    for (size_t i = from; i < to; i++)
+        _mm_prefetch((const char *)(table->norms + rows[i]), _MM_HINT_T0);
+}
+
+static void
+nibble_rows(const int8_t *a, float weight, const NibbleRows *table,
+            const uint32_t *rows, size_t count, float *distances)
+{
+    size_t ahead = rows_ahead(table->stride);
+    prefetch_nibbles(table, rows, 0, ahead, count);
+    for (size_t i = 0; i < count; i += 4) {
+        prefetch_nibbles(table, rows, i + ahead, i + ahead + 4, count);
+        const uint8_t *four[4];
+        int32_t norms[4];
+        float results[4];
+        for (size_t j = 0; j < 4; j++) {
+            uint32_t row = rows[i + j < count ? i + j : i];
+            four[j] = table->codes + row * table->stride;
+            norms[j] = table->norms[row];
+        }
+        __m128 products =
+            _mm_cvtepi32_ps(dot_nibbles_4(a, four, table->stride));
+        __m128 first =
+            _mm_mul_ps(_mm_cvtepi32_ps(_mm_loadu_si128((const __m128i *)norms)),
+                       _mm_set1_ps(weight));
+        _mm_storeu_ps(results, _mm_sub_ps(first, products));
+        size_t left = count - i < 4 ? count - i : 4;
+        for (size_t j = 0; j < left; j++)
+            distances[i + j] = results[j];
+    }
+}
+
 const DistanceTable distance_avx2 = {
     .name = "avx2",
     .l2_f32 = l2_f32,
@@ -343,4 +408,5 @@ const DistanceTable distance_avx2 = {
     .dot_i8 = dot_i8,
     .l2_u7_rows = l2_u7_rows,
     .dot_i8_rows = dot_i8_rows,
+    .nibble_rows = nibble_rows,
 };

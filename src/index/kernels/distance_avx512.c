@@ -319,6 +319,70 @@ dot_i8_rows(const uint8_t *a, const uint8_t *codes, size_t stride,
     distances_of_rows(a, codes, stride, rows, count, distances, dot_i8_4);
 }
 
+/* Halves of bytes are at most 15: two products fit 16 bits, as do four. */
+static inline __attribute__((always_inline)) __m128i
+dot_nibbles_4(const int8_t *a, const uint8_t *const rows[4], size_t stride)
+{
+    const __m512i ones = _mm512_set1_epi16(1);
+    const __m512i mask = _mm512_set1_epi8(15);
+    __m512i sums[4];
+    for (size_t row = 0; row < 4; row++)
+        sums[row] = _mm512_setzero_si512();
+    for (size_t i = 0; i < stride; i += 64) {
+        __m512i first = _mm512_loadu_si512(a + 2 * i);
+        __m512i second = _mm512_loadu_si512(a + 2 * i + 64);
+        for (size_t row = 0; row < 4; row++) {
+            __m512i code = _mm512_loadu_si512(rows[row] + i);
+            __m512i low = _mm512_and_si512(code, mask);
+            __m512i high = _mm512_and_si512(_mm512_srli_epi16(code, 4), mask);
+            __m512i pairs =
+                _mm512_add_epi16(_mm512_maddubs_epi16(low, first),
+                                 _mm512_maddubs_epi16(high, second));
+            sums[row] =
+                _mm512_add_epi32(sums[row], _mm512_madd_epi16(pairs, ones));
+        }
+    }
+    return sums_of(sums);
+}
+
+static void
+prefetch_nibbles(const NibbleRows *table, const uint32_t *rows, size_t from,
+                 size_t to, size_t count)
+{
+    prefetch_codes(table->codes, table->stride, rows, from, to, count);
+    to = to < count ? to : count;
+    for (size_t i = from; i < to; i++)
+        _mm_prefetch((const char *)(table->norms + rows[i]), _MM_HINT_T0);
+}
+
+static void
+nibble_rows(const int8_t *a, float weight, const NibbleRows *table,
+            const uint32_t *rows, size_t count, float *distances)
+{
+    size_t ahead = rows_ahead(table->stride);
+    prefetch_nibbles(table, rows, 0, ahead, count);
+    for (size_t i = 0; i < count; i += 4) {
+        prefetch_nibbles(table, rows, i + ahead, i + ahead + 4, count);
+        const uint8_t *four[4];
+        int32_t norms[4];
+        float results[4];
+        for (size_t j = 0; j < 4; j++) {
+            uint32_t row = rows[i + j < count ? i + j : i];
+            four[j] = table->codes + row * table->stride;
+            norms[j] = table->norms[row];
+        }
+        __m128 products =
+            _mm_cvtepi32_ps(dot_nibbles_4(a, four, table->stride));
+        __m128 first =
+            _mm_mul_ps(_mm_cvtepi32_ps(_mm_loadu_si128((const __m128i *)norms)),
+                       _mm_set1_ps(weight));
+        _mm_storeu_ps(results, _mm_sub_ps(first, products));
+        size_t left = count - i < 4 ? count - i : 4;
+        for (size_t j = 0; j < left; j++)
+            distances[i + j] = results[j];
+    }
+}
+
 const DistanceTable distance_avx512 = {
     .name = "avx512",
     .l2_f32 = l2_f32,
@@ -330,4 +394,5 @@ const DistanceTable distance_avx512 = {
     .dot_i8 = dot_i8,
     .l2_u7_rows = l2_u7_rows,
     .dot_i8_rows = dot_i8_rows,
+    .nibble_rows = nibble_rows,
 };

@@ -112,6 +112,31 @@ dot_i8_rows(const uint8_t *a, const uint8_t *codes, size_t stride,
     }
 }
 
+static int32_t
+dot_nibbles(const int8_t *a, const uint8_t *code, size_t stride)
+{
+    int32_t sum = 0;
+    for (size_t block = 0; block < stride; block += 64) {
+        const int8_t *low = a + 2 * block, *high = low + 64;
+        for (size_t i = 0; i < 64; i++) {
+            int32_t byte = code[block + i];
+            sum += low[i] * (byte & 15) + high[i] * (byte >> 4);
+        }
+    }
+    return sum;
+}
+
+static void
+nibble_rows(const int8_t *a, float weight, const NibbleRows *table,
+            const uint32_t *rows, size_t count, float *distances)
+{
+    for (size_t i = 0; i < count; i++) {
+        const uint8_t *code = table->codes + rows[i] * table->stride;
+        float first = (float)table->norms[rows[i]] * weight;
+        distances[i] = first - (float)dot_nibbles(a, code, table->stride);
+    }
+}
+
 const DistanceTable distance_scalar = {
     .name = "scalar",
     .l2_f32 = l2_f32,
@@ -123,4 +148,5 @@ const DistanceTable distance_scalar = {
     .dot_i8 = dot_i8,
     .l2_u7_rows = l2_u7_rows,
     .dot_i8_rows = dot_i8_rows,
+    .nibble_rows = nibble_rows,
 };

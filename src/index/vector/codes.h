@@ -23,6 +23,7 @@ typedef enum CodeType {
     CODES_NONE = 0, /* walk over the floats */
     CODES_L2 = 1,
     CODES_DOT = 2,
+    CODES_NIBBLES = 3, /* in a file: half a byte each, see nibbles.h */
 } CodeType;
 
 typedef struct Coder {
@@ -48,17 +49,6 @@ code_stride(uint32_t dim)
  */
 mql_status coder_train(const VectorColumn *column, Metric metric, float *center,
                        Coder *coder, Error *err);
-
-/*
- * Try codes on the column itself: for a sample of its rows, are the 10 nearest
- * by floats among the nearest by code? Sets the percentage of the wanted number
- * of rows that must be ranked by floats for that, 0 when no percentage helps.
- * The floats must have been verified.
- */
-mql_status coder_test(const Coder *coder, const VectorColumn *column,
-                      const uint8_t *codes, Pool *pool,
-                      const atomic_bool *cancel, uint32_t *rerank_percent,
-                      Error *err);
 
 /* Rows to rank by floats for `k` answers. */
 static inline uint64_t

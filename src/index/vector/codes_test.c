@@ -7,10 +7,11 @@
  * the data can tell, so a sample of rows is looked up by exhaustive search both
  * ways; that costs a few per cent of building a graph.
  */
-#include "index/vector/codes.h"
+#include "index/vector/space.h"
+
+#include <stdlib.h>
 
 #include "index/top_k.h"
-#include "index/vector/exact.h"
 
 #define QUERIES 64
 #define WANTED 10
@@ -24,9 +25,8 @@ static const uint32_t percents[] = {150, 200, 300, 400};
 #define CANDIDATES (WANTED * 400 / 100 + 4)
 
 typedef struct Test {
-    const Coder *coder;
+    const Space *space;
     const VectorColumn *column;
-    const uint8_t *codes;
     const atomic_bool *cancel;
     uint32_t every; /* only each so-manieth row is looked at */
     uint32_t wanted[QUERIES];
@@ -39,32 +39,29 @@ is_valid(const VectorColumn *column, uint64_t row)
     return column->valid == NULL || column->valid[row] != 0;
 }
 
-static void
-offer_group(const Test *test, const ExactQuery *query, uint32_t self,
-            const uint32_t *rows, uint32_t count, TopK *exact, TopK *coded)
+static mql_status
+offer_group(const Test *test, const SpaceQuery *query, const uint32_t *rows,
+            uint32_t count, TopK *exact, TopK *coded, Error *err)
 {
-    const VectorColumn *column = test->column;
-    size_t stride = test->coder->stride;
     const void *vectors[GROUP];
     float distances[GROUP];
     for (uint32_t i = 0; i < count; i++)
-        vectors[i] = vector_row(column, rows[i]);
-    exact_distances(query, vectors, count, distances);
-    for (uint32_t i = 0; i < count; i++) {
+        vectors[i] = vector_row(test->column, rows[i]);
+    exact_distances(&query->exact, vectors, count, distances);
+    for (uint32_t i = 0; i < count; i++)
         top_k_offer(exact, (Neighbor){distances[i], rows[i]});
-        float distance = code_distance(test->coder, query->kernels,
-                                       test->codes + self * stride,
-                                       test->codes + rows[i] * stride);
-        top_k_offer(coded, (Neighbor){distance, rows[i]});
-    }
+    TRY(space_distances(test->space, query, rows, count, distances, err));
+    for (uint32_t i = 0; i < count; i++)
+        top_k_offer(coded, (Neighbor){distances[i], rows[i]});
+    return MQL_OK;
 }
 
 static mql_status
-test_row(Test *test, uint32_t number, uint32_t self, Error *err)
+test_row(Test *test, uint32_t number, uint32_t self, uint8_t *room, Error *err)
 {
     const VectorColumn *column = test->column;
-    ExactQuery query = exact_query_of(test->coder->metric, column->element,
-                                      vector_row(column, self), column->dim);
+    const SpaceQuery query =
+        space_query(test->space, vector_row(column, self), room);
     Neighbor exact_memory[WANTED], coded_memory[CANDIDATES];
     TopK exact = top_k_of(exact_memory, WANTED);
     TopK coded = top_k_of(coded_memory, CANDIDATES);
@@ -77,7 +74,7 @@ test_row(Test *test, uint32_t number, uint32_t self, Error *err)
             continue;
         if (is_cancelled(test->cancel))
             return error_cancelled(err);
-        offer_group(test, &query, self, rows, count, &exact, &coded);
+        TRY(offer_group(test, &query, rows, count, &exact, &coded, err));
         count = 0;
     }
 
@@ -89,7 +86,7 @@ test_row(Test *test, uint32_t number, uint32_t self, Error *err)
     uint32_t candidates = top_k_finish(&coded);
     for (uint32_t i = 0; i < candidates; i++) {
         const void *vector = vector_row(column, coded_memory[i].row);
-        bool is_hit = exact_distance(&query, vector) <= limit;
+        bool is_hit = exact_distance(&query.exact, vector) <= limit;
         for (size_t p = 0; is_hit && p < PERCENTS; p++)
             if (i < rerank_rows(WANTED, percents[p]) &&
                 test->hits[number][p] < wanted)
@@ -103,22 +100,28 @@ work(void *context, uint32_t thread, uint64_t first, uint64_t count, Error *err)
 {
     (void)thread;
     Test *test = context;
-    for (uint64_t number = first; number < first + count; number++) {
+    uint8_t *room = calloc(space_query_size(test->space) + 1, 1);
+    if (room == NULL)
+        return error_no_memory(err);
+    mql_status status = MQL_OK;
+    for (uint64_t number = first; status == MQL_OK && number < first + count;
+         number++) {
         uint64_t row = number * test->column->count / QUERIES;
         while (row < test->column->count && !is_valid(test->column, row))
             row++;
         if (row < test->column->count)
-            TRY(test_row(test, (uint32_t)number, (uint32_t)row, err));
+            status = test_row(test, (uint32_t)number, (uint32_t)row, room, err);
     }
-    return MQL_OK;
+    free(room);
+    return status;
 }
 
 mql_status
-coder_test(const Coder *coder, const VectorColumn *column, const uint8_t *codes,
-           Pool *pool, const atomic_bool *cancel, uint32_t *rerank_percent,
-           Error *err)
+space_test_codes(const Space *space, Pool *pool, const atomic_bool *cancel,
+                 uint32_t *rerank_percent, Error *err)
 {
-    Test test = {coder, column, codes, cancel, column->count / ROWS_MOST + 1,
+    const VectorColumn *column = space->column;
+    Test test = {space, column, cancel, column->count / ROWS_MOST + 1,
                  {0},   {{0}}};
     *rerank_percent = 0;
     TRY(pool_run(pool, QUERIES, 1, work, &test, err));

@@ -58,7 +58,7 @@ hnsw_scratch_take(Hnsw *hnsw, Scratch **scratch, Error *err)
 
     *scratch =
         scratch_create(hnsw->header.row_count, hnsw_stride(hnsw->header.m, 0),
-                       hnsw->space.coder.stride);
+                       (uint32_t)space_query_size(&hnsw->space));
     return *scratch == NULL ? error_no_memory(err) : MQL_OK;
 }
 
@@ -167,6 +167,32 @@ open_copies(Hnsw *hnsw, Error *err)
     return MQL_OK;
 }
 
+/* Half bytes in place of codes; the coder is known. */
+static mql_status
+open_nibbles(Hnsw *hnsw, Error *err)
+{
+    const HnswHeader *header = &hnsw->header;
+    Space *space = &hnsw->space;
+    Nibbles *nibbles = &space->nibbles;
+    *nibbles = (Nibbles){.metric = (Metric)header->metric,
+                         .element = space->coder.element,
+                         .dim = header->dim,
+                         .stride = nibble_stride(header->dim),
+                         .shift = header->norm_shift,
+                         .step = header->code_step,
+                         .center = space->coder.center};
+    TRY(find_section(hnsw, (SectionId){HNSW_SECTION_CODES, 0},
+                     (uint64_t)header->row_count * nibbles->stride,
+                     &space->section, err));
+    TRY(find_section(hnsw, (SectionId){HNSW_SECTION_NORMS, 0},
+                     (uint64_t)header->row_count * sizeof *nibbles->norms,
+                     &space->norms, err));
+    nibbles->codes = (const uint8_t *)space->section.data;
+    nibbles->norms = (const uint16_t *)(const void *)space->norms.data;
+    space->file = hnsw->file;
+    return MQL_OK;
+}
+
 static mql_status
 open_codes(Hnsw *hnsw, Error *err)
 {
@@ -175,9 +201,11 @@ open_codes(Hnsw *hnsw, Error *err)
     if (header->code_type == CODES_NONE || header->node_count == 0)
         return MQL_OK;
     CodeType type = header->metric == METRIC_IP ? CODES_DOT : CODES_L2;
-    if (header->code_type != type || !isfinite(header->code_step) ||
-        !(header->code_step > 0) || header->rerank_percent < 100 ||
-        header->rerank_percent > 10000)
+    bool is_nibbles = header->code_type == CODES_NIBBLES;
+    if ((header->code_type != type && !is_nibbles) ||
+        !isfinite(header->code_step) || !(header->code_step > 0) ||
+        header->rerank_percent < 100 || header->rerank_percent > 10000 ||
+        header->norm_shift > 7)
         return wrong(hnsw, "code", err);
 
     space->coder = (Coder){.type = type,
@@ -195,6 +223,8 @@ open_codes(Hnsw *hnsw, Error *err)
             if (!isfinite(space->coder.center[i]))
                 return wrong(hnsw, "center", err);
     }
+    if (is_nibbles)
+        return open_nibbles(hnsw, err);
     TRY(find_section(hnsw, (SectionId){HNSW_SECTION_CODES, 0},
                      (uint64_t)header->row_count * space->coder.stride,
                      &space->section, err));

@@ -46,6 +46,8 @@ build_free(Build *build)
     free(build->is_copy);
     free(build->center);
     free(build->codes);
+    free(build->nibbles);
+    free(build->norms);
 }
 
 static mql_status
@@ -162,56 +164,6 @@ make_levels(Build *build, Error *err)
         for (uint32_t id = 0; id < level->count; id++)
             build_set_links(build, i, id, NULL, 0);
     }
-    return MQL_OK;
-}
-
-/* ---- codes ---- */
-
-static mql_status
-encode_rows(void *context, uint32_t thread, uint64_t first, uint64_t count,
-            Error *err)
-{
-    (void)thread;
-    Build *build = context;
-    const VectorColumn *column = build->column;
-    if (is_cancelled(build->input->cancel))
-        return error_cancelled(err);
-    for (uint64_t row = first; row < first + count; row++)
-        if (has_vector(column, (uint32_t)row))
-            coder_encode(&build->space.coder, vector_row(column, row), row,
-                         build->codes + row * build->space.coder.stride);
-    return MQL_OK;
-}
-
-static mql_status
-make_codes(Build *build, Error *err)
-{
-    Coder *coder = &build->space.coder;
-    HnswHeader *header = &build->header;
-    size_t size;
-    build->center = calloc(header->dim, sizeof *build->center);
-    if (build->center == NULL)
-        return error_no_memory(err);
-    TRY(coder_train(build->column, build->input->metric, build->center, coder,
-                    err));
-    if (coder->type == CODES_NONE)
-        return MQL_OK;
-
-    if (!size_multiply(header->row_count, coder->stride, &size))
-        return error_no_memory(err);
-    build->codes = aligned_alloc(64, size);
-    if (build->codes == NULL)
-        return error_no_memory(err);
-    memset(build->codes, 0, size);
-    build->space.codes = build->codes;
-    TRY(pool_run(build->input->pool, header->row_count, 256, encode_rows, build,
-                 err));
-    TRY(coder_test(coder, build->column, build->codes, build->input->pool,
-                   build->input->cancel, &header->rerank_percent, err));
-    if (header->rerank_percent == 0)
-        coder->type = CODES_NONE;
-    header->code_type = coder->type;
-    header->code_step = coder->step;
     return MQL_OK;
 }
 
@@ -449,15 +401,7 @@ write_file(const Build *build, SectionWriter *writer, Error *err)
         TRY(section_write(writer, (SectionId){HNSW_SECTION_COPIES, 0},
                           build->copies,
                           header->row_count * sizeof *build->copies, err));
-    if (header->code_type == CODES_NONE)
-        return MQL_OK;
-    if (header->code_type == CODES_L2)
-        TRY(section_write(writer, (SectionId){HNSW_SECTION_CENTER, 0},
-                          build->center, header->dim * sizeof *build->center,
-                          err));
-    return section_write(
-        writer, (SectionId){HNSW_SECTION_CODES, 0}, build->codes,
-        (size_t)header->row_count * build->space.coder.stride, err);
+    return build_write_codes(build, writer, err);
 }
 
 static mql_status
@@ -467,7 +411,7 @@ build_graph(Build *build, Error *err)
     TRY(order_nodes(build, err));
     if (build->header.node_count == 0)
         return MQL_OK;
-    TRY(make_codes(build, err));
+    TRY(build_make_codes(build, err));
     TRY(make_levels(build, err));
     if (build->width > build->header.node_count)
         build->width = build->header.node_count;

@@ -30,8 +30,10 @@ typedef struct Build {
     const VectorColumn *column;
     HnswHeader header;
     Space space;
-    float *center;     /* of the codes */
-    uint8_t *codes;    /* NULL: none   */
+    float *center;    /* of the codes */
+    uint8_t *codes;   /* NULL: none   */
+    uint8_t *nibbles; /* for the file in place of codes; NULL: none */
+    uint16_t *norms;
     uint32_t *copies;  /* next of each row, see Copies         */
     uint64_t *is_copy; /* bit for each row that is not a node  */
     uint32_t *nodes;   /* rows in the order of nodes */
@@ -65,6 +67,11 @@ build_row(const Build *build, uint32_t level, uint32_t id)
 {
     return level == 0 ? id : build->nodes[id];
 }
+
+/* Codes to build with, and those that the file gets: sets header and space. */
+mql_status build_make_codes(Build *build, Error *err);
+mql_status build_write_codes(const Build *build, SectionWriter *writer,
+                             Error *err);
 
 /* Find rows with the same vector: fills copies and is_copy, sets
  * header.copy_count. Both arrays have room for all rows. */

@@ -172,30 +172,64 @@ check_reach(Check *check, Error *err)
     return MQL_OK;
 }
 
+/* A neighbouring code is allowed: a norm may differ in its last bit between
+ * instruction sets. */
+static bool
+is_near(int first, int second)
+{
+    return first - second >= -1 && first - second <= 1;
+}
+
+static bool
+is_same_code(const Check *check, uint32_t row)
+{
+    const Coder *coder = &check->hnsw->space.coder;
+    const uint8_t *code =
+        check->hnsw->space.codes + (size_t)row * coder->stride;
+    coder_encode(coder, vector_row(check->hnsw->column, row), row, check->code);
+    bool is_same = true;
+    for (uint32_t i = 0; i < coder->stride; i++)
+        is_same &= is_near((int8_t)code[i], (int8_t)check->code[i]) &&
+                   (i < coder->dim || code[i] == 0);
+    return is_same;
+}
+
+static bool
+is_same_nibbles(const Check *check, uint32_t row)
+{
+    const Nibbles *nibbles = &check->hnsw->space.nibbles;
+    const uint8_t *code = nibbles->codes + (size_t)row * nibbles->stride;
+    float *room = (float *)(void *)check->code;
+    uint8_t *expected = check->code + 2 * nibbles->dim * sizeof *room;
+    uint16_t norm;
+    nibbles_encode(nibbles, vector_row(check->hnsw->column, row), row, room,
+                   expected, &norm);
+    return nibbles->norms[row] == nibbles_norm(nibbles, code) &&
+           nibbles_are_near(nibbles, code, expected);
+}
+
 static mql_status
 check_codes(Check *check, Error *err)
 {
     const Hnsw *hnsw = check->hnsw;
-    const Coder *coder = &hnsw->space.coder;
+    const Space *space = &hnsw->space;
     const VectorColumn *column = hnsw->column;
-    if (coder->type == CODES_NONE)
+    bool is_nibbles = space->nibbles.stride > 0;
+    if (space->coder.type == CODES_NONE)
         return MQL_OK;
-    TRY(section_verify(hnsw->file, &hnsw->space.section, 0,
-                       hnsw->space.section.size, err));
+    TRY(section_verify(hnsw->file, &space->section, 0, space->section.size,
+                       err));
+    if (is_nibbles)
+        TRY(section_verify(hnsw->file, &space->norms, 0, space->norms.size,
+                           err));
     for (uint32_t row = 0; row < column->count; row++) {
         if (!is_node(check, row))
             continue;
         TRY(vector_column_verify(column, row, 1, err));
-        coder_encode(coder, vector_row(column, row), row, check->code);
-        const uint8_t *code = hnsw->space.codes + (size_t)row * coder->stride;
-        /* A neighbouring code is allowed: a norm may differ in its last bit
-         * between instruction sets. */
-        for (uint32_t i = 0; i < coder->stride; i++) {
-            int difference = (int8_t)(uint8_t)(code[i] - check->code[i]);
-            if (difference < -1 || difference > 1 ||
-                (i >= coder->dim && code[i] != 0))
-                return wrong(hnsw, "a wrong code", 0, row, err);
-        }
+        bool is_same =
+            is_nibbles ? is_same_nibbles(check, row) : is_same_code(check, row);
+        if (!is_same)
+            return wrong(hnsw, "a wrong code", 0, row, err);
     }
     return MQL_OK;
 }
@@ -228,7 +262,7 @@ hnsw_check(const Index *index, Error *err)
     check.nodes = calloc(bits_words(rows), sizeof *check.nodes);
     check.seen = calloc(bits_words(rows), sizeof *check.seen);
     check.queue = calloc(rows, sizeof *check.queue);
-    check.code = calloc(hnsw->space.coder.stride + 1, 1);
+    check.code = calloc(space_query_size(&hnsw->space) + 1, 1);
     mql_status status;
     if (check.nodes == NULL || check.seen == NULL || check.queue == NULL ||
         check.code == NULL)

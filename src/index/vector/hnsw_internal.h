@@ -15,7 +15,7 @@
 
 #include "index/vector/graph.h"
 
-#define HNSW_VERSION 1
+#define HNSW_VERSION 2
 #define HNSW_LEVELS_MOST 16
 
 /* Sections; the number is the level for links, else 0. */
@@ -25,6 +25,7 @@ enum {
     HNSW_SECTION_LINKS = 3,  /* u32 slots, see graph.h                   */
     HNSW_SECTION_CENTER = 4, /* float for each element, CODES_L2         */
     HNSW_SECTION_CODES = 5,  /* a code for each row                      */
+    HNSW_SECTION_NORMS = 7,  /* u16 for each row, CODES_NIBBLES          */
     HNSW_SECTION_COPIES = 6, /* u32 for each row, see Copies; only if any */
 };
 
@@ -43,7 +44,8 @@ typedef struct HnswHeader {
     uint32_t rerank_percent; /* rows to rank by floats, of k          */
     uint32_t work;           /* distances of a search at HNSW_WORK_EF */
     uint32_t copy_count;     /* rows with a vector that are not nodes */
-    uint32_t reserved[2];    /* 0                                     */
+    uint32_t norm_shift;     /* CODES_NIBBLES                         */
+    uint32_t reserved;       /* 0                                     */
     uint32_t counts[HNSW_LEVELS_MOST]; /* nodes of each level         */
 } HnswHeader;
 

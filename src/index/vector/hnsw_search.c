@@ -120,11 +120,23 @@ descend(const Hnsw *hnsw, const Walk *walk, Error *err)
                          entry_of(hnsw), err);
 }
 
+/* Half bytes blur so much that the answers may be anywhere among the rows to
+ * rank: so many must be in view, however small `ef` is. */
+static uint32_t
+plain_width(const Hnsw *hnsw, const VectorQuery *query)
+{
+    uint32_t width = width_of(hnsw, query);
+    if (hnsw->space.nibbles.stride == 0)
+        return width;
+    uint32_t needed = rerank_count(hnsw, query, hnsw->header.node_count);
+    return width > needed ? width : needed;
+}
+
 static mql_status
 search_plain(const Hnsw *hnsw, const Walk *walk, const VectorQuery *query,
              Neighbor *nearest, uint32_t *found, Error *err)
 {
-    uint32_t width = width_of(hnsw, query);
+    uint32_t width = plain_width(hnsw, query);
     TRY(scratch_reserve(walk->scratch, width, err));
     TRY(descend(hnsw, walk, err));
     TRY(graph_walk(walk, &hnsw->levels[0], width, err));
@@ -139,8 +151,10 @@ static double
 row_cost(const Hnsw *hnsw, bool is_walk)
 {
     bool is_code = is_walk && hnsw->space.coder.type != CODES_NONE;
-    double size = is_code ? (double)hnsw->space.coder.stride
-                          : (double)vector_row_size(hnsw->column);
+    uint32_t nibbles = hnsw->space.nibbles.stride;
+    uint32_t stride = nibbles > 0 ? nibbles : hnsw->space.coder.stride;
+    double size =
+        is_code ? (double)stride : (double)vector_row_size(hnsw->column);
     return (is_walk ? 100.0 : 20.0) + size / 9.0;
 }
 
@@ -263,8 +277,10 @@ settle_sections(const Hnsw *hnsw, Walk *walk, Error *err)
     if (hnsw->header.level_count > 1)
         TRY(settle(hnsw, &hnsw->levels[1].rows_section, &walk->is_verified,
                    err));
-    if (hnsw->space.codes != NULL)
+    if (hnsw->space.file != NULL)
         TRY(settle(hnsw, &hnsw->space.section, &is_code_verified, err));
+    if (hnsw->space.nibbles.stride > 0)
+        TRY(settle(hnsw, &hnsw->space.norms, &is_code_verified, err));
     return MQL_OK;
 }
 

@@ -8,15 +8,33 @@
 #define AHEAD 2       /* rows on their way          */
 #define LINES_MOST 16 /* cache lines fetched of each */
 
+size_t
+space_query_size(const Space *space)
+{
+    return space->nibbles.stride > 0 ? nibble_query_size(space->nibbles.dim)
+                                     : space->coder.stride;
+}
+
+static bool
+is_verified(const Space *space)
+{
+    if (space->file == NULL)
+        return true;
+    return section_is_verified(space->file, &space->section) &&
+           (space->nibbles.stride == 0 ||
+            section_is_verified(space->file, &space->norms));
+}
+
 SpaceQuery
 space_query(const Space *space, const void *vector, uint8_t *code)
 {
-    SpaceQuery query = {
-        .exact = exact_query_of(space->metric, space->column->element, vector,
-                                space->column->dim),
-        .is_verified = space->file == NULL ||
-                       section_is_verified(space->file, &space->section)};
-    if (space->coder.type != CODES_NONE) {
+    SpaceQuery query = {.exact = exact_query_of(space->metric,
+                                                space->column->element, vector,
+                                                space->column->dim),
+                        .is_verified = is_verified(space)};
+    if (space->nibbles.stride > 0) {
+        query.nibbles = nibbles_query(&space->nibbles, vector, code);
+    } else if (space->coder.type != CODES_NONE) {
         coder_encode(&space->coder, vector, UINT32_MAX, code);
         query.code = code;
     }
@@ -86,6 +104,24 @@ float_distances(const Space *space, const SpaceQuery *query,
     return MQL_OK;
 }
 
+/* Verify the codes of rows that are about to be looked at. */
+static mql_status
+verify_codes(const Space *space, const uint32_t *rows, uint32_t count,
+             Error *err)
+{
+    size_t nibbles = space->nibbles.stride;
+    size_t stride = nibbles > 0 ? nibbles : space->coder.stride;
+    for (uint32_t i = 0; i < count; i++) {
+        TRY(section_verify(space->file, &space->section, rows[i] * stride,
+                           stride, err));
+        if (nibbles > 0)
+            TRY(section_verify(space->file, &space->norms,
+                               rows[i] * sizeof(uint16_t), sizeof(uint16_t),
+                               err));
+    }
+    return MQL_OK;
+}
+
 mql_status
 space_distances(const Space *space, const SpaceQuery *query,
                 const uint32_t *rows, uint32_t count, float *distances,
@@ -93,12 +129,13 @@ space_distances(const Space *space, const SpaceQuery *query,
 {
     if (space->coder.type == CODES_NONE)
         return float_distances(space, query, rows, count, distances, err);
-
-    size_t stride = space->coder.stride;
-    for (uint32_t i = 0; !query->is_verified && i < count; i++)
-        TRY(section_verify(space->file, &space->section, rows[i] * stride,
-                           stride, err));
-    code_distances(&space->coder, space->kernels, query->code, space->codes,
-                   rows, count, distances);
+    if (!query->is_verified)
+        TRY(verify_codes(space, rows, count, err));
+    if (space->nibbles.stride > 0)
+        nibble_distances(&space->nibbles, space->kernels, &query->nibbles, rows,
+                         count, distances);
+    else
+        code_distances(&space->coder, space->kernels, query->code, space->codes,
+                       rows, count, distances);
     return MQL_OK;
 }

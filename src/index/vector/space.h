@@ -8,6 +8,7 @@
 
 #include "index/vector/codes.h"
 #include "index/vector/exact.h"
+#include "index/vector/nibbles.h"
 
 typedef struct Space {
     const DistanceTable *kernels;
@@ -15,6 +16,8 @@ typedef struct Space {
     Metric metric;
     Coder coder;          /* type CODES_NONE: floats                       */
     const uint8_t *codes; /* column->count codes                           */
+    Nibbles nibbles;      /* stride above 0: used in place of codes        */
+    Section norms;        /* of the nibbles                                */
     SectionFile *file;    /* where the codes are mapped from; NULL: memory */
     Section section;
     bool is_verified; /* the floats need no check: all were checked     */
@@ -24,17 +27,19 @@ typedef struct Space {
 typedef struct SpaceQuery {
     ExactQuery exact;    /* CODES_NONE */
     const uint8_t *code; /* else       */
+    NibbleQuery nibbles; /* where there are nibbles */
     bool is_verified;    /* no code needs a check */
 } SpaceQuery;
 
-/* For any vector; `code` is room for coder.stride bytes, unused without codes.
+/* For any vector; `code` is room for space_query_size() bytes.
  */
+size_t space_query_size(const Space *space);
 SpaceQuery space_query(const Space *space, const void *vector, uint8_t *code);
 
-/* For a row, in memory that was verified. */
+/* For a row, in memory that was verified; not over nibbles. */
 SpaceQuery space_query_row(const Space *space, uint32_t row);
 
-/* The distance to one row, in memory that was verified. */
+/* The distance to one row, in memory that was verified; not over nibbles. */
 float space_distance(const Space *space, const SpaceQuery *query, uint32_t row);
 
 /* The distances to `count` rows, each below the column's count; bytes are
@@ -42,5 +47,15 @@ float space_distance(const Space *space, const SpaceQuery *query, uint32_t row);
 mql_status space_distances(const Space *space, const SpaceQuery *query,
                            const uint32_t *rows, uint32_t count,
                            float *distances, Error *err);
+
+/*
+ * Try codes on the column itself: for a sample of its rows, are the 10 nearest
+ * by floats among the nearest by code? Sets the percentage of the wanted number
+ * of rows that must be ranked by floats for that, 0 when no percentage helps.
+ * The floats must have been verified.
+ */
+mql_status space_test_codes(const Space *space, Pool *pool,
+                            const atomic_bool *cancel, uint32_t *rerank_percent,
+                            Error *err);
 
 #endif

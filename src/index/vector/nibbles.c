@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * nibbles.c - turning vectors, and encoding them in half a byte an element.
+ *
+ * The turn takes a length that is a power of two: the largest one in `dim` is
+ * taken from the front and then from the back. Everything is done in one order
+ * whatever the instruction set, so that codes are the same everywhere.
+ */
+#include "index/vector/nibbles.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bits.h"
+#include "base/checksum.h"
+#include "index/vector/exact.h"
+
+/* Elements side by side in a transform. */
+#define COLUMNS 8
+/* With fewer elements bytes are few enough. */
+#define DIM_LEAST 256
+#define SAMPLE_ROWS 512
+#define SAMPLE_ELEMENTS (1u << 20)
+#define STEP_TRIES 30
+#define STEP_RATIO 0.9f
+#define QUERY_MOST 127
+
+/* ---- turning ---- */
+
+/* Sums in the place of `low`, differences in that of `high`. */
+static void
+cross(float *restrict low, float *restrict high, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        float sum = low[i] + high[i];
+        high[i] = low[i] - high[i];
+        low[i] = sum;
+    }
+}
+
+/* The stages of Hadamard's transform that cross elements `least` or farther
+ * from each other. */
+static void
+cross_all(float *x, uint32_t count, uint32_t least)
+{
+    for (uint32_t half = count / 2; half >= least; half /= 2)
+        for (uint32_t first = 0; first < count; first += 2 * half)
+            cross(x + first, x + first + half, half);
+}
+
+/*
+ * Hadamard's transform of a power of two of elements, at least COLUMNS^2, not
+ * scaled and in an order of its own. Near elements are brought far from each
+ * other for the last stages, so that every loop is a long one. `room` is for
+ * as many elements.
+ */
+static void
+transform(float *x, uint32_t count, float *room)
+{
+    uint32_t rows = count / COLUMNS;
+    cross_all(x, count, COLUMNS);
+    for (uint32_t row = 0; row < rows; row++)
+        for (uint32_t i = 0; i < COLUMNS; i++)
+            room[i * rows + row] = x[row * COLUMNS + i];
+    cross_all(room, count, rows);
+    memcpy(x, room, count * sizeof *x);
+}
+
+static void
+flip_signs(float *x, uint32_t dim)
+{
+    for (uint32_t i = 0; i < dim; i += 64) {
+        uint64_t bits = hash_u64(i);
+        uint32_t end = dim - i < 64 ? dim - i : 64;
+        for (uint32_t k = 0; k < end; k++)
+            x[i + k] = (bits >> k & 1) != 0 ? -x[i + k] : x[i + k];
+    }
+}
+
+static void
+scale(float *x, uint32_t count, float factor)
+{
+    for (uint32_t i = 0; i < count; i++)
+        x[i] *= factor;
+}
+
+/* Turn a vector: lengths and angles stay as they are. */
+static void
+turn(float *x, uint32_t dim, float *room)
+{
+    uint32_t power = 1;
+    while (power <= dim / 2)
+        power *= 2;
+    float factor = 1.0f / sqrtf((float)power);
+    flip_signs(x, dim);
+    transform(x, power, room);
+    scale(x, power, factor);
+    if (power < dim) {
+        transform(x + dim - power, power, room);
+        scale(x + dim - power, power, factor);
+    }
+}
+
+static bool
+is_zero(const float *vector, uint32_t dim)
+{
+    for (uint32_t i = 0; i < dim; i++)
+        if (vector[i] != 0)
+            return false;
+    return true;
+}
+
+/* A unit vector of equal elements with signs by chance. */
+static void
+draw(float *y, uint32_t dim, uint64_t seed)
+{
+    float element = 1.0f / sqrtf((float)dim);
+    for (uint32_t i = 0; i < dim; i++) {
+        uint64_t bits = hash_u64(seed * 32768 + i / 64);
+        y[i] = (bits >> (i % 64) & 1) != 0 ? element : -element;
+    }
+}
+
+/* y = turned(x - center), with room for as many elements behind it. */
+static void
+prepare(const Nibbles *nibbles, const void *vector, uint64_t seed, float *y)
+{
+    uint32_t dim = nibbles->dim;
+    element_floats(nibbles->element, vector, dim, y);
+    if (nibbles->metric == METRIC_COSINE && is_zero(y, dim)) {
+        draw(y, dim, seed);
+    } else if (nibbles->metric == METRIC_COSINE) {
+        ExactQuery query =
+            exact_query_of(METRIC_COSINE, nibbles->element, vector, dim);
+        scale(y, dim, (float)(1.0 / query.norm));
+    }
+    if (nibbles->metric != METRIC_IP)
+        for (uint32_t i = 0; i < dim; i++)
+            y[i] -= nibbles->center[i];
+    turn(y, dim, y + dim);
+}
+
+/* ---- codes ---- */
+
+/* Between low and high; low for what is no number. */
+static inline float
+held(float x, float low, float high)
+{
+    x = x > low ? x : low;
+    return x < high ? x : high;
+}
+
+static inline uint32_t
+value_of(float y, float inverse)
+{
+    return (uint32_t)held(y * inverse + 8.0f, 0.0f, 15.0f);
+}
+
+static void
+put(uint8_t *code, uint32_t i, uint32_t value)
+{
+    uint8_t *byte = &code[i / 128 * 64 + i % 64];
+    *byte = (uint8_t)(*byte | value << (i % 128 < 64 ? 0 : 4));
+}
+
+static uint32_t
+get(const uint8_t *code, uint32_t i)
+{
+    uint32_t byte = code[i / 128 * 64 + i % 64];
+    return i % 128 < 64 ? byte & 15 : byte >> 4;
+}
+
+bool
+nibbles_are_near(const Nibbles *nibbles, const uint8_t *a, const uint8_t *b)
+{
+    bool is_near = true;
+    for (uint32_t i = 0; i < 2 * nibbles->stride; i++) {
+        int32_t difference = (int32_t)get(a, i) - (int32_t)get(b, i);
+        int32_t most = i < nibbles->dim ? 1 : 0;
+        is_near &= difference >= -most && difference <= most;
+    }
+    return is_near;
+}
+
+uint16_t
+nibbles_norm(const Nibbles *nibbles, const uint8_t *code)
+{
+    uint32_t sum = 0;
+    for (uint32_t i = 0; i < nibbles->dim; i++) {
+        int32_t value = 2 * (int32_t)get(code, i) - 15;
+        sum += (uint32_t)(value * value);
+    }
+    return (uint16_t)(sum >> nibbles->shift);
+}
+
+void
+nibbles_encode(const Nibbles *nibbles, const void *vector, uint64_t seed,
+               float *room, uint8_t *code, uint16_t *norm)
+{
+    float inverse = 1.0f / nibbles->step;
+    prepare(nibbles, vector, seed, room);
+    memset(code, 0, nibbles->stride);
+    for (uint32_t i = 0; i < nibbles->dim; i++)
+        put(code, i, value_of(room[i], inverse));
+    *norm = nibbles_norm(nibbles, code);
+}
+
+NibbleQuery
+nibbles_query(const Nibbles *nibbles, const void *vector, uint8_t *room)
+{
+    uint32_t dim = nibbles->dim;
+    float *y = (float *)(void *)room;
+    int8_t *code = (int8_t *)(room + 2 * dim * sizeof *y);
+    prepare(nibbles, vector, UINT32_MAX, y);
+    float largest = 0;
+    for (uint32_t i = 0; i < dim; i++) {
+        float size = fabsf(y[i]);
+        largest = size > largest ? size : largest;
+    }
+    if (!(largest > 1e-30f) || !isfinite(largest))
+        largest = 1; /* all alike, or lost: the ranking will tell */
+    float s = largest / QUERY_MOST, inverse = 1.0f / s;
+    for (uint32_t i = 0; i < dim; i++)
+        code[i] =
+            (int8_t)((int32_t)held(y[i] * inverse + 128.5f, 1.0f, 255.0f) -
+                     128);
+    memset(code + dim, 0, 2 * nibbles->stride - dim);
+    float weight = nibbles->step / (8.0f * s) * (float)(1u << nibbles->shift);
+    if (nibbles->metric == METRIC_IP || !isfinite(weight))
+        weight = 0;
+    return (NibbleQuery){code, weight};
+}
+
+/* ---- choosing the step ---- */
+
+static double
+error_of_step(const float *sample, size_t count, float step)
+{
+    float inverse = 1.0f / step;
+    double sum = 0;
+    for (size_t i = 0; i < count; i++) {
+        float value = (float)value_of(sample[i], inverse);
+        float difference = sample[i] - (value - 7.5f) * step;
+        sum += (double)(difference * difference);
+    }
+    return sum;
+}
+
+/* 0: the numbers are too large, too small or not finite. */
+static float
+choose_step(const float *sample, size_t count)
+{
+    float largest = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!isfinite(sample[i]))
+            return 0;
+        largest = fmaxf(largest, fabsf(sample[i]));
+    }
+    if (largest > 1e15f || largest < 1e-15f)
+        return 0;
+    float step = largest / 8, best = step;
+    double least = INFINITY;
+    for (int i = 0; i < STEP_TRIES; i++, step *= STEP_RATIO) {
+        double error = error_of_step(sample, count, step);
+        if (error < least) {
+            least = error;
+            best = step;
+        }
+    }
+    return best;
+}
+
+mql_status
+nibbles_train(const VectorColumn *column, const Coder *coder, Nibbles *nibbles,
+              Error *err)
+{
+    uint32_t dim = column->dim, most = SAMPLE_ELEMENTS / dim;
+    *nibbles = (Nibbles){.metric = coder->metric,
+                         .element = coder->element,
+                         .dim = dim,
+                         .center = coder->center};
+    if (dim < DIM_LEAST)
+        return MQL_OK;
+    while ((uint64_t)dim * 225 >> nibbles->shift > UINT16_MAX)
+        nibbles->shift++;
+    most = most > SAMPLE_ROWS ? SAMPLE_ROWS : most;
+    float *sample = calloc(((size_t)most + 1) * dim, sizeof *sample);
+    if (sample == NULL)
+        return error_no_memory(err);
+    uint64_t every = column->count / most + 1, count = 0;
+    for (uint64_t row = 0; row < column->count; row += every)
+        if (column->valid == NULL || column->valid[row] != 0)
+            prepare(nibbles, vector_row(column, row), row,
+                    sample + (size_t)count++ * dim);
+    nibbles->step = choose_step(sample, (size_t)count * dim);
+    if (nibbles->step > 0)
+        nibbles->stride = nibble_stride(dim);
+    free(sample);
+    return MQL_OK;
+}
