@@ -3,7 +3,8 @@
  * test_recall.c - recall of approximate kinds on clustered Gaussians: 2,000
  * rows of 32 elements (256 bits), a fixed seed, thresholds well below what is
  * reached. Kinds, types of elements and metrics come from their tables; each
- * kind is tried with what it takes. Real data is run_recall.c's.
+ * kind is tried with what it takes. HNSW once more with so many elements that
+ * it walks over half a byte for each. Real data is run_recall.c's.
  */
 #include "unit/index_fixture.h"
 
@@ -11,17 +12,19 @@
 
 #define ROWS 2000
 #define DIM 32
+#define WIDE 260 /* elements that a graph takes half a byte for each of */
 #define QUERIES 100
 #define K 10
 #define CLUSTERS 20
 
-static float rows[ROWS * DIM];
-static float queries[QUERIES * DIM];
+static float rows[ROWS * WIDE];
+static float queries[QUERIES * WIDE];
+static uint32_t dim, row_count, query_count; /* made */
 
 /* The same as elements of the type under test. */
-static uint32_t stored_rows[ROWS * DIM];
-static uint32_t stored_queries[QUERIES * DIM];
-static VectorColumn column = {.data = stored_rows, .count = ROWS};
+static uint32_t stored_rows[ROWS * WIDE];
+static uint32_t stored_queries[QUERIES * WIDE];
+static VectorColumn column = {.data = stored_rows};
 
 static float
 random_normal(uint64_t *seed)
@@ -32,20 +35,22 @@ random_normal(uint64_t *seed)
     return sum / sqrtf(2.0f);
 }
 
-static int
-make_data(void **state)
+static void
+make_data(uint32_t elements, uint32_t count, uint32_t targets)
 {
-    (void)state;
     uint64_t seed = 20240601;
-    float centers[CLUSTERS * DIM];
-    for (uint32_t i = 0; i < CLUSTERS * DIM; i++)
+    static float centers[CLUSTERS * WIDE];
+    dim = elements;
+    column.count = row_count = count;
+    query_count = targets;
+    for (uint32_t i = 0; i < CLUSTERS * dim; i++)
         centers[i] = random_normal(&seed);
-    for (uint32_t i = 0; i < (ROWS + QUERIES) * DIM; i++) {
-        float *to = i < ROWS * DIM ? &rows[i] : &queries[i - ROWS * DIM];
-        const float *center = centers + i / DIM % CLUSTERS * DIM;
-        *to = center[i % DIM] + 0.5f * random_normal(&seed);
+    for (uint32_t i = 0; i < (row_count + query_count) * dim; i++) {
+        float *to =
+            i < row_count * dim ? &rows[i] : &queries[i - row_count * dim];
+        const float *center = centers + i / dim % CLUSTERS * dim;
+        *to = center[i % dim] + 0.5f * random_normal(&seed);
     }
-    return 0;
 }
 
 /* Bytes are tenths; bits are whether an element is above some bounds. */
@@ -54,8 +59,8 @@ store(ElementType element, const float *from, uint32_t count, void *to)
 {
     static const float bounds[8] = {-2, -1, -0.5f, 0, 0.25f, 0.5f, 1, 2};
     char *at = to;
-    for (uint32_t row = 0; row < count; row++, from += DIM) {
-        float scaled[DIM * 8];
+    for (uint32_t row = 0; row < count; row++, from += dim) {
+        float scaled[WIDE];
         for (uint32_t i = 0; i < column.dim; i++) {
             if (element == ELEMENT_BIT)
                 scaled[i] = from[i / 8] > bounds[i % 8] ? 1.0f : 0.0f;
@@ -72,20 +77,20 @@ static void
 store_all(ElementType element)
 {
     column.element = element;
-    column.dim = element == ELEMENT_BIT ? DIM * 8 : DIM;
-    store(element, rows, ROWS, stored_rows);
-    store(element, queries, QUERIES, stored_queries);
+    column.dim = element == ELEMENT_BIT ? dim * 8 : dim;
+    store(element, rows, row_count, stored_rows);
+    store(element, queries, query_count, stored_queries);
 }
 
 static double
 recall_of(const Fixture *fixture, const uint64_t *allowed)
 {
     uint32_t allowed_count =
-        allowed == NULL ? ROWS : (uint32_t)bits_count(allowed, ROWS);
+        allowed == NULL ? row_count : (uint32_t)bits_count(allowed, row_count);
     IndexOptions options;
     index_options_default(fixture->kind->search_options, &options);
     uint32_t hits = 0, wanted = 0;
-    for (uint32_t i = 0; i < QUERIES; i++) {
+    for (uint32_t i = 0; i < query_count; i++) {
         Neighbor nearest[K], best[K];
         uint32_t found, best_found;
         Error err = ERROR_INIT;
@@ -129,17 +134,21 @@ try_kind(const IndexKind *kind, Metric metric)
     Fixture fixture;
     fixture_init(&fixture, kind, metric);
     fixture.vectors = &column;
+    if (dim == WIDE) {
+        fixture.options.values[0] = 16; /* M, efConstruction */
+        fixture.options.values[1] = 100;
+    }
     fixture_make(&fixture);
     must_reach(&fixture, "no filter", NULL, 0.95);
     for (size_t n = 0; n < sizeof every / sizeof every[0]; n++) {
         memset(allowed, 0, sizeof allowed);
-        for (uint32_t row = 0; row < ROWS; row++)
+        for (uint32_t row = 0; row < row_count; row++)
             if (row * UINT32_C(2654435761) / 65536 % every[n] == 0)
                 bits_set(allowed, row);
         must_reach(&fixture, "by chance", allowed, 0.95);
     }
     memset(allowed, 0, sizeof allowed);
-    for (uint32_t row = 0; row < ROWS; row++)
+    for (uint32_t row = 0; row < row_count; row++)
         if (row % CLUSTERS < 3)
             bits_set(allowed, row);
     must_reach(&fixture, "three clusters", allowed, 0.95);
@@ -148,26 +157,45 @@ try_kind(const IndexKind *kind, Metric metric)
 }
 
 static void
+try_metrics(const IndexKind *kind, ElementType element)
+{
+    for (int metric = 0; metric < METRIC_COUNT; metric++)
+        if (metric_fits((Metric)metric, element))
+            try_kind(kind, (Metric)metric);
+}
+
+static void
 test_recall(void **state)
 {
     (void)state;
+    make_data(DIM, ROWS, QUERIES);
     for (int element = 0; element < ELEMENT_COUNT; element++) {
         store_all((ElementType)element);
-        for (size_t i = 0; index_kinds[i] != NULL; i++) {
-            const IndexKind *kind = index_kinds[i];
-            if (!kind->is_vector ||
-                !index_kind_takes(kind, (ElementType)element))
-                continue;
-            for (int metric = 0; metric < METRIC_COUNT; metric++)
-                if (metric_fits((Metric)metric, (ElementType)element))
-                    try_kind(kind, (Metric)metric);
-        }
+        for (size_t i = 0; index_kinds[i] != NULL; i++)
+            if (index_kinds[i]->is_vector &&
+                index_kind_takes(index_kinds[i], (ElementType)element))
+                try_metrics(index_kinds[i], (ElementType)element);
+    }
+}
+
+static void
+test_recall_of_many_elements(void **state)
+{
+    (void)state;
+    const IndexKind *kind = index_kind_find(SLICE_LITERAL("HNSW"));
+    make_data(WIDE, ROWS / 2, QUERIES / 4);
+    for (int element = 0; element < ELEMENT_BIT; element++) {
+        store_all((ElementType)element);
+        try_metrics(kind, (ElementType)element);
     }
 }
 
 int
 main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_recall)};
-    return cmocka_run_group_tests(tests, make_data, NULL);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_recall),
+        cmocka_unit_test(test_recall_of_many_elements),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,6 +10,7 @@
 
 #include "index/sort.h"
 #include "index/top_k.h"
+#include "index/vector/hnsw_internal.h"
 
 #define ROWS 600
 #define DIM 20
@@ -246,41 +247,139 @@ test_many_elements(void **state)
     }
 }
 
+/* What one file answers does not depend on the instruction set that walks over
+ * its codes: half a byte each in the first shape, bytes in the others. */
+static void
+test_answers_of_every_set(void **state)
+{
+    (void)state;
+    static const char *const sets[] = {"scalar", "avx2", "avx512"};
+    enum { WANTED = 30, TARGETS = 40 };
+    static Neighbor first[TARGETS][WANTED], nearest[WANTED];
+    for (int shape = 0; shape < 4; shape++) {
+        uint32_t dim = shape < 2 ? 300 : 40, found, codes;
+        Data data = data_new(ROWS, dim, true, 31);
+        Fixture fixture;
+        fixture_init(&fixture, index_kind_find(SLICE_LITERAL("hnsw")),
+                     shape % 2 == 0 ? METRIC_L2 : METRIC_IP);
+        fixture.vectors = &data.column;
+        fixture_make(&fixture);
+        Hnsw *hnsw = (Hnsw *)fixture.index;
+        codes = hnsw->header.code_type;
+        assert_true((codes == CODES_NIBBLES) == (shape == 0));
+        for (size_t set = 0; set < sizeof sets / sizeof sets[0]; set++) {
+            hnsw->space.kernels = distance_select(sets[set]);
+            uint64_t seed = 5;
+            for (uint32_t n = 0; hnsw->space.kernels != NULL && n < TARGETS;
+                 n++) {
+                float vector[300];
+                for (uint32_t i = 0; i < dim; i++)
+                    vector[i] = 2 * random_float(&seed);
+                VectorQuery query = {
+                    .vector = vector, .k = WANTED, .allowed_count = ROWS};
+                must(fixture.kind->search(fixture.index, &query, nearest,
+                                          &found, &fixture.err),
+                     &fixture.err);
+                assert_int_equal(found, WANTED);
+                if (set == 0)
+                    memcpy(first[n], nearest, sizeof nearest);
+                assert_memory_equal(first[n], nearest, sizeof nearest);
+            }
+        }
+        fixture_free(&fixture);
+        data_free(&data);
+    }
+}
+
 /* Few rows, no rows, only NULLs, only copies. */
+static void
+try_small_segments(const IndexKind *kind, uint32_t dim)
+{
+    static const uint32_t counts[] = {0, 1, 2, 3, 17, 65};
+    float vector[300];
+    for (uint32_t i = 0; i < dim; i++)
+        vector[i] = i % 3 == 0 ? 0.5f : i % 3 == 1 ? -0.5f : 1.0f;
+    for (size_t c = 0; c < 4 * sizeof counts / sizeof counts[0]; c++) {
+        uint32_t count = counts[c / 4];
+        Data data = data_new(count, dim, c % 4 == 1, 5);
+        if (c % 4 == 2) {
+            memset(data.valid, 0, count);
+            data.column.valid = data.valid;
+        }
+        for (uint32_t i = 0; c % 4 == 3 && i < count * dim; i++)
+            data.rows[i] = 1.0f;
+        for (int metric = 0; metric < METRIC_HAMMING; metric++) {
+            Fixture fixture;
+            fixture_init(&fixture, kind, (Metric)metric);
+            fixture.vectors = &data.column;
+            fixture_make(&fixture);
+            uint64_t *set = random_set(count, 0.5, 9);
+            search_and_check(&fixture, vector, 1, NULL);
+            search_and_check(&fixture, vector, 100, NULL);
+            search_and_check(&fixture, vector, 1, set);
+            search_and_check(&fixture, vector, 100, set);
+            free(set);
+            fixture_free(&fixture);
+        }
+        data_free(&data);
+    }
+}
+
 static void
 test_small_segments(void **state)
 {
     (void)state;
-    static const uint32_t counts[] = {0, 1, 2, 3, 17, 65};
-    for (size_t i = 0; index_kinds[i] != NULL; i++) {
-        if (!takes_floats(index_kinds[i]))
-            continue;
-        for (size_t c = 0; c < 4 * sizeof counts / sizeof counts[0]; c++) {
-            uint32_t count = counts[c / 4];
-            Data data = data_new(count, 3, c % 4 == 1, 5);
-            if (c % 4 == 2) {
-                memset(data.valid, 0, count);
-                data.column.valid = data.valid;
-            }
-            for (uint32_t row = 0; c % 4 == 3 && row < count * 3; row++)
-                data.rows[row] = 1.0f;
-            for (int metric = 0; metric < METRIC_HAMMING; metric++) {
-                Fixture fixture;
-                fixture_init(&fixture, index_kinds[i], (Metric)metric);
-                fixture.vectors = &data.column;
-                fixture_make(&fixture);
-                const float vector[3] = {0.5f, -0.5f, 1.0f};
-                uint64_t *set = random_set(count, 0.5, 9);
-                search_and_check(&fixture, vector, 1, NULL);
-                search_and_check(&fixture, vector, 100, NULL);
-                search_and_check(&fixture, vector, 1, set);
-                search_and_check(&fixture, vector, 100, set);
-                free(set);
-                fixture_free(&fixture);
-            }
-            data_free(&data);
+    for (size_t i = 0; index_kinds[i] != NULL; i++)
+        if (takes_floats(index_kinds[i]))
+            try_small_segments(index_kinds[i], 3);
+}
+
+static void
+test_small_wide_segments(void **state)
+{
+    (void)state;
+    try_small_segments(index_kind_find(SLICE_LITERAL("hnsw")), 300);
+}
+
+/* 0: half of the rows are equal; 1: tight clumps far from each other; 2: all
+ * rows are equal. */
+static void
+make_clumps(Data *data, int shape)
+{
+    uint64_t seed = 3;
+    uint32_t dim = data->column.dim;
+    for (uint32_t row = 0; row < data->column.count; row++) {
+        float *vector = data->rows + (size_t)row * dim;
+        for (uint32_t i = 0; i < dim; i++) {
+            if (shape == 0 && row % 2 == 0)
+                vector[i] = 0.25f;
+            if (shape == 1)
+                vector[i] = (float)(row % 20 * (i % 8 + 1)) +
+                            random_float(&seed) * 1e-3f;
+            if (shape == 2)
+                vector[i] = 1.0f;
         }
     }
+}
+
+static void
+try_clumps(const Data *data, int shape, Metric metric)
+{
+    Fixture fixture;
+    fixture_init(&fixture, index_kind_find(SLICE_LITERAL("hnsw")), metric);
+    fixture.options.values[0] = 8;
+    fixture.vectors = &data->column;
+    fixture_make(&fixture);
+    double recall = 0;
+    for (uint32_t n = 0; n < 50; n++)
+        recall += search_and_check(
+            &fixture, vector_row(&data->column, n * 39 % data->column.count),
+            10, NULL);
+    /* Under IP a few long vectors are everybody's neighbours. */
+    if (recall / 50 < (metric == METRIC_IP ? 0.8 : 0.95))
+        fail_msg("shape %d, %s: recall %.3f", shape, metric_name(metric),
+                 recall / 50);
+    fixture_free(&fixture);
 }
 
 /* A thousand equal rows among others, and tight clumps that codes cannot tell
@@ -289,41 +388,13 @@ static void
 test_clumps(void **state)
 {
     (void)state;
-    enum { COUNT = 2000, WIDE = 8 };
-    uint64_t seed = 3;
-    for (int shape = 0; shape < 3; shape++) {
-        Data data = data_new(COUNT, WIDE, false, 4);
-        for (uint32_t row = 0; row < COUNT; row++) {
-            float *vector = data.rows + (size_t)row * WIDE;
-            for (uint32_t i = 0; i < WIDE; i++) {
-                if (shape == 0 && row % 2 == 0)
-                    vector[i] = 0.25f;
-                if (shape == 1)
-                    vector[i] = (float)(row % 20 * (i + 1)) +
-                                random_float(&seed) * 1e-3f;
-                if (shape == 2)
-                    vector[i] = 1.0f;
-            }
-        }
-        for (int metric = 0; metric < METRIC_HAMMING; metric++) {
-            if (shape == 1 && metric != METRIC_L2)
-                continue;
-            Fixture fixture;
-            fixture_init(&fixture, index_kind_find(SLICE_LITERAL("hnsw")),
-                         (Metric)metric);
-            fixture.options.values[0] = 8;
-            fixture.vectors = &data.column;
-            fixture_make(&fixture);
-            double recall = 0;
-            for (uint32_t n = 0; n < 50; n++)
-                recall += search_and_check(
-                    &fixture, data.rows + (size_t)(n * 39) * WIDE, 10, NULL);
-            /* Under IP a few long vectors are everybody's neighbours. */
-            if (recall / 50 < (metric == METRIC_IP ? 0.8 : 0.95))
-                fail_msg("shape %d, %s: recall %.3f", shape,
-                         metric_name((Metric)metric), recall / 50);
-            fixture_free(&fixture);
-        }
+    for (int shape = 0; shape < 6; shape++) {
+        bool is_wide = shape >= 3;
+        Data data = data_new(is_wide ? 700 : 2000, is_wide ? 260 : 8, false, 4);
+        make_clumps(&data, shape % 3);
+        for (int metric = 0; metric < METRIC_HAMMING; metric++)
+            if (shape % 3 != 1 || metric == METRIC_L2)
+                try_clumps(&data, shape, (Metric)metric);
         data_free(&data);
     }
 }
@@ -778,7 +849,9 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_kind),
         cmocka_unit_test(test_many_elements),
+        cmocka_unit_test(test_answers_of_every_set),
         cmocka_unit_test(test_small_segments),
+        cmocka_unit_test(test_small_wide_segments),
         cmocka_unit_test(test_clumps),
         cmocka_unit_test(test_wild_numbers),
         cmocka_unit_test(test_build_does_not_depend_on_threads),

@@ -22,6 +22,8 @@
  * in fewer rows than these. */
 #define TRIAL_SHARE 8.0
 #define TRIAL_LEAST 512
+/* Percentages to rank up to this one are of codes that blur little. */
+#define BLUR_LEAST 150
 
 static uint32_t
 least(uint64_t a, uint64_t b)
@@ -120,13 +122,14 @@ descend(const Hnsw *hnsw, const Walk *walk, Error *err)
                          entry_of(hnsw), err);
 }
 
-/* Half bytes blur so much that the answers may be anywhere among the rows to
- * rank: so many must be in view, however small `ef` is. */
+/* Where codes blur much, the answers may be anywhere among the rows to rank: so
+ * many must be in view, however small `ef` is. */
 static uint32_t
 plain_width(const Hnsw *hnsw, const VectorQuery *query)
 {
     uint32_t width = width_of(hnsw, query);
-    if (hnsw->space.nibbles.stride == 0)
+    if (hnsw->space.nibbles.stride == 0 &&
+        hnsw->header.rerank_percent <= BLUR_LEAST)
         return width;
     uint32_t needed = rerank_count(hnsw, query, hnsw->header.node_count);
     return width > needed ? width : needed;
