@@ -115,33 +115,96 @@ test_long_statements(void **state)
 
 /* ---- waiting for another session ---- */
 
+/* Statements that wait for the one whose progress is told. */
+typedef struct Waiting {
+    mql_conn *conn;
+    const char *const *statements;
+    const char *before; /* each of them; NULL: nothing */
+    int count;          /* that have timed out */
+} Waiting;
+
 static int
 wait_in_progress(void *context, const char *phase, uint64_t done,
                  uint64_t total)
 {
-    mql_conn **other = context;
+    Waiting *waiting = context;
     (void)phase;
     (void)done;
     (void)total;
-    if (*other != NULL)
-        times_out(*other, "INSERT INTO c SELECT 77777777, s, v FROM c LIMIT 1");
-    *other = NULL;
+    for (; waiting->count >= 0 && waiting->statements[waiting->count] != NULL;
+         waiting->count++) {
+        if (waiting->before != NULL)
+            run_sql(waiting->conn, waiting->before);
+        times_out(waiting->conn, waiting->statements[waiting->count]);
+    }
     return 0;
+}
+
+static void
+check_waiting(Place *place, const char *sql, Waiting waiting)
+{
+    mql_error error = MQL_ERROR_INIT;
+    assert_int_equal(mql_connect(place->db, &waiting.conn, &error), MQL_OK);
+    run_sql(waiting.conn, "USE shop");
+    mql_on_progress(place->conn, wait_in_progress, &waiting);
+    run_sql(place->conn, sql);
+    mql_on_progress(place->conn, NULL, NULL);
+    assert_true(waiting.count > 0);
+    assert_int_equal(mql_disconnect(waiting.conn), MQL_OK);
 }
 
 static void
 test_waiting(void **state)
 {
+    static const char *const statements[] = {
+        "INSERT INTO c SELECT 77777777, s, v FROM c LIMIT 1", "CHECK DATABASE",
+        NULL};
+    check_waiting(*state, "CREATE INDEX h ON c (v) USING HNSW",
+                  (Waiting){.statements = statements});
+}
+
+static int64_t
+count_of(mql_conn *conn, const char *sql)
+{
+    mql_stmt *stmt;
+    assert_int_equal(mql_prepare(conn, sql, -1, &stmt, NULL), MQL_OK);
+    assert_int_equal(mql_step(stmt), MQL_ROW);
+    int64_t count = mql_column_int64(stmt, 0);
+    mql_finalize(stmt);
+    return count;
+}
+
+/* It is rolled back then, as one that failed otherwise. */
+static void
+test_commit_waits(void **state)
+{
     Place *place = *state;
-    mql_error error = MQL_ERROR_INIT;
-    mql_conn *other;
-    assert_int_equal(mql_connect(place->db, &other, &error), MQL_OK);
-    run_sql(other, "USE shop");
-    mql_conn *waiting = other;
-    mql_on_progress(place->conn, wait_in_progress, &waiting);
-    run_sql(place->conn, "CREATE INDEX h ON c (v) USING HNSW");
-    assert_null(waiting);
-    assert_int_equal(mql_disconnect(other), MQL_OK);
+    static const char *const statements[] = {"COMMIT", "COMMIT", NULL};
+    check_waiting(place, "CREATE INDEX h ON c (v) USING HNSW",
+                  (Waiting){.statements = statements,
+                            .before = "BEGIN; DELETE FROM c WHERE id < 100; "
+                                      "INSERT INTO c SELECT 77777777, s, v "
+                                      "FROM c LIMIT 1"});
+    assert_int_equal(count_of(place->conn, "SELECT count(*) FROM c"), ROWS);
+    run_sql(place->conn, "BEGIN; DELETE FROM c WHERE id = 5; COMMIT");
+    assert_int_equal(count_of(place->conn, "SELECT count(*) FROM c"), ROWS - 1);
+}
+
+/* One rewrite at a time; the writer's place is not needed for that. */
+static void
+test_rewrite_waits(void **state)
+{
+    Place *place = *state;
+    static const char *const statements[] = {
+        "COMPACT c", "VACUUM FULL c", "REINDEX COLLECTION c", "COMPACT", NULL};
+    run_sql(place->conn,
+            "DELETE FROM c WHERE id >= 5000; CREATE INDEX h ON c (v) USING "
+            "HNSW; INSERT INTO c SELECT id + 1000000, s, v FROM c");
+    check_waiting(place, "COMPACT c", (Waiting){.statements = statements});
+    check_waiting(place, "REINDEX COLLECTION c",
+                  (Waiting){.statements = statements});
+    run_sql(place->conn, "COMPACT c; REINDEX COLLECTION c; CHECK DATABASE");
+    assert_int_equal(count_of(place->conn, "SELECT count(*) FROM c"), 10000);
 }
 
 /* A statement whose rows are taken slowly does not end those beside it. */
@@ -198,6 +261,8 @@ main(void)
         cmocka_unit_test_setup_teardown(test_long_statements, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_waiting, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_commit_waits, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_rewrite_waits, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_beside, set_up, tear_down),
         cmocka_unit_test(test_alarms),
     };

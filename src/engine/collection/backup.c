@@ -302,7 +302,8 @@ static mql_status
 make_backup(Backup *backup, Error *err)
 {
     Store *store = backup->store;
-    store_wait_for_writer(store);
+    const BackupWatch *context = backup->work.context;
+    TRY(store_wait_watched(store, context->watch, err));
     store_hold_files(store);
     mql_status status = note_all(backup, err);
     store_free_writer(store);

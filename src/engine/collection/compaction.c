@@ -140,8 +140,8 @@ compact_once(Store *store, uint64_t collection, CompactMode mode,
              const Watch *watch, bool *is_lost, Error *err)
 {
     Rewrite rewrite;
-    TRY(rewrite_begin(store, collection, mode != COMPACT_DUE, &rewrite, err));
-    rewrite.watch = watch;
+    TRY(rewrite_begin(store, collection, mode != COMPACT_DUE, watch, &rewrite,
+                      err));
     rewrite.has_indexes = mode != COMPACT_SEAL;
     if (mode == COMPACT_FORGET)
         rewrite.horizon = UINT64_MAX;

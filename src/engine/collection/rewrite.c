@@ -46,13 +46,22 @@ take_picture(Rewrite *rewrite, const Transaction *transaction,
 }
 
 mql_status
-rewrite_begin(Store *store, uint64_t collection, bool is_freezing,
-              Rewrite *rewrite, Error *err)
+rewrite_transaction(const Rewrite *rewrite, Transaction **transaction,
+                    Error *err)
 {
-    *rewrite = (Rewrite){.store = store, .has_indexes = true};
-    pthread_mutex_lock(&store->rewrite_mutex);
+    const Watch *watch = rewrite->watch;
+    return transaction_begin_watched(
+        rewrite->store, watch == NULL ? NULL : watch->cancel, transaction, err);
+}
+
+mql_status
+rewrite_begin(Store *store, uint64_t collection, bool is_freezing,
+              const Watch *watch, Rewrite *rewrite, Error *err)
+{
+    *rewrite = (Rewrite){.store = store, .has_indexes = true, .watch = watch};
+    TRY(store_wait_for_rewrite(store, watch, err));
     Transaction *transaction;
-    mql_status status = transaction_begin(store, &transaction, err);
+    mql_status status = rewrite_transaction(rewrite, &transaction, err);
     if (status == MQL_OK) {
         status =
             take_picture(rewrite, transaction, collection, is_freezing, err);
@@ -91,7 +100,7 @@ rewrite_end(Rewrite *rewrite)
     collection_release(rewrite->definition);
     file_names_free(store, rewrite->written, true);
     atomic_store(&store->rewriting, 0);
-    pthread_mutex_unlock(&store->rewrite_mutex);
+    store_free_rewrite(store);
     *rewrite = (Rewrite){0};
 }
 
@@ -370,7 +379,7 @@ rewrite_commit(Rewrite *rewrite, bool *is_lost, Error *err)
     if (rewrite->merges == NULL)
         return MQL_OK;
     Transaction *transaction;
-    TRY(transaction_begin(rewrite->store, &transaction, err));
+    TRY(rewrite_transaction(rewrite, &transaction, err));
     if (!is_still_there(rewrite, version_collection(transaction->base,
                                                     rewrite->definition->id))) {
         *is_lost = true;

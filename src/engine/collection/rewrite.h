@@ -43,10 +43,14 @@ typedef struct Rewrite {
     const Watch *watch;
 } Rewrite;
 
-/* Errors: UNDEFINED_TABLE when the collection is gone. With `is_freezing`, rows
- * to come go to new growing segments. End it with rewrite_end(). */
+/* Errors: UNDEFINED_TABLE when the collection is gone, QUERY_CANCELED by
+ * `watch` (may be NULL), which is asked to the end. With `is_freezing`, rows to
+ * come go to new growing segments. End it with rewrite_end(). */
 mql_status rewrite_begin(Store *store, uint64_t collection, bool is_freezing,
-                         Rewrite *rewrite, Error *err);
+                         const Watch *watch, Rewrite *rewrite, Error *err);
+/* As the writer, once its watch lets it wait so long. */
+mql_status rewrite_transaction(const Rewrite *rewrite,
+                               Transaction **transaction, Error *err);
 /* Put the segments, which are of one partition, together. */
 mql_status rewrite_add(Rewrite *rewrite, Segment *const *sources,
                        uint32_t count, Error *err);

@@ -24,7 +24,7 @@ begin_missing(Rewrite *rewrite, const SealedSegment *segment, uint64_t index,
 {
     Store *store = rewrite->store;
     Transaction *transaction;
-    TRY(transaction_begin(store, &transaction, err));
+    TRY(rewrite_transaction(rewrite, &transaction, err));
     mql_status status = MQL_OK;
     if (!segment_entry_has_index(&segment->entry, index)) {
         status = file_name_add(
@@ -65,7 +65,7 @@ enter_file(Rewrite *rewrite, SealedSegment *segment, IndexFile file,
            bool *is_entered, Error *err)
 {
     Transaction *transaction;
-    TRY(transaction_begin(rewrite->store, &transaction, err));
+    TRY(rewrite_transaction(rewrite, &transaction, err));
     *is_entered = is_wanted(transaction, rewrite, &segment->base, file.index);
     if (!*is_entered) {
         transaction_rollback(transaction);
@@ -141,8 +141,7 @@ store_build_indexes(Store *store, uint64_t collection, const Watch *watch,
                     Error *err)
 {
     Rewrite rewrite;
-    TRY(rewrite_begin(store, collection, false, &rewrite, err));
-    rewrite.watch = watch;
+    TRY(rewrite_begin(store, collection, false, watch, &rewrite, err));
     mql_status status = build_all_missing(&rewrite, err);
     bool is_useless = status == MQL_OK && rewrite.is_useless;
     rewrite_end(&rewrite);
@@ -273,7 +272,7 @@ exchange(Reindex *reindex, bool *is_lost, Error *err)
 {
     Rewrite *rewrite = &reindex->rewrite;
     Transaction *transaction;
-    TRY(transaction_begin(rewrite->store, &transaction, err));
+    TRY(rewrite_transaction(rewrite, &transaction, err));
     const CollectionVersion *version =
         version_collection(transaction->base, rewrite->definition->id);
     *is_lost =
@@ -298,8 +297,7 @@ reindex_once(Store *store, uint64_t collection, uint64_t index,
              const Watch *watch, bool *is_lost, Error *err)
 {
     Reindex reindex = {.files = NULL};
-    TRY(rewrite_begin(store, collection, false, &reindex.rewrite, err));
-    reindex.rewrite.watch = watch;
+    TRY(rewrite_begin(store, collection, false, watch, &reindex.rewrite, err));
     mql_status status = build_wanted(&reindex, index, err);
     if (status == MQL_OK)
         status = exchange(&reindex, is_lost, err);

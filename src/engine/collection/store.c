@@ -169,13 +169,13 @@ store_create(const char *path, const StoreOptions *options, Store **store,
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&created->writer_free, &monotonic);
+    pthread_cond_init(&created->rewrite_free, &monotonic);
     pthread_condattr_destroy(&monotonic);
     pthread_mutex_init(&created->version_mutex, NULL);
     pthread_mutex_init(&created->held_mutex, NULL);
     timeline_init(&created->timeline, created->limits.retention);
     pthread_mutex_init(&created->sync_mutex, NULL);
     pthread_cond_init(&created->sync_done, NULL);
-    pthread_mutex_init(&created->rewrite_mutex, NULL);
     created->space.path = strdup(path);
     if (created->space.path == NULL) {
         store_close(created);
@@ -269,7 +269,7 @@ store_close(Store *store)
     pthread_mutex_destroy(&store->held_mutex);
     pthread_cond_destroy(&store->sync_done);
     pthread_mutex_destroy(&store->sync_mutex);
-    pthread_mutex_destroy(&store->rewrite_mutex);
+    pthread_cond_destroy(&store->rewrite_free);
     pthread_cond_destroy(&store->writer_free);
     pthread_mutex_destroy(&store->writer_mutex);
     free(store->space.path);

@@ -494,7 +494,7 @@ check_catalogue(Check *check, Error *err)
 {
     Error problem = ERROR_INIT;
     check->object = "catalogue";
-    store_wait_for_writer(check->store);
+    TRY(store_wait_watched(check->store, &check->report->watch, err));
     mql_status status =
         meta_check(check->store->meta, check->space.vfs, &problem);
     store_free_writer(check->store);

@@ -175,7 +175,8 @@ struct Store {
     Timeline timeline;
     /* One rewrite at a time (rewrite.h), of the collection with this id (0:
      * none); it is set by the writer. */
-    pthread_mutex_t rewrite_mutex;
+    bool is_rewriting; /* under the writer's mutex */
+    pthread_cond_t rewrite_free;
     struct Jobs *jobs; /* NULL: no background work */
     _Atomic uint64_t rewriting;
 };
@@ -195,6 +196,10 @@ void store_wait_for_writer(Store *store);
 /* QUERY_CANCELED when `watch` says so before the place is free. */
 mql_status store_wait_watched(Store *store, const Watch *watch, Error *err);
 void store_free_writer(Store *store);
+
+/* One rewrite at a time, likewise; the writer's place is asked for within. */
+mql_status store_wait_for_rewrite(Store *store, const Watch *watch, Error *err);
+void store_free_rewrite(Store *store);
 
 /* Until released as often, no file of the database is removed (the log's are):
  * for who copies them. */

@@ -27,33 +27,57 @@ store_wait_for_writer(Store *store)
     pthread_mutex_unlock(&store->writer_mutex);
 }
 
-/* A while, or until the writer is done: `cancel` wakes nobody. */
+/* A while, or until the place is free: `cancel` wakes nobody. */
 static void
-wait_a_while(Store *store)
+wait_a_while(pthread_cond_t *freed, pthread_mutex_t *mutex)
 {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_nsec += WAIT_NANOSECONDS;
     until.tv_sec += until.tv_nsec / 1000000000;
     until.tv_nsec %= 1000000000;
-    pthread_cond_timedwait(&store->writer_free, &store->writer_mutex, &until);
+    pthread_cond_timedwait(freed, mutex, &until);
 }
 
 /* The place is looked at last: a signal is not lost with one who gives up. */
-mql_status
-store_wait_watched(Store *store, const Watch *watch, Error *err)
+static mql_status
+take_place(Store *store, bool *is_taken, pthread_cond_t *freed,
+           const Watch *watch, Error *err)
 {
     mql_status status = MQL_OK;
     pthread_mutex_lock(&store->writer_mutex);
-    while (store->is_writing && status == MQL_OK) {
+    while (*is_taken && status == MQL_OK) {
         status = watch_poll(watch, err);
         if (status == MQL_OK)
-            wait_a_while(store);
+            wait_a_while(freed, &store->writer_mutex);
     }
     if (status == MQL_OK)
-        store->is_writing = true;
+        *is_taken = true;
     pthread_mutex_unlock(&store->writer_mutex);
     return status;
+}
+
+mql_status
+store_wait_watched(Store *store, const Watch *watch, Error *err)
+{
+    return take_place(store, &store->is_writing, &store->writer_free, watch,
+                      err);
+}
+
+mql_status
+store_wait_for_rewrite(Store *store, const Watch *watch, Error *err)
+{
+    return take_place(store, &store->is_rewriting, &store->rewrite_free, watch,
+                      err);
+}
+
+void
+store_free_rewrite(Store *store)
+{
+    pthread_mutex_lock(&store->writer_mutex);
+    store->is_rewriting = false;
+    pthread_cond_signal(&store->rewrite_free);
+    pthread_mutex_unlock(&store->writer_mutex);
 }
 
 void
@@ -412,7 +436,7 @@ static mql_status
 become_writer(Transaction *transaction, Error *err)
 {
     Store *store = transaction->store;
-    store_wait_for_writer(store);
+    TRY(store_wait_watched(store, &transaction->watch, err));
     transaction->is_writer = true;
     if (store->is_dead)
         return refuse_dead(store, err);
@@ -438,6 +462,14 @@ transaction_commit(Transaction *transaction, Error *err)
         return end_unchanged(transaction, err);
     transaction_rollback(transaction);
     return status;
+}
+
+mql_status
+transaction_commit_watched(Transaction *transaction, const Watch *watch,
+                           Error *err)
+{
+    transaction->watch = *watch;
+    return transaction_commit(transaction, err);
 }
 
 /* ---- changes of a collection ---- */

@@ -14,6 +14,16 @@
 
 typedef struct Transaction Transaction;
 
+/* Who watches long work; all may be NULL. The work is done by
+ * transaction_commit(): what a Watch points to must last until then; the Watch
+ * itself is copied. */
+typedef struct Watch {
+    const atomic_bool *cancel;
+    void (*progress)(void *context, const char *phase, uint64_t done,
+                     uint64_t total);
+    void *context;
+} Watch;
+
 /* Waits for the writer lock. Errors: IO_ERROR "... must be opened again" after
  * log or catalogue could not be written for another reason than a full disk. */
 mql_status transaction_begin(Store *store, Transaction **transaction,
@@ -67,6 +77,10 @@ uint32_t transaction_savepoint_count(const Transaction *transaction);
 /* Make everything durable and visible. The transaction is gone afterwards, also
  * on failure (nothing changed). */
 mql_status transaction_commit(Transaction *transaction, Error *err);
+/* The same; `watch` may end the waiting for the writer and the writing of
+ * files: QUERY_CANCELED, nothing changed. */
+mql_status transaction_commit_watched(Transaction *transaction,
+                                      const Watch *watch, Error *err);
 void transaction_rollback(Transaction *transaction); /* NULL is allowed */
 
 /* ---- rows ---- */
@@ -150,16 +164,6 @@ mql_status transaction_put_setting(Transaction *transaction, const char *name,
                                    const int64_t *value, Error *err);
 
 /* ---- files ---- */
-
-/* Who watches long work; all may be NULL. The work is done by
- * transaction_commit(): what a Watch points to must last until then; the Watch
- * itself is copied. */
-typedef struct Watch {
-    const atomic_bool *cancel;
-    void (*progress)(void *context, const char *phase, uint64_t done,
-                     uint64_t total);
-    void *context;
-} Watch;
 
 /* Seal the growing segments of a collection (id; 0: of all), with the files of
  * their indexes, and persist deletes. When nothing stays growing, the log is

@@ -200,7 +200,8 @@ commit_run(Prepared *prepared, Error *err)
     forget_view(prepared);
     cursors_close_all(session, CURSORS_OF_TRANSACTION);
     session->transaction = NULL;
-    mql_status status = transaction_commit(transaction, err);
+    const Watch watch = prepared_watch(prepared);
+    mql_status status = transaction_commit_watched(transaction, &watch, err);
     end_marks(session, status == MQL_OK);
     return status;
 }
