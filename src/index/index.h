@@ -210,6 +210,7 @@ typedef struct Index Index;
 
 typedef struct IndexKind {
     const char *name; /* as in CREATE INDEX ... USING name, upper case        */
+    const char *synonym; /* another spelling, or NULL                         */
     const char *help; /* one line for the manual                              */
 
     /* What it can do; the planner asks nothing else. */
@@ -290,6 +291,9 @@ const IndexKind *index_kind_auto(bool is_vector, ElementType element,
 
 /* Fill `options` with the usual values of `table`. */
 void index_options_default(const IndexOption *table, IndexOptions *options);
+
+/* Whether that is the option's name or synonym, in any case. */
+bool index_option_is(const IndexOption *option, Slice name);
 
 /* Set one option by name: INVALID_PARAMETER with the range when it is out of
  * it, UNDEFINED_PARAMETER-like error with candidates when there is none of that

@@ -9,22 +9,33 @@
 
 extern const IndexKind flat_kind;
 extern const IndexKind bin_flat_kind;
+extern const IndexKind bin_ivf_flat_kind;
 extern const IndexKind hnsw_kind;
 extern const IndexKind inverted_kind;
 extern const IndexKind ivf_flat_kind;
 extern const IndexKind ivf_pq_kind;
 extern const IndexKind ivf_sq8_kind;
+extern const IndexKind scann_kind;
 
 const IndexKind *const index_kinds[] = {
-    &flat_kind,    &bin_flat_kind, &hnsw_kind,     &ivf_flat_kind,
-    &ivf_sq8_kind, &ivf_pq_kind,   &inverted_kind, NULL,
+    &flat_kind,     &bin_flat_kind, &hnsw_kind,  &ivf_flat_kind,
+    &ivf_sq8_kind,  &ivf_pq_kind,   &scann_kind, &bin_ivf_flat_kind,
+    &inverted_kind, NULL,
 };
+
+static bool
+is_named(const IndexKind *kind, Slice name)
+{
+    return slice_equal_nocase(name, slice_of(kind->name)) ||
+           (kind->synonym != NULL &&
+            slice_equal_nocase(name, slice_of(kind->synonym)));
+}
 
 const IndexKind *
 index_kind_find(Slice name)
 {
     for (size_t i = 0; index_kinds[i] != NULL; i++)
-        if (slice_equal_nocase(name, slice_of(index_kinds[i]->name)))
+        if (is_named(index_kinds[i], name))
             return index_kinds[i];
     return NULL;
 }

@@ -15,8 +15,8 @@ index_options_default(const IndexOption *table, IndexOptions *options)
         options->values[i] = table[i].usual;
 }
 
-static bool
-is_named(const IndexOption *option, Slice name)
+bool
+index_option_is(const IndexOption *option, Slice name)
 {
     return slice_equal_nocase(name, slice_of(option->name)) ||
            (option->synonym != NULL &&
@@ -126,7 +126,7 @@ index_option_set(const IndexOption *table, IndexOptions *options, Slice name,
                  bool is_integer, int64_t integer, Slice text, Error *err)
 {
     size_t i = 0;
-    while (table[i].name != NULL && !is_named(&table[i], name))
+    while (table[i].name != NULL && !index_option_is(&table[i], name))
         i++;
     const IndexOption *option = &table[i];
     if (option->name == NULL)

@@ -26,6 +26,8 @@ static const VectorColumn vector_column = {
     .data = vectors, .count = ROWS, .dim = DIM};
 static const VectorColumn wide_column = {
     .data = wide_vectors, .count = ROWS, .dim = WIDE};
+static const VectorColumn bit_column = {
+    .data = vectors, .element = ELEMENT_BIT, .count = ROWS, .dim = DIM * 32};
 static const ScalarColumn int_column = {.type = KEY_INT,
                                         .row_count = ROWS,
                                         .entry_count = ROWS,
@@ -54,6 +56,7 @@ static const Case cases[] = {
     {"IVF_SQ8", METRIC_COSINE, &vector_column, NULL, {4}},
     {"IVF_PQ", METRIC_L2, &vector_column, NULL, {4, 3, 4}},
     {"IVF_PQ", METRIC_IP, &vector_column, NULL, {4, 2, 8}},
+    {"BIN_IVF_FLAT", METRIC_HAMMING, &bit_column, NULL, {4}},
     {"INVERTED", METRIC_L2, NULL, &int_column, {0}},
     {"INVERTED", METRIC_L2, NULL, &bytes_column, {0}},
     {"HNSW", METRIC_COSINE, &wide_column, NULL, {4, 40}},

@@ -209,6 +209,9 @@ refuse_recall(Planner *planner, const Node *option, SearchPlan *plan,
     return planner_unbuilt(option, "\"recall\"", err);
 }
 
+/* Names offered for a misspelt one: options of all kinds. */
+#define EFFORTS_MOST 64
+
 /* What every search takes, whatever its index. */
 static const struct {
     const char *name;
@@ -225,66 +228,82 @@ static const struct {
     {"recall", refuse_recall},
 };
 
-/* Milvus' effort options: each belongs to some kinds of index. On another kind,
- * or on an exact search, they have nothing to steer. */
-static const struct {
-    const char *name, *synonym;
-    int64_t least, most;
-} effort_options[] = {
-    {"ef", "ef_search", 1, 65536},
-    {"nprobe", NULL, 1, 65536},
-    {"refine_k", NULL, 1, 1000},
-};
+/* Of a table; NULL: none has the name. */
+static const IndexOption *
+option_named(const IndexOption *table, Slice name)
+{
+    for (; table->name != NULL; table++)
+        if (index_option_is(table, name))
+            return table;
+    return NULL;
+}
+
+/* An effort option belongs to some kinds of index: to that of the plan, else to
+ * any other. NULL: to none. */
+static const IndexOption *
+effort_option(const SearchPlan *plan, Slice name)
+{
+    const IndexOption *option = NULL;
+    if (plan->index != NULL)
+        option = option_named(plan->index->kind->search_options, name);
+    for (size_t i = 0; option == NULL && index_kinds[i] != NULL; i++)
+        option = option_named(index_kinds[i]->search_options, name);
+    return option;
+}
+
+/* On another kind, or on an exact search, it has nothing to steer. */
+static void
+tell_no_effect(Planner *planner, const SearchPlan *plan,
+               const IndexOption *effort)
+{
+    if (planner->notice == NULL)
+        return;
+    const char *text = planner_text(
+        planner, "\"%s\" has no effect on %s", effort->name,
+        plan->index != NULL ? plan->index->kind->name : "an exact search");
+    if (text != NULL)
+        planner->notice(planner->notice_context, text);
+}
 
 static mql_status
-set_effort(Planner *planner, const Node *option, size_t effort,
+set_effort(Planner *planner, const Node *option, const IndexOption *effort,
            SearchPlan *plan, Error *err)
 {
     Value value;
     TRY(convert_option(planner, option, TYPE_INT64, &value, err));
-    if (value.integer < effort_options[effort].least ||
-        value.integer > effort_options[effort].most)
+    if (value.integer < effort->least || value.integer > effort->most)
         return error_at(err, ERR_INVALID_PARAMETER, option->position,
-                        "\"%s\" must be between %lld and %lld",
-                        effort_options[effort].name,
-                        (long long)effort_options[effort].least,
-                        (long long)effort_options[effort].most);
-    const char *name = effort_options[effort].name;
+                        "\"%s\" must be between %lld and %lld", effort->name,
+                        (long long)effort->least, (long long)effort->most);
     const IndexOption *table =
         plan->index != NULL ? plan->index->kind->search_options : NULL;
     for (size_t i = 0; table != NULL && table[i].name != NULL; i++)
-        if (strcmp(table[i].name, name) == 0) {
+        if (&table[i] == effort) {
             plan->options.values[i] = value.integer;
             plan->ef_is_default = false;
             plan->ef_position = option->position;
             return MQL_OK;
         }
-    if (planner->notice != NULL) {
-        const char *text = planner_text(
-            planner, "\"%s\" has no effect on %s", name,
-            plan->index != NULL ? plan->index->kind->name : "an exact search");
-        if (text != NULL)
-            planner->notice(planner->notice_context, text);
-    }
+    tell_no_effect(planner, plan, effort);
     return MQL_OK;
 }
 
 static mql_status
 unknown_option(const Node *option, Error *err)
 {
-    enum {
-        COMMON = sizeof common_options / sizeof common_options[0],
-        EFFORT = sizeof effort_options / sizeof effort_options[0],
-    };
-    Slice names[COMMON + EFFORT];
-    for (size_t i = 0; i < COMMON; i++)
-        names[i] = slice_of(common_options[i].name);
-    for (size_t i = 0; i < EFFORT; i++)
-        names[COMMON + i] = slice_of(effort_options[i].name);
+    enum { COMMON = sizeof common_options / sizeof common_options[0] };
+    Slice names[COMMON + EFFORTS_MOST];
+    size_t count = 0;
+    for (; count < COMMON; count++)
+        names[count] = slice_of(common_options[count].name);
+    for (size_t i = 0; index_kinds[i] != NULL; i++)
+        for (const IndexOption *effort = index_kinds[i]->search_options;
+             effort->name != NULL && count < COMMON + EFFORTS_MOST; effort++)
+            names[count++] = slice_of(effort->name);
     error_at(err, ERR_INVALID_PARAMETER, option->position,
              "unknown search parameter \"%.*s\"", (int)option->text.size,
              option->text.data);
-    int32_t closest = name_closest(option->text, names, COMMON + EFFORT);
+    int32_t closest = name_closest(option->text, names, (uint32_t)count);
     if (closest >= 0)
         error_hint(err, "Did you mean \"%.*s\"?", (int)names[closest].size,
                    names[closest].data);
@@ -298,15 +317,9 @@ set_option(Planner *planner, const Node *option, SearchPlan *plan, Error *err)
          i++)
         if (slice_equal_nocase(option->text, slice_of(common_options[i].name)))
             return common_options[i].set(planner, option, plan, err);
-    for (size_t i = 0; i < sizeof effort_options / sizeof effort_options[0];
-         i++) {
-        const char *synonym = effort_options[i].synonym;
-        if (slice_equal_nocase(option->text,
-                               slice_of(effort_options[i].name)) ||
-            (synonym != NULL &&
-             slice_equal_nocase(option->text, slice_of(synonym))))
-            return set_effort(planner, option, i, plan, err);
-    }
+    const IndexOption *effort = effort_option(plan, option->text);
+    if (effort != NULL)
+        return set_effort(planner, option, effort, plan, err);
     return unknown_option(option, err);
 }
 

@@ -163,8 +163,6 @@ set_index_option(Prepared *prepared, const Node *option,
 /* Milvus' kinds that are not built yet. */
 static const char *const unbuilt_kinds[] = {
     "IVF_RABITQ",
-    "IVFFLAT",
-    "SCANN",
     "HNSW_SQ",
     "HNSW_PQ",
     "HNSW_PRQ",
@@ -174,7 +172,6 @@ static const char *const unbuilt_kinds[] = {
     "GPU_IVF_FLAT",
     "GPU_IVF_PQ",
     "GPU_CAGRA",
-    "BIN_IVF_FLAT",
     "SPARSE_INVERTED_INDEX",
     "SPARSE_WAND",
     "MINHASH_LSH",

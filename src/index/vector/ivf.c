@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ivf.c - the kinds with lists: their options, and opening their files.
+ * ivf.c - opening files with lists.
  *
  * Opening reads the header and what belongs to the lists: where they begin,
  * their bounds and centroids. Every number that is used as a place is checked
@@ -12,61 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-extern const IndexKind ivf_flat_kind;
-extern const IndexKind ivf_sq8_kind;
-extern const IndexKind ivf_pq_kind;
-
-#define OPTION_NLIST                                                           \
-    {                                                                          \
-        .name = "nlist", .least = 1, .most = IVF_LISTS_MOST, .usual = 128,     \
-        .help = "lists; fewer in a segment with less than 39 rows for each"    \
-    }
-
-static const IndexOption build_options[] = {
-    [IVF_OPTION_NLIST] = OPTION_NLIST,
-    {.name = NULL},
-};
-
-static const IndexOption pq_build_options[] = {
-    [IVF_OPTION_NLIST] = OPTION_NLIST,
-    [IVF_OPTION_M] = {.name = "m",
-                      .least = 1,
-                      .most = IVF_PARTS_MOST,
-                      .usual = -1,
-                      .help = "parts of a vector, each of them a code; divides "
-                              "the dimension. By default a quarter of it, with "
-                              "4 bits half of it, or less"},
-    [IVF_OPTION_NBITS] = {.name = "nbits",
-                          .least = 1,
-                          .most = 24,
-                          .usual = 8,
-                          .help = "bits of a code: 8, or 4, which is faster"},
-    {.name = NULL},
-};
-
-#define OPTION_NPROBE                                                          \
-    {                                                                          \
-        .name = "nprobe", .least = 1, .most = 65536, .usual = 8,               \
-        .help = "lists a search looks at: more find more and take longer"      \
-    }
-
-static const IndexOption flat_search_options[] = {
-    [IVF_OPTION_NPROBE] = OPTION_NPROBE,
-    {.name = NULL},
-};
-
-static const IndexOption coded_search_options[] = {
-    [IVF_OPTION_NPROBE] = OPTION_NPROBE,
-    [IVF_OPTION_REFINE_K] = {.name = "refine_k",
-                             .least = 1,
-                             .most = IVF_REFINE_MOST,
-                             .usual = -1,
-                             .help = "rows ranked by their vectors, as a "
-                                     "multiple of the limit; by default what "
-                                     "the data was found to need"},
-    {.name = NULL},
-};
-
 static mql_status
 wrong(const Ivf *ivf, const char *what, Error *err)
 {
@@ -76,45 +21,9 @@ wrong(const Ivf *ivf, const char *what, Error *err)
 
 /* ---- opening ---- */
 
-/* What the options of a kind make of `dim` elements. */
-static IvfShape
-shape_of(const IndexKind *kind, const IndexOptions *options, uint32_t dim)
-{
-    if (kind == &ivf_flat_kind)
-        return (IvfShape){IVF_CODES_FLAT, 0};
-    if (kind == &ivf_sq8_kind)
-        return (IvfShape){IVF_CODES_SQ8, 0};
-    int64_t bits = options->values[IVF_OPTION_NBITS];
-    int64_t parts = options->values[IVF_OPTION_M];
-    if (parts < 1) { /* the most that are no more than a nibble or a byte for
-                        two or four elements */
-        parts = dim / (bits == 4 ? 2 : 4);
-        while (parts > 1 && dim % parts != 0)
-            parts--;
-        parts = parts < 1 ? 1 : parts;
-    }
-    return (IvfShape){bits == 4 ? IVF_CODES_PQ4 : IVF_CODES_PQ8,
-                      (uint32_t)parts};
-}
-
-static mql_status
-pq_settle(IndexOptions *options, uint32_t dim, Error *err)
-{
-    int64_t bits = options->values[IVF_OPTION_NBITS];
-    int64_t parts = options->values[IVF_OPTION_M];
-    if (bits != 4 && bits != 8)
-        return error_set(err, ERR_FEATURE_NOT_SUPPORTED,
-                         "\"nbits\" other than 4 and 8 is not supported yet");
-    if (parts > 0 && dim % parts != 0)
-        return error_set(err, ERR_INVALID_PARAMETER,
-                         "\"m\" must divide the dimension, %u", dim);
-    options->values[IVF_OPTION_M] = shape_of(&ivf_pq_kind, options, dim).parts;
-    return MQL_OK;
-}
-
 /* The header must fit the segment and the options of the index. */
 static mql_status
-check_header(const Ivf *ivf, const IndexOpen *input, Error *err)
+check_header(const Ivf *ivf, const IndexOpen *input, IvfShape shape, Error *err)
 {
     const IvfHeader *header = &ivf->header;
     if (header->version != IVF_VERSION)
@@ -124,28 +33,24 @@ check_header(const Ivf *ivf, const IndexOpen *input, Error *err)
         return wrong(ivf, "row count or dimension", err);
     if (header->metric != (uint32_t)input->metric)
         return wrong(ivf, "metric", err);
-    IvfShape shape = shape_of(ivf->base.kind, input->options, header->dim);
     if (header->code_type != (uint32_t)shape.codes ||
         header->parts != shape.parts)
         return wrong(ivf, "type of codes", err);
     if (header->nlist < 1 || header->nlist > IVF_LISTS_MOST ||
-        (input->options != NULL &&
-         header->nlist != (uint64_t)input->options->values[IVF_OPTION_NLIST]))
+        header->nlist != shape.nlist)
         return wrong(ivf, "nlist", err);
     if (header->place_count > header->row_count ||
         header->zero_count > header->place_count ||
         header->list_count > header->nlist ||
         header->list_count > ivf_listed(header))
         return wrong(ivf, "number of rows or lists", err);
-    if (header->parts > 0 ? header->code_type < IVF_CODES_PQ4 ||
-                                header->dim % header->parts != 0 ||
-                                header->parts > IVF_PARTS_MOST ||
-                                (header->list_count > 0 && header->refine == 0)
-                          : header->code_type >= IVF_CODES_PQ4)
+    if (header->parts > IVF_PARTS_MOST ||
+        (header->parts > 0 && header->dim % header->parts != 0))
         return wrong(ivf, "number of parts", err);
     if (header->refine > IVF_REFINE_MOST ||
         (header->list_count > 0 &&
-         !(isfinite(header->step) && header->step > 0)))
+         (!(isfinite(header->step) && header->step > 0) ||
+          (header->refine == 0 && !ivf_has_bounds(header)))))
         return wrong(ivf, "code", err);
     return MQL_OK;
 }
@@ -196,7 +101,7 @@ open_lists(Ivf *ivf, Error *err)
                 &data, err));
     ivf->starts = data;
     TRY(check_starts(ivf, err));
-    if (!ivf_is_pq(header))
+    if (ivf_has_bounds(header))
         TRY(require(ivf, IVF_SECTION_BOUNDS, lists * sizeof *ivf->bounds, &data,
                     err));
     ivf->bounds = data;
@@ -231,7 +136,7 @@ open_places(Ivf *ivf, Error *err)
     TRY(find_section(ivf, IVF_SECTION_CODES, ivf_codes_size(ivf),
                      &ivf->codes_section, err));
     ivf->codes = (const uint8_t *)ivf->codes_section.data;
-    if (header->metric == METRIC_IP)
+    if (!ivf_has_terms(header))
         return MQL_OK;
     TRY(find_section(ivf, IVF_SECTION_TERMS,
                      (uint64_t)ivf_listed(header) * sizeof *ivf->terms,
@@ -241,12 +146,12 @@ open_places(Ivf *ivf, Error *err)
 }
 
 static mql_status
-read_file(Ivf *ivf, const IndexOpen *input, Error *err)
+read_file(Ivf *ivf, const IndexOpen *input, IvfShape shape, Error *err)
 {
     const void *data;
     TRY(require(ivf, IVF_SECTION_HEADER, sizeof ivf->header, &data, err));
     memcpy(&ivf->header, data, sizeof ivf->header);
-    TRY(check_header(ivf, input, err));
+    TRY(check_header(ivf, input, shape, err));
     if (ivf->header.list_count == 0)
         return MQL_OK;
     ivf->coder = (Coder){.type = CODES_L2,
@@ -259,7 +164,7 @@ read_file(Ivf *ivf, const IndexOpen *input, Error *err)
     return open_places(ivf, err);
 }
 
-static void
+void
 ivf_close(Index *index)
 {
     Ivf *ivf = (Ivf *)index;
@@ -275,9 +180,19 @@ ivf_close(Index *index)
     free(ivf);
 }
 
-static mql_status
-open_kind(const IndexKind *kind, const IndexOpen *input, Index **index,
-          Error *err)
+/* Where an option stands in a table, or -1. */
+static int
+option_place(const IndexOption *table, const char *name)
+{
+    for (int i = 0; table[i].name != NULL; i++)
+        if (strcmp(table[i].name, name) == 0)
+            return i;
+    return -1;
+}
+
+mql_status
+ivf_open(const IndexKind *kind, IvfShape shape, const IndexOpen *input,
+         Index **index, Error *err)
 {
     Ivf *ivf = calloc(1, sizeof *ivf);
     if (ivf == NULL)
@@ -287,9 +202,11 @@ open_kind(const IndexKind *kind, const IndexOpen *input, Index **index,
         return error_no_memory(err);
     }
     ivf->base.kind = kind;
+    ivf->refine_option = option_place(kind->search_options, "refine_k");
+    ivf->reorder_option = option_place(kind->search_options, "reorder_k");
     ivf->column = input->vectors;
     ivf->file = input->file;
-    mql_status status = read_file(ivf, input, err);
+    mql_status status = read_file(ivf, input, shape, err);
     if (status != MQL_OK) {
         ivf_close(&ivf->base);
         return status;
@@ -297,80 +214,3 @@ open_kind(const IndexKind *kind, const IndexOpen *input, Index **index,
     *index = &ivf->base;
     return MQL_OK;
 }
-
-/* ---- the kinds ---- */
-
-static mql_status
-build_kind(const IndexKind *kind, const IndexBuild *input,
-           SectionWriter *writer, Error *err)
-{
-    IndexOptions options = *input->options;
-    if (kind->settle != NULL)
-        TRY(kind->settle(&options, input->vectors->dim, err));
-    return ivf_build(input, shape_of(kind, &options, input->vectors->dim),
-                     writer, err);
-}
-
-#define FUNCTIONS(name)                                                        \
-    static mql_status name##_build(const IndexBuild *input,                    \
-                                   SectionWriter *writer, Error *err)          \
-    {                                                                          \
-        return build_kind(&ivf_##name##_kind, input, writer, err);             \
-    }                                                                          \
-    static mql_status name##_open(const IndexOpen *input, Index **index,       \
-                                  Error *err)                                  \
-    {                                                                          \
-        return open_kind(&ivf_##name##_kind, input, index, err);               \
-    }
-
-FUNCTIONS(flat)
-FUNCTIONS(sq8)
-FUNCTIONS(pq)
-
-const IndexKind ivf_flat_kind = {
-    .name = "IVF_FLAT",
-    .help = "lists around centroids, those near the query searched exactly",
-    .is_vector = true,
-    .elements = ELEMENT_NUMBERS,
-    .has_file = true,
-    .build_options = build_options,
-    .search_options = flat_search_options,
-    .build = flat_build,
-    .open = flat_open,
-    .search = ivf_search,
-    .check = ivf_check,
-    .close = ivf_close,
-};
-
-const IndexKind ivf_sq8_kind = {
-    .name = "IVF_SQ8",
-    .help = "lists of codes of a byte for each element; the best are ranked "
-            "by their vectors",
-    .is_vector = true,
-    .elements = ELEMENT_NUMBERS,
-    .has_file = true,
-    .build_options = build_options,
-    .search_options = coded_search_options,
-    .build = sq8_build,
-    .open = sq8_open,
-    .search = ivf_search,
-    .check = ivf_check,
-    .close = ivf_close,
-};
-
-const IndexKind ivf_pq_kind = {
-    .name = "IVF_PQ",
-    .help = "lists of codes of 4 or 8 bits for each part of a vector; the best "
-            "are ranked by their vectors",
-    .is_vector = true,
-    .elements = ELEMENT_NUMBERS,
-    .has_file = true,
-    .build_options = pq_build_options,
-    .search_options = coded_search_options,
-    .settle = pq_settle,
-    .build = pq_build,
-    .open = pq_open,
-    .search = ivf_search,
-    .check = ivf_check,
-    .close = ivf_close,
-};

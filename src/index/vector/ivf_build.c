@@ -108,13 +108,29 @@ choose_rows(IvfBuild *build, Error *err)
     return MQL_OK;
 }
 
+/* Bits are 0 and 1, and centroids between them. */
+static void
+set_coder_of_bits(IvfBuild *build)
+{
+    uint32_t dim = build->input->vectors->dim;
+    for (uint32_t i = 0; i < dim; i++)
+        build->center[i] = 0.5f;
+    build->ivf.coder = (Coder){.type = CODES_L2,
+                               .dim = dim,
+                               .step = 0.5f / 63,
+                               .center = build->center};
+}
+
 static mql_status
 train_coder(IvfBuild *build, Error *err)
 {
     Coder *coder = &build->ivf.coder;
     const VectorColumn *column = build->input->vectors;
-    TRY(coder_train(column, is_unit(build) ? METRIC_COSINE : METRIC_L2,
-                    build->center, coder, err));
+    if (column->element == ELEMENT_BIT)
+        set_coder_of_bits(build);
+    else
+        TRY(coder_train(column, is_unit(build) ? METRIC_COSINE : METRIC_L2,
+                        build->center, coder, err));
     coder->metric = METRIC_L2;    /* it gets vectors of unit length ... */
     coder->element = ELEMENT_F32; /* ... as floats */
     coder->stride = ivf_stride(column->dim);
@@ -281,12 +297,17 @@ encode_list(IvfBuild *build, uint32_t list, float *vector, Error *err)
 {
     const Coder *coder = &build->ivf.coder;
     const VectorColumn *column = build->ivf.column;
+    size_t size = ivf_code_size(&build->ivf);
     double error = 0, norm = 0;
     for (uint32_t i = build->starts[list]; i < build->starts[list + 1]; i++) {
         uint32_t row = build->rows[i];
-        uint8_t *code = build->codes + (size_t)i * coder->stride;
+        uint8_t *code = build->codes + i * size;
         if (is_cancelled(build->input->cancel))
             return error_cancelled(err);
+        if (column->element == ELEMENT_BIT) {
+            memcpy(code, vector_row(column, row), size);
+            continue;
+        }
         kmeans_row(column, is_unit(build), row, vector);
         coder_encode(coder, vector, row, code);
         build->terms[i] = ivf_code_norm(coder, code);
@@ -339,7 +360,7 @@ make_codes(IvfBuild *build, Error *err)
     ivf->centroids = build->centroids;
     ivf->norms = build->norms;
     ivf->rows = build->rows;
-    ivf->terms = ivf->header.metric == METRIC_IP ? NULL : build->terms;
+    ivf->terms = ivf_has_terms(&ivf->header) ? build->terms : NULL;
     if (ivf_is_pq(&ivf->header))
         TRY(make_books(build, err));
     TRY(ivf_set_blocks(ivf, err));
@@ -405,6 +426,10 @@ choose_refine(IvfBuild *build, Error *err)
 {
     if (build->ivf.header.code_type == IVF_CODES_FLAT)
         return MQL_OK;
+    if (build->ivf.header.code_type == IVF_CODES_BITS) {
+        build->ivf.header.refine = 1; /* estimates are exact */
+        return MQL_OK;
+    }
     TRY(pool_run(build->input->pool, TRIES, 4, try_work, build, err));
     if (ivf_is_pq(&build->ivf.header))
         build->ivf.header.refine = refines[REFINES - 1];
@@ -444,7 +469,7 @@ write_file(const IvfBuild *build, SectionWriter *writer, Error *err)
         return MQL_OK;
     TRY(write_part(writer, IVF_SECTION_STARTS, build->starts, lists + 2,
                    sizeof *build->starts, err));
-    if (!ivf_is_pq(header))
+    if (ivf_has_bounds(header))
         TRY(write_part(writer, IVF_SECTION_BOUNDS, build->bounds, lists,
                        sizeof *build->bounds, err));
     TRY(write_part(writer, IVF_SECTION_CENTROIDS, build->centroids, lists,
@@ -506,7 +531,7 @@ ivf_build(const IndexBuild *input, IvfShape shape, SectionWriter *writer,
         .row_count = input->vectors->count,
         .dim = input->vectors->dim,
         .metric = (uint32_t)input->metric,
-        .nlist = (uint32_t)input->options->values[IVF_OPTION_NLIST],
+        .nlist = shape.nlist,
         .code_type = (uint32_t)shape.codes,
         .parts = shape.parts,
     };

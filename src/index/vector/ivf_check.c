@@ -73,8 +73,13 @@ check_code(Check *check, uint32_t place, double *error, double *norm,
            Error *err)
 {
     const Ivf *ivf = check->ivf;
-    const uint8_t *code = ivf->codes + (size_t)place * ivf->coder.stride;
+    const uint8_t *code = ivf->codes + place * ivf_code_size(ivf);
     uint32_t row = ivf->rows[place];
+    if (ivf->header.code_type == IVF_CODES_BITS)
+        return memcmp(code, vector_row(ivf->column, row), ivf_code_size(ivf)) ==
+                       0
+                   ? MQL_OK
+                   : wrong(ivf, "a wrong code", place, err);
     coder_encode(&ivf->coder, check->vector, row, check->code);
     if (!is_code(check, code))
         return wrong(ivf, "a wrong code", place, err);
@@ -124,8 +129,10 @@ check_list(Check *check, uint32_t list, Error *err)
         TRY(ivf_pq_check(ivf, list, &is_right, err));
         if (!is_right)
             return wrong(ivf, "wrong codes in list", list, err);
-    } else if (!is_bound(ivf->bounds[list].error, error) ||
-               !is_bound(ivf->bounds[list].norm, norm))
+    }
+    if (ivf_has_bounds(&ivf->header) &&
+        !(is_bound(ivf->bounds[list].error, error) &&
+          is_bound(ivf->bounds[list].norm, norm)))
         return wrong(ivf, "a wrong bound of list", list, err);
     return check_centroid(ivf, list, err);
 }

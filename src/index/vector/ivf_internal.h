@@ -29,6 +29,7 @@
 #define IVF_PARTS_MOST 65536
 #define IVF_BLOCK 256        /* places estimated at a time         */
 #define IVF_REFINE_MOST 1000 /* rows to rank, as a multiple of k */
+#define IVF_REORDER_MOST 16384000
 
 enum {
     IVF_SECTION_HEADER = 1,
@@ -75,17 +76,18 @@ typedef enum IvfCodes {
     IVF_CODES_SQ8 = 2,  /* bytes; the best estimates are ranked  */
     IVF_CODES_PQ4 = 3,  /* a nibble for each part of a vector    */
     IVF_CODES_PQ8 = 4,  /* a byte for each part of a vector      */
+    IVF_CODES_BITS = 5, /* the vectors themselves, which are bits */
 } IvfCodes;
 
-/* What a row is coded as. */
+/* What was asked for. */
 typedef struct IvfShape {
     IvfCodes codes;
     uint32_t parts; /* PQ, else 0 */
+    uint32_t nlist;
 } IvfShape;
 
-/* Positions in the option tables. */
-enum { IVF_OPTION_NLIST, IVF_OPTION_M, IVF_OPTION_NBITS };
-enum { IVF_OPTION_NPROBE, IVF_OPTION_REFINE_K };
+/* Position in every kind's table of search options. */
+#define IVF_OPTION_NPROBE 0
 
 typedef struct IvfScratch IvfScratch;
 
@@ -107,8 +109,9 @@ typedef struct Ivf {
     uint32_t *blocks;   /* PQ4: the first block of each list, and the end; its
                            own memory */
     Section rows_section, terms_section, codes_section;
-    pthread_mutex_t lock;       /* guards free_scratches */
-    IvfScratch *free_scratches; /* of searches that are over */
+    int refine_option, reorder_option; /* search options, or -1 */
+    pthread_mutex_t lock;              /* guards free_scratches */
+    IvfScratch *free_scratches;        /* of searches that are over */
 } Ivf;
 
 /* What a search works with. */
@@ -139,11 +142,25 @@ ivf_listed(const IvfHeader *header)
     return header->place_count - header->zero_count;
 }
 
-/* The code of a place may be estimated as what, of the list it is in? */
+/* Codes of parts, of what a row's list leaves of it. */
 static inline bool
 ivf_is_pq(const IvfHeader *header)
 {
     return header->parts > 0;
+}
+
+/* Bytes of elements, with bounds of how wrong they are. */
+static inline bool
+ivf_has_bounds(const IvfHeader *header)
+{
+    return header->code_type == IVF_CODES_FLAT ||
+           header->code_type == IVF_CODES_SQ8;
+}
+
+static inline bool
+ivf_has_terms(const IvfHeader *header)
+{
+    return header->metric != METRIC_IP && header->code_type != IVF_CODES_BITS;
 }
 
 /* Points a part of a vector is coded as one of. */
@@ -160,6 +177,15 @@ ivf_nibbles(const IvfHeader *header)
     return (header->parts + 3) / 4 * 4;
 }
 
+/* Bytes of a place's code; not for PQ4. */
+static inline size_t
+ivf_code_size(const Ivf *ivf)
+{
+    if (ivf->header.code_type == IVF_CODES_BITS)
+        return vector_row_size(ivf->column);
+    return ivf_is_pq(&ivf->header) ? ivf->header.parts : ivf->coder.stride;
+}
+
 /* Where the codes of a place begin, which for PQ4 is the first of a block. */
 static inline uint64_t
 ivf_codes_at(const Ivf *ivf, uint32_t list, uint32_t place)
@@ -169,8 +195,7 @@ ivf_codes_at(const Ivf *ivf, uint32_t list, uint32_t place)
         return (ivf->blocks[list] +
                 (uint64_t)(place - ivf->starts[list]) / NIBBLE_ROWS) *
                NIBBLE_ROWS / 2 * ivf_nibbles(header);
-    return (uint64_t)place *
-           (ivf_is_pq(header) ? header->parts : ivf->coder.stride);
+    return (uint64_t)place * ivf_code_size(ivf);
 }
 
 /* Bytes of all codes. */
@@ -216,11 +241,15 @@ float ivf_code_norm(const Coder *coder, const uint8_t *code);
 double ivf_code_error(const Coder *coder, const float *vector,
                       const uint8_t *code);
 
+/* What the kinds in ivf_kinds.c have in common. */
 mql_status ivf_build(const IndexBuild *input, IvfShape shape,
                      SectionWriter *writer, Error *err);
 mql_status ivf_search(const Index *index, const VectorQuery *query,
                       Neighbor *nearest, uint32_t *found, Error *err);
 mql_status ivf_check(const Index *index, Error *err);
+mql_status ivf_open(const IndexKind *kind, IvfShape shape,
+                    const IndexOpen *input, Index **index, Error *err);
+void ivf_close(Index *index);
 
 /*
  * Search with all choices made: `probes` lists, `refine` as in the header, no

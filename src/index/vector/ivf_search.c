@@ -325,6 +325,18 @@ verify_list(const Ivf *ivf, uint32_t list, Error *err)
     return section_verify(ivf->file, &ivf->codes_section, from, to - from, err);
 }
 
+/* Distances of codes that are the vectors themselves. */
+static void
+measure_bits(const Collect *collect, const uint8_t *codes, uint32_t count,
+             float *distances)
+{
+    size_t size = ivf_code_size(collect->ivf);
+    const void *rows[IVF_BLOCK];
+    for (uint32_t i = 0; i < count; i++)
+        rows[i] = codes + i * size;
+    exact_distances(collect->exact, rows, count, distances);
+}
+
 /* Estimates of a block of a list, whose centroid is at `base`. */
 static void
 estimate_block(const Collect *collect, Neighbor list, uint32_t place,
@@ -336,6 +348,9 @@ estimate_block(const Collect *collect, Neighbor list, uint32_t place,
         ivf_pq_estimate(ivf, collect->scratch, list.row, place, count,
                         list.distance + estimate->pq_base, estimate->pq_scale,
                         distances);
+    else if (ivf->header.code_type == IVF_CODES_BITS)
+        measure_bits(collect, ivf->codes + ivf_codes_at(ivf, list.row, place),
+                     count, distances);
     else
         estimate_rows(
             ivf, estimate, ivf->codes + ivf_codes_at(ivf, list.row, place),
@@ -532,11 +547,20 @@ collect_lists(Collect *collect, const Goal *goal, bool *is_done, Error *err)
     return MQL_OK;
 }
 
+/* Estimates to keep and rank; 0: all that may be among the nearest. */
+static uint64_t
+kept_for(uint32_t k, uint64_t refine)
+{
+    return refine == 0 ? 0 : k * refine + 4;
+}
+
+/* `kept` as of kept_for(). */
 static mql_status
 search_lists(const Ivf *ivf, IvfScratch *scratch, const VectorQuery *query,
-             const Goal *goal, uint32_t refine, Neighbor *nearest,
+             const Goal *goal, uint64_t kept, Neighbor *nearest,
              uint32_t *found, bool *is_done, Error *err)
 {
+    bool is_certain = kept == 0;
     ExactQuery exact =
         exact_query_of((Metric)ivf->header.metric, ivf->column->element,
                        query->vector, ivf->header.dim);
@@ -548,7 +572,8 @@ search_lists(const Ivf *ivf, IvfScratch *scratch, const VectorQuery *query,
 
     if (ivf_is_pq(&ivf->header))
         estimate.pq_base = ivf_pq_tables(ivf, scratch, &estimate.pq_scale);
-    uint64_t kept = refine == 0 ? query->k : (uint64_t)query->k * refine + 4;
+    if (kept < query->k)
+        kept = query->k;
     if (kept > ivf->header.place_count)
         kept = ivf->header.place_count;
     TRY(reserve(&scratch->limits, &scratch->limits_most, kept, err));
@@ -558,7 +583,7 @@ search_lists(const Ivf *ivf, IvfScratch *scratch, const VectorQuery *query,
                        .estimate = &estimate,
                        .scratch = scratch,
                        .top = top_k_of(scratch->limits, (uint32_t)kept),
-                       .is_certain = refine == 0,
+                       .is_certain = is_certain,
                        .limit = INFINITY};
     TRY(collect_lists(&collect, goal, is_done, err));
     if (!*is_done)
@@ -577,8 +602,8 @@ ivf_search_lists(const Ivf *ivf, IvfScratch *scratch, const VectorQuery *query,
 {
     bool is_done;
     const Goal goal = {.probes = probes, .share = 1, .looked = UINT64_MAX};
-    return search_lists(ivf, scratch, query, &goal, refine, nearest, found,
-                        &is_done, err);
+    return search_lists(ivf, scratch, query, &goal, kept_for(query->k, refine),
+                        nearest, found, &is_done, err);
 }
 
 /* ---- the search of the kind ---- */
@@ -605,16 +630,25 @@ scratch_return(Ivf *ivf, IvfScratch *scratch)
     pthread_mutex_unlock(&ivf->lock);
 }
 
-/* The value of a search option, or -1. */
+/* The value of a search option by its place; -1: there is none. */
 static int64_t
-option_of(const Ivf *ivf, const VectorQuery *query, uint32_t which)
+option_of(const Ivf *ivf, const VectorQuery *query, int place)
 {
-    const IndexOption *table = ivf->base.kind->search_options;
-    for (uint32_t i = 0; i <= which; i++)
-        if (table[i].name == NULL)
-            return -1;
-    return query->options == NULL ? table[which].usual
-                                  : query->options->values[which];
+    if (place < 0)
+        return -1;
+    return query->options == NULL ? ivf->base.kind->search_options[place].usual
+                                  : query->options->values[place];
+}
+
+static uint64_t
+kept_of(const Ivf *ivf, const VectorQuery *query)
+{
+    int64_t refine = option_of(ivf, query, ivf->refine_option);
+    int64_t reorder = option_of(ivf, query, ivf->reorder_option);
+    if (reorder > 0)
+        return (uint64_t)reorder;
+    return kept_for(query->k,
+                    refine > 0 ? (uint64_t)refine : ivf->header.refine);
 }
 
 static Goal
@@ -658,14 +692,12 @@ ivf_search(const Index *index, const VectorQuery *query, Neighbor *nearest,
     bool is_done = false;
     if (ivf->header.list_count > 0) {
         Goal goal = goal_of(ivf, query);
-        int64_t refine = option_of(ivf, query, IVF_OPTION_REFINE_K);
         IvfScratch *scratch = NULL;
         mql_status status = MQL_OK;
         if (!is_scan_better(ivf, query, &goal)) {
             TRY(scratch_take(ivf, &scratch, err));
             status =
-                search_lists(ivf, scratch, query, &goal,
-                             refine > 0 ? (uint32_t)refine : ivf->header.refine,
+                search_lists(ivf, scratch, query, &goal, kept_of(ivf, query),
                              nearest, found, &is_done, err);
             scratch_return(ivf, scratch);
         }
