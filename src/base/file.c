@@ -287,6 +287,19 @@ directory_create_durably(const Vfs *vfs, const char *path, bool *is_made,
 }
 
 mql_status
+directory_check(const Vfs *vfs, const char *path, Error *err)
+{
+    int fd = vfs->open(vfs->context, path, FILE_PLAIN);
+    if (fd >= 0)
+        vfs->close(vfs->context, fd);
+    if (fd == -EISDIR)
+        return MQL_OK;
+    if (fd < 0 && fd != -ENOENT && !is_no_file(FILE_PLAIN, -fd))
+        return file_error(err, -fd, "open", path);
+    return error_corrupt(err, path, -1, "\"%s\" is not a folder", path);
+}
+
+mql_status
 file_find(const Vfs *vfs, const char *path, bool *is_there, Error *err)
 {
     int result = vfs->exists(vfs->context, path);

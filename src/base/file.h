@@ -129,6 +129,9 @@ mql_status file_rename(const Vfs *vfs, const char *from, const char *to,
 /* A file that is not there is no error. */
 mql_status file_remove(const Vfs *vfs, const char *path, Error *err);
 mql_status directory_create(const Vfs *vfs, const char *path, Error *err);
+/* DATA_CORRUPTED when it is none, but a file or a symbolic link, which leads
+ * out of the database; or is not there. */
+mql_status directory_check(const Vfs *vfs, const char *path, Error *err);
 mql_status directory_sync(const Vfs *vfs, const char *path, Error *err);
 /* Make the directory and sync the one it is in. `is_made` OUT, also on failure.
  */

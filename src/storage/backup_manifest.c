@@ -440,21 +440,6 @@ is_top_name(const char *name)
            strcmp(name, "segments") == 0;
 }
 
-/* A folder that is a symbolic link, or a file, is none of ours. */
-static mql_status
-check_folder(const Vfs *vfs, const char *path, Error *err)
-{
-    int fd = vfs->open(vfs->context, path, FILE_PLAIN);
-    if (fd >= 0)
-        vfs->close(vfs->context, fd);
-    if (fd == -EISDIR)
-        return MQL_OK;
-    bool is_other = fd >= 0 || fd == -ELOOP || fd == -ENOENT || fd == -EINVAL;
-    if (!is_other)
-        return file_error(err, -fd, "open", path);
-    return error_corrupt(err, path, -1, "\"%s\" is not a folder", path);
-}
-
 /* Takes the path. */
 static mql_status
 check_names(const Vfs *vfs, char *path, const char *folder,
@@ -465,7 +450,7 @@ check_names(const Vfs *vfs, char *path, const char *folder,
     Buffer names = BUFFER_INIT;
     mql_status status = MQL_OK;
     if (folder != NULL)
-        status = check_folder(vfs, path, err);
+        status = directory_check(vfs, path, err);
     int result = status == MQL_OK ? vfs->list(vfs->context, path, &names) : 0;
     if (result < 0)
         status = file_error(err, -result, "read directory", path);

@@ -200,6 +200,25 @@ damage_file(const Place *place, const char *path)
     free(good.data);
 }
 
+/* The same files, elsewhere. */
+static void
+link_folder(const Place *place, const char *name)
+{
+    char *path = path_in(place->backup, name);
+    char *other = path_in(place->root, "elsewhere");
+    mql_error error = MQL_ERROR_INIT;
+    assert_int_equal(rename(path, other), 0);
+    assert_int_equal(symlink(other, path), 0);
+    FAILS("XX001", verify(place, err));
+    assert_int_equal(mql_restore(place->backup, place->restored, &error),
+                     MQL_CORRUPT);
+    assert_int_not_equal(access(place->restored, F_OK), 0);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rename(other, path), 0);
+    free(path);
+    free(other);
+}
+
 static void
 test_lost_and_foreign(void **state)
 {
@@ -222,6 +241,8 @@ test_lost_and_foreign(void **state)
         assert_int_equal(unlink(path), 0);
         free(path);
     }
+    link_folder(&place, "wal");
+    link_folder(&place, "segments");
     OK(verify(&place, err));
     char *path = path_in(place.backup, "MANIFEST");
     assert_int_equal(unlink(path), 0);

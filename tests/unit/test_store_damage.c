@@ -508,6 +508,50 @@ test_no_collection_without_database(void **state)
     store_close(store);
 }
 
+/* Opened as a writer, or as a reader, or as a backup is. */
+static void
+open_fails(const char *path, const char *sqlstate)
+{
+    for (int kind = 0; kind < 3; kind++) {
+        StoreOptions options = {
+            .threads = 1, .is_read_only = kind > 0, .is_backup = kind == 2};
+        Store *store = NULL;
+        FAILS(sqlstate, store_open(path, &options, &store, err));
+    }
+}
+
+/* Folders that lead out of the database, though all is there; and files. */
+static void
+test_foreign_folders(void **state)
+{
+    Files *files = *state;
+    static const char *const names[] = {"wal", "segments"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char *path = path_in(files->path, names[i]);
+        char *other = path_in(files->root, "elsewhere");
+        assert_int_equal(rename(path, other), 0);
+        assert_int_equal(symlink(other, path), 0);
+        open_fails(files->path, "XX001");
+        assert_int_equal(unlink(path), 0);
+        write_file(path, "x", 1);
+        open_fails(files->path, "XX001");
+        assert_int_equal(unlink(path), 0);
+        assert_int_equal(rename(other, path), 0);
+        free(path);
+        free(other);
+    }
+    assert_false(is_noticed(files->path));
+    char *path = path_in(files->path, "tmp");
+    const StoreOptions options = {.threads = 1};
+    Store *store = NULL;
+    assert_int_equal(rmdir(path), 0);
+    assert_int_equal(symlink(files->root, path), 0);
+    FAILS("XX001", store_open(files->path, &options, &store, err));
+    assert_int_equal(unlink(path), 0);
+    assert_false(is_noticed(files->path)); /* it is made again */
+    free(path);
+}
+
 int
 main(void)
 {
@@ -517,6 +561,7 @@ main(void)
         TEST(test_cut_files),
         TEST(test_swapped_files),
         TEST(test_foreign_files),
+        TEST(test_foreign_folders),
         TEST(test_damaged_index_is_built_again),
         TEST(test_collection_of_no_database),
         TEST(test_no_collection_without_database),

@@ -119,6 +119,20 @@ make_folder(const FileSpace *space, const char *name, Error *err)
     mql_status status = file_find(space->vfs, path, &is_there, err);
     if (status == MQL_OK && !is_there)
         status = directory_create(space->vfs, path, err);
+    if (status == MQL_OK && is_there)
+        status = directory_check(space->vfs, path, err);
+    free(path);
+    return status;
+}
+
+/* For who makes none. */
+static mql_status
+check_folder(const FileSpace *space, const char *name, Error *err)
+{
+    char *path = path_join(space->path, name);
+    if (path == NULL)
+        return error_no_memory(err);
+    mql_status status = directory_check(space->vfs, path, err);
     free(path);
     return status;
 }
@@ -201,8 +215,12 @@ open_parts(Store *store, const StoreOptions *options, Error *err)
     }
     TRY(pool_create(options->threads, &store->pool, err));
     space->pool = store->pool;
-    if (!store->is_read_only)
+    if (!store->is_read_only) {
         TRY(make_folders(space, err));
+    } else {
+        TRY(check_folder(space, "wal", err));
+        TRY(check_folder(space, "segments", err));
+    }
     TRY(store_recover(store, err));
     if (!store->is_read_only)
         TRY(reserve_open(&store->reserve, space->vfs, space->path, err));
