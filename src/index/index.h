@@ -149,6 +149,7 @@ typedef struct IndexOpen {
     const IndexOptions *options; /* those of the build */
     const VectorColumn
         *vectors;       /* vector kinds: must outlive the index, else NULL */
+    KeyType key_type;   /* scalar kinds: of the field's keys */
     uint32_t row_count; /* of the segment */
     SectionFile *file;  /* stays the caller's; must outlive the index; NULL for
                            kinds without a file */

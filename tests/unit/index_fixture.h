@@ -141,13 +141,14 @@ fixture_open(Fixture *fixture)
     if (fixture->kind->has_file)
         TRY(section_file_open(fixture_vfs(), fixture->path, FIXTURE_IDENTITY,
                               &fixture->file, err));
-    IndexOpen input = {.metric = fixture->metric,
-                       .options = &fixture->options,
-                       .vectors = fixture->vectors,
-                       .row_count = fixture->vectors != NULL
-                                        ? fixture->vectors->count
-                                        : fixture->scalars->row_count,
-                       .file = fixture->file};
+    IndexOpen input = {
+        .metric = fixture->metric,
+        .options = &fixture->options,
+        .vectors = fixture->vectors,
+        .key_type = fixture->scalars != NULL ? fixture->scalars->type : KEY_INT,
+        .row_count = fixture->vectors != NULL ? fixture->vectors->count
+                                              : fixture->scalars->row_count,
+        .file = fixture->file};
     mql_status status = fixture->kind->open(&input, &fixture->index, err);
     if (status != MQL_OK) {
         section_file_close(fixture->file);

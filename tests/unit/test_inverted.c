@@ -267,6 +267,30 @@ test_small_segments(void **state)
     }
 }
 
+/* A file whose keys are of another type than the field's. */
+static void
+test_foreign_key_type(void **state)
+{
+    (void)state;
+    for (int type = KEY_INT; type <= KEY_BYTES; type++)
+        for (int other = KEY_INT; other <= KEY_BYTES; other++) {
+            if (other == type)
+                continue;
+            Data *data = data_new((KeyType)type, 100, 1, 5, 3);
+            Fixture fixture;
+            fixture_init(&fixture, index_kind_find(SLICE_LITERAL("INVERTED")),
+                         METRIC_L2);
+            fixture.scalars = &data->column;
+            fixture_make(&fixture);
+            fixture_close(&fixture);
+            data->column.type = (KeyType)other;
+            assert_int_equal(fixture_open(&fixture), MQL_CORRUPT);
+            assert_string_equal(fixture.err.sqlstate, "XX001");
+            fixture_free(&fixture);
+            free(data);
+        }
+}
+
 /* Keys at the ends of their types. */
 static void
 test_extreme_keys(void **state)
@@ -356,6 +380,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_kind),
         cmocka_unit_test(test_small_segments),
+        cmocka_unit_test(test_foreign_key_type),
         cmocka_unit_test(test_extreme_keys),
         cmocka_unit_test(test_doubled_entries),
         cmocka_unit_test(test_cancel),

@@ -34,6 +34,18 @@ key_type_of(TypeKind kind, KeyType *type)
     }
 }
 
+mql_status
+scalar_keys_type(const Field *field, KeyType *type, Error *err)
+{
+    TypeKind kind =
+        field->type.kind == TYPE_ARRAY ? field->type.element : field->type.kind;
+    if (key_type_of(kind, type))
+        return MQL_OK;
+    return error_set(err, ERR_FEATURE_NOT_SUPPORTED,
+                     "an index on field \"%s\" of type %s is not supported",
+                     field->name, type_kind_name(field->type.kind));
+}
+
 static size_t
 key_size(KeyType type)
 {
@@ -192,12 +204,7 @@ scalar_keys_read(ScalarKeys *keys, const Segment *segment, const Field *field,
                  const Watch *watch, Error *err)
 {
     *keys = (ScalarKeys){0};
-    TypeKind kind =
-        field->type.kind == TYPE_ARRAY ? field->type.element : field->type.kind;
-    if (!key_type_of(kind, &keys->column.type))
-        return error_set(err, ERR_FEATURE_NOT_SUPPORTED,
-                         "an index on field \"%s\" of type %s is not supported",
-                         field->name, type_kind_name(field->type.kind));
+    TRY(scalar_keys_type(field, &keys->column.type, err));
     uint32_t rows = segment_row_count(segment, UINT64_MAX);
     keys->column.row_count = rows;
     keys->valid = malloc(rows);

@@ -16,6 +16,9 @@ typedef struct ScalarKeys {
     size_t capacity; /* of rows and keys */
 } ScalarKeys;
 
+/* Of the field's keys; FEATURE_NOT_SUPPORTED: it has none. */
+mql_status scalar_keys_type(const Field *field, KeyType *type, Error *err);
+
 /* Read the whole field. BOOL, integers, TIMESTAMPTZ, FLOAT, DOUBLE, VARCHAR and
  * ARRAYs of those (one entry for each distinct element of a row); else
  * FEATURE_NOT_SUPPORTED. */

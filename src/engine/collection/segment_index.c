@@ -136,6 +136,8 @@ open_parts(const FileSpace *space, const SealedSegment *segment,
     IndexOpen input = {.metric = index->metric,
                        .options = &index->options,
                        .row_count = segment->row_count};
+    if (!index->kind->is_vector)
+        TRY(scalar_keys_type(field, &input.key_type, err));
     if (index->kind->is_vector) {
         if (!sealed_vectors(segment, field, &opened->vectors))
             return error_set(err, ERR_DATA_CORRUPTED, "vectors are missing");

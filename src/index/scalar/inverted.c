@@ -296,7 +296,7 @@ check_header(const Inverted *inverted, const IndexOpen *input, Error *err)
     const InvertedHeader *header = &inverted->header;
     if (header->version != INVERTED_VERSION)
         return wrong(inverted, "version", err);
-    if (header->key_type > KEY_BYTES)
+    if (header->key_type != (uint32_t)input->key_type)
         return wrong(inverted, "key type", err);
     if (header->row_count != input->row_count ||
         header->valid_count > header->row_count)
