@@ -56,6 +56,7 @@ static const Case cases[] = {
     {"IVF_SQ8", METRIC_COSINE, &vector_column, NULL, {4}},
     {"IVF_PQ", METRIC_L2, &vector_column, NULL, {4, 3, 4}},
     {"IVF_PQ", METRIC_IP, &vector_column, NULL, {4, 2, 8}},
+    {"IVF_RABITQ", METRIC_L2, &vector_column, NULL, {4}},
     {"BIN_IVF_FLAT", METRIC_HAMMING, &bit_column, NULL, {4}},
     {"INVERTED", METRIC_L2, NULL, &int_column, {0}},
     {"INVERTED", METRIC_L2, NULL, &bytes_column, {0}},

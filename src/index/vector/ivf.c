@@ -136,6 +136,12 @@ open_places(Ivf *ivf, Error *err)
     TRY(find_section(ivf, IVF_SECTION_CODES, ivf_codes_size(ivf),
                      &ivf->codes_section, err));
     ivf->codes = (const uint8_t *)ivf->codes_section.data;
+    if (header->code_type == IVF_CODES_SIGNS) {
+        TRY(find_section(ivf, IVF_SECTION_FACTORS,
+                         (uint64_t)ivf_listed(header) * sizeof *ivf->factors,
+                         &ivf->factors_section, err));
+        ivf->factors = (const float *)(const void *)ivf->factors_section.data;
+    }
     if (!ivf_has_terms(header))
         return MQL_OK;
     TRY(find_section(ivf, IVF_SECTION_TERMS,
@@ -203,6 +209,7 @@ ivf_open(const IndexKind *kind, IvfShape shape, const IndexOpen *input,
     }
     ivf->base.kind = kind;
     ivf->refine_option = option_place(kind->search_options, "refine_k");
+    ivf->bits_option = option_place(kind->search_options, "rbq_bits_query");
     ivf->reorder_option = option_place(kind->search_options, "reorder_k");
     ivf->column = input->vectors;
     ivf->file = input->file;

@@ -35,7 +35,8 @@ typedef struct IvfBuild {
     uint32_t *rows;
     float *terms;
     uint8_t *codes;
-    float *books; /* PQ */
+    float *factors; /* signs */
+    float *books;   /* PQ */
     uint32_t tries_wanted[TRIES], tries_hit[TRIES][REFINES];
 } IvfBuild;
 
@@ -51,6 +52,7 @@ build_free(IvfBuild *build)
     free(build->rows);
     free(build->terms);
     free(build->codes);
+    free(build->factors);
     free(build->books);
     free(build->ivf.blocks);
 }
@@ -152,9 +154,11 @@ allocate_lists(IvfBuild *build, Error *err)
     build->centroids = calloc(lists, stride);
     build->norms = calloc(lists, sizeof *build->norms);
     build->terms = calloc(places, sizeof *build->terms);
+    build->factors = calloc(header->code_type == IVF_CODES_SIGNS ? places : 1,
+                            sizeof *build->factors);
     if (build->starts == NULL || build->bounds == NULL ||
         build->points == NULL || build->centroids == NULL ||
-        build->norms == NULL || build->terms == NULL)
+        build->norms == NULL || build->terms == NULL || build->factors == NULL)
         return error_no_memory(err);
     return MQL_OK;
 }
@@ -371,6 +375,11 @@ make_codes(IvfBuild *build, Error *err)
     if (ivf_is_pq(&ivf->header))
         return ivf_pq_encode(ivf, input->pool, input->cancel, build->codes,
                              build->terms, err);
+    if (ivf->header.code_type == IVF_CODES_SIGNS) {
+        ivf->factors = build->factors;
+        return ivf_signs_encode(ivf, input->pool, input->cancel, build->codes,
+                                build->terms, build->factors, err);
+    }
     return pool_run(input->pool, ivf->header.list_count, 1, encode_work, build,
                     err);
 }
@@ -390,8 +399,8 @@ try_row(IvfBuild *build, IvfScratch *scratch, uint32_t number, Error *err)
                          .k = TRY_ROWS,
                          .cancel = build->input->cancel};
     TRY(ivf_search_lists(ivf, scratch, &query, TRY_PROBES,
-                         ivf_is_pq(&ivf->header) ? IVF_REFINE_MOST : 0, exact,
-                         &wanted, err));
+                         ivf_has_bounds(&ivf->header) ? 0 : IVF_REFINE_MOST,
+                         exact, &wanted, err));
     build->tries_wanted[number] = wanted;
     for (size_t r = 0; r < REFINES; r++) {
         TRY(ivf_search_lists(ivf, scratch, &query, TRY_PROBES, refines[r], near,
@@ -431,7 +440,7 @@ choose_refine(IvfBuild *build, Error *err)
         return MQL_OK;
     }
     TRY(pool_run(build->input->pool, TRIES, 4, try_work, build, err));
-    if (ivf_is_pq(&build->ivf.header))
+    if (!ivf_has_bounds(&build->ivf.header))
         build->ivf.header.refine = refines[REFINES - 1];
     uint32_t wanted = 0;
     for (uint32_t i = 0; i < TRIES; i++)
@@ -487,6 +496,9 @@ write_file(const IvfBuild *build, SectionWriter *writer, Error *err)
         TRY(write_part(writer, IVF_SECTION_BOOKS, build->books,
                        (uint64_t)header->dim * ivf_points(header),
                        sizeof *build->books, err));
+    if (header->code_type == IVF_CODES_SIGNS)
+        TRY(write_part(writer, IVF_SECTION_FACTORS, build->factors, places,
+                       sizeof *build->factors, err));
     return write_part(writer, IVF_SECTION_CODES, build->codes,
                       ivf_codes_size(&build->ivf), 1, err);
 }

@@ -121,15 +121,17 @@ check_list(Check *check, uint32_t list, Error *err)
         return wrong(ivf, "an empty list", list, err);
     for (uint32_t place = first; place < ivf->starts[list + 1]; place++) {
         TRY(check_row(check, place, first, err));
-        if (!ivf_is_pq(&ivf->header))
+        if (!ivf_is_pq(&ivf->header) &&
+            ivf->header.code_type != IVF_CODES_SIGNS)
             TRY(check_code(check, place, &error, &norm, err));
     }
-    if (ivf_is_pq(&ivf->header)) {
-        bool is_right;
+    bool is_right = true;
+    if (ivf_is_pq(&ivf->header))
         TRY(ivf_pq_check(ivf, list, &is_right, err));
-        if (!is_right)
-            return wrong(ivf, "wrong codes in list", list, err);
-    }
+    if (ivf->header.code_type == IVF_CODES_SIGNS)
+        TRY(ivf_signs_check(ivf, list, &is_right, err));
+    if (!is_right)
+        return wrong(ivf, "wrong codes in list", list, err);
     if (ivf_has_bounds(&ivf->header) &&
         !(is_bound(ivf->bounds[list].error, error) &&
           is_bound(ivf->bounds[list].norm, norm)))
@@ -149,6 +151,9 @@ check_all(Check *check, Error *err)
     if (ivf->terms != NULL)
         TRY(section_verify(ivf->file, &ivf->terms_section, 0,
                            ivf->terms_section.size, err));
+    if (ivf->factors != NULL)
+        TRY(section_verify(ivf->file, &ivf->factors_section, 0,
+                           ivf->factors_section.size, err));
     for (uint32_t list = 0; list < ivf->header.list_count; list++)
         TRY(check_list(check, list, err));
     uint32_t first = ivf_listed(&ivf->header);

@@ -43,6 +43,7 @@ enum {
     IVF_SECTION_TERMS = 8,     /* f32 |y'|^2 of each place; not for IP   */
     IVF_SECTION_CODES = 9,     /* a code for each place                  */
     IVF_SECTION_BOOKS = 10,    /* PQ: f32, see Ivf.books                 */
+    IVF_SECTION_FACTORS = 11,  /* signs: f32 of each place, see ivf_signs.c */
 };
 
 typedef struct IvfHeader {
@@ -72,11 +73,12 @@ typedef struct IvfBound {
 } IvfBound;
 
 typedef enum IvfCodes {
-    IVF_CODES_FLAT = 1, /* bytes; the lists are searched exactly */
-    IVF_CODES_SQ8 = 2,  /* bytes; the best estimates are ranked  */
-    IVF_CODES_PQ4 = 3,  /* a nibble for each part of a vector    */
-    IVF_CODES_PQ8 = 4,  /* a byte for each part of a vector      */
-    IVF_CODES_BITS = 5, /* the vectors themselves, which are bits */
+    IVF_CODES_FLAT = 1,  /* bytes; the lists are searched exactly */
+    IVF_CODES_SQ8 = 2,   /* bytes; the best estimates are ranked  */
+    IVF_CODES_PQ4 = 3,   /* a nibble for each part of a vector    */
+    IVF_CODES_PQ8 = 4,   /* a byte for each part of a vector      */
+    IVF_CODES_SIGNS = 6, /* a bit for each element, see ivf_signs.c   */
+    IVF_CODES_BITS = 5,  /* the vectors themselves, which are bits */
 } IvfCodes;
 
 /* What was asked for. */
@@ -104,14 +106,16 @@ typedef struct Ivf {
     const uint32_t *rows;
     const float *terms;
     const uint8_t *codes;
-    const float *books; /* PQ: element i of code c of part p is
-                           books[(p * dim / parts + i) * points + c] */
-    uint32_t *blocks;   /* PQ4: the first block of each list, and the end; its
-                           own memory */
-    Section rows_section, terms_section, codes_section;
+    const float *factors; /* signs, else NULL */
+    const float *books;   /* PQ: element i of code c of part p is
+                             books[(p * dim / parts + i) * points + c] */
+    uint32_t *blocks; /* nibbles: the first block of each list, and the end; its
+                         own memory */
+    Section rows_section, terms_section, codes_section, factors_section;
     int refine_option, reorder_option; /* search options, or -1 */
-    pthread_mutex_t lock;              /* guards free_scratches */
-    IvfScratch *free_scratches;        /* of searches that are over */
+    int bits_option;
+    pthread_mutex_t lock;       /* guards free_scratches */
+    IvfScratch *free_scratches; /* of searches that are over */
 } Ivf;
 
 /* What a search works with. */
@@ -120,8 +124,10 @@ struct IvfScratch {
     Neighbor *lists;      /* header.list_count, a heap: nearest on top */
     int8_t *query;        /* coder.stride                              */
     float *point;         /* dim                                       */
-    float *values;        /* PQ: parts * points, see ivf_pq.c          */
-    uint8_t *tables;      /* PQ4: nibble tables                        */
+    float *values;        /* of each code of each part, see ivf_pq.c   */
+    float *turned;        /* signs: 2 * dim                            */
+    uint8_t *tables;      /* nibbles: values as bytes                  */
+    float least, scale;   /* a sum of bytes stands for least + scale * sum */
     Neighbor *candidates; /* grows                                     */
     uint32_t candidates_most;
     Neighbor *limits; /* the memory of a TopK, grows */
@@ -149,6 +155,14 @@ ivf_is_pq(const IvfHeader *header)
     return header->parts > 0;
 }
 
+/* Nibbles in blocks of rows. */
+static inline bool
+ivf_has_nibbles(const IvfHeader *header)
+{
+    return header->code_type == IVF_CODES_PQ4 ||
+           header->code_type == IVF_CODES_SIGNS;
+}
+
 /* Bytes of elements, with bounds of how wrong they are. */
 static inline bool
 ivf_has_bounds(const IvfHeader *header)
@@ -163,21 +177,29 @@ ivf_has_terms(const IvfHeader *header)
     return header->metric != METRIC_IP && header->code_type != IVF_CODES_BITS;
 }
 
-/* Points a part of a vector is coded as one of. */
+/* Codes of a part. */
 static inline uint32_t
 ivf_points(const IvfHeader *header)
 {
-    return header->code_type == IVF_CODES_PQ4 ? 16 : 256;
+    return ivf_has_nibbles(header) ? 16 : 256;
+}
+
+/* Parts that have a code each: of signs 4 elements. */
+static inline uint32_t
+ivf_parts(const IvfHeader *header)
+{
+    return header->code_type == IVF_CODES_SIGNS ? (header->dim + 3) / 4
+                                                : header->parts;
 }
 
 /* Nibbles of a row of a block. */
 static inline size_t
 ivf_nibbles(const IvfHeader *header)
 {
-    return (header->parts + 3) / 4 * 4;
+    return (ivf_parts(header) + 3) / 4 * 4;
 }
 
-/* Bytes of a place's code; not for PQ4. */
+/* Bytes of a place's code; not for nibbles. */
 static inline size_t
 ivf_code_size(const Ivf *ivf)
 {
@@ -186,12 +208,13 @@ ivf_code_size(const Ivf *ivf)
     return ivf_is_pq(&ivf->header) ? ivf->header.parts : ivf->coder.stride;
 }
 
-/* Where the codes of a place begin, which for PQ4 is the first of a block. */
+/* Where the codes of a place begin, which for nibbles is the first of a block.
+ */
 static inline uint64_t
 ivf_codes_at(const Ivf *ivf, uint32_t list, uint32_t place)
 {
     const IvfHeader *header = &ivf->header;
-    if (header->code_type == IVF_CODES_PQ4)
+    if (ivf_has_nibbles(header))
         return (ivf->blocks[list] +
                 (uint64_t)(place - ivf->starts[list]) / NIBBLE_ROWS) *
                NIBBLE_ROWS / 2 * ivf_nibbles(header);
@@ -201,7 +224,7 @@ ivf_codes_at(const Ivf *ivf, uint32_t list, uint32_t place)
 /* Bytes of all codes. */
 uint64_t ivf_codes_size(const Ivf *ivf);
 
-/* Sets blocks of PQ4 from starts; nothing for others. */
+/* Sets blocks of nibbles from starts; nothing for others. */
 mql_status ivf_set_blocks(Ivf *ivf, Error *err);
 
 /* ---- PQ, see ivf_pq.c ---- */
@@ -209,15 +232,28 @@ mql_status ivf_set_blocks(Ivf *ivf, Error *err);
 /* What a row's vector is, less the centroid of its list. */
 void ivf_residual(const Ivf *ivf, uint32_t list, uint32_t row, float *vector);
 
-/* What the query makes of each code of each part. `scratch` has the point.
- * Returns what is to be added to every estimate; `*scale` is for PQ4. */
-float ivf_pq_tables(const Ivf *ivf, IvfScratch *scratch, float *scale);
+/* What the query makes of each code of each part; `scratch` has the point. */
+void ivf_pq_tables(const Ivf *ivf, IvfScratch *scratch);
 
-/* Estimates of `count` places, at most IVF_BLOCK, from `place` on: a multiple
- * of NIBBLE_ROWS after the start of the list. */
+/* Bytes for the values of nibbles. */
+void ivf_fill_tables(const Ivf *ivf, IvfScratch *scratch);
+
+/* Sums of the bytes of `count` places, at most IVF_BLOCK, from `place` on: a
+ * multiple of NIBBLE_ROWS after the start of the list. */
+void ivf_sum_nibbles(const Ivf *ivf, const IvfScratch *scratch, uint32_t list,
+                     uint32_t place, uint32_t count, uint16_t *sums);
+
+/* Estimates of such places of a list whose centroid is `base` away. */
 void ivf_pq_estimate(const Ivf *ivf, const IvfScratch *scratch, uint32_t list,
-                     uint32_t place, uint32_t count, float base, float scale,
+                     uint32_t place, uint32_t count, float base,
                      float *distances);
+
+/* Put the nibbles of a place, one in each of `from`, where they belong, which
+ * was zero; and one of them back. */
+void ivf_store_nibbles(const Ivf *ivf, uint32_t list, uint32_t place,
+                       const uint8_t *from, uint8_t *codes);
+uint8_t ivf_nibble(const Ivf *ivf, uint32_t list, uint32_t place,
+                   uint32_t part);
 
 /* Find the points of each part: books has room for dim * points floats. */
 mql_status ivf_pq_train(const Ivf *ivf, Pool *pool, const atomic_bool *cancel,
@@ -230,6 +266,19 @@ mql_status ivf_pq_encode(const Ivf *ivf, Pool *pool, const atomic_bool *cancel,
 /* Whether codes and terms of a list are what its rows give. */
 mql_status ivf_pq_check(const Ivf *ivf, uint32_t list, bool *is_right,
                         Error *err);
+
+/* ---- signs, see ivf_signs.c ---- */
+
+/* The query as signs see it: `bits` for each element, 0: all of a float. */
+void ivf_signs_tables(const Ivf *ivf, IvfScratch *scratch, uint32_t bits);
+void ivf_signs_estimate(const Ivf *ivf, const IvfScratch *scratch,
+                        uint32_t list, uint32_t place, uint32_t count,
+                        float base, float *distances);
+mql_status ivf_signs_encode(const Ivf *ivf, Pool *pool,
+                            const atomic_bool *cancel, uint8_t *codes,
+                            float *terms, float *factors, Error *err);
+mql_status ivf_signs_check(const Ivf *ivf, uint32_t list, bool *is_right,
+                           Error *err);
 
 IvfScratch *ivf_scratch_create(const Ivf *ivf);
 void ivf_scratch_destroy(IvfScratch *scratch);

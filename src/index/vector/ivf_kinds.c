@@ -11,6 +11,7 @@
 extern const IndexKind ivf_flat_kind;
 extern const IndexKind ivf_sq8_kind;
 extern const IndexKind ivf_pq_kind;
+extern const IndexKind ivf_rabitq_kind;
 extern const IndexKind scann_kind;
 extern const IndexKind bin_ivf_flat_kind;
 
@@ -83,14 +84,17 @@ static const IndexOption flat_search_options[] = {
     {.name = NULL},
 };
 
+#define REFINE_HELP                                                            \
+    "rows ranked by their vectors, as a multiple of the limit; by default "    \
+    "what the data was found to need"
+
 static const IndexOption coded_search_options[] = {
     [IVF_OPTION_NPROBE] = NPROBE,
     {.name = "refine_k",
      .least = 1,
      .most = IVF_REFINE_MOST,
      .usual = -1,
-     .help = "rows ranked by their vectors, as a multiple of the limit; by "
-             "default what the data was found to need"},
+     .help = REFINE_HELP},
     {.name = NULL},
 };
 
@@ -103,6 +107,21 @@ static const IndexOption scann_search_options[] = {
      .help =
          "rows ranked by their vectors, no fewer than the limit; by default "
          "what the data was found to need"},
+    {.name = NULL},
+};
+
+static const IndexOption rabitq_search_options[] = {
+    [IVF_OPTION_NPROBE] = NPROBE,
+    {.name = "rbq_bits_query",
+     .least = 0,
+     .most = 8,
+     .usual = 0,
+     .help = "bits of an element of the target; 0: all of them"},
+    {.name = "refine_k",
+     .least = 1,
+     .most = IVF_REFINE_MOST,
+     .usual = -1,
+     .help = REFINE_HELP},
     {.name = NULL},
 };
 
@@ -135,6 +154,13 @@ sq8_shape(const IndexOptions *options, uint32_t dim)
 {
     (void)dim;
     return plain_shape(IVF_CODES_SQ8, options);
+}
+
+static IvfShape
+rabitq_shape(const IndexOptions *options, uint32_t dim)
+{
+    (void)dim;
+    return plain_shape(IVF_CODES_SIGNS, options);
 }
 
 static IvfShape
@@ -226,6 +252,7 @@ build_kind(const IndexKind *kind,
 FUNCTIONS(flat, ivf_flat_kind)
 FUNCTIONS(sq8, ivf_sq8_kind)
 FUNCTIONS(pq, ivf_pq_kind)
+FUNCTIONS(rabitq, ivf_rabitq_kind)
 FUNCTIONS(scann, scann_kind)
 FUNCTIONS(bits, bin_ivf_flat_kind)
 
@@ -273,6 +300,22 @@ const IndexKind ivf_pq_kind = {
     .settle = pq_settle,
     .build = pq_build,
     .open = pq_open,
+    .search = ivf_search,
+    .check = ivf_check,
+    .close = ivf_close,
+};
+
+const IndexKind ivf_rabitq_kind = {
+    .name = "IVF_RABITQ",
+    .help = "lists of codes of a bit for each element; the best are ranked by "
+            "their vectors",
+    .is_vector = true,
+    .elements = ELEMENT_NUMBERS,
+    .has_file = true,
+    .build_options = build_options,
+    .search_options = rabitq_search_options,
+    .build = rabitq_build,
+    .open = rabitq_open,
     .search = ivf_search,
     .check = ivf_check,
     .close = ivf_close,

@@ -30,7 +30,7 @@ uint64_t
 ivf_codes_size(const Ivf *ivf)
 {
     const IvfHeader *header = &ivf->header;
-    if (header->code_type == IVF_CODES_PQ4)
+    if (ivf_has_nibbles(header))
         return (uint64_t)ivf->blocks[header->list_count] * NIBBLE_ROWS / 2 *
                ivf_nibbles(header);
     return ivf_codes_at(ivf, 0, ivf_listed(header));
@@ -40,7 +40,7 @@ mql_status
 ivf_set_blocks(Ivf *ivf, Error *err)
 {
     uint32_t lists = ivf->header.list_count;
-    if (ivf->header.code_type != IVF_CODES_PQ4)
+    if (!ivf_has_nibbles(&ivf->header))
         return MQL_OK;
     ivf->blocks = calloc((size_t)lists + 1, sizeof *ivf->blocks);
     if (ivf->blocks == NULL)
@@ -104,27 +104,23 @@ least_of(const float *values, uint32_t count, float *range)
     return least;
 }
 
-float
-ivf_pq_tables(const Ivf *ivf, IvfScratch *scratch, float *scale)
+void
+ivf_fill_tables(const Ivf *ivf, IvfScratch *scratch)
 {
-    const IvfHeader *header = &ivf->header;
+    uint32_t parts = ivf_parts(&ivf->header);
     float widest = 0, sum_of_ranges = 0, sum_of_leasts = 0, range;
-    fill_values(ivf, scratch);
-    *scale = 1;
-    if (header->code_type != IVF_CODES_PQ4)
-        return 0;
-    for (uint32_t part = 0; part < header->parts; part++) {
+    for (uint32_t part = 0; part < parts; part++) {
         sum_of_leasts += least_of(scratch->values + part * 16, 16, &range);
         sum_of_ranges += range;
         widest = fmaxf(widest, range);
     }
     /* Tables of bytes, sums of 16 bits with room for rounding. */
-    float room = 65000.0f - (float)header->parts;
-    *scale = fmaxf(widest / 255.0f, sum_of_ranges / fmaxf(room, 1.0f));
-    if (!(*scale > 0 && *scale < INFINITY))
-        *scale = 1;
-    float inverse = 1.0f / *scale;
-    for (uint32_t part = 0; part < header->parts; part++) {
+    float room = 65000.0f - (float)parts;
+    float scale = fmaxf(widest / 255.0f, sum_of_ranges / fmaxf(room, 1.0f));
+    if (!(scale > 0 && scale < INFINITY))
+        scale = 1;
+    float inverse = 1.0f / scale;
+    for (uint32_t part = 0; part < parts; part++) {
         const float *values = scratch->values + part * 16;
         float least = least_of(values, 16, &range);
         for (uint32_t c = 0; c < 16; c++) {
@@ -133,7 +129,16 @@ ivf_pq_tables(const Ivf *ivf, IvfScratch *scratch, float *scale)
                 (uint8_t)(number < 255.0f ? number : 255.0f);
         }
     }
-    return -sum_of_leasts;
+    scratch->least = sum_of_leasts;
+    scratch->scale = scale;
+}
+
+void
+ivf_pq_tables(const Ivf *ivf, IvfScratch *scratch)
+{
+    fill_values(ivf, scratch);
+    if (ivf->header.code_type == IVF_CODES_PQ4)
+        ivf_fill_tables(ivf, scratch);
 }
 
 /* Rows of bytes, four at a time. */
@@ -164,21 +169,29 @@ sum_bytes(const float *values, const uint8_t *codes, uint32_t parts,
 }
 
 void
+ivf_sum_nibbles(const Ivf *ivf, const IvfScratch *scratch, uint32_t list,
+                uint32_t place, uint32_t count, uint16_t *sums)
+{
+    list_table()->sum_nibbles(scratch->tables,
+                              ivf->codes + ivf_codes_at(ivf, list, place),
+                              ivf_nibbles(&ivf->header),
+                              (count + NIBBLE_ROWS - 1) / NIBBLE_ROWS, sums);
+}
+
+void
 ivf_pq_estimate(const Ivf *ivf, const IvfScratch *scratch, uint32_t list,
-                uint32_t place, uint32_t count, float base, float scale,
-                float *distances)
+                uint32_t place, uint32_t count, float base, float *distances)
 {
     const IvfHeader *header = &ivf->header;
-    const uint8_t *codes = ivf->codes + ivf_codes_at(ivf, list, place);
     if (header->code_type == IVF_CODES_PQ4) {
         uint16_t sums[IVF_BLOCK];
-        list_table()->sum_nibbles(scratch->tables, codes, ivf_nibbles(header),
-                                  (count + NIBBLE_ROWS - 1) / NIBBLE_ROWS,
-                                  sums);
+        ivf_sum_nibbles(ivf, scratch, list, place, count, sums);
+        base -= scratch->least;
         for (uint32_t i = 0; i < count; i++)
-            distances[i] = base - scale * (float)sums[i];
+            distances[i] = base - scratch->scale * (float)sums[i];
     } else {
-        sum_bytes(scratch->values, codes, header->parts, count, distances);
+        sum_bytes(scratch->values, ivf->codes + ivf_codes_at(ivf, list, place),
+                  header->parts, count, distances);
         for (uint32_t i = 0; i < count; i++)
             distances[i] = base - distances[i];
     }
@@ -363,20 +376,35 @@ encode_block(const Encoding *encoding, uint32_t list, uint32_t place,
     }
 }
 
+void
+ivf_store_nibbles(const Ivf *ivf, uint32_t list, uint32_t place,
+                  const uint8_t *from, uint8_t *codes)
+{
+    uint8_t *to = codes + ivf_codes_at(ivf, list, place);
+    uint32_t row = (place - ivf->starts[list]) % NIBBLE_ROWS;
+    for (uint32_t part = 0; part < ivf_parts(&ivf->header); part++)
+        to[nibble_place(part, row)] |=
+            (uint8_t)(row < 16 ? from[part] : from[part] << 4);
+}
+
+uint8_t
+ivf_nibble(const Ivf *ivf, uint32_t list, uint32_t place, uint32_t part)
+{
+    const uint8_t *codes = ivf->codes + ivf_codes_at(ivf, list, place);
+    uint32_t row = (place - ivf->starts[list]) % NIBBLE_ROWS;
+    uint8_t byte = codes[nibble_place(part, row)];
+    return row < 16 ? byte & 15 : byte >> 4;
+}
+
 /* Put the codes of a place where they belong. */
 static void
 store_codes(const Ivf *ivf, uint32_t list, uint32_t place, const uint8_t *from,
             uint8_t *codes)
 {
-    uint8_t *to = codes + ivf_codes_at(ivf, list, place);
-    if (ivf->header.code_type == IVF_CODES_PQ8) {
-        memcpy(to, from, ivf->header.parts);
-        return;
-    }
-    uint32_t row = (place - ivf->starts[list]) % NIBBLE_ROWS;
-    for (uint32_t part = 0; part < ivf->header.parts; part++)
-        to[nibble_place(part, row)] |=
-            (uint8_t)(row < 16 ? from[part] : from[part] << 4);
+    if (ivf->header.code_type == IVF_CODES_PQ8)
+        memcpy(codes + ivf_codes_at(ivf, list, place), from, ivf->header.parts);
+    else
+        ivf_store_nibbles(ivf, list, place, from, codes);
 }
 
 static mql_status
@@ -454,12 +482,9 @@ ivf_pq_encode(const Ivf *ivf, Pool *pool, const atomic_bool *cancel,
 static uint8_t
 code_at(const Ivf *ivf, uint32_t list, uint32_t place, uint32_t part)
 {
-    const uint8_t *codes = ivf->codes + ivf_codes_at(ivf, list, place);
     if (ivf->header.code_type == IVF_CODES_PQ8)
-        return codes[part];
-    uint32_t row = (place - ivf->starts[list]) % NIBBLE_ROWS;
-    uint8_t byte = codes[nibble_place(part, row)];
-    return row < 16 ? byte & 15 : byte >> 4;
+        return ivf->codes[ivf_codes_at(ivf, list, place) + part];
+    return ivf_nibble(ivf, list, place, part);
 }
 
 static double

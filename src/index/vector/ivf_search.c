@@ -39,13 +39,15 @@ ivf_scratch_create(const Ivf *ivf)
         calloc((size_t)ivf->header.list_count + 1, sizeof *scratch->lists);
     scratch->query = calloc(ivf->coder.stride, 1);
     scratch->point = calloc(ivf->header.dim, sizeof *scratch->point);
-    size_t parts = ivf->header.parts;
+    size_t parts = ivf_parts(&ivf->header);
     scratch->values =
         calloc(parts * ivf_points(&ivf->header) + 1, sizeof *scratch->values);
+    scratch->turned =
+        calloc(2 * (size_t)ivf->header.dim + 3, sizeof *scratch->turned);
     scratch->tables = calloc(16 * ivf_nibbles(&ivf->header) + 1, 1);
     if (scratch->lists != NULL && scratch->query != NULL &&
         scratch->point != NULL && scratch->values != NULL &&
-        scratch->tables != NULL)
+        scratch->turned != NULL && scratch->tables != NULL)
         return scratch;
     ivf_scratch_destroy(scratch);
     return NULL;
@@ -60,6 +62,7 @@ ivf_scratch_destroy(IvfScratch *scratch)
     free(scratch->query);
     free(scratch->point);
     free(scratch->values);
+    free(scratch->turned);
     free(scratch->tables);
     free(scratch->candidates);
     free(scratch->limits);
@@ -135,7 +138,6 @@ typedef struct Estimate {
     float error; /* L2, COSINE: |p - p'|; IP: of the query                */
     float norm;  /* of p', of the query                                   */
     bool is_dot; /* IP */
-    float pq_base, pq_scale; /* see ivf_pq_tables() */
 } Estimate;
 
 /* False: the numbers are too large or too small for codes. */
@@ -320,6 +322,10 @@ verify_list(const Ivf *ivf, uint32_t list, Error *err)
         TRY(section_verify(ivf->file, &ivf->terms_section,
                            first * sizeof *ivf->terms,
                            count * sizeof *ivf->terms, err));
+    if (ivf->factors != NULL)
+        TRY(section_verify(ivf->file, &ivf->factors_section,
+                           first * sizeof *ivf->factors,
+                           count * sizeof *ivf->factors, err));
     uint64_t from = ivf_codes_at(ivf, list, first);
     uint64_t to = ivf_codes_at(ivf, list + 1, ivf->starts[list + 1]);
     return section_verify(ivf->file, &ivf->codes_section, from, to - from, err);
@@ -344,10 +350,12 @@ estimate_block(const Collect *collect, Neighbor list, uint32_t place,
 {
     const Ivf *ivf = collect->ivf;
     const Estimate *estimate = collect->estimate;
-    if (ivf_is_pq(&ivf->header))
+    if (ivf->header.code_type == IVF_CODES_SIGNS)
+        ivf_signs_estimate(ivf, collect->scratch, list.row, place, count,
+                           list.distance, distances);
+    else if (ivf_is_pq(&ivf->header))
         ivf_pq_estimate(ivf, collect->scratch, list.row, place, count,
-                        list.distance + estimate->pq_base, estimate->pq_scale,
-                        distances);
+                        list.distance, distances);
     else if (ivf->header.code_type == IVF_CODES_BITS)
         measure_bits(collect, ivf->codes + ivf_codes_at(ivf, list.row, place),
                      count, distances);
@@ -511,6 +519,7 @@ typedef struct Goal {
     double share;    /* allowed rows of all                             */
     uint64_t seen;   /* allowed rows, at least                          */
     uint64_t looked; /* rows, at most                                   */
+    uint32_t bits;   /* of each element of the query, for signs; 0: all  */
 } Goal;
 
 /* What a list was worth. */
@@ -571,7 +580,9 @@ search_lists(const Ivf *ivf, IvfScratch *scratch, const VectorQuery *query,
         return MQL_OK;
 
     if (ivf_is_pq(&ivf->header))
-        estimate.pq_base = ivf_pq_tables(ivf, scratch, &estimate.pq_scale);
+        ivf_pq_tables(ivf, scratch);
+    if (ivf->header.code_type == IVF_CODES_SIGNS)
+        ivf_signs_tables(ivf, scratch, goal->bits);
     if (kept < query->k)
         kept = query->k;
     if (kept > ivf->header.place_count)
@@ -652,17 +663,20 @@ kept_of(const Ivf *ivf, const VectorQuery *query)
 }
 
 static Goal
-goal_of(const Ivf *ivf, const VectorQuery *query)
+goal_of(const Ivf *ivf, const VectorQuery *query, uint64_t kept)
 {
     Goal goal = {.probes = (double)option_of(ivf, query, IVF_OPTION_NPROBE),
                  .share = 1,
                  .seen = query->k,
                  .looked = UINT64_MAX};
+    int64_t bits = option_of(ivf, query, ivf->bits_option);
+    goal.bits = bits > 0 ? (uint32_t)bits : 0;
     if (query->allowed == NULL)
         return goal;
     goal.share = (double)query->allowed_count / ivf->header.row_count;
-    goal.looked =
-        (uint64_t)(query->allowed_count * scan_cost(ivf) / list_cost(ivf));
+    /* Rows that are ranked cost as much as those that are scanned. */
+    double spared = (double)query->allowed_count - (double)kept;
+    goal.looked = (uint64_t)(fmax(spared, 0) * scan_cost(ivf) / list_cost(ivf));
     return goal;
 }
 
@@ -691,14 +705,14 @@ ivf_search(const Index *index, const VectorQuery *query, Neighbor *nearest,
 
     bool is_done = false;
     if (ivf->header.list_count > 0) {
-        Goal goal = goal_of(ivf, query);
+        uint64_t kept = kept_of(ivf, query);
+        Goal goal = goal_of(ivf, query, kept);
         IvfScratch *scratch = NULL;
         mql_status status = MQL_OK;
         if (!is_scan_better(ivf, query, &goal)) {
             TRY(scratch_take(ivf, &scratch, err));
-            status =
-                search_lists(ivf, scratch, query, &goal, kept_of(ivf, query),
-                             nearest, found, &is_done, err);
+            status = search_lists(ivf, scratch, query, &goal, kept, nearest,
+                                  found, &is_done, err);
             scratch_return(ivf, scratch);
         }
         TRY(status);

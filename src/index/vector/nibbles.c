@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * nibbles.c - turning vectors, and encoding them in half a byte an element.
- *
- * The turn takes a length that is a power of two: the largest one in `dim` is
- * taken from the front and then from the back. Everything is done in one order
- * whatever the instruction set, so that codes are the same everywhere.
+ * nibbles.c - encoding turned vectors in half a byte an element.
  */
 #include "index/vector/nibbles.h"
 
@@ -15,9 +11,8 @@
 #include "base/bits.h"
 #include "base/checksum.h"
 #include "index/vector/exact.h"
+#include "index/vector/turn.h"
 
-/* Elements side by side in a transform. */
-#define COLUMNS 8
 /* With fewer elements bytes are few enough. */
 #define DIM_LEAST 256
 #define SAMPLE_ROWS 512
@@ -25,82 +20,6 @@
 #define STEP_TRIES 30
 #define STEP_RATIO 0.9f
 #define QUERY_MOST 127
-
-/* ---- turning ---- */
-
-/* Sums in the place of `low`, differences in that of `high`. */
-static void
-cross(float *restrict low, float *restrict high, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        float sum = low[i] + high[i];
-        high[i] = low[i] - high[i];
-        low[i] = sum;
-    }
-}
-
-/* The stages of Hadamard's transform that cross elements `least` or farther
- * from each other. */
-static void
-cross_all(float *x, uint32_t count, uint32_t least)
-{
-    for (uint32_t half = count / 2; half >= least; half /= 2)
-        for (uint32_t first = 0; first < count; first += 2 * half)
-            cross(x + first, x + first + half, half);
-}
-
-/*
- * Hadamard's transform of a power of two of elements, at least COLUMNS^2, not
- * scaled and in an order of its own. Near elements are brought far from each
- * other for the last stages, so that every loop is a long one. `room` is for
- * as many elements.
- */
-static void
-transform(float *x, uint32_t count, float *room)
-{
-    uint32_t rows = count / COLUMNS;
-    cross_all(x, count, COLUMNS);
-    for (uint32_t row = 0; row < rows; row++)
-        for (uint32_t i = 0; i < COLUMNS; i++)
-            room[i * rows + row] = x[row * COLUMNS + i];
-    cross_all(room, count, rows);
-    memcpy(x, room, count * sizeof *x);
-}
-
-static void
-flip_signs(float *x, uint32_t dim)
-{
-    for (uint32_t i = 0; i < dim; i += 64) {
-        uint64_t bits = hash_u64(i);
-        uint32_t end = dim - i < 64 ? dim - i : 64;
-        for (uint32_t k = 0; k < end; k++)
-            x[i + k] = (bits >> k & 1) != 0 ? -x[i + k] : x[i + k];
-    }
-}
-
-static void
-scale(float *x, uint32_t count, float factor)
-{
-    for (uint32_t i = 0; i < count; i++)
-        x[i] *= factor;
-}
-
-/* Turn a vector: lengths and angles stay as they are. */
-static void
-turn(float *x, uint32_t dim, float *room)
-{
-    uint32_t power = 1;
-    while (power <= dim / 2)
-        power *= 2;
-    float factor = 1.0f / sqrtf((float)power);
-    flip_signs(x, dim);
-    transform(x, power, room);
-    scale(x, power, factor);
-    if (power < dim) {
-        transform(x + dim - power, power, room);
-        scale(x + dim - power, power, factor);
-    }
-}
 
 static bool
 is_zero(const float *vector, uint32_t dim)
@@ -133,12 +52,14 @@ prepare(const Nibbles *nibbles, const void *vector, uint64_t seed, float *y)
     } else if (nibbles->metric == METRIC_COSINE) {
         ExactQuery query =
             exact_query_of(METRIC_COSINE, nibbles->element, vector, dim);
-        scale(y, dim, (float)(1.0 / query.norm));
+        float factor = (float)(1.0 / query.norm);
+        for (uint32_t i = 0; i < dim; i++)
+            y[i] *= factor;
     }
     if (nibbles->metric != METRIC_IP)
         for (uint32_t i = 0; i < dim; i++)
             y[i] -= nibbles->center[i];
-    turn(y, dim, y + dim);
+    turn_vector(y, dim, y + dim);
 }
 
 /* ---- codes ---- */
