@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/element.h"
 #include "base/pool.h"
 #include "base/slice.h"
@@ -180,6 +181,19 @@ typedef struct VectorQuery {
     SearchCounters *counters;
 } VectorQuery;
 
+/* What many searches with the same k, options and allowed rows ask, and what
+ * came of it: target t gets found[t] neighbours at nearest + t * k. */
+typedef struct VectorTargets {
+    const void *const *vectors; /* of the column's element type */
+    uint32_t count;
+    Neighbor *nearest; /* count * k */
+    uint32_t *found;   /* count     */
+} VectorTargets;
+
+/* So many targets are best searched together, at least 1: more are asked for
+ * in turns. `k` neighbours of each. */
+uint32_t vector_targets_most(uint32_t dim, uint64_t k);
+
 /* A condition on the key: one of a range, a set, a prefix, or a substring
  * pattern. */
 typedef enum PredicateKind {
@@ -242,6 +256,13 @@ typedef struct IndexKind {
      * exact kinds, maybe fewer for others. */
     mql_status (*search)(const Index *index, const VectorQuery *query,
                          Neighbor *nearest, uint32_t *found, Error *err);
+
+    /* Vector kinds, may be NULL: the same for many targets at once; the
+     * query's own vector is not looked at. `arena`: for what it needs on the
+     * way. */
+    mql_status (*search_many)(const Index *index, const VectorQuery *query,
+                              const VectorTargets *targets, Arena *arena,
+                              Error *err);
 
     /* Scalar kinds: add exactly the rows with a key that satisfies the
      * predicate to `rows`, a set of the segment's row count. */
@@ -311,5 +332,11 @@ mql_status index_option_set(const IndexOption *table, IndexOptions *options,
 mql_status vector_scan(const VectorColumn *column, Metric metric,
                        const VectorQuery *query, Neighbor *nearest,
                        uint32_t *found, Error *err);
+
+/* The same for many targets at once, answer for answer. */
+mql_status vector_scan_many(const VectorColumn *column, Metric metric,
+                            const VectorQuery *query,
+                            const VectorTargets *targets, Arena *arena,
+                            Error *err);
 
 #endif

@@ -92,7 +92,8 @@ check_floats(const DistanceTable *table, const Rows *rows, size_t dim)
 {
     const float *const four[4] = {rows->rows[0], rows->rows[1], rows->rows[2],
                                   rows->rows[3]};
-    float distances[4], products[4];
+    float distances[4], products[4], dots[4], squares[4];
+    table->dot_square_f32_4(rows->a, four, dim, dots, squares);
     table->l2_f32_4(rows->a, four, dim, distances);
     table->dot_f32_4(rows->a, four, dim, products);
     for (size_t row = 0; row < 4; row++) {
@@ -114,6 +115,7 @@ check_floats(const DistanceTable *table, const Rows *rows, size_t dim)
         actual = table->dot_square_f32(rows->a, four[row], dim, &actual_square);
         check_close(actual, dot, absolute, dim);
         check_close(actual_square, square, square, dim);
+        assert_true(actual == dots[row] && actual_square == squares[row]);
     }
 }
 

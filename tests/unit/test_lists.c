@@ -104,6 +104,51 @@ test_dot_panel(void **state)
     }
 }
 
+/* The masks say what the table's own products say; what is not a number
+ * passes. */
+static void
+test_pass_panel(void **state)
+{
+    (void)state;
+    uint64_t seed = 10;
+    enum { DIM_MOST = 40 };
+    for (size_t dim = 0; dim <= DIM_MOST; dim++) {
+        float memory[PANEL_ROWS][DIM_MOST + 1];
+        float panel[PANEL_POINTS * (DIM_MOST + 1)];
+        float dots[PANEL_ROWS * PANEL_POINTS], bounds[PANEL_POINTS];
+        float scales[PANEL_ROWS], shifts[PANEL_ROWS];
+        const float *rows[PANEL_ROWS];
+        uint32_t masks[PANEL_ROWS];
+        for (size_t i = 0; i < PANEL_POINTS * dim; i++)
+            panel[i] = random_float(&seed);
+        for (size_t i = 0; i < PANEL_POINTS; i++)
+            bounds[i] = i == 3 ? -INFINITY : random_float(&seed);
+        for (size_t row = 0; row < PANEL_ROWS; row++) {
+            rows[row] = memory[row];
+            for (size_t i = 0; i < dim; i++)
+                memory[row][i] = random_float(&seed);
+            scales[row] = random_float(&seed);
+            shifts[row] = row == 5 ? NAN : random_float(&seed);
+        }
+        for (size_t t = 0; t < TABLES; t++) {
+            if (!runs_here(tables[t]))
+                continue;
+            tables[t]->dot_panel(rows, panel, dim, dots);
+            tables[t]->pass_panel(rows, panel, dim, scales, shifts, bounds,
+                                  masks);
+            for (size_t i = 0; i < PANEL_ROWS * PANEL_POINTS; i++) {
+                size_t row = i / PANEL_POINTS, point = i % PANEL_POINTS;
+                double value =
+                    (double)dots[i] * (double)scales[row] - (double)shifts[row];
+                double margin = value - (double)bounds[point];
+                bool passes = (masks[row] >> point & 1) != 0;
+                if (!(fabs(margin) < 1e-6))
+                    assert_int_equal(passes, !(margin < 0));
+            }
+        }
+    }
+}
+
 static void
 test_sum_nibbles(void **state)
 {
@@ -298,10 +343,10 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_dots_u7),     cmocka_unit_test(test_dot_panel),
-        cmocka_unit_test(test_sum_nibbles), cmocka_unit_test(test_table),
-        cmocka_unit_test(test_clusters),    cmocka_unit_test(test_equal_rows),
-        cmocka_unit_test(test_cancelled),
+        cmocka_unit_test(test_dots_u7),    cmocka_unit_test(test_dot_panel),
+        cmocka_unit_test(test_pass_panel), cmocka_unit_test(test_sum_nibbles),
+        cmocka_unit_test(test_table),      cmocka_unit_test(test_clusters),
+        cmocka_unit_test(test_equal_rows), cmocka_unit_test(test_cancelled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

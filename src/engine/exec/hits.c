@@ -62,6 +62,8 @@ static int
 hit_order(const void *left, const void *right)
 {
     const Hit *a = left, *b = right;
+    if (a->query != b->query)
+        return a->query < b->query ? -1 : 1;
     if (a->has_distance != b->has_distance)
         return a->has_distance ? -1 : 1;
     if (a->distance != b->distance)

@@ -28,8 +28,8 @@ mql_status hits_read_keys(Hits *hits, size_t first, const TablePlan *table,
                           const SegmentRows *segments, Arena *arena,
                           Error *err);
 
-/* Sort hits [first, count): nearest first, ties by key; rows without a vector
- * last. */
+/* Sort hits [first, count): by query, nearest first, ties by key; rows without
+ * a vector last. */
 void hits_sort(Hits *hits, size_t first);
 
 /* The table's columns of `count` hits in their order, at most BATCH_ROWS. */

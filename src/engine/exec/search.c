@@ -15,43 +15,12 @@
 #include <string.h>
 
 #include "base/bits.h"
-#include "engine/exec/hits.h"
-#include "engine/exec/operators.h"
+#include "engine/exec/search_internal.h"
 #include "index/top_k.h"
 #include "index/vector/exact.h"
 
 #define SEARCH_DEFAULT_LIMIT 10
 #define SEARCH_ROWS_MOST 16384 /* Milvus' limit + offset, and targets */
-
-/* A cursor's search: one target after the other, in rounds that leave out the
- * rows given before. */
-typedef struct Endless {
-    uint32_t target;
-    uint64_t left;       /* hits of the target still to be found, offset too */
-    uint64_t skip;       /* of them, to be left out */
-    uint64_t round;      /* hits of the next round */
-    uint64_t **all;      /* per segment: the bits before the first round */
-    uint32_t *all_count; /* per segment */
-} Endless;
-
-typedef struct SearchOperator {
-    Operator base;
-    SegmentRows *segments;
-    uint32_t segment_count;
-    const void **vectors; /* the targets, of the field's element type */
-    uint32_t vector_count;
-    uint32_t vector_capacity;
-    uint64_t limit, offset;
-    IndexOptions options;
-    Hits hits;    /* of all targets, in order of output */
-    size_t given; /* hits given so far */
-    Arena arena;  /* filter bits, target vectors */
-    Arena key_arena;
-    FilterCounters filter_counters;
-    SearchCounters counters;
-    uint32_t index_searches, exact_scans;
-    Endless endless;
-} SearchOperator;
 
 /* ---- targets ---- */
 
@@ -184,8 +153,8 @@ read_targets(SearchOperator *search, Error *err)
 
 /* ---- one segment ---- */
 
-static bool
-uses_index(const SearchPlan *plan)
+bool
+search_uses_index(const SearchPlan *plan)
 {
     return plan->index != NULL && !plan->is_exact && !plan->is_endless &&
            !plan->has_range_filter;
@@ -228,13 +197,46 @@ scan_growing(SearchOperator *search, const SegmentRows *rows,
     return MQL_OK;
 }
 
-static mql_status
+bool
+search_segment_vectors(const SearchOperator *search, const SegmentRows *rows,
+                       VectorQuery *query, SegmentVectors *vectors)
+{
+    const SearchPlan *plan = (const SearchPlan *)search->base.plan;
+    const Field *field = &plan->table.collection->fields[plan->field];
+    if (!segment_vectors(rows->segment, field, &vectors->column))
+        return false;
+    bool is_everything = rows->count == vectors->column.count;
+    query->allowed = is_everything ? NULL : rows->bits;
+    query->allowed_count = rows->count;
+    vectors->index = NULL;
+    if (search_uses_index(plan))
+        vectors->index = segment_index(rows->segment, plan->index->id);
+    return true;
+}
+
+mql_status
+search_settle_index(SearchOperator *search, const SegmentRows *rows,
+                    mql_status status, bool *is_answered, Error *err)
+{
+    const SearchPlan *plan = (const SearchPlan *)search->base.plan;
+    if (status == MQL_OK)
+        status = segment_indexes_intact(rows->segment, err);
+    *is_answered = status == MQL_OK;
+    if (status == MQL_OK) {
+        search->index_searches++;
+        return MQL_OK;
+    }
+    if (status == MQL_CORRUPT)
+        segment_index_distrust(rows->segment, plan->index->id, err);
+    return execution_bypass(search->base.execution, status, err);
+}
+
+mql_status
 search_segment(SearchOperator *search, const SegmentRows *rows,
                VectorQuery *query, Neighbor *nearest, uint32_t *found,
                Error *err)
 {
     const SearchPlan *plan = (const SearchPlan *)search->base.plan;
-    const Field *field = &plan->table.collection->fields[plan->field];
     *found = 0;
     if (!segment_is_sealed(rows->segment)) {
         if (plan->ignores_growing)
@@ -243,30 +245,20 @@ search_segment(SearchOperator *search, const SegmentRows *rows,
         return scan_growing(search, rows, query, nearest, found, err);
     }
 
-    VectorColumn column;
-    if (!segment_vectors(rows->segment, field, &column))
+    SegmentVectors vectors;
+    if (!search_segment_vectors(search, rows, query, &vectors))
         return MQL_OK; /* written before the field was there: all NULL */
-    bool is_everything = rows->count == column.count;
-    query->allowed = is_everything ? NULL : rows->bits;
-    query->allowed_count = rows->count;
-    const Index *index = NULL;
-    if (uses_index(plan))
-        index = segment_index(rows->segment, plan->index->id);
-    if (index != NULL) {
-        mql_status status =
-            index->kind->search(index, query, nearest, found, err);
-        if (status == MQL_OK)
-            status = segment_indexes_intact(rows->segment, err);
-        if (status == MQL_OK) {
-            search->index_searches++;
+    if (vectors.index != NULL) {
+        mql_status status = vectors.index->kind->search(vectors.index, query,
+                                                        nearest, found, err);
+        bool is_answered;
+        TRY(search_settle_index(search, rows, status, &is_answered, err));
+        if (is_answered)
             return MQL_OK;
-        }
-        if (status == MQL_CORRUPT)
-            segment_index_distrust(rows->segment, plan->index->id, err);
-        TRY(execution_bypass(search->base.execution, status, err));
     }
     search->exact_scans++;
-    return vector_scan(&column, plan->metric, query, nearest, found, err);
+    return vector_scan(&vectors.column, plan->metric, query, nearest, found,
+                       err);
 }
 
 /* ---- one target ---- */
@@ -282,8 +274,8 @@ round_score(double score, int32_t digits)
 
 /* radius and range_filter, in the user's numbers (milvus-facts: range search).
  */
-static bool
-is_in_range(const SearchPlan *plan, float distance)
+bool
+search_is_in_range(const SearchPlan *plan, float distance)
 {
     double score = (double)metric_to_score(plan->metric, distance);
     bool similar = metric_is_similarity(plan->metric);
@@ -343,7 +335,7 @@ search_ties(SearchOperator *search, const SegmentRows *rows, VectorQuery *query,
             uint64_t k, Neighbor **nearest, uint32_t *found, Error *err)
 {
     const SearchPlan *plan = (const SearchPlan *)search->base.plan;
-    uint64_t most = uses_index(plan) ? k * 4 + 64 : UINT32_MAX;
+    uint64_t most = search_uses_index(plan) ? k * 4 + 64 : UINT32_MAX;
     uint64_t asked = k + 1;
     for (;;) {
         query->k = rows_wanted(plan, rows, asked);
@@ -381,7 +373,7 @@ search_target(SearchOperator *search, uint32_t target, uint64_t k, Error *err)
         mql_status status =
             search_ties(search, rows, &query, k, &nearest, &found, err);
         for (uint32_t i = 0; status == MQL_OK && i < found; i++)
-            if (is_in_range(plan, nearest[i].distance))
+            if (search_is_in_range(plan, nearest[i].distance))
                 status = hits_add(&search->hits,
                                   (Hit){.distance = nearest[i].distance,
                                         .has_distance = true,
@@ -579,6 +571,8 @@ search_open(Operator *operator, Error * err)
                      &search->filter_counters, err));
     if (plan->is_endless)
         return begin_rounds(search, err);
+    if (search_is_for_many(search))
+        return search_many(search, search->limit + search->offset, err);
     for (uint32_t i = 0; i < search->vector_count; i++) {
         size_t first = search->hits.count;
         TRY(search_target(search, i, search->limit + search->offset, err));
@@ -645,7 +639,7 @@ search_title(Buffer *out, const PlanNode *node)
     const SearchPlan *plan = (const SearchPlan *)node;
     const Collection *collection = plan->table.collection;
     table_title(out, &plan->table);
-    if (uses_index(plan))
+    if (search_uses_index(plan))
         buffer_printf(out, " using %s (%s, %s)", plan->index->name,
                       plan->index->kind->name, metric_name(plan->metric));
     else

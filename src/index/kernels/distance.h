@@ -38,11 +38,13 @@ typedef struct DistanceTable {
     float (*dot_square_f32)(const float *a, const float *b, size_t dim,
                             float *square);
 
-    /* The first two for four rows at once. */
+    /* The three for four rows at once. */
     void (*l2_f32_4)(const float *a, const float *const rows[4], size_t dim,
                      float distances[4]);
     void (*dot_f32_4)(const float *a, const float *const rows[4], size_t dim,
                       float products[4]);
+    void (*dot_square_f32_4)(const float *a, const float *const rows[4],
+                             size_t dim, float products[4], float squares[4]);
 
     /* Sum of squared differences of codes from 0 to 127; at most 2^17 of them.
      */

@@ -164,6 +164,44 @@ dot_f32_4(const float *a, const float *const rows[4], size_t dim,
         products[row] = sum_f32(_mm256_add_ps(even[row], odd[row]));
 }
 
+static void
+dot_square_f32_4(const float *a, const float *const rows[4], size_t dim,
+                 float products[4], float squares[4])
+{
+    __m256 even[4], odd[4], square_even[4], square_odd[4];
+    for (size_t row = 0; row < 4; row++) {
+        even[row] = odd[row] = _mm256_setzero_ps();
+        square_even[row] = square_odd[row] = even[row];
+    }
+    size_t i = 0;
+    for (; i + 16 <= dim; i += 16) {
+        __m256 first = _mm256_loadu_ps(a + i);
+        __m256 second = _mm256_loadu_ps(a + i + 8);
+        for (size_t row = 0; row < 4; row++) {
+            __m256 low = _mm256_loadu_ps(rows[row] + i);
+            __m256 high = _mm256_loadu_ps(rows[row] + i + 8);
+            even[row] = _mm256_fmadd_ps(first, low, even[row]);
+            odd[row] = _mm256_fmadd_ps(second, high, odd[row]);
+            square_even[row] = _mm256_fmadd_ps(low, low, square_even[row]);
+            square_odd[row] = _mm256_fmadd_ps(high, high, square_odd[row]);
+        }
+    }
+    for (; i < dim; i += 8) {
+        __m256i mask = mask_of(dim - i);
+        __m256 last = _mm256_maskload_ps(a + i, mask);
+        for (size_t row = 0; row < 4; row++) {
+            __m256 low = _mm256_maskload_ps(rows[row] + i, mask);
+            even[row] = _mm256_fmadd_ps(last, low, even[row]);
+            square_even[row] = _mm256_fmadd_ps(low, low, square_even[row]);
+        }
+    }
+    for (size_t row = 0; row < 4; row++) {
+        products[row] = sum_f32(_mm256_add_ps(even[row], odd[row]));
+        squares[row] =
+            sum_f32(_mm256_add_ps(square_even[row], square_odd[row]));
+    }
+}
+
 static uint32_t
 l2_u7(const uint8_t *a, const uint8_t *b, size_t size)
 {
@@ -404,6 +442,7 @@ const DistanceTable distance_avx2 = {
     .dot_square_f32 = dot_square_f32,
     .l2_f32_4 = l2_f32_4,
     .dot_f32_4 = dot_f32_4,
+    .dot_square_f32_4 = dot_square_f32_4,
     .l2_u7 = l2_u7,
     .dot_i8 = dot_i8,
     .l2_u7_rows = l2_u7_rows,

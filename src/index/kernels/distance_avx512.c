@@ -151,6 +151,45 @@ dot_f32_4(const float *a, const float *const rows[4], size_t dim,
             _mm512_reduce_add_ps(_mm512_add_ps(even[row], odd[row]));
 }
 
+static void
+dot_square_f32_4(const float *a, const float *const rows[4], size_t dim,
+                 float products[4], float squares[4])
+{
+    __m512 even[4], odd[4], square_even[4], square_odd[4];
+    for (size_t row = 0; row < 4; row++) {
+        even[row] = odd[row] = _mm512_setzero_ps();
+        square_even[row] = square_odd[row] = even[row];
+    }
+    size_t i = 0;
+    for (; i + 32 <= dim; i += 32) {
+        __m512 first = _mm512_loadu_ps(a + i);
+        __m512 second = _mm512_loadu_ps(a + i + 16);
+        for (size_t row = 0; row < 4; row++) {
+            __m512 low = _mm512_loadu_ps(rows[row] + i);
+            __m512 high = _mm512_loadu_ps(rows[row] + i + 16);
+            even[row] = _mm512_fmadd_ps(first, low, even[row]);
+            odd[row] = _mm512_fmadd_ps(second, high, odd[row]);
+            square_even[row] = _mm512_fmadd_ps(low, low, square_even[row]);
+            square_odd[row] = _mm512_fmadd_ps(high, high, square_odd[row]);
+        }
+    }
+    for (; i < dim; i += 16) {
+        __mmask16 mask = mask_of(dim - i);
+        __m512 last = _mm512_maskz_loadu_ps(mask, a + i);
+        for (size_t row = 0; row < 4; row++) {
+            __m512 low = _mm512_maskz_loadu_ps(mask, rows[row] + i);
+            even[row] = _mm512_fmadd_ps(last, low, even[row]);
+            square_even[row] = _mm512_fmadd_ps(low, low, square_even[row]);
+        }
+    }
+    for (size_t row = 0; row < 4; row++) {
+        products[row] =
+            _mm512_reduce_add_ps(_mm512_add_ps(even[row], odd[row]));
+        squares[row] = _mm512_reduce_add_ps(
+            _mm512_add_ps(square_even[row], square_odd[row]));
+    }
+}
+
 static uint32_t
 l2_u7(const uint8_t *a, const uint8_t *b, size_t size)
 {
@@ -390,6 +429,7 @@ const DistanceTable distance_avx512 = {
     .dot_square_f32 = dot_square_f32,
     .l2_f32_4 = l2_f32_4,
     .dot_f32_4 = dot_f32_4,
+    .dot_square_f32_4 = dot_square_f32_4,
     .l2_u7 = l2_u7,
     .dot_i8 = dot_i8,
     .l2_u7_rows = l2_u7_rows,

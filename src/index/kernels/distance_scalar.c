@@ -73,6 +73,14 @@ dot_f32_4(const float *a, const float *const rows[4], size_t dim,
         products[row] = dot_f32(a, rows[row], dim);
 }
 
+static void
+dot_square_f32_4(const float *a, const float *const rows[4], size_t dim,
+                 float products[4], float squares[4])
+{
+    for (size_t row = 0; row < 4; row++)
+        products[row] = dot_square_f32(a, rows[row], dim, &squares[row]);
+}
+
 static uint32_t
 l2_u7(const uint8_t *a, const uint8_t *b, size_t size)
 {
@@ -144,6 +152,7 @@ const DistanceTable distance_scalar = {
     .dot_square_f32 = dot_square_f32,
     .l2_f32_4 = l2_f32_4,
     .dot_f32_4 = dot_f32_4,
+    .dot_square_f32_4 = dot_square_f32_4,
     .l2_u7 = l2_u7,
     .dot_i8 = dot_i8,
     .l2_u7_rows = l2_u7_rows,

@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 /* Rows and points that dot_panel() takes at once. */
-#define PANEL_ROWS 8
+#define PANEL_ROWS 12
 #define PANEL_POINTS 32
 
 /* Rows of a block of nibbles. */
@@ -39,12 +39,24 @@ typedef struct ListTable {
                     size_t count, int32_t *dots);
 
     /*
-     * Inner products of 8 rows with 32 points: dots[32 * row + point]. Element
+     * Inner products of 12 rows with 32 points: dots[32 * row + point]. Element
      * i of the points is panel[32 * i] to panel[32 * i + 31]. A row gets the
      * same bits whatever the other rows are.
      */
     void (*dot_panel)(const float *const rows[PANEL_ROWS], const float *panel,
                       size_t dim, float *dots);
+
+    /*
+     * Which of these products are worth a closer look: bit `point` of
+     * masks[row] is clear where product * scales[row] - shifts[row] is less
+     * than bounds[point], else set; also where that is not a number. A few
+     * units in the last place of each term of rounding are the caller's.
+     */
+    void (*pass_panel)(const float *const rows[PANEL_ROWS], const float *panel,
+                       size_t dim, const float scales[PANEL_ROWS],
+                       const float shifts[PANEL_ROWS],
+                       const float bounds[PANEL_POINTS],
+                       uint32_t masks[PANEL_ROWS]);
 
     /*
      * Each row of a block has `parts` nibbles, a multiple of 4; each part a

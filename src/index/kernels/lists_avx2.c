@@ -58,37 +58,75 @@ dots_u7(const int8_t *query, const uint8_t *rows, size_t stride, size_t count,
     }
 }
 
-/* Four rows with 16 points of the panel. */
-static void
-dot_quarter(const float *const *rows, const float *panel, size_t dim,
-            float *dots)
+/* Products of one row with 16 points. */
+typedef struct Pair {
+    __m256 low, high;
+} Pair;
+
+static Pair
+add_element(Pair sums, const float *element, __m256 low, __m256 high)
 {
-    __m256 sums[4][2];
-    for (size_t row = 0; row < 4; row++)
-        sums[row][0] = sums[row][1] = _mm256_setzero_ps();
+    __m256 all = _mm256_broadcast_ss(element);
+    return (Pair){_mm256_fmadd_ps(all, low, sums.low),
+                  _mm256_fmadd_ps(all, high, sums.high)};
+}
+
+static void
+store_pair(float *dots, Pair sums)
+{
+    _mm256_storeu_ps(dots, sums.low);
+    _mm256_storeu_ps(dots + 8, sums.high);
+}
+
+/* Four rows with 16 points of the panel. GCC 12 keeps an array of sums in
+ * memory, so these have names. */
+static void
+dot_tile(const float *const *rows, const float *panel, size_t dim, float *dots)
+{
+    const Pair zero = {_mm256_setzero_ps(), _mm256_setzero_ps()};
+    Pair a = zero, b = zero, c = zero, d = zero;
     for (size_t i = 0; i < dim; i++) {
         __m256 low = _mm256_loadu_ps(panel + PANEL_POINTS * i);
         __m256 high = _mm256_loadu_ps(panel + PANEL_POINTS * i + 8);
-        for (size_t row = 0; row < 4; row++) {
-            __m256 element = _mm256_broadcast_ss(&rows[row][i]);
-            sums[row][0] = _mm256_fmadd_ps(element, low, sums[row][0]);
-            sums[row][1] = _mm256_fmadd_ps(element, high, sums[row][1]);
-        }
+        a = add_element(a, rows[0] + i, low, high);
+        b = add_element(b, rows[1] + i, low, high);
+        c = add_element(c, rows[2] + i, low, high);
+        d = add_element(d, rows[3] + i, low, high);
     }
-    for (size_t row = 0; row < 4; row++) {
-        _mm256_storeu_ps(dots + row * PANEL_POINTS, sums[row][0]);
-        _mm256_storeu_ps(dots + row * PANEL_POINTS + 8, sums[row][1]);
-    }
+    store_pair(dots, a);
+    store_pair(dots + PANEL_POINTS, b);
+    store_pair(dots + 2 * PANEL_POINTS, c);
+    store_pair(dots + 3 * PANEL_POINTS, d);
 }
 
 static void
 dot_panel(const float *const rows[PANEL_ROWS], const float *panel, size_t dim,
           float *dots)
 {
-    for (size_t half = 0; half < PANEL_POINTS; half += 16) {
-        dot_quarter(rows, panel + half, dim, dots + half);
-        dot_quarter(rows + 4, panel + half, dim,
-                    dots + 4 * PANEL_POINTS + half);
+    for (size_t half = 0; half < PANEL_POINTS; half += 16)
+        for (size_t row = 0; row < PANEL_ROWS; row += 4)
+            dot_tile(rows + row, panel + half, dim,
+                     dots + row * PANEL_POINTS + half);
+}
+
+static void
+pass_panel(const float *const rows[PANEL_ROWS], const float *panel, size_t dim,
+           const float scales[PANEL_ROWS], const float shifts[PANEL_ROWS],
+           const float bounds[PANEL_POINTS], uint32_t masks[PANEL_ROWS])
+{
+    float dots[PANEL_ROWS * PANEL_POINTS];
+    dot_panel(rows, panel, dim, dots);
+    for (size_t row = 0; row < PANEL_ROWS; row++) {
+        __m256 scale = _mm256_set1_ps(scales[row]);
+        __m256 shift = _mm256_set1_ps(shifts[row]);
+        masks[row] = 0;
+        for (size_t point = 0; point < PANEL_POINTS; point += 8) {
+            __m256 dot = _mm256_loadu_ps(dots + row * PANEL_POINTS + point);
+            __m256 passes =
+                _mm256_cmp_ps(_mm256_fmsub_ps(dot, scale, shift),
+                              _mm256_loadu_ps(bounds + point), _CMP_NLT_UQ);
+            masks[row] |= (uint32_t)_mm256_movemask_ps(passes) << point;
+        }
     }
 }
 
@@ -148,5 +186,6 @@ const ListTable lists_avx2 = {
     .name = "avx2",
     .dots_u7 = dots_u7,
     .dot_panel = dot_panel,
+    .pass_panel = pass_panel,
     .sum_nibbles = sum_nibbles,
 };

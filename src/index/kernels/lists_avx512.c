@@ -71,11 +71,10 @@ dots_u7(const int8_t *query, const uint8_t *rows, size_t stride, size_t count,
     }
 }
 
-static void
-dot_panel(const float *const rows[PANEL_ROWS], const float *panel, size_t dim,
-          float *dots)
+static inline __attribute__((always_inline)) void
+sum_panel(const float *const rows[PANEL_ROWS], const float *panel, size_t dim,
+          __m512 sums[PANEL_ROWS][2])
 {
-    __m512 sums[PANEL_ROWS][2];
     for (size_t row = 0; row < PANEL_ROWS; row++)
         sums[row][0] = sums[row][1] = _mm512_setzero_ps();
     for (size_t i = 0; i < dim; i++) {
@@ -87,9 +86,36 @@ dot_panel(const float *const rows[PANEL_ROWS], const float *panel, size_t dim,
             sums[row][1] = _mm512_fmadd_ps(element, high, sums[row][1]);
         }
     }
+}
+
+static void
+dot_panel(const float *const rows[PANEL_ROWS], const float *panel, size_t dim,
+          float *dots)
+{
+    __m512 sums[PANEL_ROWS][2];
+    sum_panel(rows, panel, dim, sums);
     for (size_t row = 0; row < PANEL_ROWS; row++) {
         _mm512_storeu_ps(dots + row * PANEL_POINTS, sums[row][0]);
         _mm512_storeu_ps(dots + row * PANEL_POINTS + 16, sums[row][1]);
+    }
+}
+
+static void
+pass_panel(const float *const rows[PANEL_ROWS], const float *panel, size_t dim,
+           const float scales[PANEL_ROWS], const float shifts[PANEL_ROWS],
+           const float bounds[PANEL_POINTS], uint32_t masks[PANEL_ROWS])
+{
+    __m512 sums[PANEL_ROWS][2];
+    sum_panel(rows, panel, dim, sums);
+    __m512 low = _mm512_loadu_ps(bounds), high = _mm512_loadu_ps(bounds + 16);
+    for (size_t row = 0; row < PANEL_ROWS; row++) {
+        __m512 scale = _mm512_set1_ps(scales[row]);
+        __m512 shift = _mm512_set1_ps(shifts[row]);
+        __mmask16 first = _mm512_cmp_ps_mask(
+            _mm512_fmsub_ps(sums[row][0], scale, shift), low, _CMP_NLT_UQ);
+        __mmask16 last = _mm512_cmp_ps_mask(
+            _mm512_fmsub_ps(sums[row][1], scale, shift), high, _CMP_NLT_UQ);
+        masks[row] = (uint32_t)first | (uint32_t)last << 16;
     }
 }
 
@@ -156,5 +182,6 @@ const ListTable lists_avx512 = {
 #endif
     .dots_u7 = dots_u7,
     .dot_panel = dot_panel,
+    .pass_panel = pass_panel,
     .sum_nibbles = sum_nibbles,
 };

@@ -30,6 +30,23 @@ dot_panel(const float *const rows[PANEL_ROWS], const float *panel, size_t dim,
 }
 
 static void
+pass_panel(const float *const rows[PANEL_ROWS], const float *panel, size_t dim,
+           const float scales[PANEL_ROWS], const float shifts[PANEL_ROWS],
+           const float bounds[PANEL_POINTS], uint32_t masks[PANEL_ROWS])
+{
+    float dots[PANEL_ROWS * PANEL_POINTS];
+    dot_panel(rows, panel, dim, dots);
+    for (size_t row = 0; row < PANEL_ROWS; row++) {
+        masks[row] = 0;
+        for (size_t point = 0; point < PANEL_POINTS; point++) {
+            float value =
+                dots[row * PANEL_POINTS + point] * scales[row] - shifts[row];
+            masks[row] |= (uint32_t) !(value < bounds[point]) << point;
+        }
+    }
+}
+
+static void
 sum_nibbles(const uint8_t *tables, const uint8_t *blocks, size_t parts,
             size_t count, uint16_t *sums)
 {
@@ -50,5 +67,6 @@ const ListTable lists_scalar = {
     .name = "scalar",
     .dots_u7 = dots_u7,
     .dot_panel = dot_panel,
+    .pass_panel = pass_panel,
     .sum_nibbles = sum_nibbles,
 };

@@ -13,8 +13,6 @@
 #include "base/bits.h"
 #include "index/top_k.h"
 
-/* Rows are looked at in groups of so many, verified and prefetched ahead. */
-#define GROUP 256
 /* Between two looks at `cancel`: about 10 ms of work. */
 #define CANCEL_ELEMENTS (16u << 20)
 
@@ -23,13 +21,6 @@ error_cancelled(Error *err)
 {
     return error_set(err, ERR_QUERY_CANCELED,
                      "canceling statement due to user request");
-}
-
-/* Also false for NaN. */
-static bool
-is_tame(float square)
-{
-    return square > EXACT_SQUARE_LEAST && square < EXACT_SQUARE_MOST;
 }
 
 /* ELEMENT_F16 and ELEMENT_I8 are tame; of these only zeros come here. */
@@ -56,6 +47,16 @@ careful_norm(ElementType element, const void *vector, uint32_t dim)
 {
     double square = careful_dot(element, vector, vector, dim);
     return square > 0 ? sqrt(square) : 1.0;
+}
+
+bool
+vector_is_zero(ElementType element, const void *vector, uint32_t dim)
+{
+    /* Minus zero is one too, so bytes do not tell. */
+    for (uint32_t i = 0; i < dim; i++)
+        if (element_at(element, vector, i) != 0)
+            return false;
+    return true;
 }
 
 static float
@@ -105,11 +106,24 @@ exact_query_of(Metric metric, ElementType element, const void *vector,
     if (metric == METRIC_COSINE) {
         float square;
         dot_square(&query, vector, &square);
-        query.is_wild = !is_tame(square);
+        query.is_wild = !exact_is_tame(square);
         query.norm = query.is_wild ? careful_norm(element, vector, dim)
                                    : sqrt((double)square);
+        query.is_zero = query.is_wild && vector_is_zero(element, vector, dim);
     }
     return query;
+}
+
+/* Of the product and the square that a kernel gave. */
+static float
+cosine_of(const ExactQuery *query, const void *row, float dot, float square)
+{
+    if (query->is_zero)
+        return -0.0f;
+    if (query->is_wild || !exact_is_tame(square))
+        return careful_distance(query, row);
+    double cosine = (double)dot / (query->norm * sqrt((double)square));
+    return (float)-fmin(1.0, fmax(-1.0, cosine));
 }
 
 static float
@@ -117,10 +131,7 @@ cosine_distance(const ExactQuery *query, const void *row)
 {
     float square;
     float dot = dot_square(query, row, &square);
-    if (query->is_wild || !is_tame(square))
-        return careful_distance(query, row);
-    double cosine = (double)dot / (query->norm * sqrt((double)square));
-    return (float)-fmin(1.0, fmax(-1.0, cosine));
+    return cosine_of(query, row, dot, square);
 }
 
 /* The kernel's number, or the careful one where it is of no use. */
@@ -169,7 +180,9 @@ exact_distance(const ExactQuery *query, const void *row)
                   -kernels->dot_f32(query->vector, row, query->dim));
 }
 
-/* Rows further on are on their way while these four are worked on. */
+/* Rows further on are on their way while these are worked on. */
+#define ROWS_AHEAD 16
+
 static void
 prefetch_rows(const void *const *rows, uint32_t first, uint32_t count)
 {
@@ -178,28 +191,42 @@ prefetch_rows(const void *const *rows, uint32_t first, uint32_t count)
             __builtin_prefetch((const char *)rows[i] + 64 * line);
 }
 
+/* Of four rows of floats. */
+static void
+distances_of_4(const ExactQuery *query, const float *const rows[4],
+               float distances[4])
+{
+    const DistanceTable *kernels = query->kernels;
+    float squares[4];
+    if (query->metric == METRIC_L2)
+        kernels->l2_f32_4(query->vector, rows, query->dim, distances);
+    else if (query->metric == METRIC_IP)
+        kernels->dot_f32_4(query->vector, rows, query->dim, distances);
+    else
+        kernels->dot_square_f32_4(query->vector, rows, query->dim, distances,
+                                  squares);
+    for (size_t i = 0; i < 4; i++) {
+        if (query->metric == METRIC_COSINE)
+            distances[i] = cosine_of(query, rows[i], distances[i], squares[i]);
+        else
+            distances[i] = settle(query, rows[i],
+                                  query->metric == METRIC_L2 ? distances[i]
+                                                             : -distances[i]);
+    }
+}
+
 void
 exact_distances(const ExactQuery *query, const void *const *rows,
                 uint32_t count, float *distances)
 {
-    const DistanceTable *kernels = query->kernels;
-    bool has_four =
-        query->metric != METRIC_COSINE && query->element == ELEMENT_F32;
     uint32_t i = 0;
-    for (; has_four && i + 4 <= count; i += 4) {
+    for (; query->element == ELEMENT_F32 && i + 4 <= count; i += 4) {
         const float *four[4] = {rows[i], rows[i + 1], rows[i + 2], rows[i + 3]};
-        prefetch_rows(rows, i + 4, count);
-        if (query->metric == METRIC_L2)
-            kernels->l2_f32_4(query->vector, four, query->dim, distances + i);
-        else
-            kernels->dot_f32_4(query->vector, four, query->dim, distances + i);
-        for (uint32_t j = i; j < i + 4; j++)
-            distances[j] = settle(query, rows[j],
-                                  query->metric == METRIC_L2 ? distances[j]
-                                                             : -distances[j]);
+        prefetch_rows(rows, i + ROWS_AHEAD, count);
+        distances_of_4(query, four, distances + i);
     }
     for (; i < count; i++) {
-        prefetch_rows(rows, i + 4, count);
+        prefetch_rows(rows, i + ROWS_AHEAD, count);
         distances[i] = exact_distance(query, rows[i]);
     }
 }
@@ -215,21 +242,20 @@ vector_column_verify(const VectorColumn *column, uint32_t first, uint32_t count,
                           count * row_size, err);
 }
 
-/* The next rows to look at, at most GROUP; 0: no more. */
-static uint32_t
-next_group(const VectorColumn *column, const uint64_t *allowed, size_t *from,
-           uint32_t rows[GROUP])
+uint32_t
+vector_next_rows(const VectorColumn *column, const uint64_t *allowed,
+                 size_t *from, uint32_t rows[VECTOR_ROWS])
 {
     uint32_t count = 0;
     if (allowed == NULL) {
-        for (; *from < column->count && count < GROUP; ++*from)
+        for (; *from < column->count && count < VECTOR_ROWS; ++*from)
             if (column->valid == NULL || column->valid[*from] != 0)
                 rows[count++] = (uint32_t)*from;
         return count;
     }
     while (count == 0) {
         uint32_t collected =
-            bits_collect(allowed, column->count, from, rows, GROUP);
+            bits_collect(allowed, column->count, from, rows, VECTOR_ROWS);
         if (collected == 0)
             return 0;
         if (column->valid == NULL)
@@ -241,10 +267,9 @@ next_group(const VectorColumn *column, const uint64_t *allowed, size_t *from,
     return count;
 }
 
-/* Neighbouring rows are verified together. */
-static mql_status
-verify_group(const VectorColumn *column, const uint32_t *rows, uint32_t count,
-             Error *err)
+mql_status
+vector_verify_rows(const VectorColumn *column, const uint32_t *rows,
+                   uint32_t count, Error *err)
 {
     for (uint32_t i = 0; i < count;) {
         uint32_t end = i + 1;
@@ -263,22 +288,23 @@ vector_scan(const VectorColumn *column, Metric metric, const VectorQuery *query,
     ExactQuery exact =
         exact_query_of(metric, column->element, query->vector, column->dim);
     TopK top = top_k_of(nearest, query->k);
-    uint32_t rows[GROUP];
-    const void *vectors[GROUP];
-    float distances[GROUP];
+    uint32_t rows[VECTOR_ROWS];
+    const void *vectors[VECTOR_ROWS];
+    float distances[VECTOR_ROWS];
     size_t from = 0;
     uint64_t elements = 0;
     uint32_t count;
 
     *found = 0;
-    while ((count = next_group(column, query->allowed, &from, rows)) > 0) {
+    while ((count = vector_next_rows(column, query->allowed, &from, rows)) >
+           0) {
         if (elements > CANCEL_ELEMENTS) {
             if (is_cancelled(query->cancel))
                 return error_cancelled(err);
             elements = 0;
         }
         elements += (uint64_t)count * column->dim;
-        TRY(verify_group(column, rows, count, err));
+        TRY(vector_verify_rows(column, rows, count, err));
         for (uint32_t i = 0; i < count; i++)
             vectors[i] = vector_row(column, rows[i]);
         exact_distances(&exact, vectors, count, distances);

@@ -20,7 +20,8 @@ typedef struct ExactQuery {
     uint32_t dim;
     Metric metric;
     double norm;  /* COSINE: of the vector, 1 when it is zero              */
-    bool is_wild; /* so large or small that float arithmetic would lose it */
+    bool is_wild; /* COSINE: float arithmetic would lose it                */
+    bool is_zero; /* COSINE: all elements are 0                            */
 } ExactQuery;
 
 /* `metric` must fit the element type. */
@@ -37,6 +38,27 @@ void exact_distances(const ExactQuery *query, const void *const *rows,
 /* Norms and sums of squares outside these lose digits in float. */
 #define EXACT_SQUARE_LEAST 1e-30f
 #define EXACT_SQUARE_MOST 1e30f
+
+/* Also false for NaN. */
+static inline bool
+exact_is_tame(float square)
+{
+    return square > EXACT_SQUARE_LEAST && square < EXACT_SQUARE_MOST;
+}
+
+bool vector_is_zero(ElementType element, const void *vector, uint32_t dim);
+
+/* Rows are looked at in groups of at most so many: of PANEL_ROWS. */
+#define VECTOR_ROWS 252
+
+/* The next rows from `*from` on that are allowed (NULL: all) and valid; their
+ * number, 0: no more. */
+uint32_t vector_next_rows(const VectorColumn *column, const uint64_t *allowed,
+                          size_t *from, uint32_t rows[VECTOR_ROWS]);
+
+/* Check the bytes of `rows`, ascending; neighbours are checked together. */
+mql_status vector_verify_rows(const VectorColumn *column, const uint32_t *rows,
+                              uint32_t count, Error *err);
 
 /* A thread asked to stop: true once `cancel` (may be NULL) is set. */
 static inline bool

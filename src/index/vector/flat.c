@@ -51,6 +51,15 @@ flat_search(const Index *index, const VectorQuery *query, Neighbor *nearest,
 }
 
 static mql_status
+flat_search_many(const Index *index, const VectorQuery *query,
+                 const VectorTargets *targets, Arena *arena, Error *err)
+{
+    const Flat *flat = (const Flat *)index;
+    return vector_scan_many(flat->column, flat->metric, query, targets, arena,
+                            err);
+}
+
+static mql_status
 flat_check(const Index *index, Error *err)
 {
     (void)index; /* there is nothing that could be wrong */
@@ -75,6 +84,7 @@ const IndexKind flat_kind = {
     .search_options = no_options,
     .open = flat_open,
     .search = flat_search,
+    .search_many = flat_search_many,
     .check = flat_check,
     .close = flat_close,
 };
@@ -90,6 +100,7 @@ const IndexKind bin_flat_kind = {
     .search_options = no_options,
     .open = bin_flat_open,
     .search = flat_search,
+    .search_many = flat_search_many,
     .check = flat_check,
     .close = flat_close,
 };

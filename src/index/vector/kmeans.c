@@ -16,6 +16,8 @@
 #include "index/sort.h"
 #include "index/vector/exact.h"
 
+_Static_assert(POINTS_BLOCK % PANEL_ROWS == 0, "blocks of whole panels");
+
 #define SAMPLE_SHARE 128 /* rows for each centroid              */
 #define ITERATIONS 8     /* over few centroids                  */
 #define POLISHES 6       /* over all, after groups              */

@@ -42,7 +42,7 @@ typedef struct Points {
     float *norms; /* squared; infinite past the last point */
 } Points;
 
-#define POINTS_BLOCK 64 /* rows looked at together */
+#define POINTS_BLOCK 72 /* rows looked at together: of PANEL_ROWS */
 
 /* Room for `most` points. Memory: about that of the points. */
 mql_status points_init(Points *points, uint32_t most, uint32_t dim, Error *err);
