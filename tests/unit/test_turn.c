@@ -54,7 +54,7 @@ test_spread(void **state)
             x[at] = 1;
             turn_vector(x, dim, room);
             for (uint32_t i = 0; i < dim; i++)
-                assert_true(fabsf(x[i]) < 0.6f);
+                assert_true(fabsf(x[i]) < 0.36f);
         }
 }
 

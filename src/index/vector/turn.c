@@ -58,11 +58,12 @@ transform(float *x, uint32_t count, float *room)
     memcpy(x, room, count * sizeof *x);
 }
 
+/* Signs by chance; other ones for another `seed`. */
 static void
-flip_signs(float *x, uint32_t dim)
+flip_signs(float *x, uint32_t dim, uint64_t seed)
 {
     for (uint32_t i = 0; i < dim; i += 64) {
-        uint64_t bits = hash_u64(i);
+        uint64_t bits = hash_u64(seed + i);
         uint32_t end = dim - i < 64 ? dim - i : 64;
         for (uint32_t k = 0; k < end; k++)
             x[i + k] = (bits >> k & 1) != 0 ? -x[i + k] : x[i + k];
@@ -83,10 +84,12 @@ turn_vector(float *x, uint32_t dim, float *room)
     while (power <= dim / 2)
         power *= 2;
     float factor = 1.0f / sqrtf((float)power);
-    flip_signs(x, dim);
+    flip_signs(x, dim, 0);
     transform(x, power, room);
     scale(x, power, factor);
     if (power < dim) {
+        /* Without these the second would undo what the first did. */
+        flip_signs(x + dim - power, power, dim);
         transform(x + dim - power, power, room);
         scale(x + dim - power, power, factor);
     }
