@@ -604,6 +604,73 @@ section_file_check_each(SectionFile *file,
     return check_each(file, &findings, err);
 }
 
+uint64_t
+section_file_blocks(const SectionFile *file)
+{
+    return file->blocks;
+}
+
+/* Blocks [from, to) of those that the section has, with what lies before it. */
+static mql_status
+check_section_part(const SectionFile *file, uint32_t section, uint64_t from,
+                   uint64_t to, const Findings *findings, Error *err)
+{
+    const SectionEntry *entry = &file->entries[section];
+    uint64_t end = SECTION_HEADER_SIZE;
+    uint64_t size;
+    if (section > 0)
+        end = entry[-1].offset + entry[-1].size;
+    uint64_t first = entry->first_block;
+    uint64_t last = first + section_block_count(entry->size);
+    if (from <= first)
+        REPORT(check_gap(file, end, entry->offset, &problem));
+    for (uint64_t i = from > first ? from : first; i < to && i < last; i++)
+        REPORT(check_block(file, entry, i - first,
+                           block_bytes(file, entry, i - first), &size,
+                           &problem));
+    return MQL_OK;
+}
+
+static mql_status
+check_part(const SectionFile *file, uint64_t from, uint64_t to,
+           const Findings *findings, Error *err)
+{
+    uint64_t size;
+    uint64_t end = SECTION_HEADER_SIZE;
+    for (uint64_t i = from / CHECKSUMS_PER_BLOCK;
+         i < file->table_blocks && i * CHECKSUMS_PER_BLOCK < to; i++)
+        REPORT(check_table(file, i, &size, &problem));
+    for (uint32_t i = 0; i < file->sections; i++) {
+        const SectionEntry *entry = &file->entries[i];
+        uint64_t last = entry->first_block + section_block_count(entry->size);
+        if (entry->first_block < to && last >= from)
+            TRY(check_section_part(file, i, from, to, findings, err));
+        end = entry->offset + entry->size;
+    }
+    if (to == file->blocks) {
+        REPORT(check_gap(file, end, file->table_offset, &problem));
+        REPORT(check_directory(file, &problem));
+    }
+    Error fault = ERROR_INIT;
+    if (section_file_intact(file, &fault) == MQL_OK)
+        return MQL_OK;
+    return findings->found(findings->context, &fault, err);
+}
+
+mql_status
+section_file_check_part(SectionFile *file, uint64_t *block, uint64_t most,
+                        mql_status (*found)(void *context, const Error *problem,
+                                            Error *err),
+                        void *context, Error *err)
+{
+    const Findings findings = {found, context};
+    uint64_t count = most / SECTION_BLOCK_SIZE + (most < SECTION_BLOCK_SIZE);
+    uint64_t from = *block < file->blocks ? *block : file->blocks;
+    uint64_t to = count < file->blocks - from ? from + count : file->blocks;
+    *block = to;
+    return check_part(file, from, to, &findings, err);
+}
+
 /* The first one is enough. */
 static mql_status
 take_first(void *context, const Error *problem, Error *err)

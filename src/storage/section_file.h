@@ -123,6 +123,15 @@ mql_status section_file_check_each(SectionFile *file,
                                                        Error *err),
                                    void *context, Error *err);
 
+/* Of blocks *block and on, counted over all sections, only so many that they
+ * have about `most` bytes, one at least; *block becomes the next one, or
+ * section_file_blocks() at the end. With the bytes between sections. */
+mql_status section_file_check_part(
+    SectionFile *file, uint64_t *block, uint64_t most,
+    mql_status (*found)(void *context, const Error *problem, Error *err),
+    void *context, Error *err);
+uint64_t section_file_blocks(const SectionFile *file);
+
 /* Whether every page that was touched could be read: DATA_CORRUPTED, naming the
  * place, when not (base/guard.h). To be asked after mapped bytes were used and
  * before what came of them is. */

@@ -76,6 +76,18 @@ find_open(Jobs *jobs, JobKind kind, uint64_t collection)
     return NULL;
 }
 
+/* One pass at a time: that which runs, or waits for its next part. */
+static Job *
+active_scrub(Jobs *jobs)
+{
+    for (uint32_t i = 0; i < jobs->count; i++)
+        if (jobs->list[i].kind == JOB_SCRUB &&
+            (jobs->list[i].state == JOB_WAITING ||
+             jobs->list[i].state == JOB_RUNNING))
+            return &jobs->list[i];
+    return NULL;
+}
+
 /* The oldest finished one goes, or the oldest of all. */
 static void
 make_room(Jobs *jobs)
@@ -119,10 +131,34 @@ report(void *context, const char *phase, uint64_t done, uint64_t total)
     pthread_mutex_unlock(&jobs->mutex);
 }
 
+/* A part of the pass; the job waits before the next one. */
+static mql_status
+scrub(Jobs *jobs, uint64_t collection, const Watch *watch, Error *err)
+{
+    int64_t pause;
+    pthread_mutex_lock(&jobs->mutex);
+    Job *job = find_job(jobs, jobs->running);
+    ScrubPlace place = job != NULL ? job->place : (ScrubPlace){0};
+    pthread_mutex_unlock(&jobs->mutex);
+    TRY(store_scrub(jobs->store, collection, &place, watch, &pause, err));
+    pthread_mutex_lock(&jobs->mutex);
+    job = find_job(jobs, jobs->running);
+    if (job != NULL) {
+        job->place = place;
+        job->done = place.read < place.total ? place.read : place.total;
+        job->total = place.total;
+        job->retry_at = now_of(jobs) + pause;
+    }
+    pthread_mutex_unlock(&jobs->mutex);
+    return MQL_OK;
+}
+
 static mql_status
 do_work(Jobs *jobs, JobKind kind, uint64_t collection, Error *err)
 {
     const Watch watch = {&jobs->cancel, report, jobs};
+    if (kind == JOB_SCRUB)
+        return scrub(jobs, collection, &watch, err);
     if (kind == JOB_INDEX)
         return store_build_indexes(jobs->store, collection, &watch, err);
     return store_compact(jobs->store, collection,
@@ -146,6 +182,17 @@ note_failure(Jobs *jobs, Job *job, const Error *failure)
               job->id, job->name, failure->text);
 }
 
+static void
+note_found(Job *job)
+{
+    if (job->place.found == 0)
+        job->message[0] = '\0';
+    else
+        snprintf(job->message, sizeof job->message,
+                 "%u damaged places; CHECK COLLECTION lists them",
+                 job->place.found);
+}
+
 /* With the mutex held. A state that somebody set meanwhile stays. */
 static void
 note_end(Jobs *jobs, mql_status status, const Error *failure)
@@ -154,8 +201,13 @@ note_end(Jobs *jobs, mql_status status, const Error *failure)
     jobs->running = 0;
     if (job == NULL || job->state != JOB_RUNNING)
         return;
+    if (status == MQL_OK)
+        job->failures = 0;
     /* A collection or index that is gone needs nothing more. */
-    if (status == MQL_OK || status == MQL_NOT_FOUND) {
+    if (status == MQL_OK && job->kind == JOB_SCRUB) {
+        job->state = job->place.is_done ? JOB_DONE : JOB_WAITING;
+        note_found(job);
+    } else if (status == MQL_OK || status == MQL_NOT_FOUND) {
         job->state = status == MQL_OK ? JOB_DONE : JOB_OBSOLETE;
         job->message[0] = '\0';
     } else if (status == MQL_INTERRUPTED) {
@@ -190,7 +242,9 @@ static bool
 take_turn(Jobs *jobs, JobKind kind, const Collection *collection)
 {
     pthread_mutex_lock(&jobs->mutex);
-    bool may = !jobs->is_stopping && is_allowed(jobs, kind);
+    const Job *other = kind == JOB_SCRUB ? active_scrub(jobs) : NULL;
+    bool may = !jobs->is_stopping && is_allowed(jobs, kind) &&
+               (other == NULL || other->collection == collection->id);
     Job *job = may ? find_open(jobs, kind, collection->id) : NULL;
     if (may && job == NULL) {
         job = add_job(jobs, kind, collection);
@@ -200,13 +254,24 @@ take_turn(Jobs *jobs, JobKind kind, const Collection *collection)
           job->retry_at <= now_of(jobs);
     if (may) {
         job->state = JOB_RUNNING;
-        job->started = now_of(jobs);
-        job->done = job->total = 0;
+        if (kind != JOB_SCRUB || job->started == 0)
+            job->started = now_of(jobs);
+        if (kind != JOB_SCRUB)
+            job->done = job->total = 0;
         jobs->running = job->id;
         atomic_store(&jobs->cancel, false);
     }
     pthread_mutex_unlock(&jobs->mutex);
     return may;
+}
+
+static int64_t
+scrub_due(Store *store, const CollectionVersion *collection)
+{
+    const Version *version = store_version(store);
+    int64_t due = store_scrub_due(store, collection, version->settings);
+    version_release(version);
+    return due;
 }
 
 static bool
@@ -217,6 +282,8 @@ is_due(const Jobs *jobs, JobKind kind, const CollectionVersion *collection)
         return store_index_is_due(collection);
     if (kind == JOB_COMPACT)
         return store_compact_is_due(store, collection, COMPACT_DUE);
+    if (kind == JOB_SCRUB)
+        return scrub_due(store, collection) <= now_of(jobs);
     if (!atomic_load(&jobs->wants_seal))
         return store_compact_is_due(store, collection, COMPACT_SEAL);
     for (uint32_t i = 0; i < collection->segment_count; i++)
@@ -276,9 +343,30 @@ run_one(Jobs *jobs)
 
 /* ---- the thread ---- */
 
-/* When the next failed one may try again; 0: none waits. With the mutex. */
+/* When a pass is due that has no job yet; 0: none will be. With the mutex. */
 static int64_t
-next_retry(const Jobs *jobs)
+next_scrub(Jobs *jobs)
+{
+    if (active_scrub(jobs) != NULL)
+        return 0;
+    const Version *version = store_version(jobs->store);
+    int64_t next = INT64_MAX;
+    for (uint32_t i = 0; i < version->collection_count; i++) {
+        const CollectionVersion *collection = version->collections[i];
+        int64_t due =
+            store_scrub_due(jobs->store, collection, version->settings);
+        if (due < next &&
+            find_open(jobs, JOB_SCRUB, collection->collection->id) == NULL)
+            next = due;
+    }
+    bool may = !is_off(version, JOBS_SETTING);
+    version_release(version);
+    return may && next != INT64_MAX ? next : 0;
+}
+
+/* When the next one may begin or go on; 0: none waits. With the mutex. */
+static int64_t
+next_retry(Jobs *jobs)
 {
     int64_t next = 0;
     for (uint32_t i = 0; i < jobs->count; i++)
@@ -286,7 +374,8 @@ next_retry(const Jobs *jobs)
             is_allowed(jobs, jobs->list[i].kind) &&
             (next == 0 || jobs->list[i].retry_at < next))
             next = jobs->list[i].retry_at;
-    return next;
+    int64_t scrub = next_scrub(jobs);
+    return scrub != 0 && (next == 0 || scrub < next) ? scrub : next;
 }
 
 static void

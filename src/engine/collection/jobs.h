@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * jobs.h - work that nobody waits for: sealing growing segments, building index
- * files, compaction.
+ * files, compaction, reading everything again.
  *
  * What is due follows from the newest Version, so nothing of a job is stored:
  * one that a crash, the end of the process or a cancellation interrupts leaves
@@ -13,9 +13,15 @@
 #ifndef ENGINE_COLLECTION_JOBS_H
 #define ENGINE_COLLECTION_JOBS_H
 
-#include "engine/collection/store.h"
+#include "engine/collection/scrub.h"
 
-typedef enum JobKind { JOB_SEAL, JOB_INDEX, JOB_COMPACT, JOB_KINDS } JobKind;
+typedef enum JobKind {
+    JOB_SEAL,
+    JOB_INDEX,
+    JOB_COMPACT,
+    JOB_SCRUB, /* scrub.h: last, in small parts */
+    JOB_KINDS
+} JobKind;
 
 typedef enum JobState {
     JOB_WAITING, /* for its turn, or after a failure for its time */
@@ -40,6 +46,7 @@ typedef struct Job {
     uint64_t done, total;           /* of the phase under way */
     uint32_t failures;              /* in a row */
     int64_t retry_at;               /* microseconds; 0: at once */
+    ScrubPlace place;               /* of JOB_SCRUB: how far it is */
     char message[JOB_MESSAGE_SIZE]; /* the phase, or what went wrong */
 } Job;
 

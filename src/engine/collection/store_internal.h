@@ -44,6 +44,7 @@ typedef struct CollectionState {
     uint64_t moved;       /* anything: sealing and compacting too */
     uint64_t dirty_since; /* first commit whose rows or deletes are only in the
                              log; 0: none */
+    _Atomic int64_t scrubbed; /* when the last pass ended (scrub.h), 0: none */
     uint64_t dirty_next; /* what it will be after the commit under way; else the
                             same */
 } CollectionState;
@@ -127,6 +128,7 @@ struct Store {
     Residence residence;
     bool is_read_only;
     bool is_backup; /* the directory is a backup's, and read-only */
+    int64_t opened; /* microseconds since 1970 */
     StoreLimits limits;
     File lock;
     Meta *meta;

@@ -8,7 +8,7 @@
 #include "engine/session/show.h"
 
 static const char *const kind_names[JOB_KINDS] = {"seal", "index build",
-                                                  "compaction"};
+                                                  "compaction", "scrub"};
 
 static const char *
 state_name(const Job *job)
