@@ -177,6 +177,62 @@ test_sum_nibbles(void **state)
     }
 }
 
+/* Every size, random codes and the largest ones, against the definition. */
+static void
+try_side(const ListTable *table, size_t size, bool is_extreme)
+{
+    uint64_t seed = size + 1;
+    uint8_t *rows = malloc(SIDE_ROWS * size), *queries, *codes;
+    const uint8_t *places[SIDE_QUERIES];
+    int32_t norms[SIDE_ROWS], limits[SIDE_QUERIES];
+    int32_t distances[SIDE_QUERIES * SIDE_ROWS];
+    uint16_t below[SIDE_QUERIES];
+    queries = malloc(SIDE_QUERIES * size);
+    codes = malloc(SIDE_ROWS * size);
+    for (size_t i = 0; i < SIDE_ROWS * size; i++)
+        rows[i] = is_extreme ? 127 : (uint8_t)(next_random(&seed) % 128);
+    for (size_t i = 0; i < SIDE_QUERIES * size; i++)
+        queries[i] = is_extreme ? 127 : (uint8_t)(next_random(&seed) % 128);
+    for (size_t row = 0; row < SIDE_ROWS; row++) {
+        norms[row] = row == 5 ? INT32_MAX : (int32_t)(next_random(&seed) >> 36);
+        for (size_t i = 0; row == 5 && i < size; i++)
+            rows[row * size + i] = 0;
+        for (size_t i = 0; i < size; i++)
+            codes[i / 4 * 64 + 4 * row + i % 4] = rows[row * size + i];
+    }
+    for (size_t query = 0; query < SIDE_QUERIES; query++) {
+        places[query] = queries + query * size;
+        limits[query] = query == 0   ? INT32_MAX
+                        : query == 1 ? INT32_MIN
+                                     : (int32_t)(next_random(&seed) >> 36);
+    }
+    const SideCodes side = {codes, norms, size};
+    table->side_distances(&side, places, limits, distances, below);
+    for (size_t i = 0; i < SIDE_QUERIES * SIDE_ROWS; i++) {
+        size_t query = i / SIDE_ROWS, row = i % SIDE_ROWS;
+        int32_t expected = norms[row];
+        for (size_t j = 0; j < size; j++)
+            expected -= 2 * places[query][j] * rows[row * size + j];
+        assert_int_equal(distances[i], expected);
+        assert_int_equal(below[query] >> row & 1, expected < limits[query]);
+    }
+    free(rows);
+    free(queries);
+    free(codes);
+}
+
+static void
+test_side_distances(void **state)
+{
+    (void)state;
+    for (size_t t = 0; t < TABLES; t++) {
+        for (size_t size = 4; runs_here(tables[t]) && size < 200; size += 4)
+            try_side(tables[t], size, false);
+        if (runs_here(tables[t]))
+            try_side(tables[t], 1u << 15, true);
+    }
+}
+
 static void
 test_table(void **state)
 {
@@ -343,10 +399,15 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_dots_u7),    cmocka_unit_test(test_dot_panel),
-        cmocka_unit_test(test_pass_panel), cmocka_unit_test(test_sum_nibbles),
-        cmocka_unit_test(test_table),      cmocka_unit_test(test_clusters),
-        cmocka_unit_test(test_equal_rows), cmocka_unit_test(test_cancelled),
+        cmocka_unit_test(test_dots_u7),
+        cmocka_unit_test(test_dot_panel),
+        cmocka_unit_test(test_pass_panel),
+        cmocka_unit_test(test_sum_nibbles),
+        cmocka_unit_test(test_table),
+        cmocka_unit_test(test_clusters),
+        cmocka_unit_test(test_equal_rows),
+        cmocka_unit_test(test_cancelled),
+        cmocka_unit_test(test_side_distances),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

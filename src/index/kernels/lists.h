@@ -27,6 +27,19 @@ nibble_place(size_t part, size_t row)
     return 16 * part + row % 16;
 }
 
+/* Rows of codes that lie side by side, and queries they are compared with at
+ * once. */
+#define SIDE_ROWS 16
+#define SIDE_QUERIES 8
+
+/* Elements 4 i to 4 i + 3 of row r, 0 to 127 each, are the bytes from
+ * 64 i + 4 r on. */
+typedef struct SideCodes {
+    const uint8_t *codes;
+    const int32_t *norms; /* of each row */
+    size_t size;          /* elements of a row, a multiple of 4 up to 2^15 */
+} SideCodes;
+
 typedef struct ListTable {
     const char *name;
 
@@ -66,6 +79,16 @@ typedef struct ListTable {
      */
     void (*sum_nibbles)(const uint8_t *tables, const uint8_t *blocks,
                         size_t parts, size_t count, uint16_t *sums);
+
+    /*
+     * distances[16 * query + row] is the norm of the row less twice the sum of
+     * products with the query, elements 0 to 127. Bit `row` of below[query]
+     * says that this is less than the query's limit.
+     */
+    void (*side_distances)(const SideCodes *side,
+                           const uint8_t *const queries[SIDE_QUERIES],
+                           const int32_t limits[SIDE_QUERIES],
+                           int32_t *distances, uint16_t below[SIDE_QUERIES]);
 } ListTable;
 
 extern const ListTable lists_scalar;

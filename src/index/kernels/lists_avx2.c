@@ -8,6 +8,7 @@
 #include "index/kernels/lists.h"
 
 #include <immintrin.h>
+#include <string.h>
 
 static __m256i
 load(const void *bytes)
@@ -182,10 +183,65 @@ sum_nibbles(const uint8_t *tables, const uint8_t *blocks, size_t parts,
     }
 }
 
+/* Four elements of a query, eight times. */
+static inline __m256i
+four_of(const uint8_t *query)
+{
+    int32_t four;
+    memcpy(&four, query, sizeof four);
+    return _mm256_set1_epi32(four);
+}
+
+/* Half of the queries. */
+static void
+side_half(const SideCodes *side, const uint8_t *const *queries,
+          const int32_t *limits, int32_t *distances, uint16_t *below)
+{
+    __m256i sums[4][2];
+    for (size_t query = 0; query < 4; query++)
+        sums[query][0] = sums[query][1] = _mm256_setzero_si256();
+    for (size_t i = 0; i < side->size; i += 4) {
+        __m256i low = load(side->codes + 16 * i);
+        __m256i high = load(side->codes + 16 * i + 32);
+        for (size_t query = 0; query < 4; query++) {
+            __m256i four = four_of(queries[query] + i);
+            sums[query][0] = add_products(sums[query][0], low, four);
+            sums[query][1] = add_products(sums[query][1], high, four);
+        }
+    }
+    for (size_t query = 0; query < 4; query++) {
+        const __m256i limit = _mm256_set1_epi32(limits[query]);
+        uint32_t mask = 0;
+        for (size_t half = 0; half < 2; half++) {
+            __m256i result =
+                _mm256_sub_epi32(load(side->norms + 8 * half),
+                                 _mm256_slli_epi32(sums[query][half], 1));
+            __m256i is_below = _mm256_cmpgt_epi32(limit, result);
+            int32_t *to = distances + SIDE_ROWS * query + 8 * half;
+            _mm256_storeu_si256((__m256i *)(void *)to, result);
+            mask |= (uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(is_below))
+                    << (8 * half);
+        }
+        below[query] = (uint16_t)mask;
+    }
+}
+
+static void
+side_distances(const SideCodes *side,
+               const uint8_t *const queries[SIDE_QUERIES],
+               const int32_t limits[SIDE_QUERIES], int32_t *distances,
+               uint16_t below[SIDE_QUERIES])
+{
+    side_half(side, queries, limits, distances, below);
+    side_half(side, queries + 4, limits + 4, distances + 4 * SIDE_ROWS,
+              below + 4);
+}
+
 const ListTable lists_avx2 = {
     .name = "avx2",
     .dots_u7 = dots_u7,
     .dot_panel = dot_panel,
     .pass_panel = pass_panel,
     .sum_nibbles = sum_nibbles,
+    .side_distances = side_distances,
 };

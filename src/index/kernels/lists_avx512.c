@@ -7,6 +7,7 @@
 #include "index/kernels/lists.h"
 
 #include <immintrin.h>
+#include <string.h>
 
 static __m512i
 add_products(__m512i sum, __m512i codes, __m512i query)
@@ -173,6 +174,40 @@ sum_nibbles(const uint8_t *tables, const uint8_t *blocks, size_t parts,
     }
 }
 
+/* Four elements of a query, sixteen times. */
+static inline __m512i
+four_of(const uint8_t *query)
+{
+    int32_t four;
+    memcpy(&four, query, sizeof four);
+    return _mm512_set1_epi32(four);
+}
+
+static void
+side_distances(const SideCodes *side,
+               const uint8_t *const queries[SIDE_QUERIES],
+               const int32_t limits[SIDE_QUERIES], int32_t *distances,
+               uint16_t below[SIDE_QUERIES])
+{
+    __m512i sums[SIDE_QUERIES];
+    for (size_t query = 0; query < SIDE_QUERIES; query++)
+        sums[query] = _mm512_setzero_si512();
+    for (size_t i = 0; i < side->size; i += 4) {
+        __m512i codes = _mm512_loadu_si512(side->codes + 16 * i);
+        for (size_t query = 0; query < SIDE_QUERIES; query++)
+            sums[query] =
+                add_products(sums[query], codes, four_of(queries[query] + i));
+    }
+    __m512i norms = _mm512_loadu_si512(side->norms);
+    for (size_t query = 0; query < SIDE_QUERIES; query++) {
+        __m512i result =
+            _mm512_sub_epi32(norms, _mm512_slli_epi32(sums[query], 1));
+        _mm512_storeu_si512(distances + SIDE_ROWS * query, result);
+        below[query] = (uint16_t)_mm512_cmplt_epi32_mask(
+            result, _mm512_set1_epi32(limits[query]));
+    }
+}
+
 #ifdef __AVX512VNNI__
 const ListTable lists_avx512vnni = {
     .name = "avx512vnni",
@@ -184,4 +219,5 @@ const ListTable lists_avx512 = {
     .dot_panel = dot_panel,
     .pass_panel = pass_panel,
     .sum_nibbles = sum_nibbles,
+    .side_distances = side_distances,
 };

@@ -2,6 +2,7 @@
 /* lists_scalar.c - plain C: the reference of the other tables. */
 #include "index/kernels/lists.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 static void
@@ -63,10 +64,34 @@ sum_nibbles(const uint8_t *tables, const uint8_t *blocks, size_t parts,
     }
 }
 
+static void
+side_distances(const SideCodes *side,
+               const uint8_t *const queries[SIDE_QUERIES],
+               const int32_t limits[SIDE_QUERIES], int32_t *distances,
+               uint16_t below[SIDE_QUERIES])
+{
+    for (size_t query = 0; query < SIDE_QUERIES; query++) {
+        int32_t sums[SIDE_ROWS] = {0};
+        for (size_t i = 0; i < side->size; i++) {
+            const uint8_t *codes = side->codes + i / 4 * 64 + i % 4;
+            for (size_t row = 0; row < SIDE_ROWS; row++)
+                sums[row] += (int32_t)codes[4 * row] * queries[query][i];
+        }
+        below[query] = 0;
+        for (size_t row = 0; row < SIDE_ROWS; row++) {
+            int32_t distance = side->norms[row] - 2 * sums[row];
+            bool is_below = distance < limits[query];
+            distances[SIDE_ROWS * query + row] = distance;
+            below[query] |= (uint16_t)(is_below << row);
+        }
+    }
+}
+
 const ListTable lists_scalar = {
     .name = "scalar",
     .dots_u7 = dots_u7,
     .dot_panel = dot_panel,
     .pass_panel = pass_panel,
     .sum_nibbles = sum_nibbles,
+    .side_distances = side_distances,
 };

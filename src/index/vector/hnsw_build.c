@@ -15,8 +15,11 @@
 #include "base/bits.h"
 #include "base/checksum.h"
 
-#define BATCH_SHARE 8   /* a batch is at most this part of the graph so far */
-#define BATCH_PART 40   /* ... and this part of all nodes                   */
+#define BATCH_SHARE 8 /* a batch is at most this part of the graph so far */
+#define BATCH_PART 40 /* ... and this part of all nodes                   */
+#define BULK_FROM                                                              \
+    1000                /* nodes of which those on the lowest level alone      \
+                           join all at once */
 #define WORK_SAMPLES 64 /* searches that measure header.work                */
 
 /* ---- memory ---- */
@@ -220,16 +223,11 @@ join(Build *build, Worker *worker, uint32_t node, Error *err)
     }
 }
 
-/* A batch of nodes, and its links by target: key is the target, value the
- * source. */
+/* A batch of nodes, and its links back. */
 typedef struct Batch {
     Build *build;
-    uint32_t level;
-    uint64_t first_node; /* of the batch */
-    SortItem *items, *spare;
-    size_t count;
-    uint32_t *groups; /* where each target begins, and the end */
-    size_t group_count;
+    uint64_t first_node;
+    NewLinks links;
 } Batch;
 
 static mql_status
@@ -247,49 +245,25 @@ join_work(void *context, uint32_t thread, uint64_t first, uint64_t count,
     return MQL_OK;
 }
 
+/* Links to the nodes from `first` on, from those that they link to. */
 static mql_status
-back_work(void *context, uint32_t thread, uint64_t first, uint64_t count,
+link_back(Batch *batch, uint32_t level, uint32_t first, uint32_t end,
           Error *err)
 {
-    Batch *batch = context;
     Build *build = batch->build;
-    if (is_cancelled(build->input->cancel))
-        return error_cancelled(err);
-    for (uint64_t i = first; i < first + count; i++) {
-        const SortItem *sources = batch->items + batch->groups[i];
-        uint32_t number = batch->groups[i + 1] - batch->groups[i];
-        TRY(build_link_back(build, &build->workers[thread], batch->level,
-                            (uint32_t)sources[0].key, sources, number, err));
-    }
-    return MQL_OK;
-}
-
-static mql_status
-link_back(Batch *batch, uint32_t first, uint32_t end, Error *err)
-{
-    Build *build = batch->build;
-    uint32_t level = batch->level;
-    batch->count = 0;
+    NewLinks *new = &batch->links;
     for (uint32_t node = first; node < end; node++) {
         uint32_t id = level == 0 ? build->nodes[node] : node;
         const uint32_t *links = build_links(build, level, id);
         uint32_t degree = build_degree(build, level, id);
         for (uint32_t i = 0; i < degree; i++)
-            batch->items[batch->count++] = (SortItem){links[i], id};
+            new->items[new->count++] = (SortItem){links[i], id};
     }
-    TRY(sort_items(batch->items, batch->spare, batch->count, NULL, NULL,
-                   build->input->cancel, err));
-    batch->group_count = 0;
-    for (size_t i = 0; i < batch->count; i++)
-        if (i == 0 || batch->items[i].key != batch->items[i - 1].key)
-            batch->groups[batch->group_count++] = (uint32_t)i;
-    batch->groups[batch->group_count] = (uint32_t)batch->count;
-    return pool_run(build->input->pool, batch->group_count, 16, back_work,
-                    batch, err);
+    return build_add_links(new, level, err);
 }
 
-static void
-report(const Build *build, uint64_t done)
+void
+build_report(const Build *build, uint64_t done)
 {
     const IndexBuild *input = build->input;
     if (input->progress != NULL)
@@ -297,17 +271,18 @@ report(const Build *build, uint64_t done)
                         build->header.node_count);
 }
 
-static uint32_t
-batch_most(const Build *build)
+uint32_t
+build_batch_most(const Build *build)
 {
     return build->header.node_count / BATCH_PART + 1;
 }
 
+/* The nodes up to `count` join. */
 static mql_status
-join_all(Batch *batch, Error *err)
+join_batches(Batch *batch, uint32_t count, Error *err)
 {
     Build *build = batch->build;
-    uint32_t count = build->header.node_count, most = batch_most(build);
+    uint32_t most = build_batch_most(build);
     for (uint32_t first = 1; first < count;) {
         uint32_t size = first / BATCH_SHARE + 1;
         size = size < most ? size : most;
@@ -319,35 +294,36 @@ join_all(Batch *batch, Error *err)
             uint32_t nodes = build->header.counts[level];
             if (first >= nodes)
                 break;
-            batch->level = level;
-            TRY(link_back(batch, first, end < nodes ? end : nodes, err));
+            TRY(link_back(batch, level, first, end < nodes ? end : nodes, err));
         }
-        report(build, end);
+        build_report(build, end);
         first = end;
     }
     return MQL_OK;
 }
 
 static mql_status
-make_links(Build *build, Error *err)
+join_nodes(Build *build, uint32_t count, Error *err)
 {
     Batch batch = {.build = build};
     size_t most;
-    mql_status status;
-    if (!size_multiply(batch_most(build), build->header.m, &most) ||
-        most >= UINT32_MAX)
+    if (!size_multiply(build_batch_most(build), build->header.m, &most))
         return error_no_memory(err);
-    batch.items = calloc(most, sizeof *batch.items);
-    batch.spare = calloc(most, sizeof *batch.spare);
-    batch.groups = calloc(most + 1, sizeof *batch.groups);
-    if (batch.items == NULL || batch.spare == NULL || batch.groups == NULL)
-        status = error_no_memory(err);
-    else
-        status = join_all(&batch, err);
-    free(batch.items);
-    free(batch.spare);
-    free(batch.groups);
+    mql_status status = new_links_init(&batch.links, build, most, err);
+    if (status == MQL_OK)
+        status = join_batches(&batch, count, err);
+    new_links_free(&batch.links);
     return status;
+}
+
+static mql_status
+make_links(Build *build, Error *err)
+{
+    const HnswHeader *header = &build->header;
+    if (header->node_count < BULK_FROM || build->space.coder.type != CODES_L2)
+        return join_nodes(build, header->node_count, err);
+    TRY(join_nodes(build, header->counts[1], err));
+    return build_bulk(build, err);
 }
 
 /* ---- measuring and writing ---- */

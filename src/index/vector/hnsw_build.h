@@ -6,6 +6,10 @@
  * graph as it was before the batch, so threads only read it; then the links
  * back are added, target by target, each target by one thread. No locks, and
  * the same file comes out whatever the number of threads (as in ParlayANN).
+ *
+ * In a large graph with codes of distances only the nodes of the upper levels
+ * join so. The neighbours of the others, most of all, are found without a graph
+ * (hnsw_near.h), a tenth of the work for the same links or better ones.
  */
 #ifndef INDEX_VECTOR_HNSW_BUILD_H
 #define INDEX_VECTOR_HNSW_BUILD_H
@@ -97,10 +101,37 @@ void build_set_links(Build *build, uint32_t level, uint32_t id,
 uint32_t build_choose(const Build *build, Worker *worker, uint32_t level,
                       uint32_t count, uint32_t most);
 
-/* Add links from a target to new sources; all are ids of the level. */
-mql_status build_link_back(Build *build, Worker *worker, uint32_t level,
-                           uint32_t target, const SortItem *sources,
-                           uint32_t count, Error *err);
+/* Links that are to be added: key is where from, value is where to. */
+typedef struct NewLinks {
+    Build *build;
+    uint32_t level;
+    SortItem *items, *spare;
+    size_t count;
+    uint32_t *groups; /* where the links of each node begin, and the end */
+} NewLinks;
+
+/* Room for `most` links; new_links_free() is needed in any case. */
+mql_status new_links_init(NewLinks *links, Build *build, size_t most,
+                          Error *err);
+void new_links_free(NewLinks *links);
+
+/*
+ * Add them, all between ids of the level; each node is dealt with by one
+ * thread, in the order of the items. Where there is no room the node chooses
+ * anew. There are none afterwards.
+ */
+mql_status build_add_links(NewLinks *links, uint32_t level, Error *err);
+
+/* Nodes of the lowest level alone, all of them at once (hnsw_bulk.c); the
+ * others have joined. For codes of the type CODES_L2. */
+mql_status build_bulk(Build *build, Error *err);
+
+/* Nodes that joined, of all. */
+void build_report(const Build *build, uint64_t done);
+
+/* Nodes whose links are made together: few enough for their memory to be small
+ * beside the graph's. */
+uint32_t build_batch_most(const Build *build);
 
 /* Make every node of the lowest level reachable from the entry. */
 mql_status build_repair(Build *build, Error *err);

@@ -2,6 +2,7 @@
 /* hnsw_link.c - which links a node keeps. */
 #include "index/vector/hnsw_build.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 void
@@ -77,26 +78,97 @@ gather(const Build *build, Worker *worker, uint32_t level, uint32_t target,
     return MQL_OK;
 }
 
-mql_status
-build_link_back(Build *build, Worker *worker, uint32_t level, uint32_t target,
-                const SortItem *sources, uint32_t count, Error *err)
+static bool
+is_among(const uint32_t *ids, uint32_t count, uint32_t id)
 {
+    for (uint32_t i = 0; i < count; i++)
+        if (ids[i] == id)
+            return true;
+    return false;
+}
+
+/* Add links from a target to some sources; all are ids of the level. */
+static mql_status
+add_to(Build *build, Worker *worker, uint32_t level, const SortItem *sources,
+       uint32_t count, Error *err)
+{
+    uint32_t target = (uint32_t)sources[0].key;
     uint32_t most = hnsw_links_most(build->header.m, level);
     uint32_t degree = build_degree(build, level, target);
     uint32_t *slots = build_links(build, level, target);
     for (uint32_t done = 0; done < count;) {
+        if (is_among(slots, degree, sources[done].value)) {
+            done++;
+            continue;
+        }
         if (degree < most) { /* room is left: no choice to make */
             slots[degree++] = sources[done++].value;
             continue;
         }
         memcpy(worker->ids, slots, degree * sizeof *slots);
         uint32_t total = degree;
-        while (done < count && total < worker->candidates_most)
-            worker->ids[total++] = sources[done++].value;
+        for (; done < count && total < worker->candidates_most; done++)
+            if (!is_among(worker->ids, total, sources[done].value))
+                worker->ids[total++] = sources[done].value;
         TRY(gather(build, worker, level, target, &total, err));
         /* Room for some more, so that not every link needs a choice. */
         degree = build_choose(build, worker, level, total, most - most / 4);
         build_set_links(build, level, target, worker->chosen, degree);
     }
     return MQL_OK;
+}
+
+/* ---- many links at once ---- */
+
+mql_status
+new_links_init(NewLinks *links, Build *build, size_t most, Error *err)
+{
+    *links = (NewLinks){.build = build};
+    if (most >= UINT32_MAX)
+        return error_no_memory(err);
+    links->items = calloc(most, sizeof *links->items);
+    links->spare = calloc(most, sizeof *links->spare);
+    links->groups = calloc(most + 1, sizeof *links->groups);
+    return links->items == NULL || links->spare == NULL || links->groups == NULL
+               ? error_no_memory(err)
+               : MQL_OK;
+}
+
+void
+new_links_free(NewLinks *links)
+{
+    free(links->items);
+    free(links->spare);
+    free(links->groups);
+}
+
+static mql_status
+add_work(void *context, uint32_t thread, uint64_t first, uint64_t count,
+         Error *err)
+{
+    const NewLinks *links = context;
+    Build *build = links->build;
+    if (is_cancelled(build->input->cancel))
+        return error_cancelled(err);
+    for (uint64_t i = first; i < first + count; i++)
+        TRY(add_to(build, &build->workers[thread], links->level,
+                   links->items + links->groups[i],
+                   links->groups[i + 1] - links->groups[i], err));
+    return MQL_OK;
+}
+
+mql_status
+build_add_links(NewLinks *links, uint32_t level, Error *err)
+{
+    const IndexBuild *input = links->build->input;
+    size_t groups = 0;
+    links->level = level;
+    TRY(sort_items(links->items, links->spare, links->count, NULL, NULL,
+                   input->cancel, err));
+    for (size_t i = 0; i < links->count; i++)
+        if (i == 0 || links->items[i].key != links->items[i - 1].key)
+            links->groups[groups++] = (uint32_t)i;
+    links->groups[groups] = (uint32_t)links->count;
+    links->count = 0;
+    return pool_run(input->pool, groups, 16, add_work, links, err);
 }
