@@ -35,7 +35,7 @@ COMMON  := -std=c11 -D_GNU_SOURCE -Iinclude -Isrc -I$(BUILD)/gen -fPIC \
 Q   := $(if $(V),,@)
 SAY = $(if $(V),,@echo "  $(1)  $@")
 ALL      = $(COMMON) $(WARN) $(CFLAGS) $(SANITIZE) $(EXTRA)
-LIBS    := -llmdb -lxxhash -lzstd -lm -pthread
+LIBS    := -llmdb -lxxhash -lzstd -lnettle -lm -pthread
 
 FLOORS  := base storage index engine
 SOURCES := $(foreach f,$(FLOORS),$(wildcard src/$(f)/*.c src/$(f)/*/*.c))

@@ -6,12 +6,14 @@
 #include "commands.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static Outcome command_quit(Invocation *call);
 static Outcome command_help(Invocation *call);
 static Outcome command_set(Invocation *call);
 static Outcome command_unset(Invocation *call);
+static Outcome command_environment(Invocation *call);
 static Outcome command_error(Invocation *call);
 
 #define HEADING(text)                                                          \
@@ -59,7 +61,9 @@ static const Command commands[] = {
     {"di", "[NAME]", "list indexes, or those of a collection", command_indexes},
     {"dP", "NAME", "list the partitions of a collection", command_partitions},
     {"l", "[PATTERN]", "list databases", command_databases},
-    {"c", "NAME", "use another database", command_use},
+    {"c", "[NAME|-] [USER]", "use another database, or be another user",
+     command_use},
+    {"connect", "[NAME|-] [USER]", "the same", command_use},
     {"conninfo", "", "tell which database is used", command_connection},
 
     HEADING("Format"),
@@ -74,6 +78,8 @@ static const Command commands[] = {
     {"set", "[NAME [VALUE]...]", "set a variable, or list them all",
      command_set},
     {"unset", "NAME", "forget a variable", command_unset},
+    {"setenv", "NAME [VALUE]", "set or forget a variable of the environment",
+     command_environment},
     {"cd", "[DIR]", "change the working directory", command_directory},
     {"!", "[COMMAND]", "run a command of the system", command_system},
 };
@@ -276,6 +282,26 @@ command_unset(Invocation *call)
     }
     text_free(&name);
     text_free(&why);
+    return is_done ? OUTCOME_DONE : OUTCOME_FAILED;
+}
+
+/* NAME without VALUE: forgotten. */
+static Outcome
+command_environment(Invocation *call)
+{
+    Text name = {0};
+    Text value = {0};
+    bool is_done = require_argument(call, &name);
+    if (is_done && strchr(text_string(&name), '=') != NULL) {
+        report(call->shell, "a name in the environment has no \"=\"");
+        is_done = false;
+    }
+    if (is_done && arguments_next(&call->arguments, &value))
+        setenv(text_string(&name), text_string(&value), 1);
+    else if (is_done)
+        unsetenv(text_string(&name));
+    text_free(&name);
+    text_free(&value);
     return is_done ? OUTCOME_DONE : OUTCOME_FAILED;
 }
 

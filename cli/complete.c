@@ -28,7 +28,7 @@ static void
 load_names_of(Completion *completion, const char *query)
 {
     mql_stmt *stmt = NULL;
-    if (mql_prepare(completion->conn, query, -1, &stmt, NULL) != MQL_OK)
+    if (mql_prepare(*completion->conn, query, -1, &stmt, NULL) != MQL_OK)
         return;
     while (mql_step(stmt) == MQL_ROW) {
         size_t size;

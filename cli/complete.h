@@ -13,8 +13,8 @@
 
 /* Zeroed but for the connection. */
 typedef struct Completion {
-    mql_conn *conn;
-    char **names; /* of collections, as they were at the first offer */
+    mql_conn *const *conn; /* the shell may change it */
+    char **names;          /* of collections, as they were at the first offer */
     size_t name_count;
     Text offer; /* the one returned last */
 } Completion;

@@ -287,26 +287,77 @@ command_connection(Invocation *call)
 {
     mql_conn *conn = call->shell->conn;
     printf("You are using database \"%s\" ", mql_current_database(conn));
-    printf("in directory \"%s\".\n", mql_path(conn));
+    printf("in directory \"%s\" ", mql_path(conn));
+    printf("as user \"%s\".\n", mql_current_user(conn));
     return OUTCOME_DONE;
+}
+
+static Outcome
+use(Shell *shell, const char *database)
+{
+    Text query = {0};
+    append_about(&query, "USE", database);
+    Outcome outcome = statement_query(shell, query.data, no_row, NULL);
+    text_free(&query);
+    return outcome;
+}
+
+/* A connection of the user's in place of this one, which ends. */
+static Outcome
+be(Shell *shell, const char *user)
+{
+    mql_error error = MQL_ERROR_INIT;
+    mql_conn *conn = NULL;
+    Text why = {0};
+    if (!login_connect(shell->db, user, shell->prompt, &conn, &error)) {
+        report_error(shell, &error, "", 0);
+        return OUTCOME_FAILED;
+    }
+    mql_disconnect(shell->conn);
+    shell->conn = conn;
+    mql_on_notice(conn, report_notice, shell);
+    variables_set(&shell->variables, "USER", mql_current_user(conn), &why);
+    text_free(&why);
+    return OUTCOME_DONE;
+}
+
+/* \c [NAME|-] [USER] */
+static Outcome
+change(Shell *shell, const char *database, const char *user)
+{
+    Text home = {0};
+    text_append_text(&home, mql_current_database(shell->conn));
+    bool stays = strcmp(database, "-") == 0;
+    Outcome outcome = user != NULL ? be(shell, user) : OUTCOME_DONE;
+    if (outcome == OUTCOME_DONE && !stays)
+        outcome = use(shell, database);
+    else if (outcome == OUTCOME_DONE && user != NULL &&
+             strcmp(text_string(&home), mql_current_database(shell->conn)) != 0)
+        outcome = use(shell, text_string(&home));
+    text_free(&home);
+    if (outcome != OUTCOME_DONE || !shell_is_talkative(shell))
+        return outcome;
+    printf("You are now using database \"%s\"",
+           mql_current_database(shell->conn));
+    if (user != NULL)
+        printf(" as user \"%s\"", mql_current_user(shell->conn));
+    puts(".");
+    return outcome;
 }
 
 Outcome
 command_use(Invocation *call)
 {
     Text name = {0};
-    Text query = {0};
-    Shell *shell = call->shell;
-    if (!next_name(call, &name)) {
-        text_free(&name);
-        return command_connection(call);
-    }
-    append_about(&query, "USE", name.data);
-    Outcome outcome = statement_query(shell, query.data, no_row, NULL);
-    if (outcome == OUTCOME_DONE && shell_is_talkative(shell))
-        printf("You are now using database \"%s\".\n",
-               mql_current_database(shell->conn));
+    Text user = {0};
+    Outcome outcome;
+    if (!next_name(call, &name))
+        outcome = command_connection(call);
+    else if (next_name(call, &user))
+        outcome = change(call->shell, text_string(&name), text_string(&user));
+    else
+        outcome = change(call->shell, text_string(&name), NULL);
     text_free(&name);
-    text_free(&query);
+    text_free(&user);
     return outcome;
 }

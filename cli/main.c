@@ -13,6 +13,7 @@
 #include "complete.h"
 #include "interrupt.h"
 #include "line_edit.h"
+#include "login.h"
 #include "memory.h"
 #include "options.h"
 #include "shell.h"
@@ -66,13 +67,16 @@ open_database(Shell *shell, const Options *options)
     how.read_only = options->is_read_only;
     how.log = report_notice;
     how.log_context = shell;
+    shell->prompt = options->prompt;
     if (mql_open(options->directory, &how, &shell->db, &error) != MQL_OK ||
-        mql_connect(shell->db, &shell->conn, &error) != MQL_OK) {
+        !login_connect(shell->db, options->user, options->prompt, &shell->conn,
+                       &error)) {
         complain(options->directory, &error);
         return false;
     }
     mql_on_notice(shell->conn, report_notice, shell);
     set_variable(shell, "DBNAME", mql_current_database(shell->conn));
+    set_variable(shell, "USER", mql_current_user(shell->conn));
     return true;
 }
 
@@ -208,7 +212,7 @@ use_history(Shell *shell, LineEdit *edit)
 static int
 run_terminal(Shell *shell, const Options *options)
 {
-    Completion completion = {.conn = shell->conn};
+    Completion completion = {.conn = &shell->conn};
     Source source = {.file = stdin, .is_interactive = true};
     if (options->has_line_editing)
         source.line_edit = line_edit_open(complete_offer, &completion);

@@ -90,6 +90,29 @@ use_database(Options *options, const char *argument)
     return true;
 }
 
+static bool
+use_user(Options *options, const char *argument)
+{
+    options->user = argument;
+    return true;
+}
+
+static bool
+use_password(Options *options, const char *argument)
+{
+    (void)argument;
+    options->prompt = LOGIN_ALWAYS;
+    return true;
+}
+
+static bool
+use_no_password(Options *options, const char *argument)
+{
+    (void)argument;
+    options->prompt = LOGIN_NEVER;
+    return true;
+}
+
 /* NAME=VALUE; without "=" the variable is forgotten, as psql does. */
 static bool
 use_variable(Options *options, const char *argument)
@@ -318,6 +341,9 @@ static const Option table[] = {
     HEADING("Database"),
     {'d', "database", "NAME", "use the database NAME in the directory",
      use_database},
+    {'U', "username", "NAME", "connect as user NAME (root)", use_user},
+    {'W', "password", NULL, "ask for a password in any case", use_password},
+    {'w', "no-password", NULL, "never ask for a password", use_no_password},
     {0, "new", NULL, "fail when DIR holds a database already", use_new},
     {0, "existing", NULL, "fail instead of creating a database", use_existing},
 

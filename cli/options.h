@@ -25,6 +25,8 @@ typedef struct Options {
     size_t action_count;
     const char *directory; /* NULL: a temporary database            */
     const char *database;  /* -d, NULL: the usual one               */
+    const char *user;      /* -U, NULL: root                        */
+    LoginPrompt prompt;    /* -W, -w                                */
     const char *output;    /* -o, NULL: standard output             */
     bool must_be_new;
     bool is_single_transaction;

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+#include "login.h"
 #include "mql.h"
 #include "render.h"
 #include "source.h"
@@ -34,6 +35,7 @@ typedef enum Outcome {
 typedef struct Shell {
     mql_db *db;
     mql_conn *conn;
+    LoginPrompt prompt; /* -W, -w: also for \c */
     Variables variables;
     Format format;
     FILE *out;       /* where results go: standard output, or \o's       */

@@ -63,14 +63,14 @@
  * is never scanned; an alias without AS is an IDENT, so that no keyword becomes one. */
 %fallback WORD
     ADD ALIAS ALL ALTER ALWAYS ANALYZE APPROX ARRAY ASC AUTO_ID AUTO_INCREMENT
-    BACKUP BEGIN BY CANCEL CASCADE CHECK CLOSE CLUSTERING COLLECTION COLUMN COMMENT
+    BACKUP BEGIN BY CANCEL CASCADE CHECK CLOSE CLUSTER CLUSTERING COLLECTION COLUMN COMMENT
     COMMIT COMPACT CONCURRENTLY CONFLICT CONSISTENCY COPY COUNT CREATE CROSS CURSOR
     DATABASE DEALLOCATE DECLARE DEFAULT DELETE DESC DESCRIBE DO DROP END
     ESCAPE EXECUTE EXPLAIN FETCH FIELD FIRST FLUSH FULL GENERATED GLOBAL GRANT
     GROUP HYBRID IDENTITY IF IMPORT INDEX INNER INSERT INTO JOB JOBS JOIN KEY KEYS
     LAST LEFT LEVEL LIMIT LOAD LOCAL NEXT NOTHING NULLS OF OFFSET ONLY ORDER
-    OUTER OUTPUT OVERRIDING PARAMS PARTITION PAUSE PRECISION PREPARE PRIMARY PRIVILEGE QUERY
-    RANK REINDEX RELEASE RENAME RERANK RESET RESTORE RESTRICT RESUME RETURNING REVOKE ROLE
+    OUTER OUTPUT OVERRIDING PARAMS PARTITION PASSWORD PAUSE PRECISION PREPARE PRIMARY PRIVILEGE QUERY
+    RANK REINDEX RELEASE REMOVE RENAME REPLACE RERANK RESET RESTORE RESTRICT RESUME RETURNING REVOKE ROLE
     ROLLBACK ROW ROWS SAVEPOINT SEARCH SEQUENCE SESSION SET SHOW SIZE START STDIN
     STDOUT STORED STRICT TABLE TO TRUNCATE UNIQUE UNKNOWN UPDATE UPSERT USE
     USER USING VACUUM VALUES VARYING VERBOSE VERIFY WEIGHT
@@ -608,6 +608,64 @@ fetch_count(A) ::= PARAMETER(T).         { A = build_parameter(parse, T); }
 statement(A) ::= CLOSE(T) name(N).       { A = node_with(parse, NODE_CLOSE, T, N); }
 statement(A) ::= CLOSE(T) ALL.           { A = node_new(parse, NODE_CLOSE, T); }
 
+/* ==== users, roles, privileges ==== */
+statement(A) ::= CREATE(T) USER if_not_exists(I) name(N) password(P). {
+    A = node_add(parse, node_pair(parse, NODE_CREATE_USER, T, I, N), P);
+}
+statement(A) ::= ALTER(T) USER if_exists(I) name(N) password(P) replace(R). {
+    A = node_add(parse, node_add(parse, node_pair(parse, NODE_ALTER_USER, T, I, N), P), R);
+}
+statement(A) ::= DROP(T) USER if_exists(I) name(N). { A = node_pair(parse, NODE_DROP_USER, T, I, N); }
+password(A) ::= PASSWORD(T) secret(S).   { A = node_with(parse, NODE_PASSWORD, T, S); }
+password(A) ::= WITH PASSWORD(T) secret(S). { A = node_with(parse, NODE_PASSWORD, T, S); }
+replace(A) ::= .                         { A = NULL; }
+replace(A) ::= REPLACE(T) secret(S).     { A = node_with(parse, NODE_OLD_PASSWORD, T, S); }
+secret(A) ::= STRING(T).                 { A = literal_string(parse, T, NODE_SECRET); }
+secret(A) ::= NULL(T).                   { A = node_new(parse, NODE_NULL_VALUE, T); }
+secret(A) ::= PARAMETER(T).              { A = build_parameter(parse, T); }
+
+statement(A) ::= CREATE(T) ROLE if_not_exists(I) name(N). { A = node_pair(parse, NODE_CREATE_ROLE, T, I, N); }
+statement(A) ::= DROP(T) ROLE if_exists(I) name(N). { A = node_pair(parse, NODE_DROP_ROLE, T, I, N); }
+
+statement(A) ::= GRANT(T) privileges(P) ON grant_object(O) TO roles(R). {
+    A = node_add(parse, node_pair(parse, NODE_GRANT, T, P, O), R);
+}
+statement(A) ::= REVOKE(T) privileges(P) ON grant_object(O) FROM roles(R). {
+    A = node_add(parse, node_pair(parse, NODE_REVOKE, T, P, O), R);
+}
+statement(A) ::= GRANT(T) privileges(P) TO users(U). { A = node_pair(parse, NODE_GRANT_ROLE, T, P, U); }
+statement(A) ::= GRANT(T) ROLE names(P) TO users(U). { A = node_pair(parse, NODE_GRANT_ROLE, T, P, U); }
+statement(A) ::= REVOKE(T) privileges(P) FROM users(U). { A = node_pair(parse, NODE_REVOKE_ROLE, T, P, U); }
+statement(A) ::= REVOKE(T) ROLE names(P) FROM users(U). { A = node_pair(parse, NODE_REVOKE_ROLE, T, P, U); }
+privileges(A) ::= privilege(N).          { A = node_with(parse, NODE_NAME_LIST, NONE, N); }
+privileges(A) ::= privileges(L) COMMA privilege(N). { A = node_add(parse, L, N); }
+privilege(A) ::= name(N).                { A = N; }
+privilege(A) ::= SELECT(T).              { A = build_name(parse, T); }
+privilege(A) ::= ALL(T).                 { A = build_name(parse, T); }
+privilege(A) ::= ALL(T) id(W).           { A = build_all_privileges(parse, T, W); }
+roles(A) ::= names(N).                   { A = N; }
+roles(A) ::= ROLE names(N).              { A = N; }
+users(A) ::= names(N).                   { A = N; }
+users(A) ::= USER names(N).              { A = N; }
+grant_object(A) ::= relation(N).         { A = build_grant_object(parse, "collection", N); }
+grant_object(A) ::= collection relation(N). { A = build_grant_object(parse, "collection", N); }
+grant_object(A) ::= DATABASE name(N).    { A = build_grant_object(parse, "database", N); }
+grant_object(A) ::= CLUSTER(T).          { A = node_word(parse, NODE_GRANT_ON, T, "cluster"); }
+grant_object(A) ::= ALL id(W) IN DATABASE name(N). { A = build_all_collections(parse, W, N); }
+
+statement(A) ::= CREATE(T) PRIVILEGE GROUP if_not_exists(I) name(N). { A = node_pair(parse, NODE_CREATE_PRIVILEGE_GROUP, T, I, N); }
+statement(A) ::= DROP(T) PRIVILEGE GROUP if_exists(I) name(N). { A = node_pair(parse, NODE_DROP_PRIVILEGE_GROUP, T, I, N); }
+statement(A) ::= ALTER(T) PRIVILEGE GROUP name(N) ADD group_members(L). {
+    A = node_pair(parse, NODE_ALTER_PRIVILEGE_GROUP, T, N, L);
+    if (A) A->text = SLICE_LITERAL("add");
+}
+statement(A) ::= ALTER(T) PRIVILEGE GROUP name(N) REMOVE group_members(L). {
+    A = node_pair(parse, NODE_ALTER_PRIVILEGE_GROUP, T, N, L);
+    if (A) A->text = SLICE_LITERAL("remove");
+}
+group_members(A) ::= LP privileges(L) RP. { A = L; }
+group_members(A) ::= privileges(L).      { A = L; }
+
 /* ==== EXPLAIN, SHOW, SET ==== */
 statement(A) ::= EXPLAIN(T) explain_words(W) statement(S). {
     A = build_explain(parse, T, W, S);
@@ -628,8 +686,8 @@ statement(A) ::= SHOW(T) CREATE collection relation(N). {
     A = node_with(parse, NODE_SHOW, T, N);
     if (A) A->text = SLICE_LITERAL("create collection");
 }
-statement(A) ::= SHOW(T) show_words(W) FOR USER name(N). { A = build_show(parse, T, W, N); }
-statement(A) ::= SHOW(T) show_words(W) FOR ROLE name(N). { A = build_show(parse, T, W, N); }
+statement(A) ::= SHOW(T) show_words(W) FOR USER name(N). { A = build_show_of(parse, T, W, N, FLAG_USER); }
+statement(A) ::= SHOW(T) show_words(W) FOR ROLE name(N). { A = build_show_of(parse, T, W, N, FLAG_ROLE); }
 statement(A) ::= SHOW(T) show_words(W) FOR relation(N). { A = build_show(parse, T, W, N); }
 show_words(A) ::= dotted(N).             { A = node_with(parse, NODE_LIST, NONE, N); }
 show_words(A) ::= name(N) id(S).         { A = node_pair(parse, NODE_LIST, NONE, N, build_name(parse, S)); }
@@ -662,18 +720,9 @@ any ::= .
 any ::= any ANY.
 statement(A) ::= unbuilt(U) any.         { A = U; }
 unbuilt(A) ::= CREATE(T) collection if_not_exists relation AS(L).         { A = build_unbuilt(parse, T, NONE); if (A) A->text = SLICE_LITERAL("CREATE COLLECTION AS"); (void)L; }
-unbuilt(A) ::= CREATE(T) USER(W).        { A = build_unbuilt(parse, T, W); }
-unbuilt(A) ::= DROP(T) USER(W).          { A = build_unbuilt(parse, T, W); }
-unbuilt(A) ::= ALTER(T) USER(W).         { A = build_unbuilt(parse, T, W); }
-unbuilt(A) ::= CREATE(T) ROLE(W).        { A = build_unbuilt(parse, T, W); }
-unbuilt(A) ::= DROP(T) ROLE(W).          { A = build_unbuilt(parse, T, W); }
-unbuilt(A) ::= ALTER(T) ROLE(W).         { A = build_unbuilt(parse, T, W); }
-unbuilt(A) ::= CREATE(T) PRIVILEGE GROUP(W).{ A = build_unbuilt(parse, T, W); }
-unbuilt(A) ::= DROP(T) PRIVILEGE GROUP(W).{ A = build_unbuilt(parse, T, W); }
-unbuilt(A) ::= ALTER(T) PRIVILEGE GROUP(W).{ A = build_unbuilt(parse, T, W); }
 unbuilt(A) ::= CREATE(T) UNIQUE INDEX(W).                { A = build_unbuilt(parse, T, W); }
 unbuilt(A) ::= IMPORT(T) INTO(W).        { A = build_unbuilt(parse, T, W); }
-unbuilt(A) ::= GRANT|REVOKE|PREPARE|EXECUTE|DEALLOCATE(T). {
+unbuilt(A) ::= PREPARE|EXECUTE|DEALLOCATE(T). {
     A = build_unbuilt(parse, T, T);
 }
 

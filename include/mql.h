@@ -75,8 +75,9 @@ enum {
     MQL_UNSUPPORTED = 11, /* known to the language, not yet to the engine */
     MQL_MISUSE = 12,   /* a call that this interface forbids                 */
     MQL_INTERNAL = 13, /* a fault of mql itself                              */
-    MQL_ROW = 100,     /* mql_step(): a row is ready                         */
-    MQL_DONE = 101     /* mql_step(): no more rows                           */
+    MQL_DENIED = 14, /* a wrong password, or a privilege that is not granted */
+    MQL_ROW = 100,   /* mql_step(): a row is ready                         */
+    MQL_DONE = 101   /* mql_step(): no more rows                           */
 };
 
 /* Types of result columns and parameters; the numbers are Milvus' DataType. */
@@ -186,13 +187,34 @@ MQL_API MQL_MUST_CHECK mql_status mql_restore(const char *backup,
                                               mql_error *error);
 
 /* A connection to `db`: its session's settings, current database and last
- * error. Owned by the caller, released with mql_disconnect(). */
+ * error. Owned by the caller, released with mql_disconnect(). It is the user
+ * root's; MQL_DENIED 28000 when root has a password. */
 MQL_API MQL_MUST_CHECK mql_status mql_connect(mql_db *db, mql_conn **conn,
                                               mql_error *error);
+
+/*
+ * The same for a user. `password` NULL: none is given, which is enough as long
+ * as root has none. Checking one takes some 20 ms by design
+ * (`scram_iterations`); mql keeps no copy of it.
+ *
+ * In the process that has the files open users and grants are a guard rail
+ * against mistakes, not a security boundary: who can read the files can read
+ * the data.
+ *
+ * Errors: MQL_DENIED 28P01 (no such user, or another password: the same words
+ * and the same time), 28000 (a password is needed).
+ */
+MQL_API MQL_MUST_CHECK mql_status mql_connect_as(mql_db *db, const char *user,
+                                                 const char *password,
+                                                 mql_conn **conn,
+                                                 mql_error *error);
 
 /* Release; its statements must be finalized before: MQL_MISUSE. NULL is
  * allowed. */
 MQL_API mql_status mql_disconnect(mql_conn *conn);
+
+/* The connection's user. Valid until the connection's next call. */
+MQL_API const char *mql_current_user(mql_conn *conn);
 
 /* The directory, and the name of the session's current database. Valid until
  * the connection's next call. */

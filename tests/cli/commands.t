@@ -296,9 +296,9 @@ $ mql -X db2 -E -c '\di items'
 | (1 row)
 | 
 $ mql -X db2 -c '\conninfo' | sed 's|".*/|".../|'
-| You are using database "default" in directory "db2".
+| You are using database "default" in directory "db2" as user "root".
 $ printf '\\c nothing\n\\conninfo\n' | mql -X db2 -v ON_ERROR_STOP=0 | sed 's|y ".*/|y ".../|'
-| You are using database "default" in directory "db2".
+| You are using database "default" in directory "db2" as user "root".
 ! ERROR:  database "nothing" does not exist
 $ mql -X db2 -c 'CREATE DATABASE "my data"' -c '\c "my data"' -c '\echo :DBNAME' -c '\dt'
 ! ERROR:  invalid database name "my data"

@@ -177,7 +177,7 @@ def test_completion(home):
     terminal.expect("sual ")
     seen = terminal.run(";")
     check("(1 row)" in seen, seen)
-    terminal.type("\\conn\t")
+    terminal.type("\\conni\t")
     terminal.expect("info ")
     terminal.type("\n")
     terminal.expect("You are using")

@@ -24,6 +24,7 @@ $ printf "\\\\set a x 'y z' w\n\\\\set b :a :a\n\\\\echo :b\n\\\\unset a\n\\\\ec
 | ON_ERROR_STOP = 'on'
 | PROMPT1 = '%/%R%x> '
 | PROMPT2 = '%/%R> '
+| USER = 'root'
 | b = 'xy zwxy zw'
 
 # a part of a statement

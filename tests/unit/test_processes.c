@@ -49,8 +49,10 @@ CALL(mql_open, mql_open("/nowhere", NULL, NULL, NULL))
 CALL(mql_restore, mql_restore(NULL, "/nowhere", NULL))
 CALL(mql_close, mql_close(s->db))
 CALL(mql_connect, mql_connect(s->db, &no_conn, NULL))
+CALL(mql_connect_as, mql_connect_as(s->db, "root", NULL, &no_conn, NULL))
 CALL(mql_disconnect, mql_disconnect(s->conn))
 CALL(mql_path, mql_path(s->conn))
+CALL(mql_current_user, mql_current_user(s->conn))
 CALL(mql_current_database, mql_current_database(s->conn))
 CALL(mql_transaction_state, mql_transaction_state(s->conn))
 CALL_VOID(mql_interrupt, mql_interrupt(s->conn))
@@ -116,7 +118,9 @@ static const Function functions[] = {
     FUNCTION(mql_open, MQL_MISUSE),
     FUNCTION(mql_restore, MQL_MISUSE),
     FUNCTION(mql_connect, MQL_MISUSE),
+    FUNCTION(mql_connect_as, MQL_MISUSE),
     FUNCTION(mql_path, 0),
+    FUNCTION(mql_current_user, 0),
     FUNCTION(mql_current_database, 0),
     FUNCTION(mql_error_get, MQL_MISUSE),
     FUNCTION(mql_transaction_state, 0),
@@ -165,7 +169,8 @@ static const Function functions[] = {
 static bool
 is_of_database(const char *name)
 {
-    return strcmp(name, "mql_connect") == 0 || strcmp(name, "mql_path") == 0;
+    return strncmp(name, "mql_connect", 11) == 0 ||
+           strcmp(name, "mql_path") == 0;
 }
 
 /* The name of the first function that was not as expected; NULL: none. */

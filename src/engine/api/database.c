@@ -170,18 +170,39 @@ mql_close(mql_db *db)
     return MQL_OK;
 }
 
+/* A session of the user's; closed again when he is refused. */
+static mql_status
+open_session(mql_db *db, const char *user, const char *password,
+             Session *session, Error *err)
+{
+    const Slice given = {password, password == NULL ? 0 : strlen(password)};
+    TRY(session_open(db->store, session, err));
+    mql_status status = session_login(session, slice_of(user),
+                                      password == NULL ? NULL : &given, err);
+    if (status != MQL_OK)
+        session_close(session);
+    return status;
+}
+
 mql_status
 mql_connect(mql_db *db, mql_conn **conn, mql_error *error)
+{
+    return mql_connect_as(db, "root", NULL, conn, error);
+}
+
+mql_status
+mql_connect_as(mql_db *db, const char *user, const char *password,
+               mql_conn **conn, mql_error *error)
 {
     Error err = ERROR_INIT;
     if (conn != NULL)
         *conn = NULL;
-    if (conn == NULL || !db_is_usable(db))
+    if (conn == NULL || user == NULL || !db_is_usable(db))
         return misuse(error);
     mql_conn *made = calloc(1, sizeof *made);
-    mql_status status = made == NULL
-                            ? error_no_memory(&err)
-                            : session_open(db->store, &made->session, &err);
+    mql_status status =
+        made == NULL ? error_no_memory(&err)
+                     : open_session(db, user, password, &made->session, &err);
     if (status == MQL_OK) {
         made->db = db;
         made->session.alarms = db->alarms;
@@ -214,6 +235,16 @@ mql_disconnect(mql_conn *conn)
     session_close(&conn->session);
     free(conn);
     return MQL_OK;
+}
+
+const char *
+mql_current_user(mql_conn *conn)
+{
+    if (!conn_enter(conn))
+        return NULL;
+    const char *name = conn->session.user_name;
+    conn_leave(conn);
+    return name;
 }
 
 const char *

@@ -148,6 +148,9 @@ gives_space_back(const Transaction *transaction)
     bool does = transaction->is_rewrite;
     if (transaction->settings != NULL)
         return false;
+    if (transaction->access != NULL && transaction->collections == NULL &&
+        transaction->databases == NULL)
+        return false;
     for (const DatabaseChange *database = transaction->databases;
          database != NULL; database = database->next) {
         if (database->entry != NULL)

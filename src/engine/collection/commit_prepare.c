@@ -217,8 +217,8 @@ static Contents *
 make_contents(const Transaction *transaction)
 {
     Contents *old = contents_of(transaction->base);
-    bool is_new =
-        transaction->databases != NULL || transaction->settings != NULL;
+    bool is_new = transaction->databases != NULL ||
+                  transaction->settings != NULL || transaction->access != NULL;
     bool is_new_schema = is_new;
     for (CollectionChange *change = transaction->collections; change != NULL;
          change = change->next) {

@@ -236,6 +236,7 @@ collect_meta(const Transaction *transaction, MetaChanges *changes,
     Store *store = transaction->store;
     TRY(meta_of_databases(transaction, changes, err));
     meta_of_settings(transaction, changes);
+    meta_of_access(transaction, changes);
     for (CollectionChange *change = transaction->collections; change != NULL;
          change = change->next)
         if (change->created == NULL || !change->is_dropped)

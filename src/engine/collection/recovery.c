@@ -50,6 +50,7 @@ typedef struct Recovery {
     uint32_t collection_count;
     uint32_t collection_capacity;
     StoredSettings *settings;
+    const Access *access;
     Map by_id; /* collection id -> position */
     Map files; /* segment id -> SealedSegment * */
     Arena batch_arena;
@@ -90,6 +91,7 @@ recovery_free(Recovery *recovery)
         collection_state_release(collection->state);
     }
     stored_settings_release(recovery->settings);
+    access_release(recovery->access);
     free(recovery->databases);
     free(recovery->collections);
     map_free(&recovery->by_id);
@@ -359,6 +361,7 @@ load_catalogue(Recovery *recovery, Error *err)
     Meta *meta = recovery->store->meta;
     TRY(stored_settings_load(meta, &recovery->settings, err));
     residence_take_settings(&recovery->store->residence, recovery->settings);
+    TRY(access_load(meta, &recovery->access, err));
     TRY(meta_each(meta, "database/", load_database, recovery, err));
     TRY(meta_each(meta, "collection/", load_collection, recovery, err));
     return meta_each(meta, "segment/", load_segment, recovery, err);
@@ -619,6 +622,7 @@ publish_first(Recovery *recovery, uint64_t last, Error *err)
     }
     contents->schema = last;
     contents->settings = stored_settings_retain(recovery->settings);
+    contents->access = access_retain(recovery->access);
     VersionHolder *holder = version_create(contents, last);
     if (holder == NULL)
         return error_no_memory(err);

@@ -34,6 +34,7 @@ struct Savepoint {
     char *name;
     bool has_definitions;
     const StoredSettings *settings; /* retained */
+    const Access *access;           /* retained */
     DatabaseChange *databases;      /* the list then: it grows at its head */
     SavedChange *changes;
 };
@@ -71,6 +72,7 @@ free_savepoint(Savepoint *savepoint)
         savepoint->changes = next;
     }
     stored_settings_release(savepoint->settings);
+    access_release(savepoint->access);
     free(savepoint->name);
     free(savepoint);
 }
@@ -172,6 +174,7 @@ save(Transaction *transaction, Savepoint *savepoint, Error *err)
     savepoint->has_definitions = transaction->has_definitions;
     savepoint->databases = transaction->databases;
     savepoint->settings = stored_settings_retain(transaction->settings);
+    savepoint->access = access_retain(transaction->access);
     for (CollectionChange *change = transaction->collections; change != NULL;
          change = change->next) {
         SavedChange *saved = calloc(1, sizeof *saved);
@@ -437,6 +440,8 @@ restore(Transaction *transaction, const Savepoint *savepoint, Error *err)
     restore_databases(transaction, savepoint);
     stored_settings_release(transaction->settings);
     transaction->settings = stored_settings_retain(savepoint->settings);
+    access_release(transaction->access);
+    transaction->access = access_retain(savepoint->access);
     transaction->has_definitions = savepoint->has_definitions;
     count_staged_bytes(transaction);
     return MQL_OK;

@@ -23,6 +23,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/pool.h"
+#include "engine/catalog/access.h"
 #include "engine/catalog/catalog.h"
 #include "engine/collection/segment.h"
 
@@ -115,8 +116,9 @@ typedef struct Version {
     const CollectionVersion *const *collections; /* by database id, then name */
     uint32_t collection_count;
     const StoredSettings *settings; /* another list whenever one changes */
-    uint64_t schema; /* changes whenever a definition changes: for prepared
-                        statements */
+    const Access *access; /* who may do what; another one whenever it changes */
+    uint64_t schema;      /* changes whenever a definition changes: for prepared
+                             statements */
 } Version;
 
 /* The newest committed Version; release it soon, it keeps files and memory

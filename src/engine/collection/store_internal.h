@@ -62,6 +62,7 @@ typedef struct Contents {
     const CollectionVersion **collections;
     uint32_t collection_count;
     const StoredSettings *settings;
+    const Access *access;
     uint64_t schema;
 } Contents;
 
@@ -361,6 +362,7 @@ struct Transaction {
     CollectionChange *collections;
     DatabaseChange *databases;
     const StoredSettings *settings; /* all of them; NULL: the base's */
+    const Access *access;           /* all of it; NULL: the base's */
     FileName *written;              /* remove unless it commits */
     FileName *obsolete;             /* remove when it has committed */
     Watch watch;
@@ -421,6 +423,14 @@ void staged_restore(StagedPartition *staged);
 StoredSettings *stored_settings_create(const StoredSettings *from);
 mql_status stored_settings_load(Meta *meta, StoredSettings **list, Error *err);
 void meta_of_settings(const Transaction *transaction, MetaChanges *changes);
+
+/* transaction_access.c */
+mql_status access_load(Meta *meta, const Access **loaded, Error *err);
+void meta_of_access(const Transaction *transaction, MetaChanges *changes);
+/* Whoever drops an object: its grants go too. */
+mql_status transaction_forget_grants(Transaction *transaction,
+                                     PrivilegeLevel level, uint64_t object,
+                                     Error *err);
 /* transaction_view.c */
 /* Every definition and collection as the transaction leaves it: entries for
  * readers of the transaction, or for the commit. NULL: out of memory. */

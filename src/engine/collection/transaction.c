@@ -362,6 +362,7 @@ transaction_end(Transaction *transaction, bool is_keeping_files)
         transaction->databases = next;
     }
     stored_settings_release(transaction->settings);
+    access_release(transaction->access);
     file_names_free(store, transaction->written, !is_keeping_files);
     file_names_free(store, transaction->obsolete, false);
     version_release(transaction->base);
@@ -423,8 +424,9 @@ change_is_empty(const CollectionChange *change)
 bool
 transaction_is_empty(const Transaction *transaction)
 {
-    bool is_empty =
-        transaction->databases == NULL && transaction->settings == NULL;
+    bool is_empty = transaction->databases == NULL &&
+                    transaction->settings == NULL &&
+                    transaction->access == NULL;
     for (const CollectionChange *change = transaction->collections;
          change != NULL; change = change->next)
         is_empty = is_empty && change_is_empty(change);

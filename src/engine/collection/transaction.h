@@ -163,6 +163,13 @@ const StoredSettings *transaction_settings(const Transaction *transaction);
 mql_status transaction_put_setting(Transaction *transaction, const char *name,
                                    const int64_t *value, Error *err);
 
+/* Users, roles and grants as the transaction sees them; whether it changes
+ * some. To change them: access_create() a copy, change it and put it. */
+const Access *transaction_access(const Transaction *transaction);
+bool transaction_changes_access(const Transaction *transaction);
+/* Takes the reference. */
+void transaction_put_access(Transaction *transaction, Access *access);
+
 /* ---- files ---- */
 
 /* Seal the growing segments of a collection (id; 0: of all), with the files of

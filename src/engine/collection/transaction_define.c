@@ -80,6 +80,7 @@ transaction_alter_database(Transaction *transaction, uint64_t id, Slice name,
 mql_status
 transaction_drop_database(Transaction *transaction, uint64_t id, Error *err)
 {
+    TRY(transaction_forget_grants(transaction, LEVEL_DATABASE, id, err));
     return add_database_change(transaction, id, NULL, err);
 }
 
@@ -184,6 +185,7 @@ mql_status
 transaction_drop_collection(Transaction *transaction, uint64_t id, Error *err)
 {
     CollectionChange *change;
+    TRY(transaction_forget_grants(transaction, LEVEL_COLLECTION, id, err));
     mql_status status = transaction_change(transaction, id, &change, err);
     if (status != MQL_OK) {
         transaction->is_failed = true;

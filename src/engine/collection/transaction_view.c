@@ -101,6 +101,7 @@ transaction_contents(const Transaction *transaction, bool is_view,
     contents->settings = stored_settings_retain(
         transaction->settings != NULL ? transaction->settings
                                       : transaction->base->settings);
+    contents->access = access_retain(transaction_access(transaction));
     fill_databases(transaction, contents);
     fill_collections(transaction, is_view, contents);
     contents_sort(contents);

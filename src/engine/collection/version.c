@@ -164,6 +164,7 @@ contents_release(Contents *contents)
     for (uint32_t i = 0; i < contents->collection_count; i++)
         collection_entry_release(collection_entry_of(contents->collections[i]));
     stored_settings_release(contents->settings);
+    access_release(contents->access);
     free(contents->databases);
     free(contents->collections);
     free(contents);
@@ -187,6 +188,7 @@ version_create(Contents *contents, uint64_t sequence)
     holder->version.collection_count = contents->collection_count;
     holder->version.schema = contents->schema;
     holder->version.settings = contents->settings;
+    holder->version.access = contents->access;
     holder->contents = contents;
     return holder;
 }

@@ -42,6 +42,14 @@ is_catalog_name(Slice name)
            slice_equal_nocase((Slice){name.data, schema.size}, schema);
 }
 
+static bool
+may_name(const Planner *planner, const Collection *collection)
+{
+    return planner->access == NULL ||
+           access_sees_collection(planner->access, planner->user,
+                                  collection->database, collection->id);
+}
+
 /* Hint at a collection whose name is close to the missing one. */
 static mql_status
 collection_missing(Planner *planner, const Node *name, Error *err)
@@ -65,7 +73,8 @@ collection_missing(Planner *planner, const Node *name, Error *err)
     uint32_t count = 0;
     for (uint32_t i = 0; i < version->collection_count; i++) {
         const Collection *collection = version->collections[i]->collection;
-        if (collection->database != planner->database)
+        if (collection->database != planner->database ||
+            !may_name(planner, collection))
             continue;
         names[count++] = slice_of(collection->name);
         for (uint32_t k = 0; k < collection->alias_count; k++)

@@ -14,6 +14,9 @@ typedef struct Planner {
     const Version *version; /* the catalogue */
     uint64_t database;      /* the session's current one */
     const char *database_name;
+    /* Hints name no collection that the user may not see; NULL: all. */
+    const Access *access;
+    uint64_t user;
     Type *parameter_types; /* filled in, `parameter_count` */
     uint32_t parameter_count;
     /* A remark for the user that is no error; may be NULL. */

@@ -320,6 +320,8 @@ fetch_run(Prepared *prepared, Error *err)
         prepared->analysis++;
         fetch = prepared->detail;
     }
+    /* What was granted when it was declared may be revoked. */
+    TRY(permission_ask_again(cursor->query, err));
     uint64_t usual = root->text.size > 0 ? UINT64_MAX : 1;
     TRY(execution_count(&prepared->execution, fetch->count, "FETCH", usual,
                         &fetch->left, err));

@@ -292,5 +292,15 @@ mql_status
 use_run(Prepared *prepared, Error *err)
 {
     const Node *name = node_child(prepared->statement.root, NODE_NAME);
+    const Version *version = prepared->version;
+    const DatabaseDefinition *found =
+        version_find_database(version, name->text);
+    if (found != NULL &&
+        !permission_sees_database(prepared, version, found->id)) {
+        error_at(err, ERR_INSUFFICIENT_PRIVILEGE, name->position,
+                 "permission denied for database \"%s\"", found->name);
+        return error_detail(err, "User \"%s\" has nothing granted in it.",
+                            prepared->session->user_name);
+    }
     return session_use(prepared->session, name->text, name->position, err);
 }

@@ -95,6 +95,27 @@ mql_status show_prepare(Prepared *prepared, Error *err);
 mql_status show_run(Prepared *prepared, Error *err);
 mql_status describe_prepare(Prepared *prepared, Error *err);
 mql_status describe_run(Prepared *prepared, Error *err);
+/* show_access.c */
+mql_status show_users(Prepared *prepared, Error *err);
+mql_status show_roles(Prepared *prepared, Error *err);
+mql_status show_privileges(Prepared *prepared, Error *err);
+mql_status show_privilege_groups(Prepared *prepared, Error *err);
+mql_status show_grants(Prepared *prepared, Error *err);
+/* What a SHOW needs of its user. */
+Asks show_asks(const Node *show);
+/* user.c */
+mql_status create_user_run(Prepared *prepared, Error *err);
+mql_status alter_user_run(Prepared *prepared, Error *err);
+mql_status drop_user_run(Prepared *prepared, Error *err);
+mql_status create_role_run(Prepared *prepared, Error *err);
+mql_status drop_role_run(Prepared *prepared, Error *err);
+/* grant.c */
+mql_status grant_run(Prepared *prepared, Error *err);
+mql_status grant_role_run(Prepared *prepared, Error *err);
+/* privilege_group.c */
+mql_status create_group_run(Prepared *prepared, Error *err);
+mql_status alter_group_run(Prepared *prepared, Error *err);
+mql_status drop_group_run(Prepared *prepared, Error *err);
 /* transaction.c */
 mql_status begin_run(Prepared *prepared, Error *err);
 mql_status start_run(Prepared *prepared, Error *err);
@@ -148,12 +169,13 @@ mql_status change_collection(Transaction *transaction,
                                                   void *context, Error *err),
                              void *context, Error *err);
 
-/* Letters, digits, '_' (and for partitions '-'), not beginning with a digit, at
- * most NAME_SIZE_MOST. */
+/* Letters, digits, '_' (and for partitions '-', for users '-' and '.'), not
+ * beginning with a digit, at most NAME_SIZE_MOST. */
 typedef enum NameRule {
     NAME_ORDINARY,
     NAME_OF_PARTITION,
-    NAME_OF_INDEX
+    NAME_OF_INDEX,
+    NAME_OF_USER
 } NameRule;
 mql_status check_name(const Node *name, NameRule rule, const char *what,
                       Error *err);

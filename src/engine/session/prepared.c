@@ -28,6 +28,7 @@ forget_plan(Prepared *prepared)
     prepared->columns = NULL;
     prepared->column_count = 0;
     prepared->detail = NULL;
+    prepared->asked = NULL;
     prepared->reads_no_rows = false;
 }
 
@@ -50,10 +51,15 @@ analyse(Prepared *prepared, const Version *version, Error *err)
         .is_cursor = prepared->session->is_declaring,
     };
     prepared->schema = version->schema;
-    mql_status status = permit_statement(prepared, version, err);
+    mql_status status = permission_ask(prepared, version, err);
+    prepared->planner.access = prepared->access;
+    prepared->planner.user = prepared->session->user;
+    if (status == MQL_OK)
+        status = permit_statement(prepared, version, err);
     if (status == MQL_OK && prepared->kind->prepare != NULL)
         status = prepared->kind->prepare(prepared, err);
     prepared->planner.version = NULL;
+    prepared->planner.access = NULL;
     prepared->is_analysed = status == MQL_OK;
     if (status != MQL_OK)
         forget_plan(prepared);
@@ -65,7 +71,7 @@ prepared_refresh(Prepared *prepared, const Version *version, Error *err)
 {
     if (prepared->is_analysed && prepared->schema == version->schema &&
         prepared->planner.database == prepared->session->database)
-        return MQL_OK;
+        return permission_ask_again(prepared, err);
     return analyse(prepared, version, err);
 }
 
@@ -195,6 +201,7 @@ prepared_destroy(Prepared *prepared)
         return;
     prepared_stop(prepared);
     forget_plan(prepared);
+    access_release(prepared->access);
     for (uint32_t i = 0; prepared->parameter_copies != NULL &&
                          i < prepared->statement.parameter_count;
          i++)
@@ -242,7 +249,7 @@ begin_execution(Prepared *prepared)
         .run = {.parameters = prepared->parameters,
                 .parameter_count = prepared->statement.parameter_count,
                 .now = moment,
-                .user = "root",
+                .user = session->user_name,
                 .database = session->database_name,
                 .cancel = &session->cancel,
                 .random_state = (uint64_t)now},

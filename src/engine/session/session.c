@@ -13,6 +13,8 @@ session_open(Store *store, Session *session, Error *err)
 {
     memset(session, 0, sizeof *session);
     session->store = store;
+    session->user = ROOT_USER;
+    snprintf(session->user_name, sizeof session->user_name, "root");
     atomic_init(&session->cancel, false);
     for (int i = 0; i < SETTING_COUNT; i++)
         setting_reset(session, i, false);

@@ -44,6 +44,8 @@ typedef struct SessionMark {
 
 typedef struct Session {
     Store *store;
+    uint64_t user; /* id */
+    char user_name[USER_NAME_MOST + 1];
     uint64_t database; /* id of the current one */
     char database_name[NAME_SIZE_MOST + 1];
     int64_t settings[SETTING_COUNT]; /* what holds: SET, or stored, or usual */
@@ -73,6 +75,14 @@ typedef struct Session {
 
 mql_status session_open(Store *store, Session *session, Error *err);
 void session_close(Session *session);
+
+/* Whose the session is from now on; `password` NULL: none is given. A new
+ * session is root's. INVALID_PASSWORD, INVALID_AUTHORIZATION. (login.c) */
+mql_status session_login(Session *session, Slice user, const Slice *password,
+                         Error *err);
+/* Users, roles and grants as they are now: the newest that are committed, or
+ * what the session's transaction has made of them. Release it. */
+void session_access(Session *session, const Access **access);
 
 /* INVALID_DATABASE, with a hint at one whose name is close. */
 mql_status database_missing(const Version *version, Slice name,

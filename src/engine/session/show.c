@@ -88,9 +88,14 @@ show_databases(Prepared *prepared, Error *err)
     const Version *version = prepared->version;
     for (uint32_t i = 0; i < version->database_count; i++) {
         uint32_t collections = 0;
+        if (!permission_sees_database(prepared, version,
+                                      version->databases[i]->id))
+            continue;
         for (uint32_t c = 0; c < version->collection_count; c++)
-            collections += version->collections[c]->collection->database ==
-                           version->databases[i]->id;
+            collections +=
+                version->collections[c]->collection->database ==
+                    version->databases[i]->id &&
+                permission_sees(prepared, version->collections[c]->collection);
         Buffer properties = BUFFER_INIT;
         print_properties(&properties, version->databases[i]->properties,
                          version->databases[i]->property_count);
@@ -111,7 +116,8 @@ show_collections(Prepared *prepared, Error *err)
     for (uint32_t i = 0; i < version->collection_count; i++) {
         const CollectionVersion *shown = version->collections[i];
         const Collection *collection = shown->collection;
-        if (collection->database != prepared->session->database)
+        if (collection->database != prepared->session->database ||
+            !permission_sees(prepared, collection))
             continue;
         Value rows;
         TRY(count_rows(prepared, shown, 0, &rows, err));
@@ -141,6 +147,9 @@ show_aliases(Prepared *prepared, Error *err)
     TRY(list_aliases(prepared, found == NULL ? NULL : found->collection,
                      &aliases, &count, err));
     for (uint32_t i = 0; i < count; i++) {
+        if (!permission_may(prepared, aliases[i].collection,
+                            PRIVILEGE_ListAliases))
+            continue;
         const Value row[] = {
             rows_text(prepared, aliases[i].name),
             rows_text(prepared, aliases[i].collection->name),
@@ -261,7 +270,9 @@ show_indexes(Prepared *prepared, Error *err)
     TRY(session_require_database(prepared->session, version, err));
     for (uint32_t i = 0; i < version->collection_count; i++)
         if (version->collections[i]->collection->database ==
-            prepared->session->database)
+                prepared->session->database &&
+            permission_may(prepared, version->collections[i]->collection,
+                           PRIVILEGE_IndexDetail))
             TRY(show_indexes_of(prepared, version->collections[i], err));
     return MQL_OK;
 }
@@ -503,58 +514,128 @@ static const struct ShowForm {
     const char *name;
     ScopeColumn columns[COLUMNS_MOST];
     mql_status (*run)(Prepared *prepared, Error *err);
+    AskRule asks; /* what it needs of its user; who sees what is run()'s */
+    Privilege privilege;
 } forms[] = {
     {"databases",
      {TEXT_COLUMN("database"), NUMBER_COLUMN("collections"),
       TEXT_COLUMN("properties")},
-     show_databases},
+     show_databases,
+     ASKS_NOTHING,
+     PRIVILEGE_None},
     {"collections",
      {TEXT_COLUMN("collection"), NUMBER_COLUMN("rows"), BOOL_COLUMN("loaded"),
       TEXT_COLUMN("comment")},
-     show_collections},
+     show_collections,
+     ASKS_NOTHING,
+     PRIVILEGE_None},
     {"aliases",
      {TEXT_COLUMN("alias"), TEXT_COLUMN("collection")},
-     show_aliases},
+     show_aliases,
+     ASKS_COLLECTION,
+     PRIVILEGE_ListAliases},
     {"partitions",
      {TEXT_COLUMN("partition"), NUMBER_COLUMN("rows"), BOOL_COLUMN("loaded")},
-     show_partitions},
+     show_partitions,
+     ASKS_COLLECTION,
+     PRIVILEGE_ShowPartitions},
     {"indexes",
      {TEXT_COLUMN("index"), TEXT_COLUMN("collection"), TEXT_COLUMN("field"),
       TEXT_COLUMN("kind"), TEXT_COLUMN("options"),
       NUMBER_COLUMN("indexed_rows")},
-     show_indexes},
+     show_indexes,
+     ASKS_COLLECTION,
+     PRIVILEGE_IndexDetail},
     {"segments",
      {NUMBER_COLUMN("segment"), TEXT_COLUMN("partition"), TEXT_COLUMN("state"),
       NUMBER_COLUMN("rows"), NUMBER_COLUMN("bytes")},
-     show_segments},
+     show_segments,
+     ASKS_COLLECTION,
+     PRIVILEGE_GetStatistics},
     {"identity",
      {TEXT_COLUMN("field"), NUMBER_COLUMN("next_key")},
-     show_identity},
+     show_identity,
+     ASKS_COLLECTION,
+     PRIVILEGE_DescribeCollection},
     {"load state",
      {TEXT_COLUMN("collection"), TEXT_COLUMN("state"),
       NUMBER_COLUMN("in_memory")},
-     show_load_state},
+     show_load_state,
+     ASKS_COLLECTION,
+     PRIVILEGE_GetLoadState},
     {"jobs",
      {NUMBER_COLUMN("job"), TEXT_COLUMN("kind"), TEXT_COLUMN("collection"),
       TEXT_COLUMN("state"), TEXT_COLUMN("progress"), TIME_COLUMN("started"),
       TEXT_COLUMN("message")},
-     show_jobs},
+     show_jobs,
+     ASKS_NOTHING,
+     PRIVILEGE_None},
     {"index types",
      {TEXT_COLUMN("kind"), TEXT_COLUMN("fields"), TEXT_COLUMN("description")},
-     show_index_types},
+     show_index_types,
+     ASKS_NOTHING,
+     PRIVILEGE_None},
     {"index options",
      {TEXT_COLUMN("kind"), TEXT_COLUMN("phase"), TEXT_COLUMN("option"),
       TEXT_COLUMN("range"), TEXT_COLUMN("default"), TEXT_COLUMN("description")},
-     show_all_index_options},
+     show_all_index_options,
+     ASKS_NOTHING,
+     PRIVILEGE_None},
     {"functions",
      {TEXT_COLUMN("name"), TEXT_COLUMN("usage"), TEXT_COLUMN("description")},
-     show_functions},
+     show_functions,
+     ASKS_NOTHING,
+     PRIVILEGE_None},
     {"settings",
      {TEXT_COLUMN("name"), TEXT_COLUMN("setting"), TEXT_COLUMN("source"),
       TEXT_COLUMN("description")},
-     show_settings},
-    {"create collection", {TEXT_COLUMN("statement")}, show_create},
+     show_settings,
+     ASKS_NOTHING,
+     PRIVILEGE_None},
+    {"create collection",
+     {TEXT_COLUMN("statement")},
+     show_create,
+     ASKS_COLLECTION,
+     PRIVILEGE_DescribeCollection},
+    {"users",
+     {TEXT_COLUMN("user"), TEXT_COLUMN("roles"), BOOL_COLUMN("superuser"),
+      BOOL_COLUMN("password")},
+     show_users,
+     ASKS_NOTHING,
+     PRIVILEGE_None},
+    {"roles",
+     {TEXT_COLUMN("role"), TEXT_COLUMN("members"), BOOL_COLUMN("built_in")},
+     show_roles,
+     ASKS_NOTHING,
+     PRIVILEGE_None},
+    {"privileges",
+     {TEXT_COLUMN("privilege"), TEXT_COLUMN("level"), TEXT_COLUMN("group"),
+      TEXT_COLUMN("description")},
+     show_privileges,
+     ASKS_NOTHING,
+     PRIVILEGE_None},
+    {"privilege groups",
+     {TEXT_COLUMN("privilege_group"), TEXT_COLUMN("level"),
+      BOOL_COLUMN("built_in"), TEXT_COLUMN("privileges")},
+     show_privilege_groups,
+     ASKS_NOTHING,
+     PRIVILEGE_None},
+    {"grants",
+     {TEXT_COLUMN("role"), TEXT_COLUMN("privilege"), TEXT_COLUMN("on"),
+      TEXT_COLUMN("database"), TEXT_COLUMN("collection")},
+     show_grants,
+     ASKS_NOTHING,
+     PRIVILEGE_None},
 };
+
+Asks
+show_asks(const Node *show)
+{
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++)
+        if (slice_equal(show->text, slice_of(forms[i].name)))
+            return (Asks){forms[i].asks, forms[i].privilege};
+    return (Asks){ASKS_NOTHING, PRIVILEGE_None};
+}
 
 static mql_status
 use_columns(Prepared *prepared, const ScopeColumn *columns)

@@ -12,9 +12,8 @@
 #include "engine/collection/transaction.h"
 #include "engine/exec/exec.h"
 #include "engine/plan/planner.h"
+#include "engine/session/permission.h"
 #include "engine/session/session.h"
-
-typedef struct Prepared Prepared;
 
 /* Where a statement may stand. */
 typedef enum StatementPlace {
@@ -33,6 +32,8 @@ typedef struct StatementKind {
     /* Do it. NULL: a query, run by its plan. */
     mql_status (*run)(Prepared *prepared, Error *err);
     StatementPlace place;
+    AskRule asks; /* what it needs of its user (permission.h) */
+    Privilege privilege;
 } StatementKind;
 
 /* The entry of a kind of node, NULL when the engine does not do it yet. */
@@ -77,7 +78,9 @@ struct Prepared {
     const ScopeColumn *columns; /* of the result                           */
     uint32_t column_count;
     void *detail; /* what prepare() found out, for run(): its kind's own   */
-    bool reads_no_rows; /* prepare(): definitions are all that it looks at */
+    Asked *asked; /* of its user; in plan_arena                   */
+    const Access *access; /* that was last held against it; retained      */
+    bool reads_no_rows;   /* prepare(): definitions are all that it looks at */
 
     Value *parameters;
     Type *parameter_types;

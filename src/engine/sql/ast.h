@@ -47,6 +47,8 @@ typedef enum NodeFlag {
     FLAG_PARENTHESES = 1024, /* stood in them: not flattened into its parent */
     FLAG_INDEXES = 2048,
     FLAG_ALWAYS = 4096,
+    FLAG_USER = 8192,  /* SHOW GRANTS FOR USER u */
+    FLAG_ROLE = 16384, /* SHOW GRANTS FOR ROLE r */
 } NodeFlag;
 
 typedef struct Node Node;

@@ -277,11 +277,11 @@ static const ShowForm show_forms[] = {
     {"functions", "functions", false},
     {"load state", "load state", true},
     {"identity", "identity", true},
-    {"users", NULL, false},
-    {"roles", NULL, false},
-    {"privileges", NULL, false},
-    {"privilege groups", NULL, false},
-    {"grants", NULL, true},
+    {"users", "users", false},
+    {"roles", "roles", false},
+    {"privileges", "privileges", false},
+    {"privilege groups", "privilege groups", false},
+    {"grants", "grants", true},
 };
 
 /* Whether `words` (NAME nodes) are those of a form. */
@@ -335,6 +335,55 @@ build_show(Parse *parse, Token at, Node *words, Node *name)
         return build_unbuilt(parse, at, last);
     }
     return node_add(parse, node_word(parse, NODE_SHOW, at, form->text), name);
+}
+
+/* Only SHOW GRANTS is about users and roles. */
+Node *
+build_show_of(Parse *parse, Token at, Node *words, Node *name, uint32_t flag)
+{
+    Node *show = build_show(parse, at, words, name);
+    if (show != NULL && !slice_equal(show->text, SLICE_LITERAL("grants"))) {
+        error_at_name(parse, name);
+        return NULL;
+    }
+    return node_flag(show, flag);
+}
+
+/* ---- GRANT ---- */
+
+static bool
+is_word(Token token, const char *word)
+{
+    return slice_equal_nocase((Slice){token.text, token.size}, slice_of(word));
+}
+
+Node *
+build_all_privileges(Parse *parse, Token all, Token privileges)
+{
+    if (!is_word(privileges, "privileges")) {
+        parse_syntax_error(parse, privileges);
+        return NULL;
+    }
+    return build_name(parse, all);
+}
+
+Node *
+build_grant_object(Parse *parse, const char *what, Node *name)
+{
+    if (has_failed(parse))
+        return NULL;
+    Token at = {parse->text + name->position, 0};
+    return node_add(parse, node_word(parse, NODE_GRANT_ON, at, what), name);
+}
+
+Node *
+build_all_collections(Parse *parse, Token what, Node *database)
+{
+    if (!is_word(what, "collections") && !is_word(what, "tables")) {
+        parse_syntax_error(parse, what);
+        return NULL;
+    }
+    return build_grant_object(parse, "collections in database", database);
 }
 
 /* ---- statements that are not built ---- */

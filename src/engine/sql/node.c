@@ -244,6 +244,8 @@ print_line(Buffer *out, const Node *node)
     }
     if (node->kind == NODE_VECTOR)
         print_vector(out, node);
+    else if (node->kind == NODE_SECRET)
+        buffer_append_text(out, " ***");
     else if (node->kind == NODE_BYTES)
         print_bytes(out, node->text);
     else if (node->text.size > 0 || text_is_content(node->kind))

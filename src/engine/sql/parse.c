@@ -49,10 +49,30 @@ near_size(Token token)
     return (int)size;
 }
 
+/* A string that may be a password, in a statement about users. */
+static bool
+may_be_secret(const Parse *parse, Token token)
+{
+    static const char *const words[] = {"user", "password"};
+    size_t before = (size_t)(token.text - parse->text);
+    if (memchr("'$eE\"", token.text[0], 5) == NULL)
+        return false;
+    for (int w = 0; w < 2; w++) {
+        Slice word = slice_of(words[w]);
+        for (size_t i = 0; i + word.size <= before; i++)
+            if (slice_equal_nocase((Slice){parse->text + i, word.size}, word))
+                return true;
+    }
+    return false;
+}
+
 static void
 error_near(Parse *parse, Token token, const char *what)
 {
-    if (token.size == 0)
+    if (token.size > 0 && may_be_secret(parse, token))
+        error_at(parse->err, ERR_SYNTAX_ERROR, parse_position(parse, token),
+                 "%s at or near a string", what);
+    else if (token.size == 0)
         error_at(parse->err, ERR_SYNTAX_ERROR, parse_position(parse, token),
                  "%s at end of input", what);
     else

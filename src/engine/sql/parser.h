@@ -193,6 +193,14 @@ Node *build_star_item(Parse *parse, Token at, Node *qualifier);
 Node *build_keys(Parse *parse, Node *create, Token name, Node *keys);
 /* SHOW: one or two words, perhaps FROM a name. */
 Node *build_show(Parse *parse, Token at, Node *words, Node *name);
+/* The same with FOR USER or FOR ROLE: of grants alone. */
+Node *build_show_of(Parse *parse, Token at, Node *words, Node *name,
+                    uint32_t flag);
+/* ALL PRIVILEGES: a NAME "ALL". */
+Node *build_all_privileges(Parse *parse, Token all, Token privileges);
+Node *build_grant_object(Parse *parse, const char *what, Node *name);
+/* ALL COLLECTIONS IN DATABASE d. */
+Node *build_all_collections(Parse *parse, Token what, Node *database);
 /* UNBUILT, its text all words from `first` to the end of `last`, in upper case.
  */
 Node *build_unbuilt(Parse *parse, Token first, Token last);
