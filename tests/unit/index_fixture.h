@@ -80,6 +80,22 @@ random_float(uint64_t *seed)
     return (float)(next_random(seed) % 200001) / 100000.0f - 1.0f;
 }
 
+/* A vector of few directions, as those of real data are when they have many
+ * elements: half a byte for each element tells them apart. */
+static inline void
+random_wave(uint64_t *seed, float *vector, uint32_t dim)
+{
+    float heights[6];
+    for (uint32_t wave = 0; wave < 6; wave++)
+        heights[wave] = random_float(seed);
+    for (uint32_t i = 0; i < dim; i++) {
+        vector[i] = 0.1f * random_float(seed);
+        for (uint32_t wave = 0; wave < 6; wave++)
+            vector[i] += heights[wave] *
+                         (float)((i * (2 * wave + 3)) % 64 < 32 ? 1 : -1);
+    }
+}
+
 static inline void
 must(mql_status status, const Error *err)
 {

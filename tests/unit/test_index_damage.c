@@ -75,8 +75,7 @@ make_columns(void **state)
         if (row % 10 == 9) /* copies */
             memcpy(vectors + row * DIM, vectors + (row - 5) * DIM,
                    DIM * sizeof *vectors);
-        for (uint32_t i = 0; i < WIDE; i++)
-            wide_vectors[row * WIDE + i] = random_float(&seed);
+        random_wave(&seed, wide_vectors + row * WIDE, WIDE);
         entry_rows[row] = row;
         entry_ints[row] = (int64_t)(next_random(&seed) % 50);
         int size = snprintf(entry_text[row], sizeof entry_text[row], "key%d",
