@@ -192,36 +192,52 @@ four_of(const uint8_t *query)
     return _mm256_set1_epi32(four);
 }
 
-/* Half of the queries. */
+/* The distances of half of the rows to one query. */
+static uint32_t
+side_finish(const int32_t *norms, __m256i sum, int32_t limit,
+            int32_t *distances)
+{
+    __m256i result = _mm256_sub_epi32(load(norms), _mm256_slli_epi32(sum, 1));
+    __m256i is_below = _mm256_cmpgt_epi32(_mm256_set1_epi32(limit), result);
+    _mm256_storeu_si256((__m256i *)(void *)distances, result);
+    return (uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(is_below));
+}
+
+/* Half of the queries. Sums have names: GCC 12 moves an array of them to and
+ * fro, as in lists_avx512.c. */
 static void
 side_half(const SideCodes *side, const uint8_t *const *queries,
           const int32_t *limits, int32_t *distances, uint16_t *below)
 {
-    __m256i sums[4][2];
-    for (size_t query = 0; query < 4; query++)
-        sums[query][0] = sums[query][1] = _mm256_setzero_si256();
+    const uint8_t *codes = side->codes;
+    const uint8_t *q0 = queries[0], *q1 = queries[1], *q2 = queries[2],
+                  *q3 = queries[3];
+    __m256i a0 = _mm256_setzero_si256(), a1 = a0, a2 = a0, a3 = a0, b0 = a0,
+            b1 = a0, b2 = a0, b3 = a0;
     for (size_t i = 0; i < side->size; i += 4) {
-        __m256i low = load(side->codes + 16 * i);
-        __m256i high = load(side->codes + 16 * i + 32);
-        for (size_t query = 0; query < 4; query++) {
-            __m256i four = four_of(queries[query] + i);
-            sums[query][0] = add_products(sums[query][0], low, four);
-            sums[query][1] = add_products(sums[query][1], high, four);
-        }
+        __m256i low = load(codes + 16 * i);
+        __m256i high = load(codes + 16 * i + 32);
+        __m256i four = four_of(q0 + i);
+        a0 = add_products(a0, low, four);
+        b0 = add_products(b0, high, four);
+        four = four_of(q1 + i);
+        a1 = add_products(a1, low, four);
+        b1 = add_products(b1, high, four);
+        four = four_of(q2 + i);
+        a2 = add_products(a2, low, four);
+        b2 = add_products(b2, high, four);
+        four = four_of(q3 + i);
+        a3 = add_products(a3, low, four);
+        b3 = add_products(b3, high, four);
     }
+    const __m256i sums[4][2] = {{a0, b0}, {a1, b1}, {a2, b2}, {a3, b3}};
     for (size_t query = 0; query < 4; query++) {
-        const __m256i limit = _mm256_set1_epi32(limits[query]);
-        uint32_t mask = 0;
-        for (size_t half = 0; half < 2; half++) {
-            __m256i result =
-                _mm256_sub_epi32(load(side->norms + 8 * half),
-                                 _mm256_slli_epi32(sums[query][half], 1));
-            __m256i is_below = _mm256_cmpgt_epi32(limit, result);
-            int32_t *to = distances + SIDE_ROWS * query + 8 * half;
-            _mm256_storeu_si256((__m256i *)(void *)to, result);
-            mask |= (uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(is_below))
-                    << (8 * half);
-        }
+        int32_t *to = distances + SIDE_ROWS * query;
+        uint32_t mask =
+            side_finish(side->norms, sums[query][0], limits[query], to);
+        mask |=
+            side_finish(side->norms + 8, sums[query][1], limits[query], to + 8)
+            << 8;
         below[query] = (uint16_t)mask;
     }
 }
