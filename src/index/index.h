@@ -173,6 +173,10 @@ typedef struct VectorQuery {
     const void *vector;          /* of the column's element type */
     uint32_t k;                  /* wanted, at least 1 */
     const IndexOptions *options; /* search options, all filled in */
+    double recall;    /* kinds that take it: expected, above 0 and up to 1, in
+                         place of an effort among the options; 0: not asked */
+    uint32_t *effort; /* then out, may be NULL: what the recall came to;
+                         0: a scan */
     const uint64_t *allowed; /* bit array of rows that may be answers; NULL: all
                                 valid ones */
     uint32_t
@@ -231,7 +235,9 @@ typedef struct IndexKind {
     /* What it can do; the planner asks nothing else. */
     bool is_vector; /* over a vector field; else over a scalar field        */
     bool is_exact;  /* the true nearest, not near ones                      */
-    bool has_file;  /* build() writes a file; else open() gets no file      */
+    bool takes_recall; /* a search can be told the recall instead of the effort
+                        */
+    bool has_file; /* build() writes a file; else open() gets no file      */
     uint32_t elements; /* vector kinds: ELEMENT_SET() of the types it takes;
                           0: of floats only                                 */
     const IndexOption *build_options;  /* ends with a NULL name; never NULL   */

@@ -15,6 +15,7 @@
 #define WIDE 260 /* elements that a graph takes half a byte for each of */
 #define QUERIES 100
 #define K 10
+#define K_MOST 100
 #define CLUSTERS 20
 
 static float rows[ROWS * WIDE];
@@ -36,7 +37,7 @@ random_normal(uint64_t *seed)
 }
 
 static void
-make_data(uint32_t elements, uint32_t count, uint32_t targets)
+make_data(uint32_t elements, uint32_t count, uint32_t targets, float apart)
 {
     uint64_t seed = 20240601;
     static float centers[CLUSTERS * WIDE];
@@ -44,7 +45,7 @@ make_data(uint32_t elements, uint32_t count, uint32_t targets)
     column.count = row_count = count;
     query_count = targets;
     for (uint32_t i = 0; i < CLUSTERS * dim; i++)
-        centers[i] = random_normal(&seed);
+        centers[i] = apart * random_normal(&seed);
     for (uint32_t i = 0; i < (row_count + query_count) * dim; i++) {
         float *to =
             i < row_count * dim ? &rows[i] : &queries[i - row_count * dim];
@@ -82,8 +83,14 @@ store_all(ElementType element)
     store(element, queries, query_count, stored_queries);
 }
 
+/* A recall to ask for, 0 for none; and the largest effort it came to. */
+typedef struct Asked {
+    double recall;
+    uint32_t k, effort;
+} Asked;
+
 static double
-recall_of(const Fixture *fixture, const uint64_t *allowed)
+recall_of(const Fixture *fixture, const uint64_t *allowed, Asked *asked)
 {
     uint32_t allowed_count =
         allowed == NULL ? row_count : (uint32_t)bits_count(allowed, row_count);
@@ -91,12 +98,14 @@ recall_of(const Fixture *fixture, const uint64_t *allowed)
     index_options_default(fixture->kind->search_options, &options);
     uint32_t hits = 0, wanted = 0;
     for (uint32_t i = 0; i < query_count; i++) {
-        Neighbor nearest[K], best[K];
-        uint32_t found, best_found;
+        Neighbor nearest[K_MOST], best[K_MOST];
+        uint32_t found, best_found, effort = 0;
         Error err = ERROR_INIT;
         VectorQuery query = {.vector = (const char *)stored_queries +
                                        i * vector_row_size(&column),
-                             .k = K,
+                             .k = asked->k,
+                             .recall = asked->recall,
+                             .effort = &effort,
                              .options = &options,
                              .allowed = allowed,
                              .allowed_count = allowed_count};
@@ -107,6 +116,7 @@ recall_of(const Fixture *fixture, const uint64_t *allowed)
                          &err),
              &err);
         assert_int_equal(found, best_found);
+        asked->effort = effort > asked->effort ? effort : asked->effort;
         for (uint32_t n = 0; n < found; n++)
             hits += nearest[n].distance <= best[found - 1].distance;
         wanted += best_found;
@@ -118,7 +128,8 @@ static void
 must_reach(const Fixture *fixture, const char *what, const uint64_t *allowed,
            double threshold)
 {
-    double recall = recall_of(fixture, allowed);
+    Asked asked = {0, K, 0};
+    double recall = recall_of(fixture, allowed, &asked);
     if (recall < threshold)
         fail_msg("%s, element %d, %s, %s: recall %.4f, not %.2f",
                  fixture->kind->name, (int)column.element,
@@ -168,7 +179,7 @@ static void
 test_recall(void **state)
 {
     (void)state;
-    make_data(DIM, ROWS, QUERIES);
+    make_data(DIM, ROWS, QUERIES, 1);
     for (int element = 0; element < ELEMENT_COUNT; element++) {
         store_all((ElementType)element);
         for (size_t i = 0; index_kinds[i] != NULL; i++)
@@ -183,10 +194,59 @@ test_recall_of_many_elements(void **state)
 {
     (void)state;
     const IndexKind *kind = index_kind_find(SLICE_LITERAL("HNSW"));
-    make_data(WIDE, ROWS / 2, QUERIES / 4);
+    make_data(WIDE, ROWS / 2, QUERIES / 4, 1);
     for (int element = 0; element < ELEMENT_BIT; element++) {
         store_all((ElementType)element);
         try_metrics(kind, (ElementType)element);
+    }
+}
+
+/* What was asked for is found, by no more than it takes: more recall or more
+ * rows never take less, and a scan finds all. */
+static void
+ask_for_recall(const Fixture *fixture)
+{
+    static const double recalls[] = {0.3, 0.7, 0.85, 0.95, 0.98, 0.995, 1};
+    static const uint32_t limits[] = {1, 3, K, 30, K_MOST};
+    uint32_t last[sizeof recalls / sizeof recalls[0]] = {0};
+    for (size_t n = 0; n < sizeof limits / sizeof limits[0]; n++) {
+        for (size_t i = 0; i < sizeof recalls / sizeof recalls[0]; i++) {
+            Asked asked = {recalls[i], limits[n], 0};
+            double recall = recall_of(fixture, NULL, &asked);
+            double blur = 3 * sqrt(recalls[i] * (1 - recalls[i]) / QUERIES);
+            if (recall < recalls[i] - blur)
+                fail_msg("%s, limit %u: asked %.3f, found %.4f",
+                         metric_name(fixture->metric), asked.k, recalls[i],
+                         recall);
+            bool is_scan = asked.effort == 0;
+            assert_true(!is_scan || recall == 1);
+            assert_true(recalls[i] < 1 || is_scan);
+            assert_true(is_scan || (i == 0 && n == 0) ||
+                        asked.effort >= last[i]);
+            assert_true(is_scan || i == 0 || asked.effort >= last[i - 1]);
+            last[i] = is_scan ? UINT32_MAX : asked.effort;
+        }
+    }
+    assert_true(last[0] < last[5]);
+}
+
+/* Rows without any order, where recall climbs slowly. */
+static void
+test_asked_recall(void **state)
+{
+    (void)state;
+    make_data(DIM, ROWS, QUERIES, 0);
+    store_all(ELEMENT_F32);
+    for (int metric = 0; metric < METRIC_HAMMING; metric++) {
+        Fixture fixture;
+        fixture_init(&fixture, index_kind_find(SLICE_LITERAL("HNSW")),
+                     (Metric)metric);
+        fixture.options.values[0] = 6; /* M, efConstruction */
+        fixture.options.values[1] = 40;
+        fixture.vectors = &column;
+        fixture_make(&fixture);
+        ask_for_recall(&fixture);
+        fixture_free(&fixture);
     }
 }
 
@@ -196,6 +256,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_recall),
         cmocka_unit_test(test_recall_of_many_elements),
+        cmocka_unit_test(test_asked_recall),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

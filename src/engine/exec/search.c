@@ -231,6 +231,18 @@ search_settle_index(SearchOperator *search, const SegmentRows *rows,
     return execution_bypass(search->base.execution, status, err);
 }
 
+/* A recall that only a scan reaches was answered by one. */
+static void
+count_effort(SearchOperator *search, const SearchPlan *plan, uint32_t effort)
+{
+    bool is_chosen = plan->recall > 0 && plan->index->kind->takes_recall;
+    if (is_chosen && effort == 0) {
+        search->index_searches--;
+        search->exact_scans++;
+    }
+    search->effort = effort > search->effort ? effort : search->effort;
+}
+
 mql_status
 search_segment(SearchOperator *search, const SegmentRows *rows,
                VectorQuery *query, Neighbor *nearest, uint32_t *found,
@@ -249,12 +261,17 @@ search_segment(SearchOperator *search, const SegmentRows *rows,
     if (!search_segment_vectors(search, rows, query, &vectors))
         return MQL_OK; /* written before the field was there: all NULL */
     if (vectors.index != NULL) {
+        uint32_t effort = 0;
+        query->effort = &effort;
         mql_status status = vectors.index->kind->search(vectors.index, query,
                                                         nearest, found, err);
+        query->effort = NULL;
         bool is_answered;
         TRY(search_settle_index(search, rows, status, &is_answered, err));
-        if (is_answered)
+        if (is_answered) {
+            count_effort(search, plan, effort);
             return MQL_OK;
+        }
     }
     search->exact_scans++;
     return vector_scan(&vectors.column, plan->metric, query, nearest, found,
@@ -361,6 +378,7 @@ search_target(SearchOperator *search, uint32_t target, uint64_t k, Error *err)
     VectorQuery query = {
         .vector = search->vectors[target],
         .options = &search->options,
+        .recall = plan->recall,
         .cancel = search->base.execution->run.cancel,
         .counters = &search->counters,
     };
@@ -648,22 +666,40 @@ search_title(Buffer *out, const PlanNode *node)
                       metric_name(plan->metric));
 }
 
+/* A recall and what the segments made of it, or the options of the index. */
+static void
+explain_effort(Buffer *out, const SearchPlan *plan,
+               const SearchOperator *search, int indent)
+{
+    const IndexKind *kind = plan->index != NULL ? plan->index->kind : NULL;
+    if (kind != NULL && kind->takes_recall && plan->recall > 0) {
+        explain_indent(out, indent);
+        buffer_printf(out, "Effort: recall = %g", plan->recall);
+        if (search != NULL && search->effort > 0)
+            buffer_printf(out, ", %s = %u", kind->search_options[0].name,
+                          search->effort);
+        buffer_printf(out, "\n");
+        return;
+    }
+    for (size_t i = 0; kind != NULL && kind->search_options[i].name != NULL;
+         i++) {
+        int64_t value = search != NULL ? search->options.values[i]
+                                       : plan->options.values[i];
+        if (value < 0)
+            continue;
+        explain_indent(out, indent);
+        buffer_printf(out, "Effort: %s = %" PRId64 "\n",
+                      kind->search_options[i].name, value);
+    }
+}
+
 static void
 search_explain(Buffer *out, const PlanNode *node, const Operator *operator,
                int indent)
 {
     const SearchPlan *plan = (const SearchPlan *)node;
     const SearchOperator *search = (const SearchOperator *)operator;
-    const IndexOption *table =
-        plan->index != NULL ? plan->index->kind->search_options : NULL;
-    for (size_t i = 0; table != NULL && table[i].name != NULL; i++) {
-        int64_t value = search != NULL ? search->options.values[i]
-                                       : plan->options.values[i];
-        if (value < 0)
-            continue;
-        explain_indent(out, indent);
-        buffer_printf(out, "Effort: %s = %" PRId64 "\n", table[i].name, value);
-    }
+    explain_effort(out, plan, search, indent);
     table_explain(out, &plan->table,
                   search != NULL ? &search->filter_counters : NULL, indent);
     if (search == NULL)

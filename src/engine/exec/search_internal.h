@@ -35,6 +35,7 @@ typedef struct SearchOperator {
     FilterCounters filter_counters;
     SearchCounters counters;
     uint32_t index_searches, exact_scans;
+    uint32_t effort; /* the largest that a recall came to */
     Endless endless;
 } SearchOperator;
 

@@ -178,10 +178,12 @@ static mql_status
 search_round(SearchOperator *search, uint32_t segment, uint32_t dim,
              uint64_t asked, Pending *pending, Part *part, Error *err)
 {
+    const SearchPlan *plan = (const SearchPlan *)search->base.plan;
     uint32_t row_count = search->segments[segment].count;
     VectorQuery query = {
         .k = asked < row_count ? (uint32_t)asked : row_count,
         .options = &search->options,
+        .recall = plan->recall,
         .cancel = search->base.execution->run.cancel,
         .counters = &search->counters,
     };

@@ -119,6 +119,8 @@ typedef struct SearchPlan {
     IndexOptions options;         /* the index's search options        */
     bool ef_is_default;           /* the session's setting decides     */
     int64_t ef_position;          /* of the option that gives it       */
+    double recall;                /* asked in place of it; 0: not      */
+    int64_t recall_position;
     const SearchTarget *targets;
     uint32_t target_count;
     bool numbers_queries; /* several targets: column `query`         */

@@ -201,12 +201,19 @@ set_travel(Planner *planner, const Node *option, SearchPlan *plan, Error *err)
 }
 
 static mql_status
-refuse_recall(Planner *planner, const Node *option, SearchPlan *plan,
-              Error *err)
+set_recall(Planner *planner, const Node *option, SearchPlan *plan, Error *err)
 {
-    (void)planner;
-    (void)plan;
-    return planner_unbuilt(option, "\"recall\"", err);
+    Value value;
+    TRY(convert_option(planner, option, TYPE_DOUBLE, &value, err));
+    if (!(value.real > 0 && value.real <= 1))
+        return error_at(err, ERR_INVALID_PARAMETER, option->position,
+                        "\"recall\" must be above 0 and at most 1");
+    const IndexKind *kind = plan->index != NULL ? plan->index->kind : NULL;
+    if (kind != NULL && !kind->is_exact && !kind->takes_recall)
+        return planner_unbuilt(option, "\"recall\" of this kind of index", err);
+    plan->recall = value.real;
+    plan->recall_position = option->position;
+    return MQL_OK;
 }
 
 /* Names offered for a misspelt one: options of all kinds. */
@@ -225,7 +232,7 @@ static const struct {
     {"consistency_level", set_consistency},
     {"metric_type", set_metric},
     {"travel_timestamp", set_travel},
-    {"recall", refuse_recall},
+    {"recall", set_recall},
 };
 
 /* Of a table; NULL: none has the name. */
@@ -323,6 +330,16 @@ set_option(Planner *planner, const Node *option, SearchPlan *plan, Error *err)
     return unknown_option(option, err);
 }
 
+/* An effort and a recall would each say how far to look. */
+static mql_status
+check_effort(const SearchPlan *plan, Error *err)
+{
+    if (plan->recall > 0 && !plan->ef_is_default)
+        return error_at(err, ERR_INVALID_PARAMETER, plan->recall_position,
+                        "\"recall\" besides an effort");
+    return MQL_OK;
+}
+
 /* radius and range_filter must leave something between them. */
 static mql_status
 check_range(const Node *options, const SearchPlan *plan, Error *err)
@@ -353,6 +370,7 @@ planner_search_options(Planner *planner, const Node *options, SearchPlan *plan,
     for (const Node *option = options->first; option != NULL;
          option = option->next)
         TRY(set_option(planner, option, plan, err));
+    TRY(check_effort(plan, err));
     /* Last: what a range means depends on the metric. */
     return check_range(options, plan, err);
 }

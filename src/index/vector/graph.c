@@ -235,6 +235,8 @@ begin(const Walk *walk, const Level *level, Error *err)
 {
     Scratch *scratch = walk->scratch;
     forget(scratch);
+    if (walk->hidden > 0)
+        see(scratch, walk->hidden - 1);
     uint32_t kept = 0;
     for (uint32_t i = 0; i < scratch->pool_count; i++) {
         uint32_t id = scratch->pool[i].row, row;

@@ -83,6 +83,7 @@ typedef struct Walk {
     SearchCounters *counters;  /* never NULL  */
     Scratch *scratch;
     bool is_verified; /* links need no check: all were checked */
+    uint32_t hidden;  /* an id plus 1 that is never looked at; 0: none */
 } Walk;
 
 /* The links of `id` (below level->count), verified: stride slots. */

@@ -234,6 +234,19 @@ open_codes(Hnsw *hnsw, Error *err)
 }
 
 static mql_status
+open_efforts(Hnsw *hnsw, Error *err)
+{
+    Section section;
+    if (hnsw->header.node_count == 0)
+        return MQL_OK;
+    TRY(section_require(hnsw->file, (SectionId){HNSW_SECTION_EFFORT, 0},
+                        sizeof hnsw->efforts, &section, err));
+    memcpy(&hnsw->efforts, section.data, sizeof hnsw->efforts);
+    return efforts_are_valid(&hnsw->efforts) ? MQL_OK
+                                             : wrong(hnsw, "effort", err);
+}
+
+static mql_status
 read_file(Hnsw *hnsw, const IndexOpen *input, Error *err)
 {
     Section header;
@@ -243,6 +256,7 @@ read_file(Hnsw *hnsw, const IndexOpen *input, Error *err)
     TRY(check_header(hnsw, input, err));
     TRY(open_levels(hnsw, err));
     TRY(open_copies(hnsw, err));
+    TRY(open_efforts(hnsw, err));
     return open_codes(hnsw, err);
 }
 
@@ -296,6 +310,7 @@ const IndexKind hnsw_kind = {
     .elements = ELEMENT_NUMBERS | ELEMENT_SET(ELEMENT_BIT),
     .build_options = build_options,
     .search_options = search_options,
+    .takes_recall = true,
     .build = hnsw_build,
     .open = hnsw_open,
     .search = hnsw_search,

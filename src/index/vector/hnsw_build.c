@@ -185,14 +185,13 @@ level_of_node(const Build *build, uint32_t node)
 Walk
 build_walk(Build *build, Worker *worker, const SpaceQuery *query)
 {
-    return (Walk){&build->space,     query,           build->input->cancel,
-                  &worker->counters, worker->scratch, true};
-}
-
-static uint32_t
-entry_id(const Build *build)
-{
-    return build->header.level_count == 1 ? build->nodes[0] : 0;
+    return (Walk){&build->space,
+                  query,
+                  build->input->cancel,
+                  &worker->counters,
+                  worker->scratch,
+                  true,
+                  0};
 }
 
 /* Give one node its own links, on all its levels. */
@@ -205,7 +204,7 @@ join(Build *build, Worker *worker, uint32_t node, Error *err)
     SpaceQuery query = space_query_row(&build->space, row);
     Walk walk = build_walk(build, worker, &query);
     TRY(graph_descend(&walk, build->levels, build->header.level_count - 1,
-                      level, entry_id(build), err));
+                      level, build_entry(build), err));
     for (;; level--) {
         TRY(graph_walk(&walk, &build->levels[level], build->width, err));
         uint32_t count = scratch->pool_count;
@@ -337,7 +336,7 @@ find_near(Build *build, Worker *worker, uint32_t row, uint32_t width,
     Walk walk = build_walk(build, worker, &query);
     TRY(scratch_reserve(worker->scratch, width, err));
     TRY(graph_descend(&walk, build->levels, build->header.level_count - 1, 0,
-                      entry_id(build), err));
+                      build_entry(build), err));
     return graph_walk(&walk, &build->levels[0], width, err);
 }
 
@@ -377,6 +376,9 @@ write_file(const Build *build, SectionWriter *writer, Error *err)
         TRY(section_write(writer, (SectionId){HNSW_SECTION_COPIES, 0},
                           build->copies,
                           header->row_count * sizeof *build->copies, err));
+    if (header->node_count > 0)
+        TRY(section_write(writer, (SectionId){HNSW_SECTION_EFFORT, 0},
+                          &build->efforts, sizeof build->efforts, err));
     return build_write_codes(build, writer, err);
 }
 
@@ -394,7 +396,8 @@ build_graph(Build *build, Error *err)
     TRY(make_workers(build, err));
     TRY(make_links(build, err));
     TRY(build_repair(build, err));
-    return measure_work(build, err);
+    TRY(measure_work(build, err));
+    return build_measure_efforts(build, err);
 }
 
 mql_status

@@ -43,6 +43,7 @@ typedef struct Build {
     uint32_t *nodes;   /* rows in the order of nodes */
     uint32_t *links[HNSW_LEVELS_MOST]; /* the memory of levels[] */
     Level levels[HNSW_LEVELS_MOST];
+    HnswEfforts efforts;
     uint32_t width; /* efConstruction, at most the number of nodes */
     Worker *workers;
     uint32_t worker_count;
@@ -132,6 +133,20 @@ void build_report(const Build *build, uint64_t done);
 /* Nodes whose links are made together: few enough for their memory to be small
  * beside the graph's. */
 uint32_t build_batch_most(const Build *build);
+
+/* Where every search begins: an id of the highest level. */
+static inline uint32_t
+build_entry(const Build *build)
+{
+    return build->header.level_count == 1 ? build->nodes[0] : 0;
+}
+
+/* Let a space go over the half bytes that were made. */
+void build_use_nibbles(const Build *build, Space *space);
+
+/* Find out which `ef` gives which recall: fills efforts. The graph is complete.
+ */
+mql_status build_measure_efforts(Build *build, Error *err);
 
 /* Make every node of the lowest level reachable from the entry. */
 mql_status build_repair(Build *build, Error *err);

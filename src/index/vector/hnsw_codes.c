@@ -113,6 +113,21 @@ make_nibbles(Build *build, Error *err)
     return MQL_OK;
 }
 
+void
+build_use_nibbles(const Build *build, Space *space)
+{
+    const HnswHeader *header = &build->header;
+    space->nibbles = (Nibbles){.metric = (Metric)header->metric,
+                               .element = build->space.coder.element,
+                               .dim = header->dim,
+                               .stride = nibble_stride(header->dim),
+                               .shift = header->norm_shift,
+                               .step = header->code_step,
+                               .center = build->center,
+                               .codes = build->nibbles,
+                               .norms = build->norms};
+}
+
 mql_status
 build_make_codes(Build *build, Error *err)
 {

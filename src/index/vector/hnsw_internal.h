@@ -14,6 +14,7 @@
 #include <pthread.h>
 
 #include "index/vector/graph.h"
+#include "index/vector/hnsw_effort.h"
 
 #define HNSW_VERSION 2
 #define HNSW_LEVELS_MOST 16
@@ -27,6 +28,7 @@ enum {
     HNSW_SECTION_CODES = 5,  /* a code for each row                      */
     HNSW_SECTION_NORMS = 7,  /* u16 for each row, CODES_NIBBLES          */
     HNSW_SECTION_COPIES = 6, /* u32 for each row, see Copies; only if any */
+    HNSW_SECTION_EFFORT = 8, /* HnswEfforts                              */
 };
 
 typedef struct HnswHeader {
@@ -66,6 +68,7 @@ typedef struct Hnsw {
     Space space;
     Level levels[HNSW_LEVELS_MOST];
     Copies copies;
+    HnswEfforts efforts;
     pthread_mutex_t lock;    /* guards free_scratches */
     Scratch *free_scratches; /* of searches that are over */
 } Hnsw;

@@ -36,7 +36,9 @@ static uint32_t
 width_of(const Hnsw *hnsw, const VectorQuery *query)
 {
     int64_t ef = -1;
-    if (query->options != NULL)
+    if (query->recall > 0)
+        ef = efforts_find(&hnsw->efforts, query->k, query->recall);
+    else if (query->options != NULL)
         ef = query->options->values[HNSW_OPTION_EF];
     if (ef < 1)
         ef = 16;
@@ -287,6 +289,18 @@ settle_sections(const Hnsw *hnsw, Walk *walk, Error *err)
     return MQL_OK;
 }
 
+/* Whether a recall is asked for that only a scan is known to reach. */
+static bool
+needs_scan(const Hnsw *hnsw, const VectorQuery *query)
+{
+    if (!(query->recall > 0))
+        return false;
+    uint32_t ef = efforts_find(&hnsw->efforts, query->k, query->recall);
+    if (query->effort != NULL)
+        *query->effort = ef;
+    return ef == 0;
+}
+
 mql_status
 hnsw_search(const Index *index, const VectorQuery *query, Neighbor *nearest,
             uint32_t *found, Error *err)
@@ -296,12 +310,16 @@ hnsw_search(const Index *index, const VectorQuery *query, Neighbor *nearest,
     if (hnsw->header.node_count == 0 || query->k == 0 ||
         (query->allowed != NULL && query->allowed_count == 0))
         return MQL_OK;
+    if (needs_scan(hnsw, query))
+        return vector_scan(hnsw->column, hnsw->space.metric, query, nearest,
+                           found, err);
 
     Scratch *scratch;
     SearchCounters counters = {0, 0};
     TRY(hnsw_scratch_take(hnsw, &scratch, err));
     SpaceQuery from = space_query(&hnsw->space, query->vector, scratch->code);
-    Walk walk = {&hnsw->space, &from, query->cancel, &counters, scratch, false};
+    Walk walk = {&hnsw->space, &from, query->cancel, &counters, scratch,
+                 false,        0};
     mql_status status = settle_sections(hnsw, &walk, err);
     if (status == MQL_OK)
         status = search_graph(hnsw, &walk, query, nearest, found, err);

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * hnsw_measure.c - what a finished graph can do: how many distances a search
+ * takes, and which `ef` finds which part of the true neighbours.
+ *
+ * Nodes of the lowest level, drawn by chance, stand for what users will ask.
+ * Each is kept off by its own search, which so has to find its way as that of
+ * a vector that is not stored; the links to it are lost to that search.
+ */
+#include "index/vector/hnsw_build.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/bits.h"
+
+#define SAMPLES 128
+/* Exact distances in all, as elements; fewer samples of more. */
+#define ELEMENTS_MOST (UINT64_C(1) << 35)
+#define SAMPLES_LEAST 32
+#define TOGETHER 8 /* samples that share one pass over the rows */
+#define GROUP 64   /* rows of a pass at once                    */
+#define WANTED 100 /* the largest of the limits                 */
+#define WIDTH_LEAST 8
+#define WIDTH_RATIO 1.25
+#define WIDTHS 27 /* up to about 2,640 */
+
+typedef struct Sample {
+    uint32_t row;
+    uint32_t wanted[EFFORT_LIMITS]; /* limits, held to the nodes there are */
+    float farthest[EFFORT_LIMITS];  /* distance of the last one wanted     */
+    uint32_t hits[EFFORT_LIMITS][WIDTHS];
+} Sample;
+
+typedef struct Measure {
+    Build *build;
+    Space space; /* what searches walk over */
+    Sample *samples;
+    uint32_t sample_count;
+    uint32_t widths[WIDTHS];
+} Measure;
+
+/* What a piece of work needs. */
+typedef struct Room {
+    SpaceQuery queries[TOGETHER];
+    uint8_t *codes[TOGETHER];
+    Neighbor nearest[TOGETHER][WANTED];
+} Room;
+
+/* ---- the true neighbours ---- */
+
+static bool
+is_node(const Build *build, uint32_t row)
+{
+    return has_vector(build->column, row) && !bits_get(build->is_copy, row);
+}
+
+static void
+offer_rows(const Measure *measure, Room *room, TopK *tops, uint64_t first,
+           uint32_t count, const uint32_t *rows, uint32_t row_count)
+{
+    const void *vectors[GROUP];
+    float distances[GROUP];
+    for (uint32_t i = 0; i < row_count; i++)
+        vectors[i] = vector_row(measure->build->column, rows[i]);
+    for (uint32_t q = 0; q < count; q++) {
+        exact_distances(&room->queries[q].exact, vectors, row_count, distances);
+        for (uint32_t i = 0; i < row_count; i++)
+            if (rows[i] != measure->samples[first + q].row)
+                top_k_offer(&tops[q], (Neighbor){distances[i], rows[i]});
+    }
+}
+
+static mql_status
+find_true(const Measure *measure, Room *room, uint64_t first, uint32_t count,
+          Error *err)
+{
+    const Build *build = measure->build;
+    uint32_t rows[GROUP], row_count = 0;
+    TopK tops[TOGETHER];
+    for (uint32_t q = 0; q < count; q++)
+        tops[q] = top_k_of(room->nearest[q], WANTED);
+    for (uint32_t row = 0; row < build->header.row_count; row++) {
+        if (is_node(build, row))
+            rows[row_count++] = row;
+        if (row_count < GROUP && row + 1 < build->header.row_count)
+            continue;
+        if (is_cancelled(build->input->cancel))
+            return error_cancelled(err);
+        offer_rows(measure, room, tops, first, count, rows, row_count);
+        row_count = 0;
+    }
+    for (uint32_t q = 0; q < count; q++) {
+        Sample *sample = &measure->samples[first + q];
+        uint32_t found = top_k_finish(&tops[q]);
+        for (uint32_t i = 0; i < EFFORT_LIMITS; i++) {
+            uint32_t limit = effort_limits[i];
+            sample->wanted[i] = limit < found ? limit : found;
+            if (found > 0)
+                sample->farthest[i] =
+                    room->nearest[q][sample->wanted[i] - 1].distance;
+        }
+    }
+    return MQL_OK;
+}
+
+/* ---- what searches find ---- */
+
+static uint32_t
+least(uint64_t a, uint64_t b)
+{
+    return (uint32_t)(a < b ? a : b);
+}
+
+/* Rows of the pool that a search for so many ranks. */
+static uint32_t
+ranked(const Measure *measure, uint32_t limit, uint32_t pool_count)
+{
+    if (measure->space.coder.type == CODES_NONE)
+        return pool_count;
+    return least(rerank_rows(limit, measure->build->header.rerank_percent),
+                 pool_count);
+}
+
+static void
+count_hits(const Measure *measure, const Walk *walk, Sample *sample,
+           uint32_t step)
+{
+    const Scratch *scratch = walk->scratch;
+    uint32_t most = ranked(measure, WANTED, scratch->pool_count);
+    for (uint32_t n = 0; n < most; n++) {
+        const void *vector =
+            vector_row(measure->build->column, scratch->pool[n].row);
+        float distance = exact_distance(&walk->query->exact, vector);
+        for (uint32_t i = 0; i < EFFORT_LIMITS; i++)
+            if (distance <= sample->farthest[i] &&
+                n < ranked(measure, effort_limits[i], scratch->pool_count) &&
+                sample->hits[i][step] < sample->wanted[i])
+                sample->hits[i][step]++;
+    }
+}
+
+static bool
+is_complete(const Sample *sample, uint32_t step)
+{
+    for (uint32_t i = 0; i < EFFORT_LIMITS; i++)
+        if (sample->hits[i][step] < sample->wanted[i])
+            return false;
+    return true;
+}
+
+/* Search with every width, until all neighbours are found. */
+static mql_status
+search_sample(const Measure *measure, Worker *worker, const SpaceQuery *query,
+              Sample *sample, Error *err)
+{
+    Build *build = measure->build;
+    Walk walk = build_walk(build, worker, query);
+    walk.space = &measure->space;
+    bool is_over = false;
+    for (uint32_t step = 0; step < WIDTHS; step++) {
+        for (uint32_t i = 0; is_over && i < EFFORT_LIMITS; i++)
+            sample->hits[i][step] = sample->wanted[i];
+        if (is_over)
+            continue;
+        uint32_t width = least(measure->widths[step], build->header.node_count);
+        TRY(scratch_reserve(worker->scratch, width, err));
+        walk.hidden = 0;
+        TRY(graph_descend(&walk, build->levels, build->header.level_count - 1,
+                          0, build_entry(build), err));
+        walk.hidden = sample->row + 1;
+        TRY(graph_walk(&walk, &build->levels[0], width, err));
+        count_hits(measure, &walk, sample, step);
+        is_over = is_complete(sample, step);
+    }
+    return MQL_OK;
+}
+
+static mql_status
+measure_samples(const Measure *measure, Room *room, Worker *worker,
+                uint64_t first, uint32_t count, Error *err)
+{
+    size_t size = space_query_size(&measure->space) + 64;
+    for (uint32_t q = 0; q < count; q++) {
+        uint32_t row = measure->samples[first + q].row;
+        room->codes[q] = calloc(size, 1);
+        if (room->codes[q] == NULL)
+            return error_no_memory(err);
+        room->queries[q] = space_query(&measure->space,
+                                       vector_row(measure->build->column, row),
+                                       room->codes[q]);
+    }
+    TRY(find_true(measure, room, first, count, err));
+    for (uint32_t q = 0; q < count; q++)
+        TRY(search_sample(measure, worker, &room->queries[q],
+                          &measure->samples[first + q], err));
+    return MQL_OK;
+}
+
+static mql_status
+measure_work(void *context, uint32_t thread, uint64_t first, uint64_t count,
+             Error *err)
+{
+    const Measure *measure = context;
+    Room *room = calloc(1, sizeof *room);
+    if (room == NULL)
+        return error_no_memory(err);
+    mql_status status =
+        measure_samples(measure, room, &measure->build->workers[thread], first,
+                        (uint32_t)count, err);
+    for (uint32_t q = 0; q < TOGETHER; q++)
+        free(room->codes[q]);
+    free(room);
+    return status;
+}
+
+/* ---- the table ---- */
+
+/* What a search of that width reaches at least, as far as the samples tell:
+ * their mean less what chance may have added to it. */
+static double
+recall_at(const Measure *measure, uint32_t limit, uint32_t step)
+{
+    double sum = 0, squares = 0, count = measure->sample_count;
+    for (uint32_t i = 0; i < measure->sample_count; i++) {
+        const Sample *sample = &measure->samples[i];
+        double wanted = sample->wanted[limit];
+        double recall = wanted == 0 ? 1 : sample->hits[limit][step] / wanted;
+        sum += recall;
+        squares += recall * recall;
+    }
+    double mean = sum / count;
+    double variance = fmax(squares / count - mean * mean, 0);
+    return mean - sqrt(variance / count);
+}
+
+/* Whether a search for so many rows may have as few in view as that. */
+static bool
+is_wide_enough(const Measure *measure, uint32_t limit, uint32_t step)
+{
+    uint32_t nodes = measure->build->header.node_count;
+    return measure->widths[step] >= least(ranked(measure, limit, nodes), nodes);
+}
+
+static void
+fill_efforts(const Measure *measure, HnswEfforts *efforts)
+{
+    for (uint32_t i = 0; i < EFFORT_LIMITS; i++) {
+        uint32_t step = 0;
+        while (step < WIDTHS - 1 &&
+               !is_wide_enough(measure, effort_limits[i], step))
+            step++;
+        for (uint32_t j = 0; j < EFFORT_RECALLS; j++) {
+            while (step < WIDTHS &&
+                   recall_at(measure, i, step) < effort_recalls[j])
+                step++;
+            efforts->ef[i][j] = step < WIDTHS ? measure->widths[step] : 0;
+            if (i > 0 && (efforts->ef[i - 1][j] == 0 ||
+                          (efforts->ef[i][j] > 0 &&
+                           efforts->ef[i][j] < efforts->ef[i - 1][j])))
+                efforts->ef[i][j] = efforts->ef[i - 1][j];
+        }
+    }
+}
+
+static uint32_t
+sample_count_of(const Build *build, uint32_t first)
+{
+    uint64_t elements =
+        (uint64_t)build->header.node_count * build->header.dim + 1;
+    uint64_t most = ELEMENTS_MOST / elements;
+    most = most < SAMPLES_LEAST ? SAMPLES_LEAST : most;
+    uint32_t count = least(most, SAMPLES);
+    return least(count, build->header.node_count - first);
+}
+
+static mql_status
+measure_all(Measure *measure, Error *err)
+{
+    Build *build = measure->build;
+    TRY(pool_run(build->input->pool, measure->sample_count, TOGETHER,
+                 measure_work, measure, err));
+    fill_efforts(measure, &build->efforts);
+    return MQL_OK;
+}
+
+mql_status
+build_measure_efforts(Build *build, Error *err)
+{
+    const HnswHeader *header = &build->header;
+    Measure measure = {.build = build, .space = build->space};
+    if (build->nibbles != NULL)
+        build_use_nibbles(build, &measure.space);
+    double width = WIDTH_LEAST;
+    for (uint32_t i = 0; i < WIDTHS; i++, width *= WIDTH_RATIO)
+        measure.widths[i] = (uint32_t)width;
+
+    /* Only nodes of the lowest level: the others have to lead the way. */
+    uint32_t first = header->level_count > 1 ? header->counts[1] : 1;
+    measure.sample_count = sample_count_of(build, first);
+    measure.samples = calloc(measure.sample_count + 1, sizeof *measure.samples);
+    if (measure.samples == NULL)
+        return error_no_memory(err);
+    for (uint32_t i = 0; i < measure.sample_count; i++)
+        measure.samples[i].row = build->nodes[first + i];
+    mql_status status = measure_all(&measure, err);
+    free(measure.samples);
+    return status;
+}
