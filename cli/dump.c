@@ -16,12 +16,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "login.h"
 #include "memory.h"
 #include "tools.h"
 
 typedef struct Arguments {
     const char *database;
     const char *file; /* NULL: standard output */
+    const char *user; /* -U, NULL: root */
     bool is_schema_only;
     bool is_data_only;
     char **names; /* room for all words */
@@ -335,6 +337,32 @@ write_settings(Dump *dump)
     return is_done;
 }
 
+/* Users, roles and grants, each in its database. They come behind all else:
+ * they name it. */
+static bool
+write_users(Dump *dump)
+{
+    List statements;
+    Text sql = {0};
+    const char *database = NULL;
+    bool is_done = list_read(dump, "SHOW CREATE USERS", 2, &statements);
+    if (is_done && statements.count > 0)
+        fputc('\n', dump->out);
+    for (size_t i = 0; is_done && i < statements.count; i++) {
+        const char *home = list_cell(&statements, i, 0);
+        if (*home != '\0' &&
+            (database == NULL || strcmp(home, database) != 0)) {
+            ask(&sql, "USE ", home);
+            fprintf(dump->out, "%s;\n", sql.data);
+            database = home;
+        }
+        fprintf(dump->out, "%s\n", list_cell(&statements, i, 1));
+    }
+    list_free(&statements);
+    text_free(&sql);
+    return is_done;
+}
+
 static bool
 check_found(const Dump *dump)
 {
@@ -372,7 +400,7 @@ write_all(Dump *dump)
     bool is_done = dump_run(dump, "SET statement_timeout = 0; BEGIN") &&
                    write_databases(dump);
     if (is_done && dump->has_schema && dump->wanted_count == 0)
-        is_done = write_settings(dump);
+        is_done = write_settings(dump) && write_users(dump);
     if (is_done)
         fputs("\n-- The end.\n", dump->out);
     return is_done;
@@ -451,7 +479,8 @@ run(const Arguments *arguments)
                  .wanted_count = arguments->name_count};
     if (mql_open(arguments->database, &options, &db, &error) != MQL_OK)
         return tool_fail(&error);
-    bool is_done = mql_connect(db, &dump.conn, &error) == MQL_OK;
+    bool is_done =
+        login_connect(db, arguments->user, LOGIN_ASKS, &dump.conn, &error);
     if (!is_done)
         tool_fail(&error);
     dump.was_found =
@@ -478,6 +507,8 @@ read_words(Arguments *arguments, int count, char **words)
             arguments->is_schema_only = true;
         else if (is_option && strcmp(word, "--data-only") == 0)
             arguments->is_data_only = true;
+        else if (is_option && strcmp(word, "-U") == 0 && i + 1 < count)
+            arguments->user = words[++i];
         else if (is_option && strcmp(word, "-o") == 0 && i + 1 < count)
             arguments->file = words[++i];
         else if (is_option)

@@ -390,7 +390,7 @@ use_help(Options *options, const char *argument)
          "Usage:\n"
          "  mql [OPTION]... [DIR]\n"
          "  mql restore BACKUP DIR\n"
-         "  mql dump DIR [-o FILE] [--schema-only | --data-only] "
+         "  mql dump [-U USER] DIR [-o FILE] [--schema-only | --data-only] "
          "[COLLECTION ...]\n\n"
          "DIR holds the database and is made when it is not there. Without it"
          " the\ndatabase is a temporary one. Without -c and -f statements are"

@@ -686,6 +686,7 @@ statement(A) ::= SHOW(T) CREATE collection relation(N). {
     A = node_with(parse, NODE_SHOW, T, N);
     if (A) A->text = SLICE_LITERAL("create collection");
 }
+statement(A) ::= SHOW(T) CREATE id(W).   { A = build_show_create(parse, T, W); }
 statement(A) ::= SHOW(T) show_words(W) FOR USER name(N). { A = build_show_of(parse, T, W, N, FLAG_USER); }
 statement(A) ::= SHOW(T) show_words(W) FOR ROLE name(N). { A = build_show_of(parse, T, W, N, FLAG_ROLE); }
 statement(A) ::= SHOW(T) show_words(W) FOR relation(N). { A = build_show(parse, T, W, N); }

@@ -186,3 +186,36 @@ $ mql -X -q w3 -f w1 -f w2; mql dump w > w4; mql dump w3 | cmp - w4
 $ mql -X -q e -c "CREATE COLLECTION t (id INT64 PRIMARY KEY, h HALFVEC(2), f BFLOAT16_VECTOR(2) NULL, i INT8_VECTOR(2), b BIT(16)); INSERT INTO t VALUES (1, [0.1, -65504], [1e-30, 3e38], [-128, 127], X'f00f'), (2, [6e-8, 0], NULL, [0, 1], B'0000000000000001')"; mql dump e > e.mql; mql -X -q e2 -f e.mql; mql -X -At e2 -c 'SELECT * FROM t'
 | 1|[0.099975586,-65504]|[9.984021e-31,3.0040553e+38]|[-128,127]|1111000000001111
 | 2|[5.9604645e-08,0]||[0,1]|0000000000000001
+
+# users, roles and grants: verifiers, no passwords; every object is found in its database
+$ mql -X -q u -c "CREATE COLLECTION c (id INT64 PRIMARY KEY); CREATE DATABASE d; USE d; CREATE COLLECTION c2 (id INT64 PRIMARY KEY); CREATE USER \"bob.b\" PASSWORD 'secret-1'; CREATE USER ada PASSWORD NULL; CREATE ROLE \"z\$\"; CREATE ROLE a; CREATE PRIVILEGE GROUP g; ALTER PRIVILEGE GROUP g ADD (Search, Flush); GRANT \"z\$\", a TO \"bob.b\"; GRANT admin TO ada; GRANT DatabaseAdmin ON DATABASE d TO \"z\$\"; GRANT ALL ON c2 TO \"z\$\"; USE \"default\"; GRANT g, Insert ON c TO a; GRANT Query ON CLUSTER TO public; ALTER USER root PASSWORD 'root-pw'"
+$ MQLPASSWORD=root-pw mql dump u > u1; sed -n '/PRIVILEGE GROUP/,$s/32768:.*=/.../p; /^GRANT/p' u1; mql -X -q u2 -f u1; MQLPASSWORD=root-pw mql dump -U root u2 | cmp - u1; grep -c secret-1 u1
+| GRANT ROLE admin TO ada;
+| CREATE USER "bob.b" PASSWORD 'SCRAM-SHA-256$...';
+| GRANT ROLE a TO "bob.b";
+| GRANT ROLE "z$" TO "bob.b";
+| GRANT Insert ON COLLECTION c TO ROLE a;
+| GRANT g ON COLLECTION c TO ROLE a;
+| GRANT Query ON CLUSTER TO ROLE public;
+| GRANT DatabaseAdmin ON DATABASE d TO ROLE "z$";
+| GRANT All ON COLLECTION c2 TO ROLE "z$";
+| ALTER USER root PASSWORD 'SCRAM-SHA-256$...';
+| 0
+? 1
+
+# no byte of a database, its log and its history has a password
+$ mql -X -q p -c "CREATE USER marked PASSWORD 'Marker-5678'; ALTER USER marked PASSWORD 'Marker-9012' REPLACE 'Marker-5678'; CREATE ROLE r; GRANT r TO marked" -c "CREATE USER marked PASSWORD 'Marker-3456'" 2>&1; grep -rc Marker- p | grep -v ':0$'
+| ERROR:  user "marked" already exists
+? 1
+
+# logging in: by the environment, by a file that nobody else may read
+$ printf 'root:root-pw\nbob.b:secret-1\n' > pass; chmod 644 pass; MQLPASSFILE=pass mql -X -w u -c 'SELECT current_user()'
+! mql: warning: password file "pass" is not used: others may read it (chmod 0600)
+! mql: error: could not open database "u": this database needs a user and a password
+! HINT:  mql -U NAME asks for the password; programs call mql_connect_as().
+? 2
+$ chmod 600 pass; MQLPASSFILE=pass mql -X -w -At u -c 'SELECT current_user()'; MQLPASSFILE=pass mql -X -w -At -U bob.b u -c 'SELECT current_user()'; MQLPASSWORD=wrong-1 mql -X -w -U bob.b u -c 'SELECT 1'
+| root
+| bob.b
+! mql: error: could not open database "u": password authentication failed for user "bob.b"
+? 2

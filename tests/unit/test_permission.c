@@ -245,6 +245,7 @@ static const Row rows[] = {
     {NODE_SHOW, "SHOW identity FROM %", {{"DescribeCollection", C}}, false},
     {NODE_SHOW, "SHOW load state FOR %", {{"GetLoadState", C}}, false},
     {NODE_SHOW, "SHOW CREATE COLLECTION %", {{"DescribeCollection", C}}, false},
+    {NODE_SHOW, "SHOW CREATE USERS", {{"All", K}}, false},
     {NODE_SHOW, "SHOW jobs", {{NULL, 0}}, false},
     {NODE_SHOW, "SHOW index types", {{NULL, 0}}, false},
     {NODE_SHOW, "SHOW index options", {{NULL, 0}}, false},

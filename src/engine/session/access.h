@@ -24,6 +24,20 @@ mql_status find_access_user(const AccessChange *change, const Node *name,
 mql_status find_access_role(const AccessChange *change, const Node *name,
                             const AccessRole **role, Error *err);
 
+/* A grant in words. */
+typedef struct GrantRow {
+    const char *role;
+    const char *privilege; /* or group */
+    PrivilegeLevel level;
+    const char *database; /* "" on the cluster */
+    const char *object;   /* the collection, or "" */
+} GrantRow;
+
+/* What is granted to the role, as the statement's version has it, in the order
+ * of level and names; in exec_arena. (show_access.c) */
+mql_status list_grants(Prepared *prepared, const AccessRole *role,
+                       GrantRow **rows, uint32_t *count, Error *err);
+
 /* `ROLE "x" does not exist, skipping` when the statement has IF EXISTS, and
  * true. */
 bool skip_missing(Prepared *prepared, const char *what);

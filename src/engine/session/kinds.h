@@ -101,6 +101,8 @@ mql_status show_roles(Prepared *prepared, Error *err);
 mql_status show_privileges(Prepared *prepared, Error *err);
 mql_status show_privilege_groups(Prepared *prepared, Error *err);
 mql_status show_grants(Prepared *prepared, Error *err);
+/* show_create_users.c */
+mql_status show_create_users(Prepared *prepared, Error *err);
 /* What a SHOW needs of its user. */
 Asks show_asks(const Node *show);
 /* user.c */

@@ -212,15 +212,6 @@ show_privilege_groups(Prepared *prepared, Error *err)
 
 /* ---- grants ---- */
 
-/* A grant in words. */
-typedef struct GrantRow {
-    const char *role;
-    const char *privilege;
-    PrivilegeLevel level;
-    const char *database; /* "" on the cluster */
-    const char *object;   /* the collection, or "" */
-} GrantRow;
-
 static int
 compare_rows(const void *a, const void *b)
 {
@@ -265,34 +256,48 @@ name_grant(const Version *version, const AccessRole *role,
     return home != NULL;
 }
 
+mql_status
+list_grants(Prepared *prepared, const AccessRole *role, GrantRow **rows,
+            uint32_t *count, Error *err)
+{
+    *count = 0;
+    *rows = arena_alloc_array(&prepared->exec_arena,
+                              role->grant_count + (size_t)1, sizeof **rows);
+    if (*rows == NULL)
+        return error_no_memory(err);
+    for (uint32_t i = 0; i < role->grant_count; i++)
+        if (name_grant(prepared->version, role, &role->grants[i],
+                       &(*rows)[*count]))
+            (*count)++;
+    qsort(*rows, *count, sizeof **rows, compare_rows);
+    return MQL_OK;
+}
+
+static mql_status
+add_grant_row(Prepared *prepared, const GrantRow *row, Error *err)
+{
+    const Value values[] = {
+        rows_text(prepared, row->role),
+        rows_text(prepared, row->privilege),
+        rows_text(prepared, privilege_level_name(row->level)),
+        *row->database != '\0' ? rows_text(prepared, row->database)
+                               : VALUE_NULL,
+        *row->object != '\0' ? rows_text(prepared, row->object) : VALUE_NULL,
+    };
+    return rows_add(prepared, values, err);
+}
+
 static mql_status
 show_role_grants(Prepared *prepared, const AccessRole *role, Error *err)
 {
-    const Version *version = prepared->version;
-    GrantRow *rows = arena_alloc_array(
-        &prepared->exec_arena, role->grant_count + (size_t)1, sizeof *rows);
-    uint32_t count = 0;
-    if (rows == NULL)
-        return error_no_memory(err);
+    const GrantRow everything = {role->name, "All", LEVEL_CLUSTER, "", ""};
+    GrantRow *rows;
+    uint32_t count;
+    TRY(list_grants(prepared, role, &rows, &count, err));
     if (role->id == ADMIN_ROLE)
-        rows[count++] = (GrantRow){role->name, "All", LEVEL_CLUSTER, "", ""};
-    for (uint32_t i = 0; i < role->grant_count; i++)
-        if (name_grant(version, role, &role->grants[i], &rows[count]))
-            count++;
-    qsort(rows, count, sizeof *rows, compare_rows);
-    for (uint32_t i = 0; i < count; i++) {
-        const GrantRow *row = &rows[i];
-        const Value values[] = {
-            rows_text(prepared, row->role),
-            rows_text(prepared, row->privilege),
-            rows_text(prepared, privilege_level_name(row->level)),
-            *row->database != '\0' ? rows_text(prepared, row->database)
-                                   : VALUE_NULL,
-            *row->object != '\0' ? rows_text(prepared, row->object)
-                                 : VALUE_NULL,
-        };
-        TRY(rows_add(prepared, values, err));
-    }
+        TRY(add_grant_row(prepared, &everything, err));
+    for (uint32_t i = 0; i < count; i++)
+        TRY(add_grant_row(prepared, &rows[i], err));
     return MQL_OK;
 }
 

@@ -358,6 +358,16 @@ is_word(Token token, const char *word)
 }
 
 Node *
+build_show_create(Parse *parse, Token at, Token what)
+{
+    if (!is_word(what, "users")) {
+        parse_syntax_error(parse, what);
+        return NULL;
+    }
+    return node_word(parse, NODE_SHOW, at, "create users");
+}
+
+Node *
 build_all_privileges(Parse *parse, Token all, Token privileges)
 {
     if (!is_word(privileges, "privileges")) {

@@ -193,6 +193,8 @@ Node *build_star_item(Parse *parse, Token at, Node *qualifier);
 Node *build_keys(Parse *parse, Node *create, Token name, Node *keys);
 /* SHOW: one or two words, perhaps FROM a name. */
 Node *build_show(Parse *parse, Token at, Node *words, Node *name);
+/* SHOW CREATE USERS. */
+Node *build_show_create(Parse *parse, Token at, Token what);
 /* The same with FOR USER or FOR ROLE: of grants alone. */
 Node *build_show_of(Parse *parse, Token at, Node *words, Node *name,
                     uint32_t flag);
