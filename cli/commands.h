@@ -77,6 +77,10 @@ Outcome command_indexes(Invocation *call);
 Outcome command_partitions(Invocation *call);
 Outcome command_databases(Invocation *call);
 Outcome command_use(Invocation *call);
+Outcome command_users(Invocation *call);
+Outcome command_roles(Invocation *call);
+Outcome command_grants(Invocation *call);
+Outcome command_password(Invocation *call);
 Outcome command_connection(Invocation *call);
 
 /* help.c */

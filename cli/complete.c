@@ -42,10 +42,28 @@ load_names_of(Completion *completion, const char *query)
     mql_finalize(stmt);
 }
 
+/* Whether the statement is about users, roles and privileges. */
+static bool
+is_about_access(const char *line)
+{
+    static const char *const words[] = {"grant", "revoke", "role", "user",
+                                        "privilege"};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (strcasestr(line, words[i]) != NULL)
+            return true;
+    return false;
+}
+
 static void
-load_names(Completion *completion)
+load_names(Completion *completion, const char *line)
 {
     forget_names(completion);
+    if (is_about_access(line)) {
+        load_names_of(completion, "SHOW PRIVILEGES");
+        load_names_of(completion, "SHOW PRIVILEGE GROUPS");
+        load_names_of(completion, "SHOW ROLES");
+        load_names_of(completion, "SHOW USERS");
+    }
     load_names_of(completion, "SHOW COLLECTIONS");
     load_names_of(completion, "SHOW ALIASES");
 }
@@ -130,7 +148,7 @@ complete_offer(void *context, const char *line_before, const char *word,
     if (size == 0 && !expects_name(line_before))
         return NULL;
     if (index == 0)
-        load_names(completion);
+        load_names(completion, line_before);
     const char *name = offer_name(completion, word, size, &index);
     if (name != NULL)
         return name;

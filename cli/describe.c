@@ -88,6 +88,24 @@ command_databases(Invocation *call)
     return list_matching(call, "SHOW DATABASES");
 }
 
+Outcome
+command_users(Invocation *call)
+{
+    return list_matching(call, "SHOW USERS");
+}
+
+Outcome
+command_roles(Invocation *call)
+{
+    return list_matching(call, "SHOW ROLES");
+}
+
+Outcome
+command_grants(Invocation *call)
+{
+    return list_matching(call, "SHOW GRANTS");
+}
+
 /* Run "STATEMENT name". */
 static Outcome
 list_about(Invocation *call, const char *statement, const char *name)
@@ -319,6 +337,63 @@ be(Shell *shell, const char *user)
     variables_set(&shell->variables, "USER", mql_current_user(conn), &why);
     text_free(&why);
     return OUTCOME_DONE;
+}
+
+/* The new password goes as a parameter: no text holds it. */
+static Outcome
+change_password(Shell *shell, const char *user, const char *password,
+                const char *old)
+{
+    Text query = {0};
+    mql_stmt *stmt = NULL;
+    append_about(&query, "ALTER USER", user);
+    text_append_text(&query,
+                     old == NULL ? " PASSWORD $1" : " PASSWORD $1 REPLACE $2");
+    mql_status status = mql_prepare(shell->conn, query.data, -1, &stmt, NULL);
+    if (status == MQL_OK)
+        status = mql_bind_text(stmt, 1, password, -1, MQL_STATIC);
+    if (status == MQL_OK && old != NULL)
+        status = mql_bind_text(stmt, 2, old, -1, MQL_STATIC);
+    if (status == MQL_OK && mql_step(stmt) != MQL_DONE)
+        status = MQL_INVALID;
+    mql_error error = MQL_ERROR_INIT;
+    if (status != MQL_OK) {
+        mql_error_get(shell->conn, &error);
+        report_error(shell, &error, "", 0);
+    }
+    mql_finalize(stmt);
+    text_free(&query);
+    return status == MQL_OK ? OUTCOME_DONE : OUTCOME_FAILED;
+}
+
+Outcome
+command_password(Invocation *call)
+{
+    char old[PASSWORD_SIZE] = "";
+    char once[PASSWORD_SIZE] = "";
+    char twice[PASSWORD_SIZE] = "";
+    Text user = {0};
+    Shell *shell = call->shell;
+    Outcome outcome = OUTCOME_FAILED;
+    bool is_own = !next_name(call, &user);
+    if (is_own)
+        text_append_text(&user, mql_current_user(shell->conn));
+    bool is_asked =
+        (!is_own || login_ask("Old password (empty: none): ", old)) &&
+        login_ask("New password: ", once) &&
+        login_ask("The same again: ", twice);
+    if (!is_asked)
+        report(shell, "\\password: there is no terminal to ask");
+    else if (strcmp(once, twice) != 0)
+        report(shell, "the passwords are not the same");
+    else
+        outcome = change_password(shell, text_string(&user), once,
+                                  old[0] != '\0' ? old : NULL);
+    explicit_bzero(old, sizeof old);
+    explicit_bzero(once, sizeof once);
+    explicit_bzero(twice, sizeof twice);
+    text_free(&user);
+    return outcome;
 }
 
 /* \c [NAME|-] [USER] */

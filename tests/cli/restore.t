@@ -71,6 +71,35 @@ $ mql -X -At o -c "SHOW DATABASES"
 | default|0|
 | mine|1|
 
+# users, roles and grants come beside those that are here; new roles bring all of theirs, the others what is on new objects
+$ mql -X -q ga -c "CREATE DATABASE shop; USE shop; CREATE COLLECTION c (id INT64 PRIMARY KEY); CREATE USER ada PASSWORD 'secret-1'; CREATE USER bob PASSWORD NULL; CREATE ROLE reader; CREATE ROLE writer; CREATE PRIVILEGE GROUP g; ALTER PRIVILEGE GROUP g ADD (Flush); GRANT reader, writer TO ada; GRANT writer TO bob; GRANT Query ON c TO reader; GRANT g ON c TO writer; GRANT Insert ON DATABASE shop TO writer; GRANT ManageOwnership ON CLUSTER TO reader, writer; GRANT Search ON c TO public; BACKUP DATABASE TO 'gb'"
+$ mql -X -q gn -c "CREATE COLLECTION c (id INT64 PRIMARY KEY); CREATE ROLE reader; CREATE USER bob PASSWORD NULL; GRANT Delete ON c TO reader" -c "RESTORE DATABASE FROM 'gb'"; mql -X -At gn -c 'SHOW USERS; SHOW GRANTS; SHOW ROLES'; mql -X -At -w -U ada gn -c 'SHOW COLLECTIONS' -c 'USE shop' -c 'SHOW COLLECTIONS'; mql -X -q gn -c 'CHECK DATABASE'
+| ada|reader, writer|f|t
+| bob||f|f
+| root|admin|t|f
+| admin|All|cluster||
+| public|Search|collection|shop|c
+| reader|Delete|collection|default|c
+| reader|Query|collection|shop|c
+| writer|ManageOwnership|cluster||
+| writer|Insert|database|shop|
+| writer|g|collection|shop|c
+| admin|root|t
+| public|everybody|t
+| reader|ada|f
+| writer|ada|f
+| c|0|t|
+| USE
+| c|0|t|
+|  object | file | offset | problem 
+| --------+------+--------+---------
+| (0 rows)
+| 
+$ mql -X -q gx -c "CREATE PRIVILEGE GROUP g" -c "RESTORE DATABASE FROM 'gb'"; mql -X -At gx -c 'SHOW DATABASES; SHOW USERS'
+| default|0|
+| root|admin|t|f
+! ERROR:  privilege group "g" is here with other privileges
+
 # damage
 $ printf x | dd of=b/meta.backup bs=1 seek=100 conv=notrunc 2>/dev/null; mql -X -At n -c "RESTORE DATABASE FROM 'b'"; mql -X -At n -c "SHOW DATABASES"; ls n/tmp n/segments
 | default|0|

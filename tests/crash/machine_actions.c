@@ -109,6 +109,15 @@ const Action actions[] = {
      "ALTER DATABASE \"default\" SET (database.max.collections = 9)",
      "s%limit"},
     {"setting", "SET GLOBAL retention = '2h'", "s%retention"},
+    {"grant",
+     "BEGIN; CREATE ROLE k; GRANT Query ON t TO k; GRANT Query ON u TO public; "
+     "COMMIT",
+     "s+role.k t%grant u%grant"},
+    {"revoke",
+     "BEGIN; CREATE USER m PASSWORD NULL; REVOKE ALL ON u FROM public; "
+     "SAVEPOINT s; DROP USER m; GRANT ALL ON u TO public; ROLLBACK TO s; "
+     "COMMIT",
+     "s+user.m u/grant"},
     {"backup", "BACKUP DATABASE TO '{backup}'", "="},
     {"restore", "RESTORE DATABASE FROM '{source}'", "+x x+index.x_v x*1-3=4"},
     {"reopen", NULL, ""},

@@ -144,6 +144,26 @@ add_held(mql_stmt *stmt, void *context)
     free(text);
 }
 
+/* SHOW GRANTS: whether anything is granted on the collection. */
+typedef struct Granted {
+    Things *things;
+    char database[40];
+    const char *collection;
+} Granted;
+
+static void
+add_grant(mql_stmt *stmt, void *context)
+{
+    const Granted *granted = context;
+    char database[40];
+    const char *text = mql_column_text(stmt, 3, NULL);
+    snprintf(database, sizeof database, "%s", text == NULL ? "" : text);
+    text = mql_column_text(stmt, 4, NULL);
+    if (text != NULL && strcmp(database, granted->database) == 0 &&
+        strcmp(text, granted->collection) == 0)
+        add_thing_named(granted->things, "grant");
+}
+
 static mql_status
 print_definition(mql_conn *conn, const char *name, Things *things, Buffer *out,
                  mql_error *error)
@@ -160,6 +180,10 @@ print_definition(mql_conn *conn, const char *name, Things *things, Buffer *out,
         things->kind = looks[i].kind;
         TRY(each_row(conn, sql, add_thing, things, error));
     }
+    Granted granted = {.things = things, .collection = name};
+    snprintf(granted.database, sizeof granted.database, "%s",
+             mql_current_database(conn));
+    TRY(each_row(conn, "SHOW GRANTS", add_grant, &granted, error));
     snprintf(sql, sizeof sql, "SHOW CREATE COLLECTION %s", name);
     TRY(each_row(conn, sql, add_held, things, error));
     buffer_printf(out, "%s:", name);
@@ -242,6 +266,23 @@ add_retention(mql_stmt *stmt, void *context)
         add_thing_named(&databases->set, "retention");
 }
 
+/* Of SHOW USERS and SHOW ROLES: those that were made. */
+static void
+add_user(mql_stmt *stmt, void *context)
+{
+    Databases *databases = context;
+    if (strcmp(mql_column_text(stmt, 0, NULL), "m") == 0)
+        add_thing_named(&databases->set, "user.m");
+}
+
+static void
+add_role(mql_stmt *stmt, void *context)
+{
+    Databases *databases = context;
+    if (strcmp(mql_column_text(stmt, 0, NULL), "k") == 0)
+        add_thing_named(&databases->set, "role.k");
+}
+
 static mql_status
 print_others(mql_conn *conn, char *names, Buffer *out, mql_error *error)
 {
@@ -265,6 +306,10 @@ print_all(mql_conn *conn, Buffer *out, mql_error *error)
     if (status == MQL_OK)
         status =
             each_row(conn, "SHOW retention", add_retention, &databases, error);
+    if (status == MQL_OK)
+        status = each_row(conn, "SHOW USERS", add_user, &databases, error);
+    if (status == MQL_OK)
+        status = each_row(conn, "SHOW ROLES", add_role, &databases, error);
     buffer_append_text(out, "set:");
     print_things(databases.set.names, databases.set.count, out);
     buffer_append_text(out, "\n");

@@ -126,7 +126,7 @@ apply_generated(WorldState *state, const Effect *effect)
     values[row] = effect->first;
 }
 
-/* Collection `effect` is like another: its fields and indexes. */
+/* Collection `effect` is like another: its fields and indexes, no grants. */
 static bool
 apply_like(WorldState *state, const Effect *effect)
 {
@@ -138,7 +138,8 @@ apply_like(WorldState *state, const Effect *effect)
     state->collections[effect->collection].exists = true;
     for (int i = 0; i < WORLD_THINGS; i++) {
         const char *thing = state->collections[effect->value].things[i];
-        if (strncmp(thing, "partition.", 10) != 0)
+        if (strncmp(thing, "partition.", 10) != 0 &&
+            strcmp(thing, "grant") != 0)
             memcpy(state->collections[effect->collection].things[i], thing, 24);
     }
     return true;

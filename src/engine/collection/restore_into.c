@@ -12,6 +12,7 @@
 
 #include "base/bits.h"
 #include "engine/collection/backup.h"
+#include "engine/collection/restore_access.h"
 #include "engine/collection/store_internal.h"
 
 typedef struct Taking {
@@ -20,6 +21,7 @@ typedef struct Taking {
     const Version *old; /* of the backup */
     uint64_t rows;
     uint64_t rows_done;
+    RestoredIds ids;
     BackupWatch watch;
 } Taking;
 
@@ -234,6 +236,8 @@ take_collection(Taking *taking, const CollectionVersion *old, uint64_t database,
     bool has_indexes = copy->index_count > 0;
     TRY(transaction_put_collection(transaction, copy, err));
     TRY(take_rows(taking, old, id, err));
+    TRY(restored_ids_add(&taking->ids, LEVEL_COLLECTION, old->collection->id,
+                         id, true, err));
     return has_indexes
                ? transaction_flush(transaction, id, taking->watch.watch, err)
                : MQL_OK;
@@ -257,6 +261,8 @@ take_database(Taking *taking, const DatabaseDefinition *old, Error *err)
                                         err));
         id = transaction->databases->id;
     }
+    TRY(restored_ids_add(&taking->ids, LEVEL_DATABASE, old->id, id,
+                         !is_default(old), err));
     for (uint32_t i = 0; i < taking->old->collection_count; i++) {
         const CollectionVersion *collection = taking->old->collections[i];
         if (collection->collection->database == old->id)
@@ -303,6 +309,8 @@ take_all(Taking *taking, Error *err)
     TRY(check_names(taking, err));
     for (uint32_t i = 0; i < taking->old->database_count; i++)
         TRY(take_database(taking, taking->old->databases[i], err));
+    TRY(restore_access(taking->transaction, taking->old->access, &taking->ids,
+                       err));
     return take_settings(taking, err);
 }
 
@@ -316,6 +324,7 @@ transaction_restore(Transaction *transaction, Store *backup, const Watch *watch,
                      .watch = {watch, "restoring"}};
     taking.rows = count_rows(taking.old);
     mql_status status = take_all(&taking, err);
+    restored_ids_free(&taking.ids);
     version_release(taking.old);
     if (status != MQL_OK)
         transaction->is_failed = true;
