@@ -240,11 +240,33 @@ test_scans(void **state)
     for_all_data(check_scan);
 }
 
+/* The same by an index that scans codes. */
+static void
+check_flat(const Data *data, Metric metric)
+{
+    Fixture fixture;
+    if (data->column.element == ELEMENT_BIT)
+        return;
+    fixture_init(&fixture, index_kind_find(SLICE_LITERAL("FLAT")), metric);
+    fixture.vectors = &data->column;
+    fixture_make(&fixture);
+    check_data(data, metric, fixture.index);
+    fixture_free(&fixture);
+}
+
+static void
+test_flat(void **state)
+{
+    (void)state;
+    for_all_data(check_flat);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_scans),
+        cmocka_unit_test(test_flat),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -51,6 +51,8 @@ typedef struct Case {
 static const Case cases[] = {
     {"HNSW", METRIC_L2, &vector_column, NULL, {4, 40}},
     {"HNSW", METRIC_IP, &vector_column, NULL, {4, 40}},
+    {"FLAT", METRIC_COSINE, &vector_column, NULL, {0}},
+    {"FLAT", METRIC_IP, &vector_column, NULL, {0}},
     {"IVF_FLAT", METRIC_L2, &vector_column, NULL, {4}},
     {"IVF_SQ8", METRIC_IP, &vector_column, NULL, {4}},
     {"IVF_SQ8", METRIC_COSINE, &vector_column, NULL, {4}},

@@ -149,6 +149,60 @@ test_pass_panel(void **state)
     }
 }
 
+/* As worked out in doubles, but where the last bits decide. */
+static void
+test_pass_codes(void **state)
+{
+    (void)state;
+    uint64_t seed = 11;
+    enum { MOST = 130 };
+    for (size_t count = 0; count <= MOST; count++) {
+        float *memory = malloc((CODE_TERMS * count + 1) * sizeof *memory);
+        int32_t *dots = malloc((count + 1) * sizeof *dots);
+        const float *terms[CODE_TERMS];
+        uint64_t passes[MOST / 64 + 1];
+        const CodeBound b = {.of_low = random_float(&seed),
+                             .of_step = random_float(&seed) / 1000,
+                             .radius = random_float(&seed),
+                             .of_radius = (float)(count % 2),
+                             .of_size = random_float(&seed),
+                             .of_error = random_float(&seed),
+                             .least = random_float(&seed) / 4};
+        for (size_t i = 0; i < CODE_TERMS * count; i++)
+            memory[i] = random_float(&seed);
+        for (size_t i = 0; i < count; i++)
+            dots[i] = (int32_t)(next_random(&seed) % 2001) - 1000;
+        for (size_t i = 0; i < CODE_TERMS; i++)
+            terms[i] = memory + i * count;
+        if (count > 5)
+            memory[3 * count + 5] = count % 4 == 0 ? INFINITY : NAN;
+        for (size_t t = 0; t < TABLES; t++) {
+            if (!runs_here(tables[t]))
+                continue;
+            memset(passes, 0xff, sizeof passes);
+            tables[t]->pass_codes(&b, terms, dots, count, passes);
+            for (size_t i = 0; i < (count + 63) / 64 * 64; i++) {
+                bool is_set = (passes[i / 64] >> i % 64 & 1) != 0;
+                if (i >= count) {
+                    assert_false(is_set);
+                    continue;
+                }
+                double error = (double)terms[3][i];
+                double radius = (double)b.radius + (double)b.of_radius * error;
+                double value =
+                    (double)b.of_low * (double)terms[0][i] +
+                    (double)b.of_step * (double)terms[1][i] * dots[i] +
+                    radius * radius + (double)b.of_size * (double)terms[2][i] +
+                    (double)b.of_error * error - (double)b.least;
+                if (!(fabs(value) < 1e-5))
+                    assert_int_equal(is_set, !(value < 0));
+            }
+        }
+        free(memory);
+        free(dots);
+    }
+}
+
 static void
 test_sum_nibbles(void **state)
 {
@@ -402,6 +456,7 @@ main(void)
         cmocka_unit_test(test_dots_u7),
         cmocka_unit_test(test_dot_panel),
         cmocka_unit_test(test_pass_panel),
+        cmocka_unit_test(test_pass_codes),
         cmocka_unit_test(test_sum_nibbles),
         cmocka_unit_test(test_table),
         cmocka_unit_test(test_clusters),

@@ -40,6 +40,19 @@ typedef struct SideCodes {
     size_t size;          /* elements of a row, a multiple of 4 up to 2^15 */
 } SideCodes;
 
+/* What codes of rows are held against, with four terms of each row: low, step,
+ * size and error. A row whose product with the query's code is d fails when
+ *
+ *   of_low low + of_step step d + (radius + of_radius error)^2
+ *     + of_size size + of_error error < least
+ *
+ * and passes else, also when that is not a number. */
+typedef struct CodeBound {
+    float of_low, of_step, radius, of_radius, of_size, of_error, least;
+} CodeBound;
+
+#define CODE_TERMS 4
+
 typedef struct ListTable {
     const char *name;
 
@@ -50,6 +63,15 @@ typedef struct ListTable {
      */
     void (*dots_u7)(const int8_t *query, const uint8_t *rows, size_t stride,
                     size_t count, int32_t *dots);
+
+    /*
+     * Bit i of `passes` is set where row i of `count` passes, and clear past
+     * them up to a multiple of 64. Row i's terms are terms[0][i], ... A few
+     * units in the last place of each summand of rounding are the caller's.
+     */
+    void (*pass_codes)(const CodeBound *bound,
+                       const float *const terms[CODE_TERMS],
+                       const int32_t *dots, size_t count, uint64_t *passes);
 
     /*
      * Inner products of 12 rows with 32 points: dots[32 * row + point]. Element

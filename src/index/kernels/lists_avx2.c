@@ -59,6 +59,43 @@ dots_u7(const int8_t *query, const uint8_t *rows, size_t stride, size_t count,
     }
 }
 
+/* Eight rows from `i` on, of which `mask` are there. */
+static uint64_t
+pass_eight(const CodeBound *bound, const float *const terms[CODE_TERMS],
+           const int32_t *dots, size_t i, __m256i mask)
+{
+    __m256 low = _mm256_maskload_ps(terms[0] + i, mask);
+    __m256 step = _mm256_maskload_ps(terms[1] + i, mask);
+    __m256 size = _mm256_maskload_ps(terms[2] + i, mask);
+    __m256 error = _mm256_maskload_ps(terms[3] + i, mask);
+    __m256 dot = _mm256_cvtepi32_ps(_mm256_maskload_epi32(dots + i, mask));
+    __m256 radius = _mm256_fmadd_ps(_mm256_set1_ps(bound->of_radius), error,
+                                    _mm256_set1_ps(bound->radius));
+    __m256 value = _mm256_mul_ps(radius, radius);
+    value = _mm256_fmadd_ps(_mm256_set1_ps(bound->of_low), low, value);
+    value = _mm256_fmadd_ps(_mm256_mul_ps(_mm256_set1_ps(bound->of_step), step),
+                            dot, value);
+    value = _mm256_fmadd_ps(_mm256_set1_ps(bound->of_size), size, value);
+    value = _mm256_fmadd_ps(_mm256_set1_ps(bound->of_error), error, value);
+    __m256 passes = _mm256_and_ps(
+        _mm256_cmp_ps(value, _mm256_set1_ps(bound->least), _CMP_NLT_UQ),
+        _mm256_castsi256_ps(mask));
+    return (uint64_t)(uint32_t)_mm256_movemask_ps(passes);
+}
+
+static void
+pass_codes(const CodeBound *bound, const float *const terms[CODE_TERMS],
+           const int32_t *dots, size_t count, uint64_t *passes)
+{
+    const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    for (size_t i = 0; i < count; i += 8) {
+        __m256i mask =
+            _mm256_cmpgt_epi32(_mm256_set1_epi32((int)(count - i)), lanes);
+        uint64_t eight = pass_eight(bound, terms, dots, i, mask);
+        passes[i / 64] = i % 64 == 0 ? eight : passes[i / 64] | eight << i % 64;
+    }
+}
+
 /* Products of one row with 16 points. */
 typedef struct Pair {
     __m256 low, high;
@@ -256,6 +293,7 @@ side_distances(const SideCodes *side,
 const ListTable lists_avx2 = {
     .name = "avx2",
     .dots_u7 = dots_u7,
+    .pass_codes = pass_codes,
     .dot_panel = dot_panel,
     .pass_panel = pass_panel,
     .sum_nibbles = sum_nibbles,

@@ -7,6 +7,7 @@
 #include "index/kernels/lists.h"
 
 #include <immintrin.h>
+#include <stdbool.h>
 #include <string.h>
 
 static __m512i
@@ -44,6 +45,21 @@ load(const void *bytes, __mmask16 mask)
     return _mm512_maskz_loadu_epi32(mask, bytes);
 }
 
+/* Processors do not guess across pages, and a page is 8 rows of 512 bytes. */
+#define BYTES_AHEAD 4096
+
+/* The lines of four rows further on. */
+static void
+prefetch_rows(const uint8_t *rows, size_t stride)
+{
+    for (size_t row = 0; row < 4; row++) {
+        _mm_prefetch((const char *)rows + row * stride + BYTES_AHEAD,
+                     _MM_HINT_T0);
+        /* GCC 12 may drop all but the first of an unrolled row of these. */
+        __asm__ volatile("" ::: "memory");
+    }
+}
+
 static void
 dots_u7(const int8_t *query, const uint8_t *rows, size_t stride, size_t count,
         int32_t *dots)
@@ -52,9 +68,12 @@ dots_u7(const int8_t *query, const uint8_t *rows, size_t stride, size_t count,
     size_t row = 0;
     for (; row + 4 <= count; row += 4, rows += 4 * stride) {
         __m512i a = zero, b = zero, c = zero, d = zero;
+        bool goes_on = (count - row) * stride >= BYTES_AHEAD + 4 * stride;
         for (size_t i = 0; i < stride; i += 64) {
             __mmask16 mask = stride - i < 64 ? 0x00ff : 0xffff;
             __m512i part = load(query + i, mask);
+            if (goes_on)
+                prefetch_rows(rows + i, stride);
             a = add_products(a, load(rows + i, mask), part);
             b = add_products(b, load(rows + stride + i, mask), part);
             c = add_products(c, load(rows + 2 * stride + i, mask), part);
@@ -69,6 +88,40 @@ dots_u7(const int8_t *query, const uint8_t *rows, size_t stride, size_t count,
             a = add_products(a, load(rows + i, mask), load(query + i, mask));
         }
         dots[row] = _mm512_reduce_add_epi32(a);
+    }
+}
+
+/* 16 rows from `i` on, of which `mask` are there. */
+static uint64_t
+pass_sixteen(const CodeBound *bound, const float *const terms[CODE_TERMS],
+             const int32_t *dots, size_t i, __mmask16 mask)
+{
+    __m512 low = _mm512_maskz_loadu_ps(mask, terms[0] + i);
+    __m512 step = _mm512_maskz_loadu_ps(mask, terms[1] + i);
+    __m512 size = _mm512_maskz_loadu_ps(mask, terms[2] + i);
+    __m512 error = _mm512_maskz_loadu_ps(mask, terms[3] + i);
+    __m512 dot = _mm512_cvtepi32_ps(_mm512_maskz_loadu_epi32(mask, dots + i));
+    __m512 radius = _mm512_fmadd_ps(_mm512_set1_ps(bound->of_radius), error,
+                                    _mm512_set1_ps(bound->radius));
+    __m512 value = _mm512_mul_ps(radius, radius);
+    value = _mm512_fmadd_ps(_mm512_set1_ps(bound->of_low), low, value);
+    value = _mm512_fmadd_ps(_mm512_mul_ps(_mm512_set1_ps(bound->of_step), step),
+                            dot, value);
+    value = _mm512_fmadd_ps(_mm512_set1_ps(bound->of_size), size, value);
+    value = _mm512_fmadd_ps(_mm512_set1_ps(bound->of_error), error, value);
+    return (uint64_t)_mm512_mask_cmp_ps_mask(
+        mask, value, _mm512_set1_ps(bound->least), _CMP_NLT_UQ);
+}
+
+static void
+pass_codes(const CodeBound *bound, const float *const terms[CODE_TERMS],
+           const int32_t *dots, size_t count, uint64_t *passes)
+{
+    for (size_t i = 0; i < count; i += 16) {
+        __mmask16 mask = count - i >= 16 ? (__mmask16)0xffff
+                                         : (__mmask16)((1u << (count - i)) - 1);
+        uint64_t some = pass_sixteen(bound, terms, dots, i, mask);
+        passes[i / 64] = i % 64 == 0 ? some : passes[i / 64] | some << i % 64;
     }
 }
 
@@ -232,6 +285,7 @@ const ListTable lists_avx512 = {
     .name = "avx512",
 #endif
     .dots_u7 = dots_u7,
+    .pass_codes = pass_codes,
     .dot_panel = dot_panel,
     .pass_panel = pass_panel,
     .sum_nibbles = sum_nibbles,

@@ -18,6 +18,23 @@ dots_u7(const int8_t *query, const uint8_t *rows, size_t stride, size_t count,
 }
 
 static void
+pass_codes(const CodeBound *bound, const float *const terms[CODE_TERMS],
+           const int32_t *dots, size_t count, uint64_t *passes)
+{
+    const CodeBound b = *bound;
+    memset(passes, 0, (count + 63) / 64 * sizeof *passes);
+    for (size_t i = 0; i < count; i++) {
+        float error = terms[3][i];
+        float radius = b.radius + b.of_radius * error;
+        float value =
+            b.of_low * terms[0][i] + b.of_step * terms[1][i] * (float)dots[i] +
+            radius * radius + b.of_size * terms[2][i] + b.of_error * error;
+        if (!(value < b.least))
+            passes[i / 64] |= (uint64_t)1 << i % 64;
+    }
+}
+
+static void
 dot_panel(const float *const rows[PANEL_ROWS], const float *panel, size_t dim,
           float *dots)
 {
@@ -90,6 +107,7 @@ side_distances(const SideCodes *side,
 const ListTable lists_scalar = {
     .name = "scalar",
     .dots_u7 = dots_u7,
+    .pass_codes = pass_codes,
     .dot_panel = dot_panel,
     .pass_panel = pass_panel,
     .sum_nibbles = sum_nibbles,

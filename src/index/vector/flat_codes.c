@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * flat_codes.c - see flat_codes.h.
+ *
+ * With target q ~ t u and row x ~ l + s c, U the sum of u and D = u.c the sum
+ * of integers, the products of what the codes stand for are t (l U + s D). A
+ * row may be among the nearest
+ *
+ *   L2, COSINE  if its distance is at most R + error, where R is the k-th's
+ *               distance and the target's error:
+ *               |t u|^2 + size - 2 t (l U + s D) <= (R + error)^2
+ *   IP          if t (l U + s D) + |t u| error + (target's error) (size +
+ *               error) reaches the k-th's product
+ *
+ * A unit vector's cosine is 1 - distance^2 / 2; a zero vector, whose cosine is
+ * 0, stands at distance sqrt(2) from all: its size is put as 1.
+ *
+ * Rounding, here and of the exact kernels, is allowed for by parts (`slack`)
+ * well above what it can be; a comparison with what is not a number keeps the
+ * row.
+ */
+#include "index/vector/flat_codes.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "index/top_k.h"
+
+/* Where the squares of vectors of any dimension fit into floats. */
+#define ELEMENT_LEAST 1e-12
+#define ELEMENT_MOST 1e12
+/* Rows looked at together; fewer at first, when most of them pass. Not fewer
+ * than VECTOR_ROWS. */
+#define RUN_FIRST 64
+#define RUN 1024
+
+/* ---- rows ---- */
+
+typedef struct Extent {
+    double least, most, size; /* of the elements; the largest of them      */
+    double square;            /* of the length                             */
+} Extent;
+
+static Extent
+extent_of(const float *vector, uint32_t dim)
+{
+    Extent extent = {.least = INFINITY, .most = -INFINITY};
+    for (uint32_t i = 0; i < dim; i++) {
+        double x = (double)vector[i];
+        extent.least = x < extent.least ? x : extent.least;
+        extent.most = x > extent.most ? x : extent.most;
+        extent.square += x * x;
+    }
+    extent.size = fmax(fabs(extent.least), fabs(extent.most));
+    return extent;
+}
+
+static bool
+is_tame(const Extent *extent)
+{
+    return extent->size < ELEMENT_MOST && extent->size > ELEMENT_LEAST;
+}
+
+/* Larger by more than the rounding of what it came from. */
+static float
+rounded_up(double value)
+{
+    return (float)(value * (1 + 1e-6));
+}
+
+void
+flat_encode(const VectorColumn *column, Metric metric, uint32_t row,
+            float *room, uint8_t *code, float terms[FLAT_TERMS])
+{
+    uint32_t dim = column->dim;
+    memset(code, 0, flat_stride(dim));
+    memset(terms, 0, FLAT_TERMS * sizeof *terms);
+    if (column->valid != NULL && column->valid[row] == 0)
+        return;
+    element_floats(column->element, vector_row(column, row), dim, room);
+    Extent extent = extent_of(room, dim);
+    if (extent.size == 0) {
+        terms[FLAT_SIZE] = metric == METRIC_COSINE ? 1 : 0;
+        return;
+    }
+    if (!is_tame(&extent)) {
+        terms[FLAT_ERROR] = INFINITY;
+        return;
+    }
+    double scale = metric == METRIC_COSINE ? 1 / sqrt(extent.square) : 1;
+    float low = (float)(extent.least * scale);
+    float step = (float)((extent.most - extent.least) * scale / 127);
+    double error = 0, square = 0;
+    for (uint32_t i = 0; i < dim; i++) {
+        double x = (double)room[i] * scale;
+        double wanted = step > 0 ? (x - (double)low) / (double)step : 0;
+        code[i] = (uint8_t)fmax(0, fmin(127, rint(wanted)));
+        double y = (double)low + (double)step * code[i];
+        error += (x - y) * (x - y);
+        square += y * y;
+    }
+    terms[FLAT_LOW] = low;
+    terms[FLAT_STEP] = step;
+    terms[FLAT_SIZE] =
+        metric == METRIC_IP ? rounded_up(sqrt(square)) : (float)square;
+    terms[FLAT_ERROR] = rounded_up(sqrt(error));
+}
+
+/* ---- the target ---- */
+
+typedef struct Target {
+    const FlatCodes *codes;
+    Metric metric;
+    ExactQuery exact;
+    int8_t *code;  /* stride bytes */
+    double step;   /* t */
+    double sum;    /* U */
+    double square; /* of the length of what the code stands for */
+    double error;
+    double length; /* of the target; 1 under COSINE               */
+    double slack;  /* part of a distance that the exact kernels round */
+    double spread; /* part of squares that the estimate rounds        */
+} Target;
+
+/* False: numbers too large or too small, or no direction; then floats are
+ * scanned. */
+static bool
+encode_target(Target *target, const VectorColumn *column, const void *vector,
+              float *room, int8_t *code)
+{
+    uint32_t dim = column->dim;
+    element_floats(column->element, vector, dim, room);
+    Extent extent = extent_of(room, dim);
+    if (!is_tame(&extent))
+        return false;
+    target->length = sqrt(extent.square);
+    double scale = target->metric == METRIC_COSINE ? 1 / target->length : 1;
+    target->length *= scale;
+    target->code = code;
+    target->step = extent.size * scale / 127;
+    double error = 0;
+    for (uint32_t i = 0; i < dim; i++) {
+        double x = (double)room[i] * scale;
+        code[i] = (int8_t)fmax(-127, fmin(127, rint(x / target->step)));
+        double y = target->step * code[i];
+        error += (x - y) * (x - y);
+        target->square += y * y;
+        target->sum += code[i];
+    }
+    memset(code + dim, 0, flat_stride(dim) - dim);
+    target->error = sqrt(error) * (1 + 1e-6);
+    target->slack = ((double)dim + 32) * 0x1p-21;
+    target->spread = (sqrt((double)dim) + 8) * 0x1p-20;
+    return true;
+}
+
+/* While fewer than k were found every row passes. */
+static CodeBound
+bound_of(const Target *target, const TopK *top)
+{
+    double factor = target->metric == METRIC_IP ? 1 : 2;
+    CodeBound bound = {.of_low = (float)(factor * target->step * target->sum),
+                       .of_step = (float)(factor * target->step),
+                       .least = -INFINITY};
+    if (top->count < top->k)
+        return bound;
+    double farthest = (double)top->heap[0].distance;
+    if (target->metric == METRIC_IP) {
+        double length = sqrt(target->square);
+        bound.of_error = rounded_up(length + target->error);
+        bound.of_size =
+            rounded_up(target->error + (target->slack + target->spread) *
+                                           (length + target->length));
+        bound.least = (float)(-farthest - fabs(farthest) * 1e-6);
+        return bound;
+    }
+    double square = farthest * (1 + target->slack);
+    if (target->metric == METRIC_COSINE)
+        square = fmax(0, 2 + 2 * farthest + 2 * target->slack);
+    bound.of_radius = 1;
+    bound.radius = rounded_up(sqrt(square) + target->error);
+    bound.of_size = (float)(-1 + target->spread);
+    bound.least = (float)((1 - target->spread) * target->square);
+    return bound;
+}
+
+/* ---- scanning ---- */
+
+/* Which of `count` rows from `first` on may be among the nearest, as far as is
+ * known by now: bits. */
+static void
+pass_rows(const Target *target, const TopK *top, uint32_t first, uint32_t count,
+          const int32_t *dots, uint64_t *passes)
+{
+    const float *terms[FLAT_TERMS];
+    CodeBound bound = bound_of(target, top);
+    for (uint32_t i = 0; i < FLAT_TERMS; i++)
+        terms[i] = target->codes->terms[i] + first;
+    list_table()->pass_codes(&bound, terms, dots, count, passes);
+}
+
+static mql_status
+verify_codes(const FlatCodes *codes, uint32_t first, uint32_t count, Error *err)
+{
+    TRY(section_verify(codes->file, &codes->codes_section,
+                       (uint64_t)first * codes->stride,
+                       (uint64_t)count * codes->stride, err));
+    for (uint32_t i = 0; i < FLAT_TERMS; i++)
+        TRY(section_verify(codes->file, &codes->term_sections[i],
+                           (uint64_t)first * sizeof(float),
+                           (uint64_t)count * sizeof(float), err));
+    return MQL_OK;
+}
+
+static mql_status
+look_at(const Target *target, const VectorColumn *column, uint32_t row,
+        TopK *top, Error *err)
+{
+    TRY(vector_column_verify(column, row, 1, err));
+    float distance = exact_distance(&target->exact, vector_row(column, row));
+    if (top->count < top->k || distance <= top->heap[0].distance)
+        top_k_offer(top, (Neighbor){distance, row});
+    return MQL_OK;
+}
+
+/* A run of neighbouring rows, at most RUN, all allowed. */
+static mql_status
+scan_run(const Target *target, const VectorColumn *column, uint32_t first,
+         uint32_t count, TopK *top, Error *err)
+{
+    const FlatCodes *codes = target->codes;
+    int32_t dots[RUN];
+    uint64_t passes[RUN / 64], still;
+    TRY(verify_codes(codes, first, count, err));
+    list_table()->dots_u7(target->code,
+                          codes->codes + (size_t)first * codes->stride,
+                          codes->stride, count, dots);
+    pass_rows(target, top, first, count, dots, passes);
+    for (uint32_t word = 0; word * 64 < count; word++)
+        for (uint64_t bits = passes[word]; bits != 0; bits &= bits - 1) {
+            uint32_t i = word * 64 + (uint32_t)__builtin_ctzll(bits);
+            pass_rows(target, top, first + i, 1, dots + i, &still);
+            if (still != 0)
+                TRY(look_at(target, column, first + i, top, err));
+        }
+    return MQL_OK;
+}
+
+/* All rows are allowed and have vectors. */
+static mql_status
+scan_all(const Target *target, const VectorColumn *column,
+         const VectorQuery *query, TopK *top, Error *err)
+{
+    uint32_t run = RUN_FIRST;
+    for (uint32_t first = 0; first < column->count;) {
+        uint32_t left = column->count - first;
+        run = left < run ? left : run;
+        if (is_cancelled(query->cancel))
+            return error_cancelled(err);
+        TRY(scan_run(target, column, first, run, top, err));
+        first += run;
+        run = run * 2 < RUN ? run * 2 : RUN;
+    }
+    if (query->counters != NULL)
+        query->counters->distances += column->count;
+    return MQL_OK;
+}
+
+static mql_status
+scan_some(const Target *target, const VectorColumn *column,
+          const VectorQuery *query, TopK *top, Error *err)
+{
+    uint32_t rows[VECTOR_ROWS];
+    size_t from = 0;
+    uint32_t count;
+    while ((count = vector_next_rows(column, query->allowed, &from, rows)) >
+           0) {
+        if (is_cancelled(query->cancel))
+            return error_cancelled(err);
+        for (uint32_t i = 0; i < count;) {
+            uint32_t end = i + 1;
+            while (end < count && rows[end] == rows[i] + (end - i))
+                end++;
+            TRY(scan_run(target, column, rows[i], end - i, top, err));
+            i = end;
+        }
+        if (query->counters != NULL)
+            query->counters->distances += count;
+    }
+    return MQL_OK;
+}
+
+mql_status
+flat_codes_scan(const FlatCodes *codes, const VectorColumn *column,
+                Metric metric, const VectorQuery *query, Neighbor *nearest,
+                uint32_t *found, Error *err)
+{
+    Target target = {.codes = codes, .metric = metric};
+    float *room = malloc(column->dim * sizeof *room + codes->stride);
+    if (room == NULL)
+        return error_no_memory(err);
+    if (!encode_target(&target, column, query->vector, room,
+                       (int8_t *)(room + column->dim))) {
+        free(room);
+        return vector_scan(column, metric, query, nearest, found, err);
+    }
+    target.exact =
+        exact_query_of(metric, column->element, query->vector, column->dim);
+    TopK top = top_k_of(nearest, query->k);
+    bool is_all = query->allowed == NULL && column->valid == NULL;
+    mql_status status = is_all ? scan_all(&target, column, query, &top, err)
+                               : scan_some(&target, column, query, &top, err);
+    *found = status == MQL_OK ? top_k_finish(&top) : 0;
+    free(room);
+    return status;
+}
