@@ -590,6 +590,38 @@ check_leftovers(Check *check, Error *err)
     return status;
 }
 
+/* ---- users, roles, grants ---- */
+
+static bool
+has_object(const Version *version, const AccessGrant *grant)
+{
+    if (grant->level == LEVEL_COLLECTION)
+        return version_collection(version, grant->object) != NULL;
+    return grant->level == LEVEL_CLUSTER ||
+           version_database(version, grant->object) != NULL;
+}
+
+/* What is granted on is there: it takes its grants with it. */
+static mql_status
+check_access(Check *check, Error *err)
+{
+    const Access *access = check->version->access;
+    Error problem = ERROR_INIT;
+    if (access_check(access, &problem) != MQL_OK)
+        TRY(report_error(check, &problem, err));
+    for (uint32_t i = 0; i < access->role_count; i++)
+        for (uint32_t k = 0; k < access->roles[i].grant_count; k++) {
+            if (has_object(check->version, &access->roles[i].grants[k]))
+                continue;
+            error_clear(&problem);
+            error_set(&problem, ERR_DATA_CORRUPTED,
+                      "role \"%s\" has a grant on nothing",
+                      access->roles[i].name);
+            TRY(report_error(check, &problem, err));
+        }
+    return MQL_OK;
+}
+
 /* ---- all of it ---- */
 
 static mql_status
@@ -599,6 +631,7 @@ check_all(Check *check, Error *err)
     TRY(take_picture(check, err));
     if (check->only == 0) {
         TRY(check_catalogue(check, err));
+        TRY(check_access(check, err));
         TRY(check_log(check, err));
     }
     for (uint32_t i = 0; i < check->segment_count; i++) {

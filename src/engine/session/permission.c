@@ -338,6 +338,7 @@ permission_ask(Prepared *prepared, const Version *version, Error *err)
 {
     const Asking asking = {prepared, version};
     prepared->asked = NULL;
+    prepared->is_permitted = false;
     TRY(ask_tree(&asking, prepared->statement.root, err));
     return permission_ask_again(prepared, err);
 }
@@ -347,9 +348,14 @@ permission_ask_again(Prepared *prepared, Error *err)
 {
     const Access *newest;
     session_access(prepared->session, &newest);
+    bool is_same = newest == prepared->access;
     access_release(prepared->access);
     prepared->access = newest;
-    return decide(prepared, err);
+    if (is_same && prepared->is_permitted)
+        return MQL_OK;
+    mql_status status = decide(prepared, err);
+    prepared->is_permitted = status == MQL_OK;
+    return status;
 }
 
 /* ---- for the statements ---- */

@@ -29,6 +29,7 @@ forget_plan(Prepared *prepared)
     prepared->column_count = 0;
     prepared->detail = NULL;
     prepared->asked = NULL;
+    prepared->is_permitted = false;
     prepared->reads_no_rows = false;
 }
 

@@ -80,6 +80,7 @@ struct Prepared {
     void *detail; /* what prepare() found out, for run(): its kind's own   */
     Asked *asked; /* of its user; in plan_arena                   */
     const Access *access; /* that was last held against it; retained      */
+    bool is_permitted;    /* and let all of it through                     */
     bool reads_no_rows;   /* prepare(): definitions are all that it looks at */
 
     Value *parameters;
