@@ -40,6 +40,17 @@ progress_of(Prepared *prepared, const Job *job)
     return rows_text(prepared, text);
 }
 
+/* Of collections that the user may see; all for who may stop them. */
+static bool
+sees_job(const Prepared *prepared, const Job *job)
+{
+    const CollectionVersion *found =
+        version_collection(prepared->version, job->collection);
+    return job->collection == 0 ||
+           permission_has(prepared, PRIVILEGE_Compaction) ||
+           (found != NULL && permission_sees(prepared, found->collection));
+}
+
 mql_status
 show_jobs(Prepared *prepared, Error *err)
 {
@@ -53,6 +64,8 @@ show_jobs(Prepared *prepared, Error *err)
                        "background jobs are paused; RESUME JOBS lets them "
                        "begin");
     for (uint32_t i = 0; i < count; i++) {
+        if (!sees_job(prepared, &list[i]))
+            continue;
         Value started = {.type = type_of(TYPE_TIMESTAMPTZ),
                          .integer = list[i].started,
                          .is_null = list[i].started == 0};
