@@ -10,5 +10,5 @@ build=${1:-build}
 scratch=$(mktemp -d "${FOLDER:-.}/commits.XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
 ${CC:-cc} -O2 -std=c11 -D_GNU_SOURCE -Iinclude -o "$scratch/commits" bench/commits.c \
-    "$build/libmql.a" -lsqlite3 -llmdb -lxxhash -lzstd -lm -pthread
+    "$build/libmql.a" -lsqlite3 -llmdb -lxxhash -lzstd -lnettle -lm -pthread
 "$scratch/commits" "$scratch" "${SECONDS:-2}"

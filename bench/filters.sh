@@ -14,7 +14,7 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
 ${CC:-cc} -O2 -std=c11 -D_GNU_SOURCE -Iinclude -o "$scratch/filters-search" bench/filters.c \
-    "$build/libmql.a" -llmdb -lxxhash -lzstd -lm -pthread
+    "$build/libmql.a" -llmdb -lxxhash -lzstd -lnettle -lm -pthread
 
 rows=${ROWS:-$scratch/rows.jsonl}
 [ -f "$rows" ] || python3 bench/join_rows.py "$data/meta.jsonl" "$data/base_u8.npy" embedding >"$rows"

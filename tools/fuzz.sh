@@ -21,7 +21,7 @@ make --no-print-directory BUILD=$build CC=clang CFLAGS="-O1 -g $flags" \
 clang -std=c11 -D_GNU_SOURCE -Iinclude -Isrc -I$build/gen -Itests -O1 -g \
     -fsanitize=fuzzer,address,undefined -o "$build/libfuzz_$name" \
     "tests/fuzz/fuzz_$name.c" @$build/fuzz-objects \
-    -llmdb -lxxhash -lzstd -lm -pthread
+    -llmdb -lxxhash -lzstd -lnettle -lm -pthread
 mkdir -p "$build/corpus-$name" "tests/fuzz/corpus/$name"
 dictionary=
 [ -f "tests/fuzz/$name.dict" ] && dictionary="-dict=tests/fuzz/$name.dict"
