@@ -30,10 +30,12 @@
 /* Where the squares of vectors of any dimension fit into floats. */
 #define ELEMENT_LEAST 1e-12
 #define ELEMENT_MOST 1e12
-/* Rows looked at together; fewer at first, when most of them pass. Not fewer
- * than VECTOR_ROWS. */
+/* Rows looked at together; fewer at first, when most of them pass. Multiples of
+ * 64. */
 #define RUN_FIRST 64
 #define RUN 1024
+/* When fewer than this part of the rows is allowed, floats are scanned. */
+#define ALLOWED_PART 5
 
 /* ---- rows ---- */
 
@@ -224,10 +226,11 @@ look_at(const Target *target, const VectorColumn *column, uint32_t row,
     return MQL_OK;
 }
 
-/* A run of neighbouring rows, at most RUN, all allowed. */
+/* Rows [first, first + count), at most RUN; `first` is a multiple of 64. */
 static mql_status
-scan_run(const Target *target, const VectorColumn *column, uint32_t first,
-         uint32_t count, TopK *top, Error *err)
+scan_run(const Target *target, const VectorColumn *column,
+         const uint64_t *allowed, uint32_t first, uint32_t count, TopK *top,
+         Error *err)
 {
     const FlatCodes *codes = target->codes;
     int32_t dots[RUN];
@@ -237,20 +240,25 @@ scan_run(const Target *target, const VectorColumn *column, uint32_t first,
                           codes->codes + (size_t)first * codes->stride,
                           codes->stride, count, dots);
     pass_rows(target, top, first, count, dots, passes);
-    for (uint32_t word = 0; word * 64 < count; word++)
-        for (uint64_t bits = passes[word]; bits != 0; bits &= bits - 1) {
+    for (uint32_t word = 0; word * 64 < count; word++) {
+        uint64_t bits = passes[word];
+        if (allowed != NULL)
+            bits &= allowed[first / 64 + word];
+        for (; bits != 0; bits &= bits - 1) {
             uint32_t i = word * 64 + (uint32_t)__builtin_ctzll(bits);
+            if (column->valid != NULL && column->valid[first + i] == 0)
+                continue;
             pass_rows(target, top, first + i, 1, dots + i, &still);
             if (still != 0)
                 TRY(look_at(target, column, first + i, top, err));
         }
+    }
     return MQL_OK;
 }
 
-/* All rows are allowed and have vectors. */
 static mql_status
-scan_all(const Target *target, const VectorColumn *column,
-         const VectorQuery *query, TopK *top, Error *err)
+scan_target(const Target *target, const VectorColumn *column,
+            const VectorQuery *query, TopK *top, Error *err)
 {
     uint32_t run = RUN_FIRST;
     for (uint32_t first = 0; first < column->count;) {
@@ -258,36 +266,12 @@ scan_all(const Target *target, const VectorColumn *column,
         run = left < run ? left : run;
         if (is_cancelled(query->cancel))
             return error_cancelled(err);
-        TRY(scan_run(target, column, first, run, top, err));
+        TRY(scan_run(target, column, query->allowed, first, run, top, err));
         first += run;
         run = run * 2 < RUN ? run * 2 : RUN;
     }
     if (query->counters != NULL)
-        query->counters->distances += column->count;
-    return MQL_OK;
-}
-
-static mql_status
-scan_some(const Target *target, const VectorColumn *column,
-          const VectorQuery *query, TopK *top, Error *err)
-{
-    uint32_t rows[VECTOR_ROWS];
-    size_t from = 0;
-    uint32_t count;
-    while ((count = vector_next_rows(column, query->allowed, &from, rows)) >
-           0) {
-        if (is_cancelled(query->cancel))
-            return error_cancelled(err);
-        for (uint32_t i = 0; i < count;) {
-            uint32_t end = i + 1;
-            while (end < count && rows[end] == rows[i] + (end - i))
-                end++;
-            TRY(scan_run(target, column, rows[i], end - i, top, err));
-            i = end;
-        }
-        if (query->counters != NULL)
-            query->counters->distances += count;
-    }
+        query->counters->distances += query->allowed_count;
     return MQL_OK;
 }
 
@@ -297,6 +281,9 @@ flat_codes_scan(const FlatCodes *codes, const VectorColumn *column,
                 uint32_t *found, Error *err)
 {
     Target target = {.codes = codes, .metric = metric};
+    /* Codes of all rows are read, vectors only of those allowed. */
+    if ((uint64_t)query->allowed_count * ALLOWED_PART < column->count)
+        return vector_scan(column, metric, query, nearest, found, err);
     float *room = malloc(column->dim * sizeof *room + codes->stride);
     if (room == NULL)
         return error_no_memory(err);
@@ -308,9 +295,7 @@ flat_codes_scan(const FlatCodes *codes, const VectorColumn *column,
     target.exact =
         exact_query_of(metric, column->element, query->vector, column->dim);
     TopK top = top_k_of(nearest, query->k);
-    bool is_all = query->allowed == NULL && column->valid == NULL;
-    mql_status status = is_all ? scan_all(&target, column, query, &top, err)
-                               : scan_some(&target, column, query, &top, err);
+    mql_status status = scan_target(&target, column, query, &top, err);
     *found = status == MQL_OK ? top_k_finish(&top) : 0;
     free(room);
     return status;
