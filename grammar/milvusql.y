@@ -70,7 +70,7 @@
     GROUP HYBRID IDENTITY IF IMPORT INDEX INNER INSERT INTO JOB JOBS JOIN KEY KEYS
     LAST LEFT LEVEL LIMIT LOAD LOCAL NEXT NOTHING NULLS OF OFFSET ONLY ORDER
     OUTER OUTPUT OVERRIDING PARAMS PARTITION PASSWORD PAUSE PRECISION PREPARE PRIMARY PRIVILEGE QUERY
-    RANK REINDEX RELEASE REMOVE RENAME REPLACE RERANK RESET RESTORE RESTRICT RESUME RETURNING REVOKE ROLE
+    RANK RECOVER REINDEX RELEASE REMOVE RENAME REPLACE RERANK RESET RESTORE RESTRICT RESUME RETURNING REVOKE ROLE
     ROLLBACK ROW ROWS SAVEPOINT SEARCH SEQUENCE SESSION SET SHOW SIZE START STDIN
     STDOUT STORED STRICT TABLE TO TRUNCATE UNIQUE UNKNOWN UPDATE UPSERT USE
     USER USING VACUUM VALUES VARYING VERBOSE VERIFY WEIGHT
@@ -309,6 +309,8 @@ statement(A) ::= LOAD(T) collection relation(N) partitions_opt(P).    { A = node
 statement(A) ::= RELEASE(T) collection relation(N) partitions_opt(P). { A = node_pair(parse, NODE_RELEASE, T, N, P); }
 statement(A) ::= BACKUP(T) DATABASE TO file(F).   { A = node_with(parse, NODE_BACKUP, T, F); }
 statement(A) ::= VERIFY(T) BACKUP file(F).        { A = node_with(parse, NODE_VERIFY_BACKUP, T, F); }
+statement(A) ::= RECOVER(T) DATABASE FROM file(F).             { A = node_with(parse, NODE_RECOVER, T, F); }
+statement(A) ::= RECOVER(T) DATABASE FROM file(F) id(W) id(L). { A = build_recover(parse, T, F, W, L); }
 statement(A) ::= RESTORE(T) DATABASE FROM file(F). { A = node_with(parse, NODE_RESTORE, T, F); }
 statement(A) ::= FLUSH(T).                        { A = node_new(parse, NODE_FLUSH, T); }
 statement(A) ::= FLUSH(T) relation(N).            { A = node_with(parse, NODE_FLUSH, T, N); }

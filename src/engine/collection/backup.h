@@ -47,6 +47,12 @@ mql_status backup_restore(const Vfs *vfs, const char *path,
 /* Verify the backup and open it as it lies there; nothing of it is changed. */
 mql_status backup_open(const Vfs *vfs, const char *path, const Watch *watch,
                        Store **store, Error *err);
+/* Open a damaged database, which is not changed, to be put where it is whole:
+ * the report is told what is lost, now and by transaction_restore(), until the
+ * store is closed. Its catalogue must be readable. */
+mql_status store_open_damaged(const Vfs *vfs, const char *path,
+                              const LossReport *losses, Store **store,
+                              Error *err);
 /*
  * Put all databases of an opened backup beside those that are there, as changes
  * of the transaction; what `watch` points to must last until its commit.

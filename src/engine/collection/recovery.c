@@ -14,6 +14,7 @@
  * has succeeded.
  */
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/map.h"
@@ -165,6 +166,32 @@ read_numbers(Store *store, Error *err)
 }
 
 static mql_status
+report_loss(const Recovery *recovery, const Collection *collection,
+            const char *what, const Error *why, Error *err)
+{
+    const LossReport *losses = recovery->store->losses;
+    char object[ERROR_TEXT_SIZE] = "log";
+    if (collection != NULL)
+        snprintf(object, sizeof object, "collection \"%s\"", collection->name);
+    const Loss loss = {.object = object, .what = what, .why = why};
+    return losses->lost(losses->context, &loss, err);
+}
+
+/* The log's records up to the damage are taken. */
+static mql_status
+lose_log(const Recovery *recovery, const Error *why, uint64_t *last, Error *err)
+{
+    char what[128];
+    *last = recovery->sequence > recovery->applied ? recovery->sequence
+                                                   : recovery->applied;
+    snprintf(what, sizeof what,
+             "commits after number %" PRIu64
+             ", where they are in no segment's file",
+             recovery->sequence);
+    return report_loss(recovery, NULL, what, why, err);
+}
+
+static mql_status
 read_log(Recovery *recovery, uint64_t *last, Error *err)
 {
     Store *store = recovery->store;
@@ -176,15 +203,20 @@ read_log(Recovery *recovery, uint64_t *last, Error *err)
                        mql_status (*)(void *, const WalRecord *, Error *),
                        void *, const Log *, Wal **, uint64_t *, Error *) =
         store->is_read_only ? wal_open_read_only : wal_open;
+    Error why = ERROR_INIT;
     mql_status status =
         open(store->space.vfs, path, store->space.database, store->trimmed,
-             take_record, recovery, &store->space.log, &store->wal, last, err);
+             take_record, recovery, &store->space.log, &store->wal, last, &why);
     if (status == MQL_OK && *last < recovery->applied)
-        status = error_corrupt(err, path, -1,
+        status = error_corrupt(&why, path, -1,
                                "the log ends with commit %" PRIu64
                                ", but the catalogue has commit %" PRIu64,
                                *last, recovery->applied);
     free(path);
+    if (status == MQL_CORRUPT && store->losses != NULL)
+        status = lose_log(recovery, &why, last, err);
+    else if (status != MQL_OK && err != NULL)
+        *err = why;
     TRY(status);
     return read_numbers(store, err);
 }
@@ -298,6 +330,48 @@ is_damage(mql_status status)
     return status == MQL_CORRUPT || status == MQL_NOT_FOUND;
 }
 
+/* The segment without what the file of its deletions says; NULL: there is more
+ * wrong with it. */
+static mql_status
+open_undeleted(const Recovery *recovery, const SegmentEntry *entry,
+               const Collection *definition, SealedSegment **segment,
+               Error *err)
+{
+    Error ignored = ERROR_INIT; /* the first damage is reported */
+    SegmentEntry bare;
+    *segment = NULL;
+    TRY(segment_entry_copy(entry, &bare, err));
+    bare.deletes = 0;
+    bare.deletes_size = 0;
+    mql_status status = sealed_open(&recovery->store->space, &bare, definition,
+                                    segment, &ignored);
+    segment_entry_free(&bare);
+    if (status == MQL_OK || is_damage(status))
+        return MQL_OK;
+    *err = ignored;
+    return status;
+}
+
+/* As a segment with damage, which is reported when its rows are asked for; or,
+ * if only the file of deletions is damaged, without them. */
+static mql_status
+open_with_loss(const Recovery *recovery, const SegmentEntry *entry,
+               const Collection *definition, const Error *damage,
+               SealedSegment **segment, Error *err)
+{
+    if (recovery->store->losses == NULL)
+        return sealed_open_damaged(entry, damage, segment, err);
+    TRY(open_undeleted(recovery, entry, definition, segment, err));
+    if (*segment == NULL)
+        return sealed_open_damaged(entry, damage, segment, err);
+    mql_status status = report_loss(
+        recovery, definition, "deletions: rows that were deleted may be back",
+        damage, err);
+    if (status != MQL_OK)
+        segment_release(&(*segment)->base);
+    return status;
+}
+
 /* A segment that cannot be read takes its collection out of use, not the
  * database. */
 static mql_status
@@ -322,7 +396,7 @@ open_or_replace(Recovery *recovery, const SegmentEntry *entry,
     free(path);
     log_write(&space->log, "WARNING", "collection \"%s\" is damaged: %s. %s",
               definition->name, damage.text, damage.detail);
-    return sealed_open_damaged(entry, &damage, segment, err);
+    return open_with_loss(recovery, entry, definition, &damage, segment, err);
 }
 
 static mql_status
@@ -458,17 +532,26 @@ replay_rows(void *context, const RecordRows *rows, Error *err)
     return MQL_OK;
 }
 
+typedef struct ReplayedKey {
+    bool found;
+    uint32_t row;
+} ReplayedKey;
+
 /* Look for the key; a segment that turns out to be damaged has no rows for us,
  * and none for anybody. */
 static mql_status
-find_replayed_key(const Recovery *recovery, Segment *segment, const Value *key,
-                  bool *found, uint32_t *row, Error *err)
+find_replayed_key(const Recovery *recovery, const Collection *definition,
+                  Segment *segment, const Value *key, ReplayedKey *place,
+                  Error *err)
 {
     Error why = ERROR_INIT;
     mql_status status = segment_find_key(segment, key, recovery->sequence - 1,
-                                         found, row, &why);
+                                         &place->found, &place->row, &why);
     if (status == MQL_CORRUPT && segment->is_sealed) {
-        *found = false;
+        place->found = false;
+        if (recovery->store->losses != NULL)
+            return report_loss(recovery, definition,
+                               "a deletion: its row may be back", &why, err);
         return sealed_set_damage((SealedSegment *)(void *)segment, &why, err);
     }
     if (status != MQL_OK && err != NULL)
@@ -492,19 +575,18 @@ replay_delete(void *context, uint64_t id, const Value *key, Error *err)
     mark_dirty(recovery, collection);
     for (uint32_t i = 0; i < collection->segment_count; i++) {
         Segment *segment = collection->segments[i];
-        bool found;
-        uint32_t row;
-        TRY(find_replayed_key(recovery, segment, key, &found, &row, err));
-        if (!found)
+        ReplayedKey place;
+        TRY(find_replayed_key(recovery, definition, segment, key, &place, err));
+        if (!place.found)
             continue;
         if (!segment->is_sealed) {
-            growing_delete((GrowingSegment *)(void *)segment, row,
+            growing_delete((GrowingSegment *)(void *)segment, place.row,
                            recovery->sequence);
             return MQL_OK;
         }
         SealedSegment *sealed = (SealedSegment *)(void *)segment;
-        TRY(sealed_reserve_delete(sealed, row, err));
-        sealed_delete(sealed, row, recovery->sequence);
+        TRY(sealed_reserve_delete(sealed, place.row, err));
+        sealed_delete(sealed, place.row, recovery->sequence);
         sealed->has_new_deletes = true;
         return MQL_OK;
     }

@@ -8,6 +8,7 @@
  * or a crash leaves nothing. Definitions keep everything but their ids, which
  * are new; rows keep everything but the commit that inserted them.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/bits.h"
@@ -23,7 +24,16 @@ typedef struct Taking {
     uint64_t rows_done;
     RestoredIds ids;
     BackupWatch watch;
+    const LossReport *losses; /* NULL: nothing may be lost */
 } Taking;
+
+/* Rows that the same damage took, behind each other in a segment. */
+typedef struct LostRows {
+    uint64_t count;
+    Error why;
+    Buffer first_key; /* empty: it cannot be read either */
+    Buffer last_key;
+} LostRows;
 
 /* A collection of the backup and what it becomes. */
 typedef struct Taken {
@@ -33,6 +43,7 @@ typedef struct Taken {
     uint64_t expired;
     Arena arena;
     Column *columns;
+    LostRows lost;
 } Taken;
 
 mql_status
@@ -123,18 +134,131 @@ check_names(const Taking *taking, Error *err)
     return status;
 }
 
+mql_status
+store_open_damaged(const Vfs *vfs, const char *path, const LossReport *losses,
+                   Store **store, Error *err)
+{
+    const StoreOptions options = {
+        .vfs = vfs, .threads = 1, .is_read_only = true, .losses = losses};
+    return store_open(path, &options, store, err);
+}
+
+/* ---- rows that cannot be read ---- */
+
+static mql_status
+report_lost(const Taken *taken, uint64_t rows, const char *what,
+            const Error *why, Error *err)
+{
+    char object[ERROR_TEXT_SIZE];
+    snprintf(object, sizeof object, "collection \"%s\"",
+             taken->old->collection->name);
+    const Loss loss = {object, rows, what, why};
+    const LossReport *losses = taken->taking->losses;
+    return losses->lost(losses->context, &loss, err);
+}
+
+/* Report what was gathered. */
+static mql_status
+end_lost(Taken *taken, Error *err)
+{
+    LostRows *lost = &taken->lost;
+    Buffer what = BUFFER_INIT;
+    mql_status status = MQL_OK;
+    if (lost->first_key.size > 0)
+        buffer_printf(&what, "keys %s .. %s", buffer_text(&lost->first_key),
+                      buffer_text(&lost->last_key));
+    else
+        buffer_append_text(&what, "rows whose keys cannot be read");
+    if (lost->count > 0)
+        status = report_lost(taken, lost->count, buffer_text(&what), &lost->why,
+                             err);
+    buffer_free(&what);
+    buffer_free(&lost->first_key);
+    buffer_free(&lost->last_key);
+    *lost = (LostRows){0};
+    return status;
+}
+
+static bool
+is_same_damage(const Error *a, const Error *b)
+{
+    return strcmp(a->text, b->text) == 0 && strcmp(a->detail, b->detail) == 0;
+}
+
+static mql_status
+lose_row(Taken *taken, const Segment *segment, uint32_t row, const Error *why,
+         Error *err)
+{
+    LostRows *lost = &taken->lost;
+    const Collection *old = taken->old->collection;
+    const RowRange range = {.rows = &row, .count = 1};
+    Error ignored = ERROR_INIT; /* then the key is not known */
+    Column column;
+    if (lost->count > 0 && !is_same_damage(&lost->why, why))
+        TRY(end_lost(taken, err));
+    if (lost->count++ == 0)
+        lost->why = *why;
+    arena_reset(&taken->arena);
+    if (segment_read(segment, &old->fields[old->primary], range, &taken->arena,
+                     &column, &ignored) != MQL_OK)
+        return MQL_OK;
+    const Value key = column_value(&column, 0);
+    buffer_clear(&lost->last_key);
+    value_print(&lost->last_key, &key);
+    if (lost->first_key.size == 0)
+        value_print(&lost->first_key, &key);
+    return MQL_OK;
+}
+
 /* ---- rows ---- */
+
+static mql_status
+read_rows(Taken *taken, const Segment *segment, RowRange range, Error *err)
+{
+    const Collection *old = taken->old->collection;
+    arena_reset(&taken->arena);
+    for (uint32_t i = 0; i < old->field_count; i++)
+        TRY(segment_read(segment, &old->fields[i], range, &taken->arena,
+                         &taken->columns[i], err));
+    return segment_intact(segment, err);
+}
+
+static mql_status insert_rows(Taken *taken, const Segment *segment,
+                              uint64_t partition, RowRange range, Error *err);
+
+/* Damage is in a block of a field: half of the rows may be whole. A batch has
+ * 1,024 rows, so that this goes ten halves deep at most. */
+static mql_status
+insert_readable(Taken *taken, const Segment *segment, uint64_t partition,
+                RowRange range, const Error *why, Error *err)
+{
+    uint32_t half = range.count / 2;
+    const RowRange low = {.rows = range.rows, .count = half};
+    const RowRange high = {.rows = range.rows + half,
+                           .count = range.count - half};
+    if (range.count == 1)
+        return lose_row(taken, segment, range.rows[0], why, err);
+    TRY(insert_rows(taken, segment, partition, low, err));
+    return insert_rows(taken, segment, partition, high, err);
+}
 
 static mql_status
 insert_rows(Taken *taken, const Segment *segment, uint64_t partition,
             RowRange range, Error *err)
 {
     const Collection *old = taken->old->collection;
-    for (uint32_t i = 0; i < old->field_count; i++)
-        TRY(segment_read(segment, &old->fields[i], range, &taken->arena,
-                         &taken->columns[i], err));
-    TRY(segment_intact(segment, err));
-    const InsertTarget target = {taken->new, partition, INSERT_NEW};
+    const bool may_lose = taken->taking->losses != NULL;
+    Error why = ERROR_INIT;
+    mql_status status = read_rows(taken, segment, range, &why);
+    if (status == MQL_CORRUPT && may_lose)
+        return insert_readable(taken, segment, partition, range, &why, err);
+    if (status != MQL_OK) {
+        *err = why;
+        return status;
+    }
+    /* A row whose deletion is lost gives way to the one that came later. */
+    const InsertTarget target = {taken->new, partition,
+                                 may_lose ? INSERT_REPLACE : INSERT_NEW};
     const Batch batch = {range.count, old->field_count, taken->columns};
     uint32_t bad_row;
     TRY(transaction_insert(taken->taking->transaction, &target, &batch,
@@ -168,9 +292,23 @@ insert_visible(Taken *taken, const Segment *segment, const uint64_t *bits,
     return MQL_OK;
 }
 
+/* All of it, when its file cannot be opened. */
+static mql_status
+lose_segment(const Taken *taken, const Segment *segment, const Error *why,
+             Error *err)
+{
+    uint32_t rows = as_sealed(segment_under(segment))->row_count;
+    return report_lost(
+        taken, rows, "a whole segment, with rows that were deleted", why, err);
+}
+
 static mql_status
 take_segment(Taken *taken, const Segment *segment, Error *err)
 {
+    Error why = ERROR_INIT;
+    if (taken->taking->losses != NULL &&
+        segment_intact(segment, &why) != MQL_OK)
+        return lose_segment(taken, segment, &why, err);
     uint64_t sequence = taken->taking->old->sequence;
     uint32_t rows = segment_row_count(segment, sequence);
     uint32_t hidden;
@@ -183,14 +321,15 @@ take_segment(Taken *taken, const Segment *segment, Error *err)
     if (status == MQL_OK)
         status = insert_visible(taken, segment, bits, rows, err);
     free(bits);
-    return status;
+    return status == MQL_OK ? end_lost(taken, err) : status;
 }
 
 static mql_status
 take_segments(Taken *taken, Error *err)
 {
     const CollectionVersion *old = taken->old;
-    TRY(collection_intact(old, err));
+    if (taken->taking->losses == NULL)
+        TRY(collection_intact(old, err));
     taken->columns = calloc(old->collection->field_count + (size_t)1,
                             sizeof *taken->columns);
     if (taken->columns == NULL)
@@ -215,6 +354,8 @@ take_rows(Taking *taking, const CollectionVersion *old, uint64_t id, Error *err)
                                                       "collection")
                                           : take_segments(&taken, err);
     free(taken.columns);
+    buffer_free(&taken.lost.first_key);
+    buffer_free(&taken.lost.last_key);
     arena_free(&taken.arena);
     version_release(version);
     return status;
@@ -321,6 +462,7 @@ transaction_restore(Transaction *transaction, Store *backup, const Watch *watch,
     Taking taking = {.transaction = transaction,
                      .from = backup,
                      .old = store_version(backup),
+                     .losses = backup->losses,
                      .watch = {watch, "restoring"}};
     taking.rows = count_rows(taking.old);
     mql_status status = take_all(&taking, err);

@@ -169,6 +169,7 @@ store_create(const char *path, const StoreOptions *options, Store **store,
         return error_no_memory(err);
     created->space.vfs = options->vfs != NULL ? options->vfs : &posix_vfs;
     created->space.log = options->log;
+    created->losses = options->losses;
     created->opened = created->space.vfs->now(created->space.vfs->context);
     /* Of a backup each row is read once. */
     created->space.residence = options->is_backup ? NULL : &created->residence;

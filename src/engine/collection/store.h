@@ -56,6 +56,19 @@ typedef struct StoreLimits {
                    .chunk_bytes = UINT64_C(1) << 20,                           \
                    .retention = INT64_C(24) * 3600 * 1000 * 1000})
 
+/* What of a damaged database is lost. */
+typedef struct Loss {
+    const char *object; /* collection "c", or "log"                   */
+    uint64_t rows;      /* 0: none, or nobody can tell how many        */
+    const char *what;   /* "keys 17 .. 144"                            */
+    const Error *why;   /* names file and offset, if it is a file's    */
+} Loss;
+
+typedef struct LossReport {
+    void *context;
+    mql_status (*lost)(void *context, const Loss *loss, Error *err);
+} LossReport;
+
 typedef struct StoreOptions {
     const Vfs *vfs;   /* NULL: posix_vfs */
     uint32_t threads; /* of the pool; 0: as processors */
@@ -63,7 +76,9 @@ typedef struct StoreOptions {
     bool must_be_new;
     bool is_read_only; /* not a byte is written; implies must_exist */
     bool is_backup; /* the directory is a verified backup; with is_read_only */
-    bool has_jobs;  /* a thread for background work (jobs.h) */
+    /* With is_read_only: what cannot be read is reported, and left out. */
+    const LossReport *losses;
+    bool has_jobs;         /* a thread for background work (jobs.h) */
     bool has_jobs_by_hand; /* the same work without a thread */
     Log log;
     const StoreLimits *limits; /* NULL: STORE_LIMITS_USUAL */

@@ -128,8 +128,9 @@ struct Store {
     FileSpace space;
     Residence residence;
     bool is_read_only;
-    bool is_backup; /* the directory is a backup's, and read-only */
-    int64_t opened; /* microseconds since 1970 */
+    bool is_backup;           /* the directory is a backup's, and read-only */
+    int64_t opened;           /* microseconds since 1970 */
+    const LossReport *losses; /* NULL: nothing may be lost */
     StoreLimits limits;
     File lock;
     Meta *meta;

@@ -63,6 +63,8 @@ static const StatementKind statement_kinds[] = {
      PLACE_ANY, ASKS_CLUSTER, PRIVILEGE_All},
     {NODE_RESTORE, "RESTORE DATABASE", false, NULL, restore_run, PLACE_ANY,
      ASKS_CLUSTER, PRIVILEGE_All},
+    {NODE_RECOVER, "RECOVER DATABASE", false, recover_prepare, recover_run,
+     PLACE_ANY, ASKS_CLUSTER, PRIVILEGE_All},
     {NODE_COMPACT, "COMPACT", false, NULL, compact_run, PLACE_ALONE, ASKS_ANY,
      PRIVILEGE_Compaction},
     {NODE_VACUUM, "VACUUM", false, NULL, vacuum_run, PLACE_ALONE, ASKS_ANY,

@@ -130,6 +130,8 @@ mql_status release_savepoint_run(Prepared *prepared, Error *err);
 mql_status backup_run(Prepared *prepared, Error *err);
 mql_status verify_backup_run(Prepared *prepared, Error *err);
 mql_status restore_run(Prepared *prepared, Error *err);
+mql_status recover_prepare(Prepared *prepared, Error *err);
+mql_status recover_run(Prepared *prepared, Error *err);
 /* cursor.c */
 mql_status declare_prepare(Prepared *prepared, Error *err);
 mql_status declare_run(Prepared *prepared, Error *err);

@@ -46,6 +46,7 @@ typedef enum NodeFlag {
     FLAG_OPERAND = 512,
     FLAG_PARENTHESES = 1024, /* stood in them: not flattened into its parent */
     FLAG_INDEXES = 2048,
+    FLAG_LOSS = 32768,
     FLAG_ALWAYS = 4096,
     FLAG_USER = 8192,  /* SHOW GRANTS FOR USER u */
     FLAG_ROLE = 16384, /* SHOW GRANTS FOR ROLE r */

@@ -490,6 +490,17 @@ is_word(Token token, const char *word)
     return slice_equal_nocase((Slice){token.text, token.size}, slice_of(word));
 }
 
+/* RECOVER ... ALLOW LOSS */
+Node *
+build_recover(Parse *parse, Token at, Node *file, Token allow, Token loss)
+{
+    if (!is_word(allow, "allow"))
+        parse_syntax_error(parse, allow);
+    else if (!is_word(loss, "loss"))
+        parse_syntax_error(parse, loss);
+    return node_flag(node_with(parse, NODE_RECOVER, at, file), FLAG_LOSS);
+}
+
 uint32_t
 build_including(Parse *parse, Token including, Token what)
 {

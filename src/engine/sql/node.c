@@ -32,6 +32,7 @@ static const struct {
     {FLAG_LOCAL, "local"},
     {FLAG_GLOBAL, "global"},
     {FLAG_DISTINCT, "distinct"},
+    {FLAG_LOSS, "allow loss"},
     {FLAG_OPERAND, "operand"},
 };
 

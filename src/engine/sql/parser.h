@@ -169,6 +169,8 @@ Node *build_in_parentheses(Node *expression);
 Node *build_type(Parse *parse, Token first, Token second);
 Node *build_alter_type(Parse *parse, Token at, Node *name, Token word,
                        Node *type);
+Node *build_recover(Parse *parse, Token at, Node *file, Token allow,
+                    Token loss);
 Node *build_alter_restart(Parse *parse, Token at, Node *name, Token word,
                           Node *next);
 /* OVERRIDING SYSTEM VALUE. */
