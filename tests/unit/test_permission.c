@@ -327,6 +327,7 @@ tear_down(World *world)
     assert_int_equal(mql_disconnect(world->root), MQL_OK);
     assert_int_equal(mql_close(world->db), MQL_OK);
     remove_tree(world->path);
+    free(world->path);
 }
 
 /* Nothing is granted to the user; groups are empty. */

@@ -91,7 +91,8 @@ access_user_decode(Access *access, uint64_t id, Slice bytes, Error *err)
             return damaged("A role twice", err);
     if (!is_done(&reader))
         return damaged("Wrong user", err);
-    memcpy(user->verifier, verifier.data, verifier.size);
+    if (verifier.size > 0)
+        memcpy(user->verifier, verifier.data, verifier.size);
     if (id == ROOT_USER && !access_has_role(user, ADMIN_ROLE))
         return damaged("The user root is not an administrator", err);
     return MQL_OK;

@@ -1,0 +1,1 @@
+ALTER PRIVILEGE GROUP g REMOVE (Search, select);
