@@ -167,7 +167,7 @@ test_some_lists(void **state)
     fill(&world);
     must(near_make(&world.build, &world.near, &world.err), &world.err);
     assert_int_equal(world.near.kept, 40);
-    assert_int_equal(world.near.rows, 800);
+    assert_int_equal(world.near.rows, 1600);
     double share = look_at_all(&world, 97);
     if (share < 0.9)
         fail_msg("%.3f of the neighbours were found", share);

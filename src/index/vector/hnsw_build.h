@@ -9,7 +9,7 @@
  *
  * In a large graph with codes of distances only the nodes of the upper levels
  * join so. The neighbours of the others, most of all, are found without a graph
- * (hnsw_near.h), a tenth of the work for the same links or better ones.
+ * (hnsw_near.h), less than half of the time for the same links or better ones.
  */
 #ifndef INDEX_VECTOR_HNSW_BUILD_H
 #define INDEX_VECTOR_HNSW_BUILD_H

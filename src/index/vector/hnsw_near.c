@@ -20,7 +20,7 @@
                               grows with the root of that of the nodes      */
 #define WINDOW_LEAST 1024u /* rows of a list that are looked through        */
 #define WINDOW_LISTS 4u    /* ... or so many times the average              */
-#define ROWS_EACH 20u      /* rows looked through for each efConstruction   */
+#define ROWS_EACH 40u      /* rows looked through for each efConstruction   */
 #define KEPT_LEAST 64u     /* neighbours, but at most efConstruction ...    */
 #define KEPT_LINKS 2u      /* ... or for each M                             */
 #define ROOM_SPARE 64      /* neighbours found before some are dropped      */
