@@ -7,10 +7,10 @@
  * chance, the leaders (as in IVF). The nodes of one list look together through
  * the lists whose leaders are nearest to them: the codes of a list come into
  * cache once for all of them, and lie so that 16 are compared with 8 nodes at
- * once. That is ten times the distances of a walk, at a fiftieth of the cost of
- * each. (Groups and all pairs inside are PiPNN's idea, arXiv 2602.21247. There
- * groups overlap; here a node is in one list, so that all its neighbours are
- * found at one place, and nothing has to be kept or merged.)
+ * once. That is four times the distances of a walk, at a thirtieth of the cost
+ * of each. (Groups and all pairs inside are PiPNN's idea, arXiv 2602.21247.
+ * There groups overlap; here a node is in one list, so that all its neighbours
+ * are found at one place, and nothing has to be kept or merged.)
  *
  * The same neighbours are found whatever the number of threads and the
  * instruction set: distances are integers, ties are broken by place.
