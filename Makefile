@@ -74,6 +74,8 @@ FORCE:
 $(BUILD)/%_avx2.o: EXTRA = -mavx2 -mfma -mf16c
 $(BUILD)/%_avx512.o: EXTRA = -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma
 $(BUILD)/%_avx512vnni.o: EXTRA = -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni -mavx2 -mfma
+# Rounding and holding to a range become vector code; nobody looks at FP traps.
+$(BUILD)/src/index/vector/codes.o $(BUILD)/src/index/vector/nibbles.o: EXTRA = -fno-trapping-math
 $(BUILD)/src/index/%.o: CFLAGS := $(patsubst -O2,-O3,$(CFLAGS))
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)

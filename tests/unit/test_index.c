@@ -402,6 +402,51 @@ test_clumps(void **state)
     }
 }
 
+/* A byte is the nearest integer, of halves the even one; what is too large is
+ * held, what is no number is the least. */
+static void
+test_rounding_of_codes(void **state)
+{
+    (void)state;
+    enum { COUNT = 64 };
+    static const float ends[] = {0,         -0.0f,    0.5f,      1.5f,   -0.5f,
+                                 -1.5f,     126.5f,   127.5f,    63.5f,  -63.5f,
+                                 62.49999f, INFINITY, -INFINITY, 1e-40f, 3e38f};
+    enum { ENDS = sizeof ends / sizeof ends[0] };
+    float values[COUNT], center[COUNT] = {0};
+    uint8_t code[COUNT];
+    uint64_t seed = 11;
+    for (int n = 0; n < 200; n++) {
+        for (uint32_t i = 0; i < COUNT; i++)
+            values[i] = i < ENDS ? ends[i] : 140 * random_float(&seed);
+        for (int type = CODES_L2; type <= CODES_DOT; type++) {
+            const Coder coder = {.type = (CodeType)type,
+                                 .metric =
+                                     type == CODES_L2 ? METRIC_L2 : METRIC_IP,
+                                 .dim = COUNT,
+                                 .stride = COUNT,
+                                 .step = 1,
+                                 .center = center};
+            float most = type == CODES_L2 ? 63 : 127;
+            int zero = type == CODES_L2 ? 64 : 0;
+            coder_encode(&coder, values, 0, code);
+            for (uint32_t i = 0; i < COUNT; i++)
+                assert_int_equal(
+                    (uint8_t)(lrintf(fminf(fmaxf(values[i], -most), most)) +
+                              zero),
+                    code[i]);
+        }
+    }
+    const float none = NAN;
+    const Coder single = {.type = CODES_DOT,
+                          .metric = METRIC_IP,
+                          .dim = 1,
+                          .stride = 1,
+                          .step = 1};
+    coder_encode(&single, &none, 0, code);
+    assert_int_equal((int8_t)code[0], -127);
+}
+
 /* Elements near the ends of float give numbers, in the right order. */
 static void
 test_wild_numbers(void **state)
@@ -856,6 +901,7 @@ main(void)
         cmocka_unit_test(test_small_segments),
         cmocka_unit_test(test_small_wide_segments),
         cmocka_unit_test(test_clumps),
+        cmocka_unit_test(test_rounding_of_codes),
         cmocka_unit_test(test_wild_numbers),
         cmocka_unit_test(test_build_does_not_depend_on_threads),
         cmocka_unit_test(test_cancel),

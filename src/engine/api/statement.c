@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/guard.h"
 #include "engine/api/handles.h"
 
 /* ---- preparing ---- */
@@ -378,6 +379,8 @@ do_column_type_name(mql_stmt *stmt, int32_t column)
 static bool
 is_intact(mql_stmt *stmt)
 {
+    if (guard_damaged() == 0)
+        return true; /* nearly always: an Error is long to make ready */
     Error failure = ERROR_INIT;
     if (prepared_intact(stmt->prepared, &failure) == MQL_OK)
         return true;

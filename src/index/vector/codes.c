@@ -43,11 +43,22 @@ row_factor(Metric metric, ElementType element, const void *vector, uint32_t dim)
     return (float)(1.0 / query.norm);
 }
 
-static uint8_t
+/* x held to -most..most, `most` up to 2^21, then rounded to the nearest, ties
+ * to even; -most for what is no number. As fmaxf(), fminf() and lrintf() do,
+ * but without a call, so that loops become vector code. */
+static inline int32_t
+held_and_rounded(float x, float most)
+{
+    const float shift = 12582912.0f; /* 1.5 * 2^23: no place for fractions */
+    x = x > -most ? x : -most;
+    x = most < x ? most : x;
+    return (int32_t)(x + shift - shift);
+}
+
+static inline uint8_t
 code_l2(float x)
 {
-    x = fminf(fmaxf(x, -(float)MOST_L2), (float)MOST_L2);
-    return (uint8_t)(lrintf(x) + ZERO_L2);
+    return (uint8_t)(held_and_rounded(x, MOST_L2) + ZERO_L2);
 }
 
 /* By its bytes without the signs of zeros, which stand in the last ones. */
@@ -91,13 +102,20 @@ floats_from(const Coder *coder, const void *vector, uint32_t first,
 }
 
 static void
-encode_dot(const float *from, uint32_t count, float inverse, uint8_t *code)
+encode_l2(const float *restrict from, const float *restrict center,
+          uint32_t count, float factor, float inverse, uint8_t *restrict code)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        float x = from[i] * inverse;
-        x = fminf(fmaxf(x, -(float)MOST_DOT), (float)MOST_DOT);
-        code[i] = (uint8_t)(int8_t)lrintf(x);
-    }
+    for (uint32_t i = 0; i < count; i++)
+        code[i] = code_l2((from[i] * factor - center[i]) * inverse);
+}
+
+static void
+encode_dot(const float *restrict from, uint32_t count, float inverse,
+           uint8_t *restrict code)
+{
+    for (uint32_t i = 0; i < count; i++)
+        code[i] = (uint8_t)(int8_t)held_and_rounded(from[i] * inverse,
+                                                    (float)MOST_DOT);
 }
 
 void
@@ -125,8 +143,7 @@ coder_encode(const Coder *coder, const void *vector, uint64_t seed,
             encode_dot(from, count, inverse, code + first);
             continue;
         }
-        for (uint32_t i = 0; i < count; i++)
-            code[first + i] = code_l2((from[i] * factor - center[i]) * inverse);
+        encode_l2(from, center, count, factor, inverse, code + first);
     }
 }
 

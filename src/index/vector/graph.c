@@ -196,11 +196,36 @@ find_rows(const Walk *walk, const Level *level, uint32_t count,
 }
 
 /*
- * Collect the neighbours of `id` that were not visited and their distances.
- * Which of them were is as good as chance, so that nothing branches on it: all
- * slots are looked at (unused ones name `id` itself, which was visited), and an
- * id that is none is counted as the one after the last.
+ * Put the links that were not seen before into scratch->ids. Which of them were
+ * is as good as chance, so that nothing branches on it: all slots are looked at
+ * (unused ones name the id itself, which was visited), and an id that is none
+ * is counted as the one after the last; false: there was one. What see() does
+ * is done here on numbers at hand: a fifth of a search of few rows is here.
  */
+static bool
+collect(Scratch *scratch, const uint32_t *restrict links, uint32_t stride,
+        uint32_t count, uint32_t *found)
+{
+    uint64_t *restrict visited = scratch->visited;
+    uint32_t *restrict ids = scratch->ids;
+    uint32_t *restrict seen = scratch->seen + scratch->seen_count;
+    uint32_t fresh = 0, largest = 0;
+    for (uint32_t i = 0; i < stride; i++) {
+        uint32_t id = links[i];
+        largest = id > largest ? id : largest;
+        id = id < count ? id : count;
+        ids[fresh] = id;
+        seen[fresh] = id;
+        uint64_t word = visited[id / 64], bit = (uint64_t)1 << (id % 64);
+        visited[id / 64] = word | bit;
+        fresh += (word & bit) == 0;
+    }
+    scratch->seen_count += fresh;
+    *found = fresh;
+    return largest < count;
+}
+
+/* Collect the neighbours of `id` that were not visited and their distances. */
 static mql_status
 expand(const Walk *walk, const Level *level, uint32_t id, uint32_t *count,
        Error *err)
@@ -210,15 +235,8 @@ expand(const Walk *walk, const Level *level, uint32_t id, uint32_t *count,
     if (!walk->is_verified)
         TRY(level_links(level, id, &links, err));
 
-    uint32_t fresh = 0, largest = 0;
-    for (uint32_t i = 0; i < level->stride; i++) {
-        uint32_t neighbor = links[i];
-        largest = neighbor > largest ? neighbor : largest;
-        neighbor = neighbor < level->count ? neighbor : level->count;
-        scratch->ids[fresh] = neighbor;
-        fresh += !see(scratch, neighbor);
-    }
-    if (largest >= level->count)
+    uint32_t fresh;
+    if (!collect(scratch, links, level->stride, level->count, &fresh))
         return damaged(level, err);
     const uint32_t *rows;
     TRY(find_rows(walk, level, fresh, &rows, err));
