@@ -6,6 +6,7 @@
  * typed then ends the reading at once, without a jump out of a signal handler.
  */
 #include "line_edit.h"
+#include "secret.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -307,7 +308,7 @@ line_edit_remember(LineEdit *edit, const char *lines)
         memory_free(line);
         p += size + (p[size] == '\n');
     }
-    if (edit->path != NULL && !text_contains(lines, "password"))
+    if (edit->path != NULL && !text_is_secret(lines, strlen(lines)))
         append_to_file(edit->path, lines);
 }
 

@@ -5,6 +5,7 @@
  * Standard output is flushed before, so that both read in order where they go
  * to one place.
  */
+#include "secret.h"
 #include "shell.h"
 
 #include <inttypes.h>
@@ -167,38 +168,6 @@ append_place(Text *out, const char *text, size_t size, size_t position)
 
 /* ---- errors of statements ---- */
 
-/* CREATE USER, ALTER USER. */
-static bool
-is_about_user(const char *text, size_t size)
-{
-    const char *end = text + size;
-    while (text < end && strchr(" \t\r\n", *text) != NULL)
-        text++;
-    for (int i = 0; i < 2; i++) {
-        static const char *const words[] = {"create", "alter"};
-        const char *rest = text + strlen(words[i]);
-        if (rest >= end || strncasecmp(text, words[i], strlen(words[i])) != 0)
-            continue;
-        while (rest < end && strchr(" \t\r\n", *rest) != NULL)
-            rest++;
-        return end - rest >= 4 && strncasecmp(rest, "user", 4) == 0;
-    }
-    return false;
-}
-
-/* Its words are not shown: they may hold a password. */
-static bool
-is_secret(const char *text, size_t size)
-{
-    static const char word[] = "password";
-    if (is_about_user(text, size))
-        return true;
-    for (size_t i = 0; i + sizeof word - 1 <= size; i++)
-        if (strncasecmp(text + i, word, sizeof word - 1) == 0)
-            return true;
-    return false;
-}
-
 static void
 append_error(Text *out, const mql_error *error, const char *text, size_t size,
              const char *verbosity)
@@ -218,7 +187,7 @@ append_error(Text *out, const mql_error *error, const char *text, size_t size,
     text_append_char(out, '\n');
     if (is_terse)
         return;
-    if (error->position >= 0 && !is_secret(text, size))
+    if (error->position >= 0 && !text_is_secret(text, size))
         append_place(out, text, size, (size_t)error->position);
     if (error->detail[0] != '\0')
         text_printf(out, "DETAIL:  %s\n", error->detail);
@@ -237,7 +206,7 @@ report_error(Shell *shell, const mql_error *error, const char *text,
     append_error(&out, error, text, size,
                  verbosity == NULL ? "default" : verbosity);
     if (variables_is(&shell->variables, "ECHO", "errors") &&
-        !is_secret(text, size))
+        !text_is_secret(text, size))
         text_printf(&out, "STATEMENT:  %.*s\n",
                     (int)(size > 65536 ? 65536 : size), text);
     print(shell, &out);

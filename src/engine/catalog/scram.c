@@ -136,7 +136,7 @@ take_iterations(Slice *text, uint32_t *iterations)
     int64_t number = 0;
     if (colon == NULL || text->data[0] < '1' || text->data[0] > '9' ||
         number_read_int64(text->data, colon, &number) != colon ||
-        number > SCRAM_ITERATIONS_MOST)
+        number < SCRAM_ITERATIONS_LEAST || number > SCRAM_ITERATIONS_MOST)
         return false;
     *iterations = (uint32_t)number;
     size_t taken = (size_t)(colon - text->data) + 1;
@@ -144,17 +144,24 @@ take_iterations(Slice *text, uint32_t *iterations)
     return true;
 }
 
+bool
+scram_looks_like_verifier(Slice text)
+{
+    const Slice scheme = SLICE_LITERAL(SCHEME);
+    return text.size >= scheme.size &&
+           slice_equal((Slice){text.data, scheme.size}, scheme);
+}
+
 static bool
 read_parts(Slice text, Parts *parts)
 {
-    const Slice scheme = SLICE_LITERAL(SCHEME);
+    const size_t scheme_size = sizeof SCHEME - 1;
     size_t stored;
     size_t server;
-    if (text.size >= VERIFIER_SIZE || text.size <= scheme.size ||
-        !slice_equal((Slice){text.data, scheme.size}, scheme))
+    if (text.size >= VERIFIER_SIZE || !scram_looks_like_verifier(text))
         return false;
-    text.data += scheme.size;
-    text.size -= scheme.size;
+    text.data += scheme_size;
+    text.size -= scheme_size;
     return take_iterations(&text, &parts->iterations) &&
            take_bytes(&text, '$', parts->salt, SALT_MOST, &parts->salt_size) &&
            take_bytes(&text, ':', parts->keys.stored, KEY_SIZE, &stored) &&
@@ -167,6 +174,13 @@ scram_is_verifier(Slice text)
 {
     Parts parts;
     return read_parts(text, &parts);
+}
+
+uint32_t
+scram_iterations(Slice verifier)
+{
+    Parts parts;
+    return read_parts(verifier, &parts) ? parts.iterations : 0;
 }
 
 bool

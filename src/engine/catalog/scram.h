@@ -35,11 +35,17 @@ void scram_make_salted(Slice password, uint32_t iterations, const uint8_t *salt,
 /* Whether the text is a verifier, whole: a prefix is not enough. */
 bool scram_is_verifier(Slice text);
 
+/* Whether it begins as a verifier does. */
+bool scram_looks_like_verifier(Slice text);
+
+/* Of a verifier; 0: it is none. */
+uint32_t scram_iterations(Slice verifier);
+
 /* Whether the password is the verifier's; in a time that depends on the
  * iterations alone. False also for what is no verifier. */
 bool scram_matches(Slice password, Slice verifier);
 
-/* The same work for a user who is not there, so that the time does not tell. */
+/* So much work for nothing, that the time does not tell who is there. */
 void scram_pretend(Slice password, uint32_t iterations);
 
 /* Whether a password may be one: 6 to 72 bytes without NUL. INVALID_PARAMETER;

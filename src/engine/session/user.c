@@ -143,6 +143,13 @@ read_verifier(Prepared *prepared, char verifier[VERIFIER_SIZE], Error *err)
         memcpy(verifier, password.data, password.size);
         return MQL_OK;
     }
+    if (scram_looks_like_verifier(password)) {
+        error_set(err, ERR_INVALID_PARAMETER,
+                  "this is not a SCRAM-SHA-256 verifier");
+        return error_hint(err,
+                          "Its form is PostgreSQL's, with %d to %d iterations.",
+                          SCRAM_ITERATIONS_LEAST, SCRAM_ITERATIONS_MOST);
+    }
     TRY(scram_check_password(password, err));
     int64_t iterations = session->settings[SETTING_SCRAM_ITERATIONS];
     return scram_make(store_vfs(session->store), password, (uint32_t)iterations,

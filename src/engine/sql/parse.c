@@ -49,21 +49,26 @@ near_size(Token token)
     return (int)size;
 }
 
-/* A string that may be a password, in a statement about users. */
+/* What may be a password: whatever is no keyword in CREATE and ALTER USER, and
+ * a string behind the word. */
 static bool
 may_be_secret(const Parse *parse, Token token)
 {
-    static const char *const words[] = {"user", "password"};
-    size_t before = (size_t)(token.text - parse->text);
-    if (memchr("'$eE\"", token.text[0], 5) == NULL)
-        return false;
-    for (int w = 0; w < 2; w++) {
-        Slice word = slice_of(words[w]);
-        for (size_t i = 0; i + word.size <= before; i++)
-            if (slice_equal_nocase((Slice){parse->text + i, word.size}, word))
-                return true;
-    }
-    return false;
+    Scan scan = {parse->text, parse->end};
+    Token first, second, next = {NULL, 0}, before = {NULL, 0};
+    int code = scan_token(&scan, &first);
+    bool is_word = is_word_byte(token.text[0]);
+    if ((code == TK_CREATE || code == TK_ALTER) &&
+        scan_token(&scan, &second) == TK_USER && token.text > second.text)
+        return is_word ? keyword_code(token.text, token.size) == 0
+                       : strchr("'$\"", token.text[0]) != NULL;
+    scan = (Scan){parse->text, parse->end};
+    while (scan_token(&scan, &next) > 0 && next.text < token.text)
+        before = next;
+    return before.size > 0 &&
+           slice_equal_nocase((Slice){before.text, before.size},
+                              SLICE_LITERAL("password")) &&
+           !is_word && strchr("'$", token.text[0]) != NULL;
 }
 
 static void
@@ -71,7 +76,7 @@ error_near(Parse *parse, Token token, const char *what)
 {
     if (token.size > 0 && may_be_secret(parse, token))
         error_at(parse->err, ERR_SYNTAX_ERROR, parse_position(parse, token),
-                 "%s at or near a string", what);
+                 "%s at or near what may be a password", what);
     else if (token.size == 0)
         error_at(parse->err, ERR_SYNTAX_ERROR, parse_position(parse, token),
                  "%s at end of input", what);
