@@ -669,6 +669,99 @@ test_grants_of_a_transaction(void **state)
     tear_down(&world);
 }
 
+/* Whatever the user's transaction has changed of users and grants itself: what
+ * is revoked by others is revoked. */
+static void
+test_no_revoke_is_outlasted(void **state)
+{
+    World world;
+    (void)state;
+    set_up(&world);
+    must(world.root, "GRANT Query ON c TO r; GRANT CreateCollection, "
+                     "DropCollection ON DATABASE \"default\" TO r");
+    must(world.user, "BEGIN; ALTER USER u PASSWORD 'secret-u' REPLACE NULL;"
+                     "CREATE COLLECTION mine (id INT64 PRIMARY KEY);"
+                     "SELECT id FROM c; SAVEPOINT s");
+    must(world.root, "REVOKE Query ON c FROM r");
+    assert_int_equal(mql_exec(world.user, "SELECT id FROM c"), MQL_DENIED);
+    must(world.user, "ROLLBACK TO s");
+    must(world.root, "GRANT Query ON c TO r");
+    must(world.user, "SELECT id FROM c");
+    must(world.root, "REVOKE r FROM u");
+    assert_int_equal(mql_exec(world.user, "SELECT id FROM c"), MQL_DENIED);
+    must(world.user, "ROLLBACK TO s");
+    assert_int_equal(mql_exec(world.user, "CREATE COLLECTION more LIKE c"),
+                     MQL_DENIED);
+    must(world.user, "ROLLBACK TO s");
+    must(world.root, "DROP USER u");
+    assert_int_equal(mql_exec(world.user, "SELECT 1"), MQL_DENIED);
+    must(world.user, "ROLLBACK");
+    tear_down(&world);
+}
+
+/* A drop takes grants away too; ManageOwnership saves only what it has made,
+ * and only as long as it is there. */
+static void
+test_no_manager_outlasts_a_revoke(void **state)
+{
+    World world;
+    (void)state;
+    set_up(&world);
+    must(world.root,
+         "GRANT ManageOwnership ON CLUSTER TO r; GRANT Query ON c TO r;"
+         "CREATE ROLE super; GRANT ALL ON CLUSTER TO super");
+    must(world.user, "BEGIN; GRANT Insert ON c TO r; SAVEPOINT s;"
+                     "SELECT id FROM c");
+    must(world.root, "REVOKE Query ON c FROM r");
+    assert_int_equal(mql_exec(world.user, "SELECT id FROM c"), MQL_DENIED);
+    must(world.user, "ROLLBACK TO s; INSERT INTO c VALUES (7, 7, 'g', [1, 1])");
+    must(world.root, "REVOKE ManageOwnership ON CLUSTER FROM r");
+    assert_int_equal(
+        mql_exec(world.user, "INSERT INTO c VALUES (8, 7, 'g', [1, 1])"),
+        MQL_DENIED);
+    must(world.user, "ROLLBACK");
+    /* A superuser no more, whatever its transaction says. */
+    must(world.root, "GRANT super TO u");
+    must(world.user, "BEGIN; CREATE ROLE mine; SELECT id FROM c; SAVEPOINT s");
+    must(world.root, "REVOKE super FROM u");
+    assert_int_equal(mql_exec(world.user, "SELECT id FROM c"), MQL_DENIED);
+    must(world.user, "ROLLBACK TO s");
+    assert_int_equal(mql_exec(world.user, "GRANT super TO spare"), MQL_DENIED);
+    must(world.user, "ROLLBACK TO s");
+    assert_int_equal(mql_exec(world.user, "GRANT ALL ON CLUSTER TO mine"),
+                     MQL_DENIED);
+    must(world.user, "ROLLBACK");
+    /* Dropping the collection changes grants as well. */
+    must(world.root, "CREATE COLLECTION d (id INT64 PRIMARY KEY);"
+                     "GRANT Query ON c TO r; GRANT Query ON d TO r;"
+                     "GRANT DropCollection ON DATABASE \"default\" TO r");
+    must(world.user, "BEGIN; DROP COLLECTION d; SELECT id FROM c");
+    must(world.root, "REVOKE Query ON c FROM r");
+    assert_int_equal(mql_exec(world.user, "SELECT id FROM c"), MQL_DENIED);
+    must(world.user, "ROLLBACK");
+    tear_down(&world);
+}
+
+/* What a transaction has made is its own to use, by what it has granted. */
+static void
+test_objects_of_a_transaction(void **state)
+{
+    World world;
+    (void)state;
+    set_up(&world);
+    must(world.root, "GRANT CreateCollection ON DATABASE \"default\" TO r;"
+                     "GRANT ManageOwnership, CreateOwnership, CreateDatabase "
+                     "ON CLUSTER TO r");
+    must(world.user, "BEGIN; CREATE COLLECTION mine (id INT64 PRIMARY KEY);"
+                     "CREATE ROLE q; GRANT q TO u; GRANT Insert, Query ON mine "
+                     "TO q; INSERT INTO mine VALUES (1); SELECT id FROM mine;"
+                     "CREATE DATABASE home; GRANT DatabaseAdmin ON DATABASE "
+                     "home TO q; SAVEPOINT s");
+    assert_int_equal(mql_exec(world.user, "DELETE FROM mine"), MQL_DENIED);
+    must(world.user, "ROLLBACK TO s; COMMIT; SELECT id FROM mine");
+    tear_down(&world);
+}
+
 int
 main(void)
 {
@@ -681,6 +774,9 @@ main(void)
         cmocka_unit_test(test_objects),
         cmocka_unit_test(test_revoke_is_obeyed_at_once),
         cmocka_unit_test(test_grants_of_a_transaction),
+        cmocka_unit_test(test_no_revoke_is_outlasted),
+        cmocka_unit_test(test_no_manager_outlasts_a_revoke),
+        cmocka_unit_test(test_objects_of_a_transaction),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

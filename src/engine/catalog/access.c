@@ -205,6 +205,17 @@ add_group(const AccessGroup *group, PrivilegeLevel level, PrivilegeSet *set)
             privilege_expand(number, level, set);
 }
 
+static void
+add_grant(const Access *access, const AccessGrant *grant, PrivilegeSet *set)
+{
+    const AccessGroup *group =
+        grant->group != 0 ? access_group(access, grant->group) : NULL;
+    if (group != NULL)
+        add_group(group, grant->level, set);
+    else if (grant->group == 0)
+        privilege_expand(grant->privilege, grant->level, set);
+}
+
 /* What is granted to the role on exactly this object. */
 static void
 add_granted(const Access *access, const AccessRole *role, PrivilegeLevel level,
@@ -216,12 +227,7 @@ add_granted(const Access *access, const AccessRole *role, PrivilegeLevel level,
         const AccessGrant *grant = &role->grants[i];
         if (grant->level != level || grant->object != object)
             return;
-        const AccessGroup *group =
-            grant->group != 0 ? access_group(access, grant->group) : NULL;
-        if (group != NULL)
-            add_group(group, level, set);
-        else if (grant->group == 0)
-            privilege_expand(grant->privilege, level, set);
+        add_grant(access, grant, set);
     }
 }
 
@@ -270,6 +276,42 @@ access_is_superuser(const Access *access, uint64_t user)
         return true;
     return access_allows(access, user, PRIVILEGE_All,
                          (AccessObject){LEVEL_CLUSTER, 0, 0});
+}
+
+bool
+access_is_superrole(const Access *access, const AccessRole *role)
+{
+    PrivilegeSet set = {{0}};
+    add_role(access, role, (AccessObject){LEVEL_CLUSTER, 0, 0}, &set);
+    return privilege_in(&set, PRIVILEGE_All);
+}
+
+/* Whether what is granted on the grant's object holds for `object`. */
+static bool
+is_around(const AccessGrant *grant, AccessObject object)
+{
+    if (grant->level < object.level)
+        return false;
+    return grant->level == LEVEL_CLUSTER ||
+           grant->object == (grant->level == LEVEL_DATABASE
+                                 ? object.database
+                                 : object.collection);
+}
+
+const AccessGrant *
+access_giving(const Access *access, const AccessRole *role,
+              const PrivilegeSet *privileges, AccessObject object)
+{
+    for (uint32_t i = 0; i < role->grant_count; i++) {
+        PrivilegeSet set = {{0}};
+        if (!is_around(&role->grants[i], object))
+            continue;
+        add_grant(access, &role->grants[i], &set);
+        for (uint32_t number = 0; number < PRIVILEGE_NUMBERS; number++)
+            if (privilege_in(privileges, number) && privilege_in(&set, number))
+                return &role->grants[i];
+    }
+    return NULL;
 }
 
 /* Whether anything in the set is about an object of that level. */

@@ -103,6 +103,13 @@ bool access_allows(const Access *access, uint64_t user, Privilege privilege,
                    AccessObject object);
 /* Whether nothing is denied to the user: role admin, or All on the cluster. */
 bool access_is_superuser(const Access *access, uint64_t user);
+/* Whether the role makes superusers of its members. */
+bool access_is_superrole(const Access *access, const AccessRole *role);
+/* The first of the role's grants that gives any of the privileges on the
+ * object: there or on what is around it; NULL: none does. */
+const AccessGrant *access_giving(const Access *access, const AccessRole *role,
+                                 const PrivilegeSet *privileges,
+                                 AccessObject object);
 /* Whether the user may do anything at all about the collection. */
 bool access_sees_collection(const Access *access, uint64_t user,
                             uint64_t database, uint64_t collection);

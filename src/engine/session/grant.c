@@ -46,7 +46,7 @@ typedef struct GrantTarget {
     PrivilegeLevel level; /* of the object */
     PrivilegeLevel most;  /* of what can be granted there so */
     uint64_t object;
-    const char *name;
+    uint64_t database; /* it, or the collection's; 0 for the cluster */
 } GrantTarget;
 
 static mql_status
@@ -54,14 +54,15 @@ find_target(Prepared *prepared, GrantTarget *target, Error *err)
 {
     const Node *on = node_child(prepared->statement.root, NODE_GRANT_ON);
     const Node *name = node_child(on, NODE_NAME);
-    *target = (GrantTarget){LEVEL_CLUSTER, LEVEL_CLUSTER, 0, NULL};
+    *target = (GrantTarget){LEVEL_CLUSTER, LEVEL_CLUSTER, 0, 0};
     if (name == NULL)
         return MQL_OK;
     if (slice_equal(on->text, SLICE_LITERAL("collection"))) {
         const CollectionVersion *found;
         TRY(find_collection(prepared, name, &found, err));
-        *target = (GrantTarget){LEVEL_COLLECTION, LEVEL_COLLECTION,
-                                found->collection->id, found->collection->name};
+        *target =
+            (GrantTarget){LEVEL_COLLECTION, LEVEL_COLLECTION,
+                          found->collection->id, found->collection->database};
         return MQL_OK;
     }
     const Version *version = prepared->execution.version;
@@ -69,11 +70,11 @@ find_target(Prepared *prepared, GrantTarget *target, Error *err)
         version_find_database(version, name->text);
     if (database == NULL)
         return database_missing(version, name->text, name->position, err);
-    bool is_of_collections =
+    bool is_of_all =
         slice_equal(on->text, SLICE_LITERAL("collections in database"));
-    *target = (GrantTarget){
-        LEVEL_DATABASE, is_of_collections ? LEVEL_COLLECTION : LEVEL_DATABASE,
-        database->id, database->name};
+    *target = (GrantTarget){LEVEL_DATABASE,
+                            is_of_all ? LEVEL_COLLECTION : LEVEL_DATABASE,
+                            database->id, database->id};
     return MQL_OK;
 }
 
@@ -132,22 +133,53 @@ apply_privilege(Granting *granting, const Node *name, Privilege privilege,
     return apply(granting, (AccessGrant){.privilege = privilege}, err);
 }
 
+static bool
+is_of_collections(const GrantTarget *target)
+{
+    return target->most < target->level;
+}
+
+/* Whether the grant is one that ON the target can make: what is granted ON
+ * DATABASE about the database is none of its collections' business. */
+static bool
+is_on_target(const Granting *granting, const AccessGrant *grant)
+{
+    const GrantTarget *target = &granting->target;
+    if (grant->level != target->level || grant->object != target->object)
+        return false;
+    if (!is_of_collections(target))
+        return true;
+    if (grant->group != 0)
+        return privilege_set_level(
+                   &access_group(granting->change->access, grant->group)
+                        ->privileges) <= target->most;
+    return grant->privilege != PRIVILEGE_All &&
+           privilege_definition(grant->privilege)->level <= target->most;
+}
+
 /* REVOKE ALL takes away whatever is granted there. */
 static mql_status
 apply_all(Granting *granting, Error *err)
 {
     AccessChange *change = granting->change;
-    const GrantTarget *target = &granting->target;
-    if (!granting->is_revoke) {
-        if (target->level == LEVEL_CLUSTER)
-            TRY(permission_superuser(change->prepared,
-                                     "grant ALL on the cluster", err));
-        return apply(granting, (AccessGrant){.privilege = PRIVILEGE_All}, err);
-    }
+    if (granting->target.level == LEVEL_CLUSTER)
+        TRY(permission_superuser(change->prepared,
+                                 granting->is_revoke
+                                     ? "revoke ALL on the cluster"
+                                     : "grant ALL on the cluster",
+                                 err));
+    if (!granting->is_revoke)
+        /* All on a database would be about the database too. */
+        return apply(
+            granting,
+            (AccessGrant){.privilege = is_of_collections(&granting->target)
+                                           ? PRIVILEGE_CollectionAdmin
+                                           : PRIVILEGE_All},
+            err);
     const AccessRole *role = granting->role;
     for (uint32_t i = role->grant_count; i > 0; i--) {
         AccessGrant grant = role->grants[i - 1];
-        if (grant.level == target->level && grant.object == target->object)
+        if (is_on_target(granting, &grant))
             TRY(apply(granting, grant, err));
     }
     return MQL_OK;
@@ -188,6 +220,66 @@ apply_word(Granting *granting, const Node *name, Error *err)
     return apply_privilege(granting, name, one->number, err);
 }
 
+/* What the word of a REVOKE means; SELECT is two. */
+static void
+privileges_of_word(const Granting *granting, Slice word, PrivilegeSet *set)
+{
+    const Access *access = granting->change->access;
+    const PrivilegeDefinition *one = privilege_find(word);
+    int32_t group = access_find_group(access, word);
+    for (size_t i = 0; i < sizeof sql_words / sizeof sql_words[0]; i++)
+        for (int k = 0; k < 2; k++)
+            if (slice_equal_nocase(word, slice_of(sql_words[i].word)) &&
+                sql_words[i].privileges[k] != PRIVILEGE_None)
+                privilege_add(set, sql_words[i].privileges[k]);
+    if (one != NULL &&
+        (one->kind == KIND_GROUP || one->number == PRIVILEGE_All))
+        privilege_expand(one->number, granting->target.most, set);
+    else if (one != NULL)
+        privilege_add(set, one->number);
+    else if (group >= 0)
+        *set = access->groups[group].privileges;
+}
+
+static bool
+is_one(const PrivilegeSet *set)
+{
+    uint32_t count = 0;
+    for (uint32_t number = 0; number < PRIVILEGE_NUMBERS; number++)
+        count += privilege_in(set, number);
+    return count == 1;
+}
+
+/* That nothing was revoked; and by what the role has it all the same. */
+static void
+notice_not_granted(const Granting *granting, Slice word)
+{
+    const Access *access = granting->change->access;
+    const GrantTarget *target = &granting->target;
+    const AccessObject object = {target->level, target->database,
+                                 target->object};
+    Session *session = granting->change->prepared->session;
+    PrivilegeSet set = {{0}};
+    privileges_of_word(granting, word, &set);
+    const AccessGrant *giving =
+        access_giving(access, granting->role, &set, object);
+    if (giving == NULL) {
+        session_notice(session, "role \"%s\" was not granted %.*s there",
+                       granting->role->name, (int)word.size, word.data);
+        return;
+    }
+    const AccessGroup *group = access_group(access, giving->group);
+    session_notice(session,
+                   "role \"%s\" was not granted %.*s there, but has %s by %s "
+                   "on the %s: nothing was revoked",
+                   granting->role->name, (int)word.size, word.data,
+                   is_one(&set) ? "it" : "all or some of it",
+                   group != NULL
+                       ? group->name
+                       : privilege_definition(giving->privilege)->name,
+                   privilege_level_name(giving->level));
+}
+
 static mql_status
 apply_to_role(Granting *granting, const Node *privileges, Error *err)
 {
@@ -199,12 +291,26 @@ apply_to_role(Granting *granting, const Node *privileges, Error *err)
         granting->was_granted = false;
         TRY(apply_word(granting, name, err));
         if (granting->is_revoke && !granting->was_granted)
-            session_notice(granting->change->prepared->session,
-                           "role \"%s\" was not granted %.*s there",
-                           granting->role->name, (int)name->text.size,
-                           name->text.data);
+            notice_not_granted(granting, name->text);
     }
     return MQL_OK;
+}
+
+static mql_status
+find_grantee(Granting *granting, const Node *name, Error *err)
+{
+    const AccessChange *change = granting->change;
+    if (access_find_role(change->access, name->text) >= 0 ||
+        access_find_user(change->access, name->text) < 0)
+        return find_access_role(change, name, &granting->role, err);
+    error_at(err, ERR_UNDEFINED_OBJECT, name->position,
+             "role \"%.*s\" does not exist", (int)name->text.size,
+             name->text.data);
+    return error_hint(err,
+                      "\"%.*s\" is a user. Privileges go to roles, and roles "
+                      "to users: GRANT r TO %.*s.",
+                      (int)name->text.size, name->text.data,
+                      (int)name->text.size, name->text.data);
 }
 
 static mql_status
@@ -216,7 +322,7 @@ grant(AccessChange *change, Error *err)
     TRY(find_target(change->prepared, &granting.target, err));
     for (const Node *name = root->last->first; name != NULL;
          name = name->next) {
-        TRY(find_access_role(change, name, &granting.role, err));
+        TRY(find_grantee(&granting, name, err));
         TRY(apply_to_role(&granting, root->first, err));
     }
     return MQL_OK;
@@ -240,6 +346,10 @@ check_role(const AccessChange *change, const AccessRole *role, const Node *name,
     if (role->id == ADMIN_ROLE)
         return permission_superuser(change->prepared,
                                     "grant or revoke role admin", err);
+    if (access_is_superrole(change->access, role))
+        return permission_superuser(
+            change->prepared, "grant or revoke a role that makes superusers",
+            err);
     return MQL_OK;
 }
 

@@ -11,17 +11,17 @@
 #include "engine/catalog/scram.h"
 #include "engine/session/session.h"
 
-void
-session_access(Session *session, const Access **access)
+const Access *
+session_access(Session *session, const Access **own)
 {
-    if (session->transaction != NULL &&
-        transaction_changes_access(session->transaction)) {
-        *access = access_retain(transaction_access(session->transaction));
-        return;
-    }
     const Version *version = store_version(session->store);
-    *access = access_retain(version->access);
+    const Access *committed = access_retain(version->access);
     version_release(version);
+    *own = NULL;
+    if (session->transaction != NULL &&
+        transaction_changes_access(session->transaction))
+        *own = access_retain(transaction_access(session->transaction));
+    return committed;
 }
 
 static mql_status
@@ -69,8 +69,9 @@ check_login(const Access *access, const AccessUser *found, Slice user,
 mql_status
 session_login(Session *session, Slice user, const Slice *password, Error *err)
 {
-    const Access *access;
-    session_access(session, &access);
+    const Access *own;
+    const Access *access = session_access(session, &own);
+    access_release(own);
     int32_t position = access_find_user(access, user);
     const AccessUser *found = position < 0 ? NULL : &access->users[position];
     mql_status status = check_login(access, found, user, password, err);

@@ -278,6 +278,62 @@ ask_tree(const Asking *asking, const Node *node, Error *err)
 
 /* ---- whether the user has it ---- */
 
+/*
+ * A transaction that has changed users or grants has its own picture of them,
+ * and the newest committed one counts too: a REVOKE must not be outlasted. What
+ * is not committed, and so cannot be granted to others, is decided by the
+ * transaction's picture alone: objects that it has made, and grants that it has
+ * made by a right that still stands.
+ */
+static const Version *
+version_it_began_with(const Prepared *prepared)
+{
+    const Transaction *transaction = prepared->session->transaction;
+    return transaction == NULL ? NULL : transaction_version(transaction);
+}
+
+static bool
+is_made_here(const Prepared *prepared, AccessObject object)
+{
+    const Version *began = version_it_began_with(prepared);
+    if (began == NULL || object.level == LEVEL_CLUSTER)
+        return false;
+    if (object.level == LEVEL_COLLECTION)
+        return version_collection(began, object.collection) == NULL;
+    return version_database(began, object.database) == NULL;
+}
+
+/* Whether the user may GRANT, as it is committed. */
+static bool
+manages(const Prepared *prepared)
+{
+    return access_allows(prepared->access, prepared->session->user,
+                         PRIVILEGE_ManageOwnership,
+                         (AccessObject){LEVEL_CLUSTER, 0, 0});
+}
+
+static bool
+is_own_grant(const Prepared *prepared, Privilege privilege, AccessObject object)
+{
+    const Version *began = version_it_began_with(prepared);
+    return began != NULL && privilege != PRIVILEGE_All && manages(prepared) &&
+           !access_allows(began->access, prepared->session->user, privilege,
+                          object);
+}
+
+static bool
+is_allowed(const Prepared *prepared, Privilege privilege, AccessObject object)
+{
+    uint64_t user = prepared->session->user;
+    bool is_committed =
+        access_allows(prepared->access, user, privilege, object);
+    if (prepared->own_access == NULL)
+        return is_committed;
+    return access_allows(prepared->own_access, user, privilege, object) &&
+           (is_committed || is_made_here(prepared, object) ||
+            is_own_grant(prepared, privilege, object));
+}
+
 static mql_status
 refuse(const Session *session, const Asked *asked, Error *err)
 {
@@ -309,9 +365,12 @@ refuse(const Session *session, const Asked *asked, Error *err)
 }
 
 static mql_status
-require_user(const Session *session, const Access *access, Error *err)
+require_user(const Prepared *prepared, Error *err)
 {
-    if (access_user(access, session->user) != NULL)
+    const Session *session = prepared->session;
+    const Access *own = prepared->own_access;
+    if (access_user(prepared->access, session->user) != NULL &&
+        (own == NULL || access_user(own, session->user) != NULL))
         return MQL_OK;
     return error_set(err, ERR_INVALID_AUTHORIZATION,
                      "user \"%s\" does not exist any more", session->user_name);
@@ -320,16 +379,13 @@ require_user(const Session *session, const Access *access, Error *err)
 static mql_status
 decide(Prepared *prepared, Error *err)
 {
-    const Session *session = prepared->session;
-    const Access *access = prepared->access;
     if (prepared->kind->place == PLACE_CONTROL)
         return MQL_OK;
-    TRY(require_user(session, access, err));
+    TRY(require_user(prepared, err));
     for (const Asked *asked = prepared->asked; asked != NULL;
          asked = asked->next)
-        if (!access_allows(access, session->user, asked->privilege,
-                           asked->object))
-            return refuse(session, asked, err);
+        if (!is_allowed(prepared, asked->privilege, asked->object))
+            return refuse(prepared->session, asked, err);
     return MQL_OK;
 }
 
@@ -346,11 +402,13 @@ permission_ask(Prepared *prepared, const Version *version, Error *err)
 mql_status
 permission_ask_again(Prepared *prepared, Error *err)
 {
-    const Access *newest;
-    session_access(prepared->session, &newest);
-    bool is_same = newest == prepared->access;
+    const Access *own;
+    const Access *newest = session_access(prepared->session, &own);
+    bool is_same = newest == prepared->access && own == prepared->own_access;
     access_release(prepared->access);
+    access_release(prepared->own_access);
     prepared->access = newest;
+    prepared->own_access = own;
     if (is_same && prepared->is_permitted)
         return MQL_OK;
     mql_status status = decide(prepared, err);
@@ -363,16 +421,40 @@ permission_ask_again(Prepared *prepared, Error *err)
 bool
 permission_sees(const Prepared *prepared, const Collection *collection)
 {
-    return access_sees_collection(prepared->access, prepared->session->user,
-                                  collection->database, collection->id);
+    const AccessObject object = {LEVEL_COLLECTION, collection->database,
+                                 collection->id};
+    const Access *own = prepared->own_access;
+    uint64_t user = prepared->session->user;
+    bool is_seen = access_sees_collection(prepared->access, user,
+                                          object.database, object.collection);
+    if (own == NULL)
+        return is_seen;
+    return access_sees_collection(own, user, object.database,
+                                  object.collection) &&
+           (is_seen || is_made_here(prepared, object) || manages(prepared));
+}
+
+/* The database itself, whatever is in it. */
+static bool
+sees_home(const Prepared *prepared, uint64_t database)
+{
+    const Access *own = prepared->own_access;
+    uint64_t user = prepared->session->user;
+    bool is_seen = access_sees_database(prepared->access, user, database);
+    if (own == NULL)
+        return is_seen;
+    return access_sees_database(own, user, database) &&
+           (is_seen ||
+            is_made_here(prepared,
+                         (AccessObject){LEVEL_DATABASE, database, 0}) ||
+            manages(prepared));
 }
 
 bool
 permission_sees_database(const Prepared *prepared, const Version *version,
                          uint64_t database)
 {
-    if (access_sees_database(prepared->access, prepared->session->user,
-                             database))
+    if (sees_home(prepared, database))
         return true;
     for (uint32_t i = 0; i < version->collection_count; i++)
         if (version->collections[i]->collection->database == database &&
@@ -385,22 +467,24 @@ bool
 permission_may(const Prepared *prepared, const Collection *collection,
                Privilege privilege)
 {
-    return access_allows(
-        prepared->access, prepared->session->user, privilege,
+    return is_allowed(
+        prepared, privilege,
         (AccessObject){LEVEL_COLLECTION, collection->database, collection->id});
 }
 
 bool
 permission_has(const Prepared *prepared, Privilege privilege)
 {
-    return access_allows(prepared->access, prepared->session->user, privilege,
-                         (AccessObject){LEVEL_CLUSTER, 0, 0});
+    return is_allowed(prepared, privilege, (AccessObject){LEVEL_CLUSTER, 0, 0});
 }
 
 mql_status
 permission_superuser(const Prepared *prepared, const char *what, Error *err)
 {
-    if (access_is_superuser(prepared->access, prepared->session->user))
+    const Access *own = prepared->own_access;
+    uint64_t user = prepared->session->user;
+    if (access_is_superuser(prepared->access, user) &&
+        (own == NULL || access_is_superuser(own, user)))
         return MQL_OK;
     error_set(err, ERR_INSUFFICIENT_PRIVILEGE,
               "permission denied: must be superuser to %s", what);

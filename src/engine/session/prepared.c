@@ -203,6 +203,7 @@ prepared_destroy(Prepared *prepared)
     prepared_stop(prepared);
     forget_plan(prepared);
     access_release(prepared->access);
+    access_release(prepared->own_access);
     for (uint32_t i = 0; prepared->parameter_copies != NULL &&
                          i < prepared->statement.parameter_count;
          i++)

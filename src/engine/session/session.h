@@ -80,9 +80,10 @@ void session_close(Session *session);
  * session is root's. INVALID_PASSWORD, INVALID_AUTHORIZATION. (login.c) */
 mql_status session_login(Session *session, Slice user, const Slice *password,
                          Error *err);
-/* Users, roles and grants as they are now: the newest that are committed, or
- * what the session's transaction has made of them. Release it. */
-void session_access(Session *session, const Access **access);
+/* Users, roles and grants, the newest that are committed; in `own` what the
+ * session's transaction has made of them, NULL unless it changes them. Release
+ * both. */
+const Access *session_access(Session *session, const Access **own);
 
 /* INVALID_DATABASE, with a hint at one whose name is close. */
 mql_status database_missing(const Version *version, Slice name,

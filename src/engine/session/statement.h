@@ -79,9 +79,10 @@ struct Prepared {
     uint32_t column_count;
     void *detail; /* what prepare() found out, for run(): its kind's own   */
     Asked *asked; /* of its user; in plan_arena                   */
-    const Access *access; /* that was last held against it; retained      */
-    bool is_permitted;    /* and let all of it through                     */
-    bool reads_no_rows;   /* prepare(): definitions are all that it looks at */
+    const Access *access;     /* that was last held against it, the newest;   */
+    const Access *own_access; /* and its transaction's, or NULL; retained  */
+    bool is_permitted;        /* both let all of it through                */
+    bool reads_no_rows; /* prepare(): definitions are all that it looks at */
 
     Value *parameters;
     Type *parameter_types;

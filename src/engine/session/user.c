@@ -336,6 +336,9 @@ drop_role(AccessChange *change, Error *err)
                         "cannot drop role \"%s\" because it is required by the "
                         "database system",
                         role->name);
+    if (access_is_superrole(change->access, role))
+        TRY(permission_superuser(change->prepared,
+                                 "drop a role that makes superusers", err));
     access_drop_role(change->access, role->id);
     change->is_changed = true;
     return MQL_OK;
