@@ -13,6 +13,8 @@
 
 #include "mql.h"
 
+#include <unistd.h>
+
 #include "engine/session/statement.h"
 
 #define CELL_TEXT 512
@@ -167,16 +169,35 @@ static const Row rows[] = {
      "INSERT INTO % SELECT id + 10, n, s, v FROM %",
      {{"Insert", C}, {"Query", C}},
      false},
+    {NODE_INSERT,
+     "INSERT INTO % (id, n, v) VALUES (1, 9, [1, 1]) ON CONFLICT DO UPDATE "
+     "SET n = EXCLUDED.n",
+     {{"Insert", C}, {"Upsert", C}},
+     false},
+    {NODE_INSERT,
+     "INSERT INTO % (id, n, v) VALUES (1, 9, [1, 1]) ON CONFLICT DO UPDATE "
+     "SET n = %.n",
+     {{"Insert", C}, {"Upsert", C}, {"Query", C}},
+     false},
     {NODE_UPSERT,
      "UPSERT INTO % (id, n, v) VALUES (1, 9, [1, 1])",
      {{"Upsert", C}},
      false},
     {NODE_UPDATE, "UPDATE % SET n = 2 WHERE id = 1", {{"Upsert", C}}, false},
     {NODE_UPDATE,
+     "UPDATE % SET n = n + 1 WHERE id = 1",
+     {{"Upsert", C}, {"Query", C}},
+     false},
+    {NODE_UPDATE,
      "UPDATE % SET n = 2 RETURNING n",
      {{"Upsert", C}, {"Query", C}},
      false},
     {NODE_DELETE, "DELETE FROM % WHERE id = 1", {{"Delete", C}}, false},
+    {NODE_DELETE, "DELETE FROM % WHERE id IN (1, 9)", {{"Delete", C}}, false},
+    {NODE_DELETE,
+     "DELETE FROM % WHERE n = 1",
+     {{"Delete", C}, {"Query", C}},
+     false},
     {NODE_DELETE,
      "DELETE FROM % RETURNING id",
      {{"Delete", C}, {"Query", C}},
@@ -403,6 +424,17 @@ is_alone(NodeKind kind)
     return statement_kind(kind)->place == PLACE_ALONE;
 }
 
+/* An index without ON is not there for who does not see its collection. */
+static bool
+is_hidden(const Row *row, const char *sqlstate)
+{
+    bool is_of_index = row->kind == NODE_DROP_INDEX ||
+                       row->kind == NODE_ALTER_INDEX ||
+                       row->kind == NODE_REINDEX;
+    return is_of_index && !names_collection(row) &&
+           strcmp(sqlstate, "42704") == 0;
+}
+
 /* Whether the statement is refused for want of a privilege. Whatever it does is
  * taken back. */
 static bool
@@ -423,7 +455,8 @@ is_refused(World *world, const Row *row, const char *name)
     mql_finalize(stmt);
     if (takes_back)
         must(world->user, "ROLLBACK");
-    return strcmp(error.sqlstate, "42501") == 0;
+    return strcmp(error.sqlstate, "42501") == 0 ||
+           is_hidden(row, error.sqlstate);
 }
 
 static void
@@ -762,6 +795,64 @@ test_objects_of_a_transaction(void **state)
     tear_down(&world);
 }
 
+/* ---- what lists and hides ---- */
+
+static int
+count_jobs(mql_conn *conn)
+{
+    mql_stmt *stmt = NULL;
+    int count = 0;
+    assert_int_equal(mql_prepare(conn, "SHOW JOBS", -1, &stmt, NULL), MQL_OK);
+    while (mql_step(stmt) == MQL_ROW)
+        count++;
+    mql_finalize(stmt);
+    return count;
+}
+
+/* Those of collections that the user sees. */
+static void
+test_jobs_are_hidden(void **state)
+{
+    World world;
+    (void)state;
+    set_up(&world);
+    must(world.root, "FLUSH c; CREATE INDEX late ON c (s) USING INVERTED "
+                     "WITH (build = 'background')");
+    for (int i = 0; i < 500 && count_jobs(world.root) == 0; i++)
+        usleep(10000);
+    assert_true(count_jobs(world.root) > 0);
+    assert_int_equal(count_jobs(world.user), 0);
+    must(world.root, "GRANT Insert ON open_to_all TO r");
+    assert_int_equal(count_jobs(world.user), 0);
+    must(world.root, "GRANT Insert ON c TO r");
+    assert_true(count_jobs(world.user) > 0);
+    must(world.root, "REVOKE Insert ON c FROM r");
+    assert_int_equal(count_jobs(world.user), 0);
+    must(world.root, "GRANT Compaction ON CLUSTER TO r");
+    assert_true(count_jobs(world.user) > 0);
+    tear_down(&world);
+}
+
+/* Who comes to see the collection after it was prepared is asked all the same.
+ */
+static void
+test_hidden_index_comes_to_light(void **state)
+{
+    World world;
+    mql_stmt *stmt = NULL;
+    (void)state;
+    set_up(&world);
+    assert_int_equal(mql_prepare(world.user, "DROP INDEX i", -1, &stmt, NULL),
+                     MQL_OK);
+    assert_int_equal(mql_step(stmt), MQL_NOT_FOUND);
+    must(world.root, "GRANT Query ON c TO r");
+    assert_int_equal(step_again(stmt), MQL_DENIED);
+    must(world.root, "GRANT DropIndex ON c TO r");
+    assert_int_equal(step_again(stmt), MQL_DONE);
+    mql_finalize(stmt);
+    tear_down(&world);
+}
+
 int
 main(void)
 {
@@ -777,6 +868,8 @@ main(void)
         cmocka_unit_test(test_no_revoke_is_outlasted),
         cmocka_unit_test(test_no_manager_outlasts_a_revoke),
         cmocka_unit_test(test_objects_of_a_transaction),
+        cmocka_unit_test(test_jobs_are_hidden),
+        cmocka_unit_test(test_hidden_index_comes_to_light),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

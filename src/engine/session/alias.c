@@ -87,13 +87,15 @@ alias_missing(Prepared *prepared, const Node *name, Error *err)
         return err->status;
     Slice *names = arena_alloc_array(&prepared->exec_arena, count + (size_t)1,
                                      sizeof *names);
+    uint32_t seen = 0;
     for (uint32_t i = 0; names != NULL && i < count; i++)
-        names[i] = slice_of(aliases[i].name);
+        if (permission_sees(prepared, aliases[i].collection))
+            names[seen++] = slice_of(aliases[i].name);
     int32_t closest =
-        names == NULL ? -1 : name_closest(name->text, names, count);
+        names == NULL ? -1 : name_closest(name->text, names, seen);
     return closest < 0
                ? err->status
-               : error_hint(err, "Did you mean \"%s\"?", aliases[closest].name);
+               : error_hint(err, "Did you mean \"%s\"?", names[closest].data);
 }
 
 static mql_status

@@ -160,6 +160,23 @@ reset_properties(const Node *options, PropertyList *list, Error *err)
 /* ---- the statements ---- */
 
 mql_status
+database_missing(const Prepared *prepared, const Version *version,
+                 const Node *name, Error *err)
+{
+    error_at(err, ERR_INVALID_DATABASE, name->position,
+             "database \"%.*s\" does not exist", (int)name->text.size,
+             name->text.data);
+    for (uint32_t i = 0; i < version->database_count; i++) {
+        const DatabaseDefinition *database = version->databases[i];
+        Slice candidate = slice_of(database->name);
+        if (name_closest(name->text, &candidate, 1) == 0 &&
+            permission_sees_database(prepared, version, database->id))
+            return error_hint(err, "Did you mean \"%s\"?", database->name);
+    }
+    return err->status;
+}
+
+mql_status
 create_database_run(Prepared *prepared, Error *err)
 {
     const Node *root = prepared->statement.root;
@@ -202,7 +219,7 @@ alter_database(Prepared *prepared, Transaction *transaction, Error *err)
     const DatabaseDefinition *found =
         version_find_database(version, name->text);
     if (found == NULL)
-        return database_missing(version, name->text, name->position, err);
+        return database_missing(prepared, version, name, err);
     PropertyList *list = arena_new(&prepared->exec_arena, PropertyList);
     if (list == NULL)
         return error_no_memory(err);
@@ -295,8 +312,9 @@ use_run(Prepared *prepared, Error *err)
     const Version *version = prepared->version;
     const DatabaseDefinition *found =
         version_find_database(version, name->text);
-    if (found != NULL &&
-        !permission_sees_database(prepared, version, found->id)) {
+    if (found == NULL)
+        return database_missing(prepared, version, name, err);
+    if (!permission_sees_database(prepared, version, found->id)) {
         error_at(err, ERR_INSUFFICIENT_PRIVILEGE, name->position,
                  "permission denied for database \"%s\"", found->name);
         return error_detail(err, "User \"%s\" has nothing granted in it.",

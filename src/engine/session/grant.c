@@ -69,7 +69,7 @@ find_target(Prepared *prepared, GrantTarget *target, Error *err)
     const DatabaseDefinition *database =
         version_find_database(version, name->text);
     if (database == NULL)
-        return database_missing(version, name->text, name->position, err);
+        return database_missing(prepared, version, name, err);
     bool is_of_all =
         slice_equal(on->text, SLICE_LITERAL("collections in database"));
     *target = (GrantTarget){LEVEL_DATABASE,

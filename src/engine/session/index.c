@@ -391,7 +391,8 @@ find_named_index(Prepared *prepared, const CollectionVersion **found,
     for (uint32_t i = 0; i < version->collection_count; i++) {
         const Collection *collection = version->collections[i]->collection;
         int32_t at = collection_find_index(collection, name->text);
-        if (collection->database != prepared->session->database || at < 0)
+        if (collection->database != prepared->session->database || at < 0 ||
+            !permission_sees(prepared, collection))
             continue;
         if (*found != NULL)
             return error_at(err, ERR_AMBIGUOUS_COLUMN, name->position,

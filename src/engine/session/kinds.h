@@ -15,6 +15,10 @@ mql_status explain_run(Prepared *prepared, Error *err);
 mql_status create_database_run(Prepared *prepared, Error *err);
 mql_status drop_database_run(Prepared *prepared, Error *err);
 mql_status alter_database_run(Prepared *prepared, Error *err);
+/* INVALID_DATABASE, with a hint at one whose name is close and that the user
+ * may know of. */
+mql_status database_missing(const Prepared *prepared, const Version *version,
+                            const Node *name, Error *err);
 mql_status use_run(Prepared *prepared, Error *err);
 /* create_collection.c */
 mql_status create_collection_run(Prepared *prepared, Error *err);
@@ -73,7 +77,8 @@ mql_status alter_index_run(Prepared *prepared, Error *err);
 mql_status create_index_run(Prepared *prepared, Error *err);
 mql_status drop_index_run(Prepared *prepared, Error *err);
 /* Where the INDEX_NAME of the statement is: in the collection that its INDEX_ON
- * names, or in the only one that has it; `*found` NULL: nowhere. */
+ * names, or in the only one that has it, of those that the user sees; `*found`
+ * NULL: nowhere. */
 mql_status find_named_index(Prepared *prepared, const CollectionVersion **found,
                             int32_t *position, Error *err);
 /* insert.c */

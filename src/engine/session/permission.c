@@ -3,6 +3,7 @@
 #include "engine/session/permission.h"
 
 #include "engine/session/kinds.h"
+#include "engine/session/row_reads.h"
 
 typedef struct Asking {
     Prepared *prepared;
@@ -22,7 +23,10 @@ ask(const Asking *asking, AccessObject object, Privilege privilege,
                      : arena_copy(&prepared->plan_arena, name, strlen(name));
     if (asked == NULL || (name != NULL && copy == NULL))
         return error_no_memory(err);
-    *asked = (Asked){NULL, object, privilege, copy, position};
+    *asked = (Asked){.object = object,
+                     .privilege = privilege,
+                     .name = copy,
+                     .position = position};
     Asked **link = &prepared->asked;
     while (*link != NULL)
         link = &(*link)->next;
@@ -60,38 +64,40 @@ ask_named(const Asking *asking, const Node *name, Privilege privilege,
     return ask_database(asking, database->id, privilege, name->position, err);
 }
 
-static mql_status
-ask_collection(const Asking *asking, const Collection *collection,
-               Privilege privilege, int64_t position, Error *err)
-{
-    return ask(
-        asking,
-        (AccessObject){LEVEL_COLLECTION, collection->database, collection->id},
-        privilege, collection->name, position, err);
-}
-
-/* The collection that a NAME or INDEX_ON means; NULL: none, the statement says
- * so. */
+/* The collection that a NAME or INDEX_ON means, and which of its names that is;
+ * NULL: none, the statement says so. */
 static const Collection *
-named_collection(const Asking *asking, const Node *name)
+find_called(const Asking *asking, const Node *name, const char **as)
 {
     const CollectionVersion *found =
-        name == NULL
-            ? NULL
-            : version_find_collection(asking->version,
-                                      asking->prepared->session->database,
-                                      name->text);
+        name == NULL ? NULL
+                     : version_find_called(asking->version,
+                                           asking->prepared->session->database,
+                                           name->text, as);
     return found == NULL ? NULL : found->collection;
 }
 
+static const Collection *
+named_collection(const Asking *asking, const Node *name)
+{
+    const char *as;
+    return find_called(asking, name, &as);
+}
+
+/* A refusal calls it what the statement did: an alias may be all that the user
+ * knows of it. */
 static mql_status
 ask_by_name(const Asking *asking, const Node *name, Privilege privilege,
             Error *err)
 {
-    const Collection *collection = named_collection(asking, name);
+    const char *as;
+    const Collection *collection = find_called(asking, name, &as);
     if (collection == NULL)
         return MQL_OK;
-    return ask_collection(asking, collection, privilege, name->position, err);
+    return ask(
+        asking,
+        (AccessObject){LEVEL_COLLECTION, collection->database, collection->id},
+        privilege, as, name->position, err);
 }
 
 /* The node that names a statement's collection. */
@@ -112,8 +118,7 @@ ask_each(const Asking *asking, const Node *node, Asks asks, Error *err)
         if (collection == NULL)
             continue;
         if (asks.rule == ASKS_COLLECTIONS)
-            TRY(ask_collection(asking, collection, asks.privilege,
-                               name->position, err));
+            TRY(ask_by_name(asking, name, asks.privilege, err));
         else
             TRY(ask_database(asking, collection->database, asks.privilege,
                              name->position, err));
@@ -121,8 +126,24 @@ ask_each(const Asking *asking, const Node *node, Asks asks, Error *err)
     return MQL_OK;
 }
 
+/* One that the user does not see counts as one that is not there. */
+static mql_status
+ask_if_seen(const Asking *asking, const Collection *collection,
+            Privilege privilege, int64_t position, Error *err)
+{
+    Asked **last = &asking->prepared->asked;
+    while (*last != NULL)
+        last = &(*last)->next;
+    TRY(ask(
+        asking,
+        (AccessObject){LEVEL_COLLECTION, collection->database, collection->id},
+        privilege, collection->name, position, err));
+    (*last)->is_if_seen = true;
+    return MQL_OK;
+}
+
 /* Every collection of the database that has an index of that name: which one is
- * meant, if one is, comes later. */
+ * meant, if one is, comes later (find_named_index()). */
 static mql_status
 ask_index(const Asking *asking, const Node *node, Privilege privilege,
           Error *err)
@@ -135,8 +156,8 @@ ask_index(const Asking *asking, const Node *node, Privilege privilege,
             asking->version->collections[i]->collection;
         if (collection->database == asking->prepared->session->database &&
             collection_find_index(collection, name->text) >= 0)
-            TRY(ask_collection(asking, collection, privilege, name->position,
-                               err));
+            TRY(ask_if_seen(asking, collection, privilege, name->position,
+                            err));
     }
     return MQL_OK;
 }
@@ -179,7 +200,11 @@ ask_change(const Asking *asking, const Node *node, Error *err)
 {
     const Node *name = node_child(node, NODE_NAME);
     const Node *conflict = node_child(node, NODE_ON_CONFLICT);
-    if (node_child(node, NODE_RETURNING) != NULL)
+    const Collection *collection = named_collection(asking, name);
+    if (collection == NULL)
+        return MQL_OK;
+    if (node_child(node, NODE_RETURNING) != NULL ||
+        statement_reads_rows(node, collection))
         TRY(ask_by_name(asking, name, PRIVILEGE_Query, err));
     if (conflict != NULL && node_child(conflict, NODE_DO_UPDATE) != NULL)
         TRY(ask_by_name(asking, name, PRIVILEGE_Upsert, err));
@@ -196,8 +221,7 @@ ask_alter_collection(const Asking *asking, const Node *node, Error *err)
     if (node_child(node, NODE_ALTER_RENAME) != NULL)
         return ask_cluster(asking, PRIVILEGE_RenameCollection, name, err);
     if (node_child(node, NODE_ALTER_ADD) != NULL)
-        return ask_collection(asking, collection, PRIVILEGE_AddCollectionField,
-                              name->position, err);
+        return ask_by_name(asking, name, PRIVILEGE_AddCollectionField, err);
     return ask_database(asking, collection->database,
                         PRIVILEGE_CreateCollection, name->position, err);
 }
@@ -334,6 +358,20 @@ is_allowed(const Prepared *prepared, Privilege privilege, AccessObject object)
             is_own_grant(prepared, privilege, object));
 }
 
+static bool
+sees_collection(const Prepared *prepared, AccessObject object)
+{
+    const Access *own = prepared->own_access;
+    uint64_t user = prepared->session->user;
+    bool is_seen = access_sees_collection(prepared->access, user,
+                                          object.database, object.collection);
+    if (own == NULL)
+        return is_seen;
+    return access_sees_collection(own, user, object.database,
+                                  object.collection) &&
+           (is_seen || is_made_here(prepared, object) || manages(prepared));
+}
+
 static mql_status
 refuse(const Session *session, const Asked *asked, Error *err)
 {
@@ -383,9 +421,12 @@ decide(Prepared *prepared, Error *err)
         return MQL_OK;
     TRY(require_user(prepared, err));
     for (const Asked *asked = prepared->asked; asked != NULL;
-         asked = asked->next)
+         asked = asked->next) {
+        if (asked->is_if_seen && !sees_collection(prepared, asked->object))
+            continue;
         if (!is_allowed(prepared, asked->privilege, asked->object))
             return refuse(prepared->session, asked, err);
+    }
     return MQL_OK;
 }
 
@@ -421,17 +462,9 @@ permission_ask_again(Prepared *prepared, Error *err)
 bool
 permission_sees(const Prepared *prepared, const Collection *collection)
 {
-    const AccessObject object = {LEVEL_COLLECTION, collection->database,
-                                 collection->id};
-    const Access *own = prepared->own_access;
-    uint64_t user = prepared->session->user;
-    bool is_seen = access_sees_collection(prepared->access, user,
-                                          object.database, object.collection);
-    if (own == NULL)
-        return is_seen;
-    return access_sees_collection(own, user, object.database,
-                                  object.collection) &&
-           (is_seen || is_made_here(prepared, object) || manages(prepared));
+    return sees_collection(
+        prepared,
+        (AccessObject){LEVEL_COLLECTION, collection->database, collection->id});
 }
 
 /* The database itself, whatever is in it. */

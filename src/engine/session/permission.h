@@ -41,6 +41,7 @@ typedef struct Asked {
     Privilege privilege;
     const char *name; /* of the object, for words; in the plan's arena */
     int64_t position;
+    bool is_if_seen; /* not asked of who does not see the collection */
 } Asked;
 
 /* What the statement asks for, into `prepared->asked` (in the plan's arena),

@@ -38,21 +38,6 @@ session_close(Session *session)
 }
 
 mql_status
-database_missing(const Version *version, Slice name, int64_t position,
-                 Error *err)
-{
-    error_at(err, ERR_INVALID_DATABASE, position,
-             "database \"%.*s\" does not exist", (int)name.size, name.data);
-    for (uint32_t i = 0; i < version->database_count; i++) {
-        Slice candidate = slice_of(version->databases[i]->name);
-        if (name_closest(name, &candidate, 1) == 0)
-            return error_hint(err, "Did you mean \"%s\"?",
-                              version->databases[i]->name);
-    }
-    return err->status;
-}
-
-mql_status
 session_use(Session *session, Slice name, int64_t position, Error *err)
 {
     const Version *version;
@@ -60,7 +45,9 @@ session_use(Session *session, Slice name, int64_t position, Error *err)
     const DatabaseDefinition *found = version_find_database(version, name);
     mql_status status = MQL_OK;
     if (found == NULL) {
-        status = database_missing(version, name, position, err);
+        status = error_at(err, ERR_INVALID_DATABASE, position,
+                          "database \"%.*s\" does not exist", (int)name.size,
+                          name.data);
         goto done;
     }
     snprintf(session->database_name, sizeof session->database_name, "%s",

@@ -85,9 +85,6 @@ mql_status session_login(Session *session, Slice user, const Slice *password,
  * both. */
 const Access *session_access(Session *session, const Access **own);
 
-/* INVALID_DATABASE, with a hint at one whose name is close. */
-mql_status database_missing(const Version *version, Slice name,
-                            int64_t position, Error *err);
 /* Make `name` the current database: INVALID_DATABASE when there is none. */
 mql_status session_use(Session *session, Slice name, int64_t position,
                        Error *err);

@@ -60,7 +60,7 @@ count_segment(Prepared *prepared, const Collection *collection,
 }
 
 /* Rows of a collection, or of one of its partitions (id; 0: all); NULL when a
- * damaged segment does not say. */
+ * damaged segment does not say, and for who may not know. */
 static mql_status
 count_rows(Prepared *prepared, const CollectionVersion *version,
            uint64_t partition, Value *value, Error *err)
@@ -68,6 +68,9 @@ count_rows(Prepared *prepared, const CollectionVersion *version,
     uint64_t rows = 0;
     Error damage = ERROR_INIT;
     *value = VALUE_NULL;
+    if (!permission_may(prepared, version->collection, PRIVILEGE_Query) &&
+        !permission_may(prepared, version->collection, PRIVILEGE_GetStatistics))
+        return MQL_OK;
     for (uint32_t i = 0; i < version->segment_count; i++) {
         const Segment *segment = version->segments[i];
         if (partition != 0 && segment_partition(segment) != partition)
