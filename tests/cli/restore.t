@@ -88,7 +88,7 @@ $ mql -X -q gn -c "CREATE COLLECTION c (id INT64 PRIMARY KEY); CREATE ROLE reade
 | public|everybody|t
 | reader|ada|f
 | writer|ada|f
-| c|0|t|
+| c||t|
 | USE
 | c|0|t|
 |  object | file | offset | problem 
