@@ -19,6 +19,8 @@
 #define MOVE_7_TO_9 "UPDATE t SET id = 9, v = [9,0] WHERE id = 7"
 #define PAST "SELECT id, n FROM t AS OF SEQUENCE {sequence}"
 #define READ "SELECT * FROM t"
+#define GRANT(privilege) "GRANT " privilege " ON t TO public"
+#define REVOKE(privilege) "REVOKE " privilege " ON t FROM public"
 
 /* Rows 1, 3 and 4 in a file with one deletion, 5 and 6 in another, 7 and 8 in
  * memory; a partition p that is not loaded, as DROP PARTITION wants it. */
@@ -200,6 +202,23 @@ const Workload workloads[] = {
        {"COMMIT", "K"}},
       {{"CREATE COLLECTION w (id INT64 PRIMARY KEY)", "O"},
        {"DROP COLLECTION w", "O"}}}},
+    /* grants against definitions, rows and grants */
+    {"grantdrop",
+     {{{GRANT("Query"), "."}, {READ, "r"}},
+      {{"DROP COLLECTION t", "D"}, {CREATE, "C"}}}},
+    {"grantrename",
+     {{{GRANT("Query"), "."}, {REVOKE("Query"), "."}},
+      {{"ALTER COLLECTION t RENAME TO u", "A"},
+       {"ALTER COLLECTION u RENAME TO t", "Y"}}}},
+    {"granttransaction",
+     {{{"BEGIN", "B"},
+       {GRANT("Query"), ".,O"},
+       {ADD(1, 1), "^1=1"},
+       {"COMMIT", "K"}},
+      {{GRANT("Search"), ".,O"}, {ADD(3, 1), "^3=1"}}}},
+    {"grantcompact",
+     {{{GRANT("Query"), "."}, {"COMPACT t", "."}},
+      {{REMOVE(1), "-1"}, {REVOKE("Query"), "."}, {"FLUSH t", "."}}}},
     /* files against rows */
     {"flush",
      {{{"FLUSH t", "."}, {READ, "r"}},
