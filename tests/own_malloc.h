@@ -24,10 +24,11 @@
 #define HAS_OWN_MALLOC 1
 #endif
 
-static atomic_ulong calls;         /* allocations so far           */
-static atomic_ulong fail_at;       /* this one fails; 0: none      */
-static atomic_bool fails_for_good; /* and all after it             */
-static atomic_long blocks;         /* in use                       */
+static atomic_ulong calls;   /* allocations so far           */
+static atomic_ulong fail_at; /* this one fails; 0: none      */
+/* And all after it; not every test asks for that. */
+static __attribute__((unused)) atomic_bool fails_for_good;
+static atomic_long blocks; /* in use                       */
 
 #if HAS_OWN_MALLOC
 void *__libc_malloc(size_t size);
