@@ -160,6 +160,33 @@ search_uses_index(const SearchPlan *plan)
            !plan->has_range_filter;
 }
 
+mql_status
+search_next_vectors(SearchOperator *search, const SegmentRows *rows,
+                    GrowingVectors *batch, Error *err)
+{
+    const SearchPlan *plan = (const SearchPlan *)search->base.plan;
+    const Field *field = &plan->table.collection->fields[plan->field];
+    Arena *arena = &search->base.batch_arena;
+    uint32_t positions[VECTOR_ROWS];
+    arena_reset(arena);
+    uint32_t count = bits_collect(rows->bits, rows->row_count, &batch->from,
+                                  positions, VECTOR_ROWS);
+    batch->count = 0;
+    batch->is_over = count == 0;
+    if (batch->is_over)
+        return MQL_OK;
+    TRY(execution_poll(search->base.execution, err));
+    const RowRange range = {.rows = positions, .count = count};
+    Column column;
+    TRY(segment_read(rows->segment, field, range, arena, &column, err));
+    for (uint32_t i = 0; i < count; i++)
+        if (!column_is_null(&column, i)) {
+            batch->vectors[batch->count] = column.bytes[i].data;
+            batch->rows[batch->count++] = positions[i];
+        }
+    return MQL_OK;
+}
+
 /* Exact scan of a segment in memory: its vectors come batch by batch. */
 static mql_status
 scan_growing(SearchOperator *search, const SegmentRows *rows,
@@ -172,26 +199,14 @@ scan_growing(SearchOperator *search, const SegmentRows *rows,
         exact_query_of(plan->metric, type_element(field->type.kind),
                        query->vector, field->type.length);
     TopK top = top_k_of(nearest, query->k);
-    Arena *arena = &search->base.batch_arena;
-    uint32_t positions[BATCH_ROWS];
-    size_t from = 0;
-    for (;;) {
-        arena_reset(arena);
-        uint32_t count = bits_collect(rows->bits, rows->row_count, &from,
-                                      positions, BATCH_ROWS);
-        if (count == 0)
-            break;
-        TRY(execution_poll(search->base.execution, err));
-        const RowRange range = {.rows = positions, .count = count};
-        Column column;
-        TRY(segment_read(rows->segment, field, range, arena, &column, err));
-        for (uint32_t i = 0; i < count; i++) {
-            if (column_is_null(&column, i))
-                continue;
-            query->counters->distances++;
-            float distance = exact_distance(&exact, column.bytes[i].data);
-            top_k_offer(&top, (Neighbor){distance, positions[i]});
-        }
+    GrowingVectors batch = {.from = 0};
+    float distances[VECTOR_ROWS];
+    while (!batch.is_over) {
+        TRY(search_next_vectors(search, rows, &batch, err));
+        exact_distances(&exact, batch.vectors, batch.count, distances);
+        for (uint32_t i = 0; i < batch.count; i++)
+            top_k_offer(&top, (Neighbor){distances[i], batch.rows[i]});
+        query->counters->distances += batch.count;
     }
     *found = top_k_finish(&top);
     return MQL_OK;

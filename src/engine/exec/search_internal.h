@@ -7,6 +7,7 @@
 
 #include "engine/exec/hits.h"
 #include "engine/exec/operators.h"
+#include "index/vector/exact.h"
 
 /* A cursor's search: one target after the other, in rounds that leave out the
  * rows given before. */
@@ -44,6 +45,20 @@ typedef struct SegmentVectors {
     VectorColumn column;
     const Index *index; /* NULL: there is none, or it is not to be used */
 } SegmentVectors;
+
+/* Rows of a growing segment that have a vector, some at a time; from 0 at
+ * first. */
+typedef struct GrowingVectors {
+    size_t from;
+    bool is_over; /* there were no more */
+    uint32_t count;
+    uint32_t rows[VECTOR_ROWS];
+    const void *vectors[VECTOR_ROWS]; /* in the operator's batch arena */
+} GrowingVectors;
+
+/* The next of them, which may be none before the last. */
+mql_status search_next_vectors(SearchOperator *search, const SegmentRows *rows,
+                               GrowingVectors *batch, Error *err);
 
 /* Whether the plan's index is asked where a segment has it. */
 bool search_uses_index(const SearchPlan *plan);

@@ -44,28 +44,12 @@ scan_growing(SearchOperator *search, const SegmentRows *rows,
     ExactBatch batch;
     TRY(exact_batch_init(&batch, plan->metric, &shape, query->k, &part->targets,
                          part->arena, err));
-    Arena *arena = &search->base.batch_arena;
-    uint32_t positions[VECTOR_ROWS], kept[VECTOR_ROWS];
-    const void *vectors[VECTOR_ROWS];
-    size_t from = 0;
-    for (;;) {
-        arena_reset(arena);
-        uint32_t count = bits_collect(rows->bits, rows->row_count, &from,
-                                      positions, VECTOR_ROWS);
-        if (count == 0)
-            break;
-        TRY(execution_poll(search->base.execution, err));
-        const RowRange range = {.rows = positions, .count = count};
-        Column column;
-        TRY(segment_read(rows->segment, field, range, arena, &column, err));
-        uint32_t found = 0;
-        for (uint32_t i = 0; i < count; i++)
-            if (!column_is_null(&column, i)) {
-                vectors[found] = column.bytes[i].data;
-                kept[found++] = positions[i];
-            }
-        exact_batch_add(&batch, vectors, kept, found);
-        query->counters->distances += (uint64_t)found * part->targets.count;
+    GrowingVectors some = {.from = 0};
+    while (!some.is_over) {
+        TRY(search_next_vectors(search, rows, &some, err));
+        exact_batch_add(&batch, some.vectors, some.rows, some.count);
+        query->counters->distances +=
+            (uint64_t)some.count * part->targets.count;
     }
     exact_batch_finish(&batch);
     return MQL_OK;
