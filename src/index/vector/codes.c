@@ -61,21 +61,6 @@ code_l2(float x)
     return (uint8_t)(held_and_rounded(x, MOST_L2) + ZERO_L2);
 }
 
-/* By its bytes without the signs of zeros, which stand in the last ones. */
-static bool
-is_zero(const Coder *coder, const void *vector)
-{
-    const unsigned char *bytes = vector;
-    size_t size = element_row_size(coder->element, coder->dim);
-    size_t width = element_row_size(coder->element, 1);
-    for (size_t i = 0; i < size; i++) {
-        bool has_sign = coder->element != ELEMENT_I8 && (i + 1) % width == 0;
-        if ((bytes[i] & (has_sign ? 0x7f : 0xff)) != 0)
-            return false;
-    }
-    return true;
-}
-
 /* The code of a unit vector of equal elements with signs by chance. */
 static void
 encode_by_chance(const Coder *coder, uint64_t seed, uint8_t *code)
@@ -126,7 +111,7 @@ coder_encode(const Coder *coder, const void *vector, uint64_t seed,
     float room[CHUNK];
     memset(code + coder->dim, 0, coder->stride - coder->dim);
     if (coder->metric == METRIC_COSINE && coder->type == CODES_L2 &&
-        is_zero(coder, vector)) {
+        vector_is_zero(coder->element, vector, coder->dim)) {
         encode_by_chance(coder, seed, code);
         return;
     }

@@ -73,15 +73,6 @@ is_unit(const IvfBuild *build)
 
 /* ---- which rows ---- */
 
-static bool
-is_zero(const float *vector, uint32_t dim)
-{
-    for (uint32_t i = 0; i < dim; i++)
-        if (vector[i] != 0)
-            return false;
-    return true;
-}
-
 /* Rows with a vector into build->rows: those for lists, then the zero vectors.
  */
 static mql_status
@@ -100,7 +91,8 @@ choose_rows(IvfBuild *build, Error *err)
                 continue;
             if (is_unit(build))
                 kmeans_row(column, false, row, vector);
-            bool goes_last = is_unit(build) && is_zero(vector, column->dim);
+            bool goes_last = is_unit(build) &&
+                             vector_is_zero(ELEMENT_F32, vector, column->dim);
             if (goes_last != (zeros == 1))
                 continue;
             build->rows[header->place_count++] = row;

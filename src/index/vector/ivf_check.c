@@ -42,9 +42,7 @@ check_row(Check *check, uint32_t place, uint32_t first, Error *err)
     TRY(vector_column_verify(ivf->column, row, 1, err));
     kmeans_row(ivf->column, ivf->header.metric == METRIC_COSINE, row,
                check->vector);
-    bool is_zero = true;
-    for (uint32_t i = 0; is_zero && i < ivf->header.dim; i++)
-        is_zero = check->vector[i] == 0;
+    bool is_zero = vector_is_zero(ELEMENT_F32, check->vector, ivf->header.dim);
     bool is_last = place >= ivf_listed(&ivf->header);
     if (ivf->header.metric == METRIC_COSINE && is_zero != is_last)
         return wrong(ivf, "a wrong zero vector", place, err);

@@ -142,33 +142,17 @@ plain_shape(IvfCodes codes, const IndexOptions *options)
     return (IvfShape){codes, 0, (uint32_t)options->values[OPTION_NLIST]};
 }
 
-static IvfShape
-flat_shape(const IndexOptions *options, uint32_t dim)
-{
-    (void)dim;
-    return plain_shape(IVF_CODES_FLAT, options);
-}
+#define PLAIN_SHAPE(name, codes)                                               \
+    static IvfShape name##_shape(const IndexOptions *options, uint32_t dim)    \
+    {                                                                          \
+        (void)dim;                                                             \
+        return plain_shape(codes, options);                                    \
+    }
 
-static IvfShape
-sq8_shape(const IndexOptions *options, uint32_t dim)
-{
-    (void)dim;
-    return plain_shape(IVF_CODES_SQ8, options);
-}
-
-static IvfShape
-rabitq_shape(const IndexOptions *options, uint32_t dim)
-{
-    (void)dim;
-    return plain_shape(IVF_CODES_SIGNS, options);
-}
-
-static IvfShape
-bits_shape(const IndexOptions *options, uint32_t dim)
-{
-    (void)dim;
-    return plain_shape(IVF_CODES_BITS, options);
-}
+PLAIN_SHAPE(flat, IVF_CODES_FLAT)
+PLAIN_SHAPE(sq8, IVF_CODES_SQ8)
+PLAIN_SHAPE(rabitq, IVF_CODES_SIGNS)
+PLAIN_SHAPE(bits, IVF_CODES_BITS)
 
 static IvfShape
 pq_shape(const IndexOptions *options, uint32_t dim)
@@ -256,99 +240,69 @@ FUNCTIONS(rabitq, ivf_rabitq_kind)
 FUNCTIONS(scann, scann_kind)
 FUNCTIONS(bits, bin_ivf_flat_kind)
 
+/* What all of them have. */
+#define LISTS(name)                                                            \
+    .is_vector = true, .has_file = true, .build = name##_build,                \
+    .open = name##_open, .search = ivf_search, .check = ivf_check,             \
+    .close = ivf_close
+
 const IndexKind ivf_flat_kind = {
     .name = "IVF_FLAT",
     .synonym = "IVFFLAT",
     .help = "lists around centroids, those near the query searched exactly",
-    .is_vector = true,
     .elements = ELEMENT_NUMBERS,
-    .has_file = true,
     .build_options = build_options,
     .search_options = flat_search_options,
-    .build = flat_build,
-    .open = flat_open,
-    .search = ivf_search,
-    .check = ivf_check,
-    .close = ivf_close,
+    LISTS(flat),
 };
 
 const IndexKind ivf_sq8_kind = {
     .name = "IVF_SQ8",
     .help = "lists of codes of a byte for each element; the best are ranked by "
             "their vectors",
-    .is_vector = true,
     .elements = ELEMENT_NUMBERS,
-    .has_file = true,
     .build_options = build_options,
     .search_options = coded_search_options,
-    .build = sq8_build,
-    .open = sq8_open,
-    .search = ivf_search,
-    .check = ivf_check,
-    .close = ivf_close,
+    LISTS(sq8),
 };
 
 const IndexKind ivf_pq_kind = {
     .name = "IVF_PQ",
     .help = "lists of codes of 4 or 8 bits for each part of a vector; the best "
             "are ranked by their vectors",
-    .is_vector = true,
     .elements = ELEMENT_NUMBERS,
-    .has_file = true,
     .build_options = pq_build_options,
     .search_options = coded_search_options,
     .settle = pq_settle,
-    .build = pq_build,
-    .open = pq_open,
-    .search = ivf_search,
-    .check = ivf_check,
-    .close = ivf_close,
+    LISTS(pq),
 };
 
 const IndexKind ivf_rabitq_kind = {
     .name = "IVF_RABITQ",
     .help = "lists of codes of a bit for each element; the best are ranked by "
             "their vectors",
-    .is_vector = true,
     .elements = ELEMENT_NUMBERS,
-    .has_file = true,
     .build_options = build_options,
     .search_options = rabitq_search_options,
-    .build = rabitq_build,
-    .open = rabitq_open,
-    .search = ivf_search,
-    .check = ivf_check,
-    .close = ivf_close,
+    LISTS(rabitq),
 };
 
 const IndexKind scann_kind = {
     .name = "SCANN",
     .help = "lists of nibbles for small parts of a vector; the best are ranked "
             "by their vectors",
-    .is_vector = true,
     .elements = ELEMENT_NUMBERS,
-    .has_file = true,
     .build_options = scann_build_options,
     .search_options = scann_search_options,
     .settle = scann_settle,
-    .build = scann_build,
-    .open = scann_open,
-    .search = ivf_search,
-    .check = ivf_check,
-    .close = ivf_close,
+    LISTS(scann),
 };
 
 const IndexKind bin_ivf_flat_kind = {
     .name = "BIN_IVF_FLAT",
     .help = "lists of vectors of bits, those near the query searched exactly",
-    .is_vector = true,
     .elements = ELEMENT_SET(ELEMENT_BIT),
-    .has_file = true,
     .build_options = build_options,
     .search_options = flat_search_options,
-    .build = bits_build,
-    .open = bits_open,
-    .search = ivf_search,
-    .check = ivf_check,
-    .close = ivf_close,
+    LISTS(bits),
 };

@@ -21,15 +21,6 @@
 #define STEP_RATIO 0.9f
 #define QUERY_MOST 127
 
-static bool
-is_zero(const float *vector, uint32_t dim)
-{
-    for (uint32_t i = 0; i < dim; i++)
-        if (vector[i] != 0)
-            return false;
-    return true;
-}
-
 /* A unit vector of equal elements with signs by chance. */
 static void
 draw(float *y, uint32_t dim, uint64_t seed)
@@ -47,7 +38,8 @@ prepare(const Nibbles *nibbles, const void *vector, uint64_t seed, float *y)
 {
     uint32_t dim = nibbles->dim;
     element_floats(nibbles->element, vector, dim, y);
-    if (nibbles->metric == METRIC_COSINE && is_zero(y, dim)) {
+    if (nibbles->metric == METRIC_COSINE &&
+        vector_is_zero(ELEMENT_F32, y, dim)) {
         draw(y, dim, seed);
     } else if (nibbles->metric == METRIC_COSINE) {
         ExactQuery query =
