@@ -343,4 +343,30 @@ items_create(Store *store, const char *name, bool is_auto_id, Error *err)
     return status;
 }
 
+/* An index of a collection of items, named as its kind; `field` counts from 1,
+ * the key. */
+static inline mql_status
+items_create_index(Store *store, const char *name, const char *kind,
+                   uint32_t field, Error *err)
+{
+    Transaction *transaction;
+    TRY(transaction_begin(store, &transaction, err));
+    IndexDefinition index = {
+        .id = transaction_new_id(transaction),
+        .name = (char *)(uintptr_t)kind,
+        .field = field,
+        .kind = index_kind_find(slice_of(kind)),
+        .metric = METRIC_L2,
+    };
+    index_options_default(index.kind->build_options, &index.options);
+    const CollectionVersion *found = version_find_collection(
+        transaction_version(transaction), 1, slice_of(name));
+    mql_status status = transaction_create_index(
+        transaction, found->collection->id, &index, NULL, err);
+    if (status == MQL_OK)
+        return transaction_commit(transaction, err);
+    transaction_rollback(transaction);
+    return status;
+}
+
 #endif

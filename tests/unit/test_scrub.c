@@ -52,26 +52,6 @@ open_place(Place *place)
 }
 
 static void
-create_index(Store *store, const char *kind, uint32_t field)
-{
-    Transaction *transaction;
-    OK(transaction_begin(store, &transaction, err));
-    IndexDefinition index = {
-        .id = transaction_new_id(transaction),
-        .name = (char *)(uintptr_t)kind,
-        .field = field,
-        .kind = index_kind_find(slice_of(kind)),
-        .metric = METRIC_L2,
-    };
-    index_options_default(index.kind->build_options, &index.options);
-    const CollectionVersion *found = version_find_collection(
-        transaction_version(transaction), 1, slice_of(NAME));
-    OK(transaction_create_index(transaction, found->collection->id, &index,
-                                NULL, err));
-    OK(transaction_commit(transaction, err));
-}
-
-static void
 set(Store *store, const char *name, int64_t value)
 {
     Transaction *transaction;
@@ -93,8 +73,8 @@ place_init(Place *place)
         items[i] = (Item){i, 1};
     OK(items_put(place->store, NAME, 0, INSERT_NEW, items, IDS, err));
     free(items);
-    create_index(place->store, "INVERTED", ITEM_NAME + 1);
-    create_index(place->store, "HNSW", ITEM_VECTOR + 1);
+    OK(items_create_index(place->store, NAME, "INVERTED", ITEM_NAME + 1, err));
+    OK(items_create_index(place->store, NAME, "HNSW", ITEM_VECTOR + 1, err));
     set(place->store, SCRUB_RATE_SETTING, 65536);
 }
 

@@ -43,26 +43,6 @@ put(Store *store, int first, int last)
                  (uint32_t)(last - first + 1), err));
 }
 
-static void
-add_index(Store *store, const char *kind, uint32_t field)
-{
-    Transaction *transaction = NULL;
-    OK(transaction_begin(store, &transaction, err));
-    IndexDefinition index = {
-        .id = transaction_new_id(transaction),
-        .name = (char *)(uintptr_t)kind,
-        .field = field,
-        .kind = index_kind_find(slice_of(kind)),
-        .metric = METRIC_L2,
-    };
-    index_options_default(index.kind->build_options, &index.options);
-    const CollectionVersion *collection = version_find_collection(
-        transaction_version(transaction), 1, slice_of(NAME));
-    OK(transaction_create_index(transaction, collection->collection->id, &index,
-                                NULL, err));
-    OK(transaction_commit(transaction, err));
-}
-
 /* Ids 0 .. 299 but 50 .. 59 and 290 .. 294, in segments with indexes and
  * deletes, and in the log. */
 static void
@@ -73,8 +53,8 @@ make_database(const char *path)
     assert_int_equal(status, MQL_OK);
     OK(items_create(store, NAME, false, err));
     put(store, 0, 199);
-    add_index(store, "INVERTED", ITEM_NAME + 1);
-    add_index(store, "HNSW", ITEM_VECTOR + 1);
+    OK(items_create_index(store, NAME, "INVERTED", ITEM_NAME + 1, err));
+    OK(items_create_index(store, NAME, "HNSW", ITEM_VECTOR + 1, err));
     int64_t ids[10] = {50, 51, 52, 53, 54, 55, 56, 57, 58, 59};
     OK(items_delete(store, NAME, ids, 10, err));
     OK(items_flush(store, err));
