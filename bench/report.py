@@ -73,10 +73,10 @@ def speed_at(points, level):
 
 
 class Clock:
-    """Which of the two clocks the page quotes."""
+    """Which of the two clocks the page quotes, for searches and for builds."""
 
-    def __init__(self, name):
-        self.name = name
+    def __init__(self, name, builds):
+        self.name, self.builds = name, builds
 
     def speed(self, line):
         """Queries a second of a point."""
@@ -89,7 +89,7 @@ class Clock:
         wall, cpu = line.get(part + "_wall"), line.get(part + "_cpu")
         if wall is None:
             return None
-        return wall if self.name == "wall" or not cpu else cpu / threads
+        return wall if self.builds == "wall" or not cpu else cpu / threads
 
 
 def curves_of(results, clock, data, k, threads, many):
@@ -139,7 +139,7 @@ def speeds(results, clock, data, k, threads, many):
     if not curves:
         return ""
     found = {engine: [speed_at(every_point(settings), level) for level in LEVELS] for engine, settings in curves.items()}
-    ours = next((value for engine, value in found.items() if engine.startswith(OURS)), [None] * len(LEVELS))
+    ours = [max((values[i] or 0 for engine, values in found.items() if engine.startswith(OURS)), default=None) for i in range(len(LEVELS))]
     rows = []
     for engine, values in sorted(found.items(), key=lambda item: -(item[1][0] or 0)):
         row = [f"**{engine}**" if engine.startswith(OURS) else engine]
@@ -153,31 +153,92 @@ def speeds(results, clock, data, k, threads, many):
     return table([*head, "best recall"], rows)
 
 
-def best_peer(curves, level):
-    """(name, queries a second) of the fastest engine that is not ours; (None, None) when none gets there."""
-    found = {engine: speed_at(every_point(settings), level) for engine, settings in curves.items() if not engine.startswith(OURS) and not is_exact(engine)}
+def fastest(curves, level, is_wanted):
+    """(name, queries a second) of the fastest engine that is wanted and not exact; (None, None) when none gets there."""
+    found = {engine: speed_at(every_point(settings), level) for engine, settings in curves.items() if is_wanted(engine) and not is_exact(engine)}
     reached = {engine: speed for engine, speed in found.items() if speed}
     best = max(reached, key=reached.get, default=None)
     return best, reached.get(best)
 
 
+def is_ours(engine):
+    """Whether it is an index of mql."""
+    return engine.startswith(OURS)
+
+
+def is_peer(engine):
+    """Whether it is somebody else's."""
+    return not is_ours(engine)
+
+
+def named(name, speed):
+    """A speed and whose it is."""
+    return f"{number(speed)} ({name})" if name else "–"
+
+
 def summary(results, clock):
-    """One line for each set, k and way of asking: ours beside the best peer, on one core."""
+    """One line for each set, k and way of asking: ours beside the best peer, on one core. One at a time ours is HNSW; of many, the fastest."""
     rows = []
     for data in results.sets:
         for k in sorted({line["k"] for line in results.of("point", set=data)}):
             for many in (False, True):
                 curves = curves_of(results, clock, data, k, 1, many)
-                ours = every_point(curves.get("mql HNSW", {}))
                 row = [data, str(k), "all in one call" if many else "one at a time"]
                 for level in LEVELS:
-                    mine, (name, speed) = speed_at(ours, level), best_peer(curves, level)
-                    row += [number(mine), f"{number(speed)} ({name})" if name else "–", times(mine, speed)]
+                    mine = fastest(curves, level, is_ours if many else lambda engine: engine == "mql HNSW")
+                    peer = fastest(curves, level, is_peer)
+                    row += [named(*mine), named(*peer), times(mine[1], peer[1])]
                 rows.append(row)
     head = ["set", "k", "queries"]
     for level in LEVELS:
         head += [f"mql at {level}", "best peer", "mql is"]
     return "## One core, queries a second\n\n" + table(head, rows) if rows else ""
+
+
+PAIRS = {"mql IVF_FLAT": "faiss IVF_FLAT", "mql IVF_SQ8": "faiss IVF_SQ8", "mql IVF_PQ": "faiss IVF_PQ fast scan, refined",
+         "mql IVF_RABITQ": "faiss IVF_RABITQ, refined"}
+
+
+def lists(results, clock):
+    """The kinds with lists beside faiss' of the same kind, at equal recall on one core."""
+    rows = []
+    for data in results.sets:
+        for many in (False, True):
+            curves = curves_of(results, clock, data, 10, 1, many)
+            for mine, other in PAIRS.items():
+                if mine not in curves or other not in curves:
+                    continue
+                row = [data, mine, "all in one call" if many else "one at a time"]
+                for level in LEVELS:
+                    speeds = [speed_at(every_point(curves[engine]), level) for engine in (mine, other)]
+                    row += [number(speeds[0]), number(speeds[1]), times(*speeds)]
+                rows.append(row)
+    head = ["set", "kind", "queries"]
+    for level in LEVELS:
+        head += [f"mql at {level}", "faiss", "mql is"]
+    return "## Indexes with lists, k = 10, one core, queries a second\n\n" + table(head, rows) if rows else ""
+
+
+def one_of(results, kind, **about):
+    """The only line about that, or an empty one."""
+    return next(iter(results.of(kind, **about)), {})
+
+
+def costs(results, clock):
+    """Building on all cores and memory of the graphs with the same numbers: mql HNSW beside hnswlib, faiss HNSW and pgvector."""
+    rows, cores = [], results.runs[-1]["machine"]["cores"]
+    for line in results.of("build", engine="mql HNSW"):
+        about = {"set": line["set"], "setting": line["setting"]}
+        seconds = {engine: clock.seconds(one_of(results, "build", engine=engine, **about), "build", cores) for engine in ("hnswlib", "faiss HNSW", "pgvector")}
+        resident = {engine: one_of(results, "memory", engine=engine, **about).get("pss_kib") for engine in ("mql HNSW", "hnswlib")}
+        mine = clock.seconds(line, "build", cores)
+        row = [line["set"], line["setting"], number(mine)]
+        for other in seconds.values():
+            row += [number(other), times(other, mine)]
+        ours, theirs = resident.values()
+        rows.append([*row, *(number(kib / 1024 if kib else None) for kib in (ours, theirs)), times(ours, theirs)])
+    head = ["set", "setting", "mql s", "hnswlib s", "mql is", "faiss HNSW s", "mql is", "pgvector s", "mql is", "mql MiB", "hnswlib MiB", "of it"]
+    return "## Building graphs on all cores, and their memory after the queries\n\n" + table(head, rows) if rows else ""
 
 
 def latencies(results, data, k):
@@ -203,8 +264,7 @@ def builds(results, clock, data):
     curves = curves_of(results, clock, data, 10, 1, False)
     for line in results.of("build", set=data):
         about = {"set": data, "engine": line["engine"], "setting": line["setting"], "threads": 1}
-        memory = next(iter(results.of("memory", **about)), {})
-        cold = next(iter(results.of("cold", **about)), {})
+        memory, cold = one_of(results, "memory", **about), one_of(results, "cold", **about)
         resident = memory.get("pss_kib")
         speed = speed_at(curves[line["engine"]][line["setting"]], LEVELS[0])
         rows.append([line["engine"], line["setting"], number(clock.seconds(line, "load", cores)), number(clock.seconds(line, "build", cores)), number(speed),
@@ -289,6 +349,8 @@ def head(results, clock):
     if busy:
         lines.append(f"\n**The machine was not quiet**: load averages of {min(loads):.1f} to {max(loads):.1f} on {machine['cores']} cores while this "
                      "was measured. Ratios of one table are worth something, the numbers themselves little.")
+    if clock.builds == "cpu" and clock.name == "wall":
+        lines.append("Build times are processor seconds over cores: the machine did other things while the indexes were built, but not while they were asked.")
     if clock.name == "cpu":
         lines.append("Speeds and build times are by processor time for that reason: queries for each second of processor time that client and engine "
                      "used (times the threads), and processor seconds over cores. Latencies and cold times are by the wall clock.")
@@ -331,12 +393,13 @@ def main():
     parser.add_argument("page")
     parser.add_argument("figures")
     parser.add_argument("--clock", choices=("wall", "cpu"), default="wall", help="cpu: for a machine that does other things meanwhile")
+    parser.add_argument("--builds", choices=("wall", "cpu"), help="the same for builds alone")
     options = parser.parse_args()
-    results, clock = Results(options.results), Clock(options.clock)
+    results, clock = Results(options.results), Clock(options.clock, options.builds or options.clock)
     sections = [section(results, clock, data, pathlib.Path(options.figures)) for data in results.sets]
     failed = [f"* {line['engine']} {line['setting']} on {line['set']}: {line['step']} failed" for line in results.of("failed")]
     failed = "## Failed\n\n" + "\n".join(failed) if failed else ""
-    text = "\n\n".join(part for part in (INTRODUCTION, head(results, clock), summary(results, clock), *sections, failed) if part)
+    text = "\n\n".join(part for part in (INTRODUCTION, head(results, clock), summary(results, clock), lists(results, clock), costs(results, clock), *sections, failed) if part)
     pathlib.Path(options.page).write_text(text + "\n", encoding="utf-8")
 
 

@@ -4,12 +4,17 @@ import importlib
 
 REGISTRY = {
     "mql": ("mql", "Hnsw"),
+    "mql-ivf-flat": ("mql", "IvfFlat"),
+    "mql-ivf-sq8": ("mql", "IvfSq8"),
+    "mql-ivf-pq": ("mql", "IvfPq"),
+    "mql-ivf-rabitq": ("mql", "IvfRabitq"),
     "mql-exact": ("mql", "Exact"),
     "hnswlib": ("hnsw_lib", "HnswLib"),
     "faiss-hnsw": ("faiss_lib", "Hnsw"),
     "faiss-ivf-flat": ("faiss_lib", "IvfFlat"),
     "faiss-ivf-sq8": ("faiss_lib", "IvfSq8"),
     "faiss-ivf-pq": ("faiss_lib", "IvfPq"),
+    "faiss-ivf-rabitq": ("faiss_lib", "IvfRabitq"),
     "faiss-flat": ("faiss_lib", "Flat"),
     "sgemm": ("sgemm", "Sgemm"),
     "usearch": ("usearch_lib", "Usearch"),

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """base.py: what an engine is to the harness, and how one that lives in Python is measured."""
 import concurrent.futures
+import math
 import os
 import time
 
@@ -12,6 +13,11 @@ HNSW_EFFORTS = {10: [10, 16, 24, 32, 48, 64, 96, 128, 192, 256, 400, 600], 100: 
 PROBES = {10: [1, 2, 4, 8, 16, 32, 64, 128], 100: [2, 4, 8, 16, 32, 64, 128]}
 SLOW_EFFORTS = {10: [16, 64, 256], 100: [128, 400]}
 EXACT_EFFORTS = {10: [0], 100: [0]}
+
+
+def lists_for(rows):
+    """How many lists an inverted file gets: about 4 sqrt(rows), to a power of two."""
+    return 2 ** round(math.log2(4 * math.sqrt(rows)))
 
 
 class Engine:

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """faiss_lib.py: the indexes of faiss. Cosine is the inner product of vectors scaled to length 1 beforehand."""
-import math
 import os
 
 import faiss
 
 import grow
 import measure
-from engines.base import EXACT_EFFORTS, PROBES, Engine
+from engines.base import EXACT_EFFORTS, PROBES, Engine, lists_for
 
 QUERIES_FOR_BLAS = 20  # in one call, from which on distances come from matrix products
 
@@ -87,13 +86,9 @@ class Hnsw(Faiss):
 
 
 class Ivf(Faiss):
-    """An inverted file; about 4 sqrt(rows) lists, to a power of two."""
+    """An inverted file."""
 
     effort_name, efforts, soak_effort = "nprobe", PROBES, 16
-
-    def lists(self):
-        """How many lists."""
-        return 2 ** round(math.log2(4 * math.sqrt(self.data.rows)))
 
     def tune(self, effort, k):
         faiss.extract_index_ivf(self.index).nprobe = effort
@@ -110,7 +105,7 @@ class IvfFlat(Ivf):
     name = "faiss IVF_FLAT"
 
     def key(self):
-        return f"IVF{self.lists()},Flat"
+        return f"IVF{lists_for(self.data.rows)},Flat"
 
 
 class IvfSq8(Ivf):
@@ -119,7 +114,7 @@ class IvfSq8(Ivf):
     name = "faiss IVF_SQ8"
 
     def key(self):
-        return f"IVF{self.lists()},SQ8"
+        return f"IVF{lists_for(self.data.rows)},SQ8"
 
 
 class IvfPq(Ivf):
@@ -129,7 +124,7 @@ class IvfPq(Ivf):
     settings = [{"refine": 4}, {"refine": 16}]
 
     def key(self):
-        return f"IVF{self.lists()},PQ{self.data.dim // 4}x4fs,RFlat"
+        return f"IVF{lists_for(self.data.rows)},PQ{self.data.dim // 4}x4fs,RFlat"
 
     def tune(self, effort, k):
         super().tune(effort, k)
@@ -137,6 +132,15 @@ class IvfPq(Ivf):
 
     def distances(self, queries, k):
         return None  # mixed: codes and vectors
+
+
+class IvfRabitq(IvfPq):
+    """A bit a dimension, the best candidates ranked again by whole vectors."""
+
+    name = "faiss IVF_RABITQ, refined"
+
+    def key(self):
+        return f"IVF{lists_for(self.data.rows)},RaBitQfs,RFlat"
 
 
 class Flat(Faiss):

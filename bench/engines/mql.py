@@ -11,7 +11,7 @@ import subprocess
 import numpy as np
 
 import measure
-from engines.base import EXACT_EFFORTS, Engine
+from engines.base import EXACT_EFFORTS, PROBES, Engine, lists_for
 
 
 class Mql(Engine):
@@ -143,6 +143,56 @@ class Hnsw(Mql):
 
     def tune(self, effort, k):
         self.options = f"WITH (ef = {effort})"
+
+
+class Ivf(Mql):
+    """Prepared SEARCH over one of the kinds with lists; as many lists as faiss gets."""
+
+    effort_name, efforts, soak_effort, kind = "nprobe", PROBES, 16, ""
+
+    def index_statement(self):
+        options = "".join(f", {name} = {value}" for name, value in self.setting.items())
+        lists = lists_for(self.data.rows)
+        return f"CREATE INDEX ON c (v) USING {self.kind} WITH (metric_type = '{self.data.metric}', nlist = {lists}{options})"
+
+    def tune(self, effort, k):
+        self.options = f"WITH (nprobe = {effort})"
+
+
+class IvfFlat(Ivf):
+    """Exact within the lists."""
+
+    name, kind = "mql IVF_FLAT", "IVF_FLAT"
+
+
+class IvfSq8(Ivf):
+    """A byte a dimension."""
+
+    name, kind = "mql IVF_SQ8", "IVF_SQ8"
+
+
+class IvfPq(Ivf):
+    """4 bits for 4 dimensions, ranked again as faiss' refinement does; refine_k is an option of a search."""
+
+    name, kind = "mql IVF_PQ", "IVF_PQ"
+    settings = [{"refine": 4}, {"refine": 16}]
+
+    def index_statement(self):
+        lists = lists_for(self.data.rows)
+        return f"CREATE INDEX ON c (v) USING IVF_PQ WITH (metric_type = '{self.data.metric}', nlist = {lists}, m = {self.data.dim // 4}, nbits = 4)"
+
+    def tune(self, effort, k):
+        self.options = f"WITH (nprobe = {effort}, refine_k = {self.setting['refine']})"
+
+
+class IvfRabitq(IvfPq):
+    """A bit a dimension, ranked again."""
+
+    name, kind = "mql IVF_RABITQ", "IVF_RABITQ"
+    settings = [{"refine": 4}, {"refine": 16}]
+
+    def index_statement(self):
+        return f"CREATE INDEX ON c (v) USING IVF_RABITQ WITH (metric_type = '{self.data.metric}', nlist = {lists_for(self.data.rows)})"
 
 
 class Exact(Mql):
