@@ -2,6 +2,7 @@
 # make demo         the main job on real data, from nothing
 # make check        every quick test; T=name: only those whose name contains it
 # make crash-long   hours of power losses, faults and damage; T=name
+# make neon-check   the kernels for 64-bit Arm, cross-compiled and run by qemu
 # make tidy         format, floors, headers, lengths, exported names, banned calls
 # make bench-deps   Python environments with mql's peers, for make bench
 # make bench        mql and its peers on real data (bench/README.md)
@@ -38,7 +39,9 @@ ALL      = $(COMMON) $(WARN) $(CFLAGS) $(SANITIZE) $(EXTRA)
 LIBS    := -llmdb -lxxhash -lzstd -lnettle -lm -pthread
 
 FLOORS  := base storage index engine
-SOURCES := $(foreach f,$(FLOORS),$(wildcard src/$(f)/*.c src/$(f)/*/*.c))
+# Kernels of the other processors' instruction sets.
+FOREIGN := $(if $(findstring aarch64,$(shell $(CC) -dumpmachine)),%_avx2.c %_avx512.c %_avx512vnni.c,%_neon.c %_neondot.c)
+SOURCES := $(filter-out $(FOREIGN),$(foreach f,$(FLOORS),$(wildcard src/$(f)/*.c src/$(f)/*/*.c)))
 GEN     := $(BUILD)/gen/milvusql.o $(BUILD)/gen/milvusql_scan.o
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o) $(GEN)
 CLI     := $(patsubst %.c,$(BUILD)/%.o,$(wildcard cli/*.c))
@@ -74,6 +77,7 @@ FORCE:
 $(BUILD)/%_avx2.o: EXTRA = -mavx2 -mfma -mf16c
 $(BUILD)/%_avx512.o: EXTRA = -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma
 $(BUILD)/%_avx512vnni.o: EXTRA = -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni -mavx2 -mfma
+$(BUILD)/%_neondot.o: EXTRA = -march=armv8.2-a+dotprod
 # Rounding and holding to a range become vector code; nobody looks at FP traps.
 $(BUILD)/src/index/vector/codes.o $(BUILD)/src/index/vector/nibbles.o: EXTRA = -fno-trapping-math
 $(BUILD)/src/index/%.o: CFLAGS := $(patsubst -O2,-O3,$(CFLAGS))
@@ -153,6 +157,8 @@ deps:
 demo: deps
 	@$(MAKE) --no-print-directory $(PARALLEL) all
 	@examples/fashion/demo.sh $(BUILD)/mql
+neon-check:
+	@tools/neon-check.sh $(BUILD)
 tidy: all
 	@tools/tidy.sh $(BUILD)
 BENCH ?= build/bench
@@ -186,6 +192,6 @@ clean:
 	rm -rf $(BUILD)
 help:
 	@sed -n '/^#/!q; s/^# //p' Makefile
-.PHONY: all check crash-long tests-built deps demo tidy bench bench-deps bench-filters fuzz install uninstall clean help
+.PHONY: all check crash-long neon-check tests-built deps demo tidy bench bench-deps bench-filters fuzz install uninstall clean help
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

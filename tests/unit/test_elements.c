@@ -136,7 +136,8 @@ test_from_floats(void **state)
 
 /* ---- distances ---- */
 
-static const char *const names[] = {"scalar", "avx2", "avx512"};
+static const char *const names[] = {"scalar", "avx2", "avx512", "neon",
+                                    "neondot"};
 
 /* At the end of a block, so that ASan sees a read past the end, at even and odd
  * addresses. */

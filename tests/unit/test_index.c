@@ -253,7 +253,8 @@ static void
 test_answers_of_every_set(void **state)
 {
     (void)state;
-    static const char *const sets[] = {"scalar", "avx2", "avx512"};
+    static const char *const sets[] = {"scalar", "avx2", "avx512", "neon",
+                                       "neondot"};
     enum { WANTED = 30, TARGETS = 40 };
     static Neighbor first[TARGETS][WANTED], nearest[WANTED];
     for (int shape = 0; shape < 4; shape++) {

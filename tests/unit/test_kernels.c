@@ -19,7 +19,8 @@
 
 #define LONGEST 5000
 
-static const char *const names[] = {"scalar", "avx2", "avx512"};
+static const char *const names[] = {"scalar", "avx2", "avx512", "neon",
+                                    "neondot"};
 
 static uint64_t
 next_random(uint64_t *seed)

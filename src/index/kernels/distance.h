@@ -78,6 +78,9 @@ extern const DistanceTable distance_scalar;
 #if defined(__x86_64__)
 extern const DistanceTable distance_avx2;
 extern const DistanceTable distance_avx512;
+#elif defined(__aarch64__)
+extern const DistanceTable distance_neon;
+extern const DistanceTable distance_neondot;
 #endif
 
 /* The best table this processor runs, or the one named by `wanted` ("avx2");

@@ -6,6 +6,9 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#if defined(__aarch64__)
+#include <sys/auxv.h>
+#endif
 
 static bool
 always(void)
@@ -28,6 +31,12 @@ has_avx512(void)
            __builtin_cpu_supports("avx512dq") &&
            __builtin_cpu_supports("avx512vl");
 }
+#elif defined(__aarch64__)
+static bool
+has_neondot(void)
+{
+    return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
+}
 #endif
 
 /* Best first. A new instruction set is one file and one line here. */
@@ -38,6 +47,9 @@ static const struct {
 #if defined(__x86_64__)
     {&distance_avx512, has_avx512},
     {&distance_avx2, has_avx2},
+#elif defined(__aarch64__)
+    {&distance_neondot, has_neondot},
+    {&distance_neon, always},
 #endif
     {&distance_scalar, always},
 };

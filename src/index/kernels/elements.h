@@ -41,6 +41,9 @@ extern const ElementTable element_avx2;
 extern const ElementTable element_avx512;
 /* The same, with its count of bits in one instruction (VPOPCNTDQ). */
 extern const ElementTable element_avx512_bits;
+#elif defined(__aarch64__)
+extern const ElementTable element_neon;
+extern const ElementTable element_neondot;
 #endif
 
 /* The best one that runs here of the set `wanted`; NULL: the set cannot run. */

@@ -26,6 +26,11 @@ element_table_select(const char *wanted)
         return has_bits() ? &element_avx512_bits : &element_avx512;
     if (set == &distance_avx2)
         return &element_avx2;
+#elif defined(__aarch64__)
+    if (set == &distance_neondot)
+        return &element_neondot;
+    if (set == &distance_neon)
+        return &element_neon;
 #endif
     return &element_scalar;
 }

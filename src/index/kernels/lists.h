@@ -118,6 +118,9 @@ extern const ListTable lists_scalar;
 extern const ListTable lists_avx2;
 extern const ListTable lists_avx512;
 extern const ListTable lists_avx512vnni;
+#elif defined(__aarch64__)
+extern const ListTable lists_neon;
+extern const ListTable lists_neondot;
 #endif
 
 /* The table of the instruction set of distance_table(). Thread-safe. */

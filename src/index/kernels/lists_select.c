@@ -16,6 +16,11 @@ list_table(void)
                                                     : &lists_avx512;
     if (strcmp(name, "avx2") == 0)
         return &lists_avx2;
+#elif defined(__aarch64__)
+    if (distance_table() == &distance_neondot)
+        return &lists_neondot;
+    if (distance_table() == &distance_neon)
+        return &lists_neon;
 #endif
     return &lists_scalar;
 }

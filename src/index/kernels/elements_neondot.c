@@ -1,0 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* elements_neondot.c - the same where one instruction multiplies bytes and adds
+ * four products up; compiled with -march=armv8.2-a+dotprod. */
+#include "index/kernels/elements_neon.c"
