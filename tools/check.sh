@@ -1,8 +1,8 @@
 #!/bin/sh
 # check.sh BUILD [T] - run every quick test that is built in BUILD, two at a
 # time: the cmocka programs, the fuzz replays, the golden files, the shell's
-# tests, what the documentation shows and the embedding example. T: only those
-# whose name contains it.
+# tests, what the documentation shows, what machine code must hold and the
+# embedding example. T: only those whose name contains it.
 #
 # A test that fails shows what it printed. The last line is always
 # "N passed, N failed": tests of cmocka programs, golden files, cases of the
@@ -22,6 +22,7 @@ run_one() # build results kind name
     golden) set -- tools/run-sql.sh $(cat "$results/golden.$name.files") ;;
     cli) set -- tests/cli/run.sh "$build" ;;
     docs) set -- tools/check-docs.sh "$build" "$(document "$name")" ;;
+    objects) set -- tests/objects/run.sh "$build" ;;
     example) set -- "$build/$name" ;;
     esac
     began=$(date +%s)
@@ -73,7 +74,7 @@ tally() # kind output code
                 if (passed + failed + skipped == 0) failed = 1
                 print passed + 0, failed + 0
             }' "$2" ;;
-    golden | cli | docs)
+    golden | cli | docs | objects)
         # Their last line: "golden: 7 of 8 passed"
         awk -v code="$3" '
             /[0-9]+ of [0-9]+ passed/ {
@@ -127,6 +128,7 @@ case cli in *"$wanted"*) [ -x tests/cli/run.sh ] && echo "cli run" >>"$results/j
 for name in readme tutorial reference; do
     case docs/$name in *"$wanted"*) [ -f "$(document $name)" ] && echo "docs $name" >>"$results/jobs" ;; esac
 done
+case prefetches in *"$wanted"*) echo "objects prefetches" >>"$results/jobs" ;; esac
 case embed in *"$wanted"*) [ -f examples/embed.c ] && echo "example embed" >>"$results/jobs" ;; esac
 
 xargs -r -P 2 -L 1 "$0" --one "$build" "$results" <"$results/jobs"
