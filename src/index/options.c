@@ -76,6 +76,22 @@ most_similar(const IndexOption *table, Slice name)
     return fewest <= 3 && fewest < name.size ? best : NULL;
 }
 
+#define LIST_SIZE (ERROR_HINT_SIZE - 64)
+
+/* Append a name to a list of them, if there is room. */
+static void
+list_add(char list[LIST_SIZE], const char *name)
+{
+    size_t used = strlen(list), length = strlen(name);
+    if (used + length + 3 > LIST_SIZE)
+        return;
+    if (used > 0) {
+        memcpy(list + used, ", ", 2);
+        used += 2;
+    }
+    memcpy(list + used, name, length + 1);
+}
+
 static mql_status
 unknown_option(const IndexOption *table, Slice name, Error *err)
 {
@@ -89,19 +105,9 @@ unknown_option(const IndexOption *table, Slice name, Error *err)
     if (table->name == NULL)
         return error_hint(err, "There are no parameters here.");
 
-    char list[ERROR_HINT_SIZE - 64] = "";
-    size_t used = 0;
-    for (const IndexOption *option = table; option->name != NULL; option++) {
-        size_t length = strlen(option->name);
-        if (used + length + 3 > sizeof list)
-            break;
-        if (used > 0) {
-            memcpy(list + used, ", ", 2);
-            used += 2;
-        }
-        memcpy(list + used, option->name, length + 1);
-        used += length;
-    }
+    char list[LIST_SIZE] = "";
+    for (const IndexOption *option = table; option->name != NULL; option++)
+        list_add(list, option->name);
     return error_hint(err, "Valid parameters are: %s.", list);
 }
 
@@ -117,8 +123,10 @@ set_word(const IndexOption *option, int64_t *value, Slice text, Error *err)
     }
     error_set(err, ERR_INVALID_PARAMETER, "invalid value for parameter \"%s\"",
               option->name);
-    return error_hint(err, "The first valid value is \"%s\".",
-                      option->words[0]);
+    char list[LIST_SIZE] = "";
+    for (size_t i = 0; option->words[i] != NULL; i++)
+        list_add(list, option->words[i]);
+    return error_hint(err, "Valid values are: %s.", list);
 }
 
 mql_status

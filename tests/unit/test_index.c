@@ -226,6 +226,74 @@ test_every_kind(void **state)
     }
 }
 
+/* Every code that HNSW_SQ can be told to walk over, and how many rows to rank.
+ */
+static void
+test_chosen_codes(void **state)
+{
+    (void)state;
+    for (int64_t type = 0; type < 5; type++) {
+        for (int metric = 0; metric < METRIC_HAMMING; metric++) {
+            Data data = data_new(ROWS, type == 1 ? 67 : DIM, true, 78);
+            Fixture fixture;
+            fixture_init(&fixture, index_kind_find(SLICE_LITERAL("HNSW_SQ")),
+                         (Metric)metric);
+            fixture.options.values[2] = type;
+            fixture.vectors = &data.column;
+            fixture_make(&fixture);
+            search_all_ways(&fixture, 99);
+            fixture_free(&fixture);
+            data_free(&data);
+        }
+    }
+}
+
+/* refine = false ranks no more than the limit, refine_k so many times it. */
+static void
+test_refine(void **state)
+{
+    (void)state;
+    enum { COUNT = 2000, K = 10 };
+    Data data = data_new(COUNT, 32, false, 7);
+    float vector[32];
+    double recalls[3] = {0, 0, 0};
+    for (int way = 0; way < 3; way++) {
+        Fixture fixture;
+        fixture_init(&fixture, index_kind_find(SLICE_LITERAL("HNSW_SQ")),
+                     METRIC_L2);
+        fixture.options.values[2] = 0; /* SQ4U */
+        fixture.options.values[3] = way == 0;
+        fixture.vectors = &data.column;
+        fixture_make(&fixture);
+        uint64_t seed = 5;
+        for (uint32_t n = 0; n < 50; n++) {
+            for (uint32_t i = 0; i < 32; i++)
+                vector[i] = random_float(&seed) + 1;
+            IndexOptions options = {{200, way == 2 ? 10 : -1}};
+            Neighbor near[K], best[K];
+            uint32_t found, wanted;
+            VectorQuery query = {.vector = vector,
+                                 .k = K,
+                                 .options = &options,
+                                 .allowed_count = COUNT};
+            must(fixture.kind->search(fixture.index, &query, near, &found,
+                                      &fixture.err),
+                 &fixture.err);
+            must(vector_scan(&data.column, METRIC_L2, &query, best, &wanted,
+                             &fixture.err),
+                 &fixture.err);
+            assert_int_equal(found, K);
+            for (uint32_t i = 0; i < K; i++)
+                recalls[way] += near[i].distance <= best[K - 1].distance;
+        }
+        fixture_free(&fixture);
+    }
+    data_free(&data);
+    assert_true(recalls[0] >= 0.98 * 50 * K);
+    assert_true(recalls[1] < 0.95 * 50 * K); /* half bytes blur */
+    assert_true(recalls[2] >= 0.98 * 50 * K);
+}
+
 /* So many elements that a graph may take half a byte for each. */
 static void
 test_many_elements(void **state)
@@ -897,6 +965,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_kind),
+        cmocka_unit_test(test_chosen_codes),
+        cmocka_unit_test(test_refine),
         cmocka_unit_test(test_many_elements),
         cmocka_unit_test(test_answers_of_every_set),
         cmocka_unit_test(test_small_segments),

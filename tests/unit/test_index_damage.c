@@ -45,7 +45,7 @@ typedef struct Case {
     Metric metric;
     const VectorColumn *vectors;
     const ScalarColumn *scalars;
-    int64_t options[3]; /* 0: as usual */
+    int64_t options[5]; /* 0: as usual */
 } Case;
 
 static const Case cases[] = {
@@ -63,6 +63,8 @@ static const Case cases[] = {
     {"INVERTED", METRIC_L2, NULL, &int_column, {0}},
     {"INVERTED", METRIC_L2, NULL, &bytes_column, {0}},
     {"HNSW", METRIC_COSINE, &wide_column, NULL, {4, 40}},
+    {"HNSW_SQ", METRIC_L2, &vector_column, NULL, {4, 40, 1}},
+    {"HNSW_SQ", METRIC_IP, &vector_column, NULL, {4, 40, 4}},
 };
 #define CASES (sizeof cases / sizeof cases[0])
 
@@ -93,7 +95,7 @@ case_init(Fixture *fixture, const Case *from)
     fixture_init(fixture, index_kind_find(slice_of(from->kind)), from->metric);
     fixture->vectors = from->vectors;
     fixture->scalars = from->scalars;
-    for (uint32_t i = 0; i < 3; i++)
+    for (uint32_t i = 0; i < 5; i++)
         if (from->options[i] != 0)
             fixture->options.values[i] = from->options[i];
 }

@@ -117,6 +117,7 @@ typedef struct SearchPlan {
     Metric metric;
     const IndexDefinition *index; /* NULL: exact */
     IndexOptions options;         /* the index's search options        */
+    bool has_effort;              /* an option of the index is given   */
     bool ef_is_default;           /* the session's setting decides     */
     int64_t ef_position;          /* of the option that gives it       */
     double recall;                /* asked in place of it; 0: not      */

@@ -287,8 +287,11 @@ set_effort(Planner *planner, const Node *option, const IndexOption *effort,
     for (size_t i = 0; table != NULL && table[i].name != NULL; i++)
         if (&table[i] == effort) {
             plan->options.values[i] = value.integer;
-            plan->ef_is_default = false;
-            plan->ef_position = option->position;
+            plan->has_effort = true;
+            if (strcmp(effort->name, "ef") == 0) {
+                plan->ef_is_default = false;
+                plan->ef_position = option->position;
+            }
             return MQL_OK;
         }
     tell_no_effect(planner, plan, effort);
@@ -334,7 +337,7 @@ set_option(Planner *planner, const Node *option, SearchPlan *plan, Error *err)
 static mql_status
 check_effort(const SearchPlan *plan, Error *err)
 {
-    if (plan->recall > 0 && !plan->ef_is_default)
+    if (plan->recall > 0 && plan->has_effort)
         return error_at(err, ERR_INVALID_PARAMETER, plan->recall_position,
                         "\"recall\" besides an effort");
     return MQL_OK;

@@ -61,16 +61,40 @@ code_l2(float x)
     return (uint8_t)(held_and_rounded(x, MOST_L2) + ZERO_L2);
 }
 
-/* The code of a unit vector of equal elements with signs by chance. */
+/* Element i of a unit vector of equal elements with signs by chance. */
+static float
+drawn_element(const Coder *coder, uint64_t seed, uint32_t i)
+{
+    float element = 1.0f / sqrtf((float)coder->dim);
+    uint64_t bits = hash_u64(seed * 32768 + i / 64);
+    return (bits >> (i % 64) & 1) != 0 ? element : -element;
+}
+
 static void
 encode_by_chance(const Coder *coder, uint64_t seed, uint8_t *code)
 {
-    float element = 1.0f / sqrtf((float)coder->dim);
     for (uint32_t i = 0; i < coder->dim; i++) {
-        uint64_t bits = hash_u64(seed * 32768 + i / 64);
-        float x = (bits >> (i % 64) & 1) != 0 ? element : -element;
+        float x = drawn_element(coder, seed, i);
         code[i] = code_l2((x - coder->center[i]) / coder->step);
     }
+}
+
+void
+coder_floats(const Coder *coder, const void *vector, uint64_t seed,
+             float *floats)
+{
+    element_floats(coder->element, vector, coder->dim, floats);
+    if (coder->metric != METRIC_COSINE)
+        return;
+    if (vector_is_zero(ELEMENT_F32, floats, coder->dim)) {
+        for (uint32_t i = 0; i < coder->dim; i++)
+            floats[i] = drawn_element(coder, seed, i);
+        return;
+    }
+    float factor =
+        row_factor(METRIC_COSINE, coder->element, vector, coder->dim);
+    for (uint32_t i = 0; i < coder->dim; i++)
+        floats[i] *= factor;
 }
 
 /* `count` elements from the `first` on, as floats: in place, or in `room`. */
@@ -213,6 +237,14 @@ coder_train(const VectorColumn *column, Metric metric, float *center,
             Coder *coder, Error *err)
 {
     CodeType type = metric == METRIC_IP ? CODES_DOT : CODES_L2;
+    return coder_train_to(column, metric, code_most(type), center, coder, err);
+}
+
+mql_status
+coder_train_to(const VectorColumn *column, Metric metric, float most_steps,
+               float *center, Coder *coder, Error *err)
+{
+    CodeType type = metric == METRIC_IP ? CODES_DOT : CODES_L2;
     *coder = (Coder){.type = type,
                      .metric = metric,
                      .element = column->element,
@@ -237,8 +269,7 @@ coder_train(const VectorColumn *column, Metric metric, float *center,
     memset(center, 0, column->dim * sizeof *center);
     if (count > 0 && type == CODES_L2)
         take_center(sample, count, column->dim, center);
-    coder->step =
-        choose_step(sample, (size_t)count * column->dim, code_most(type));
+    coder->step = choose_step(sample, (size_t)count * column->dim, most_steps);
     if (!(coder->step > 0))
         coder->type = CODES_NONE;
     free(sample);

@@ -23,7 +23,12 @@ typedef enum CodeType {
     CODES_NONE = 0, /* walk over the floats */
     CODES_L2 = 1,
     CODES_DOT = 2,
-    CODES_NIBBLES = 3, /* in a file: half a byte each, see nibbles.h */
+    /* In a file, in place of bytes: */
+    CODES_NIBBLES = 3, /* half a byte each, see nibbles.h               */
+    CODES_SIXES = 4,   /* six bits each, see small_codes.h for the rest */
+    CODES_HALVES = 5,  /* half floats                                   */
+    CODES_BFLOATS = 6, /* bfloats                                       */
+    CODES_PRODUCT = 7, /* product quantization                          */
 } CodeType;
 
 typedef struct Coder {
@@ -50,12 +55,22 @@ code_stride(uint32_t dim)
 mql_status coder_train(const VectorColumn *column, Metric metric, float *center,
                        Coder *coder, Error *err);
 
-/* Rows to rank by floats for `k` answers. */
+/* The same for codes of at most so many steps to either side. */
+mql_status coder_train_to(const VectorColumn *column, Metric metric,
+                          float most_steps, float *center, Coder *coder,
+                          Error *err);
+
+/* Rows to rank by floats for `k` answers; 0 per cent: no more than those. */
 static inline uint64_t
 rerank_rows(uint64_t k, uint32_t rerank_percent)
 {
-    return k * rerank_percent / 100 + 4;
+    return rerank_percent == 0 ? k : k * rerank_percent / 100 + 4;
 }
+
+/* The floats that are encoded: the vector's, under COSINE made unit length; in
+ * place of the zero vector the direction drawn by `seed`. dim of them. */
+void coder_floats(const Coder *coder, const void *vector, uint64_t seed,
+                  float *floats);
 
 /*
  * Write the code of `vector`, stride bytes. Under COSINE the zero vector has no

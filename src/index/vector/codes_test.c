@@ -17,20 +17,27 @@
 #define WANTED 10
 #define ROWS_MOST (1u << 18)
 #define GROUP 256
-#define ENOUGH 0.998 /* of the true nearest ... */
-#define BARELY 0.99  /* ... at the largest percentage */
+#define CANDIDATES (WANTED * RERANK_PERCENT_MOST / 100 + 4)
 
-static const uint32_t percents[] = {150, 200, 300, 400};
-#define PERCENTS (sizeof percents / sizeof percents[0])
-#define CANDIDATES (WANTED * 400 / 100 + 4)
+static const uint32_t usual_percents[] = {150, 200, 300, 400};
+static const uint32_t wanted_percents[] = {100,  150,  200,  300,  400,
+                                           600,  800,  1200, 1600, 2400,
+                                           3200, 4800, 6400, 10000};
+#define COUNT(array) (sizeof array / sizeof array[0])
+
+const RerankTrial rerank_trial_usual = {usual_percents, COUNT(usual_percents),
+                                        0.998, 0.99};
+const RerankTrial rerank_trial_wanted = {wanted_percents,
+                                         COUNT(wanted_percents), 0.99, 0};
 
 typedef struct Test {
+    const RerankTrial *trial;
     const Space *space;
     const VectorColumn *column;
     const atomic_bool *cancel;
     uint32_t every; /* only each so-manieth row is looked at */
     uint32_t wanted[QUERIES];
-    uint32_t hits[QUERIES][PERCENTS];
+    uint32_t hits[QUERIES][RERANK_TRIALS_MOST];
 } Test;
 
 static bool
@@ -64,7 +71,10 @@ test_row(Test *test, uint32_t number, uint32_t self, uint8_t *room, Error *err)
         space_query(test->space, vector_row(column, self), room);
     Neighbor exact_memory[WANTED], coded_memory[CANDIDATES];
     TopK exact = top_k_of(exact_memory, WANTED);
-    TopK coded = top_k_of(coded_memory, CANDIDATES);
+    TopK coded =
+        top_k_of(coded_memory,
+                 (uint32_t)rerank_rows(
+                     WANTED, test->trial->percents[test->trial->count - 1]));
     uint32_t rows[GROUP], count = 0;
 
     for (uint64_t row = 0; row < column->count; row += test->every) {
@@ -87,8 +97,8 @@ test_row(Test *test, uint32_t number, uint32_t self, uint8_t *room, Error *err)
     for (uint32_t i = 0; i < candidates; i++) {
         const void *vector = vector_row(column, coded_memory[i].row);
         bool is_hit = exact_distance(&query.exact, vector) <= limit;
-        for (size_t p = 0; is_hit && p < PERCENTS; p++)
-            if (i < rerank_rows(WANTED, percents[p]) &&
+        for (size_t p = 0; is_hit && p < test->trial->count; p++)
+            if (i < rerank_rows(WANTED, test->trial->percents[p]) &&
                 test->hits[number][p] < wanted)
                 test->hits[number][p]++;
     }
@@ -117,25 +127,29 @@ work(void *context, uint32_t thread, uint64_t first, uint64_t count, Error *err)
 }
 
 mql_status
-space_test_codes(const Space *space, Pool *pool, const atomic_bool *cancel,
-                 uint32_t *rerank_percent, Error *err)
+space_test_codes(const Space *space, const RerankTrial *trial, Pool *pool,
+                 const atomic_bool *cancel, uint32_t *rerank_percent,
+                 Error *err)
 {
     const VectorColumn *column = space->column;
-    Test test = {space, column, cancel, column->count / ROWS_MOST + 1,
-                 {0},   {{0}}};
+    Test test = {.trial = trial,
+                 .space = space,
+                 .column = column,
+                 .cancel = cancel,
+                 .every = column->count / ROWS_MOST + 1};
     *rerank_percent = 0;
     TRY(pool_run(pool, QUERIES, 1, work, &test, err));
 
     uint32_t wanted = 0;
     for (uint32_t i = 0; i < QUERIES; i++)
         wanted += test.wanted[i];
-    for (size_t p = 0; p < PERCENTS; p++) {
+    for (size_t p = 0; p < trial->count; p++) {
         uint32_t hits = 0;
         for (uint32_t i = 0; i < QUERIES; i++)
             hits += test.hits[i][p];
-        bool is_last = p + 1 == PERCENTS;
-        if (hits >= wanted * (is_last ? BARELY : ENOUGH)) {
-            *rerank_percent = percents[p];
+        bool is_last = p + 1 == trial->count;
+        if (hits >= wanted * (is_last ? trial->barely : trial->enough)) {
+            *rerank_percent = trial->percents[p];
             return MQL_OK;
         }
     }

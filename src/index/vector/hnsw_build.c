@@ -51,6 +51,7 @@ build_free(Build *build)
     free(build->codes);
     free(build->nibbles);
     free(build->norms);
+    free(build->small);
 }
 
 static mql_status
@@ -401,14 +402,15 @@ build_graph(Build *build, Error *err)
 }
 
 mql_status
-hnsw_build(const IndexBuild *input, SectionWriter *writer, Error *err)
+hnsw_build(const IndexBuild *input, HnswShape shape, SectionWriter *writer,
+           Error *err)
 {
     const VectorColumn *column = input->vectors;
     if (column->count > GRAPH_IDS_MOST)
         return error_set(err, ERR_LIMIT_EXCEEDED,
                          "a segment of %u rows is too large for an HNSW index",
                          column->count);
-    Build build = {.input = input, .column = column};
+    Build build = {.input = input, .column = column, .shape = shape};
     build.width = (uint32_t)input->options->values[HNSW_OPTION_EF_CONSTRUCTION];
     build.header = (HnswHeader){
         .version = HNSW_VERSION,

@@ -33,11 +33,14 @@ typedef struct Build {
     const IndexBuild *input;
     const VectorColumn *column;
     HnswHeader header;
-    Space space;
-    float *center;    /* of the codes */
-    uint8_t *codes;   /* NULL: none   */
+    HnswShape shape;
+    Space space;      /* to link over              */
+    Space walk;       /* what searches walk over   */
+    float *center;    /* of the codes              */
+    uint8_t *codes;   /* NULL: none                */
     uint8_t *nibbles; /* for the file in place of codes; NULL: none */
     uint16_t *norms;
+    uint8_t *small;    /* likewise */
     uint32_t *copies;  /* next of each row, see Copies         */
     uint64_t *is_copy; /* bit for each row that is not a node  */
     uint32_t *nodes;   /* rows in the order of nodes */
@@ -73,7 +76,8 @@ build_row(const Build *build, uint32_t level, uint32_t id)
     return level == 0 ? id : build->nodes[id];
 }
 
-/* Codes to build with, and those that the file gets: sets header and space. */
+/* Codes to build with, and those that the file gets: sets header, space and
+ * walk. */
 mql_status build_make_codes(Build *build, Error *err);
 mql_status build_write_codes(const Build *build, SectionWriter *writer,
                              Error *err);
@@ -140,9 +144,6 @@ build_entry(const Build *build)
 {
     return build->header.level_count == 1 ? build->nodes[0] : 0;
 }
-
-/* Let a space go over the half bytes that were made. */
-void build_use_nibbles(const Build *build, Space *space);
 
 /* Find out which `ef` gives which recall: fills efforts. The graph is complete.
  */

@@ -208,6 +208,26 @@ is_same_nibbles(const Check *check, uint32_t row)
            nibbles_are_near(nibbles, code, expected);
 }
 
+static bool
+is_same_small(const Check *check, uint32_t row)
+{
+    const SmallCodes *small = &check->hnsw->space.small;
+    return small_is_right(small, vector_row(check->hnsw->column, row), row,
+                          small->codes + (size_t)row * small->stride,
+                          (float *)(void *)check->code,
+                          check->code + small->coder.dim * sizeof(float));
+}
+
+static bool
+is_same(const Check *check, uint32_t row)
+{
+    const Space *space = &check->hnsw->space;
+    if (space->small.type != CODES_NONE)
+        return is_same_small(check, row);
+    return space->nibbles.stride > 0 ? is_same_nibbles(check, row)
+                                     : is_same_code(check, row);
+}
+
 static mql_status
 check_codes(Check *check, Error *err)
 {
@@ -226,9 +246,7 @@ check_codes(Check *check, Error *err)
         if (!is_node(check, row))
             continue;
         TRY(vector_column_verify(column, row, 1, err));
-        bool is_same =
-            is_nibbles ? is_same_nibbles(check, row) : is_same_code(check, row);
-        if (!is_same)
+        if (!is_same(check, row))
             return wrong(hnsw, "a wrong code", 0, row, err);
     }
     return MQL_OK;
@@ -262,7 +280,10 @@ hnsw_check(const Index *index, Error *err)
     check.nodes = calloc(bits_words(rows), sizeof *check.nodes);
     check.seen = calloc(bits_words(rows), sizeof *check.seen);
     check.queue = calloc(rows, sizeof *check.queue);
-    check.code = calloc(space_query_size(&hnsw->space) + 1, 1);
+    check.code =
+        calloc(space_query_size(&hnsw->space) + space_row_size(&hnsw->space) +
+                   hnsw->header.dim * sizeof(float) + 1,
+               1);
     mql_status status;
     if (check.nodes == NULL || check.seen == NULL || check.queue == NULL ||
         check.code == NULL)

@@ -2,7 +2,7 @@
 /*
  * hnsw_codes.c - the codes of a graph. It is built over bytes, which are nearer
  * to the truth; searches walk over half bytes where the data allow, as those
- * are half of what has to come from memory.
+ * are half of what has to come from memory, or over what the user chose.
  */
 #include "index/vector/hnsw_build.h"
 
@@ -11,6 +11,8 @@
 
 #include "base/bits.h"
 
+/* With fewer elements bytes are few enough. */
+#define NIBBLES_DIM_LEAST 256
 /* More rows to rank than this would cost what half bytes save. */
 #define NIBBLES_RERANK_MOST 200
 
@@ -72,61 +74,141 @@ zeroed(size_t count, size_t size, uint8_t **memory, Error *err)
     return MQL_OK;
 }
 
+/* Half bytes of all rows for the walk; a stride of 0: the numbers do not allow
+ * them. */
 static mql_status
-encode_and_test(Build *build, Nibbles *nibbles, uint32_t *percent, Error *err)
+make_nibbles(Build *build, Error *err)
 {
-    const IndexBuild *input = build->input;
+    Nibbles *nibbles = &build->walk.nibbles;
     uint32_t rows = build->header.row_count;
+    TRY(nibbles_train(build->column, &build->walk.coder, nibbles, err));
+    if (nibbles->stride == 0)
+        return MQL_OK;
     TRY(zeroed(rows, nibbles->stride, &build->nibbles, err));
     build->norms = calloc(rows, sizeof *build->norms);
     if (build->norms == NULL)
         return error_no_memory(err);
     NibbleWork work = {build, nibbles};
-    TRY(pool_run(input->pool, rows, 256, encode_nibbles, &work, err));
+    TRY(pool_run(build->input->pool, rows, 256, encode_nibbles, &work, err));
     nibbles->codes = build->nibbles;
     nibbles->norms = build->norms;
-    Space space = build->space;
-    space.nibbles = *nibbles;
-    return space_test_codes(&space, input->pool, input->cancel, percent, err);
+    build->header.code_type = CODES_NIBBLES;
+    build->header.code_step = nibbles->step;
+    build->header.norm_shift = nibbles->shift;
+    return MQL_OK;
 }
 
-static mql_status
-make_nibbles(Build *build, Error *err)
+/* Walk over bytes as the links were made. */
+static void
+drop_nibbles(Build *build)
 {
     HnswHeader *header = &build->header;
-    Nibbles nibbles;
-    uint32_t percent = 0;
-    TRY(nibbles_train(build->column, &build->space.coder, &nibbles, err));
-    if (nibbles.stride > 0)
-        TRY(encode_and_test(build, &nibbles, &percent, err));
-    if (percent > 0 && percent <= NIBBLES_RERANK_MOST) {
-        header->code_type = CODES_NIBBLES;
-        header->code_step = nibbles.step;
-        header->norm_shift = nibbles.shift;
-        header->rerank_percent = percent;
-        return MQL_OK;
-    }
     free(build->nibbles);
     free(build->norms);
     build->nibbles = NULL;
     build->norms = NULL;
+    build->walk = build->space;
+    header->code_type = build->space.coder.type;
+    header->code_step = build->space.coder.step;
+    header->norm_shift = 0;
+}
+
+static mql_status
+test_walk(Build *build, const RerankTrial *trial, uint32_t *percent, Error *err)
+{
+    const IndexBuild *input = build->input;
+    return space_test_codes(&build->walk, trial, input->pool, input->cancel,
+                            percent, err);
+}
+
+/* Half bytes in place of bytes where they tell the rows apart as well. */
+static mql_status
+try_nibbles(Build *build, Error *err)
+{
+    uint32_t percent = 0;
+    if (build->header.dim < NIBBLES_DIM_LEAST)
+        return MQL_OK;
+    TRY(make_nibbles(build, err));
+    if (build->nibbles != NULL)
+        TRY(test_walk(build, &rerank_trial_usual, &percent, err));
+    if (percent > 0 && percent <= NIBBLES_RERANK_MOST)
+        build->header.rerank_percent = percent;
+    else
+        drop_nibbles(build);
     return MQL_OK;
 }
 
-void
-build_use_nibbles(const Build *build, Space *space)
+/* ---- what the user chose ---- */
+
+static mql_status
+encode_small(void *context, uint32_t thread, uint64_t first, uint64_t count,
+             Error *err)
 {
-    const HnswHeader *header = &build->header;
-    space->nibbles = (Nibbles){.metric = (Metric)header->metric,
-                               .element = build->space.coder.element,
-                               .dim = header->dim,
-                               .stride = nibble_stride(header->dim),
-                               .shift = header->norm_shift,
-                               .step = header->code_step,
-                               .center = build->center,
-                               .codes = build->nibbles,
-                               .norms = build->norms};
+    (void)thread;
+    Build *build = context;
+    const VectorColumn *column = build->column;
+    const SmallCodes *small = &build->walk.small;
+    if (is_cancelled(build->input->cancel))
+        return error_cancelled(err);
+    float *room = calloc(column->dim, sizeof *room);
+    if (room == NULL)
+        return error_no_memory(err);
+    for (uint64_t row = first; row < first + count; row++)
+        if (has_vector(column, (uint32_t)row))
+            small_encode(small, vector_row(column, row), row, room,
+                         build->small + row * small->stride);
+    free(room);
+    return MQL_OK;
 }
+
+static mql_status
+make_small(Build *build, Error *err)
+{
+    SmallCodes *small = &build->walk.small;
+    uint32_t rows = build->header.row_count;
+    *small =
+        (SmallCodes){.type = build->shape.codes, .coder = build->walk.coder};
+    TRY(small_train(build->column, small, build->center, err));
+    small->stride = small_stride(small->type, build->header.dim);
+    TRY(zeroed(rows, small->stride, &build->small, err));
+    TRY(pool_run(build->input->pool, rows, 256, encode_small, build, err));
+    small->codes = build->small;
+    build->header.code_type = small->type;
+    build->header.code_step = small->coder.step;
+    return MQL_OK;
+}
+
+/* Two bytes for an element are no less than the vectors themselves have. */
+static bool
+is_column_as_small(const Build *build)
+{
+    CodeType type = build->shape.codes;
+    return (type == CODES_HALVES || type == CODES_BFLOATS) &&
+           element_row_size(build->column->element, 1) <= sizeof(uint16_t);
+}
+
+static mql_status
+make_chosen(Build *build, Error *err)
+{
+    HnswHeader *header = &build->header;
+    CodeType type = build->shape.codes;
+    if (type == CODES_NIBBLES)
+        TRY(make_nibbles(build, err));
+    else if (type != CODES_L2 && !is_column_as_small(build))
+        TRY(make_small(build, err));
+    if ((type == CODES_NIBBLES && build->nibbles == NULL) ||
+        is_column_as_small(build)) {
+        header->code_type = CODES_NONE;
+        build->walk.coder.type = CODES_NONE;
+        return MQL_OK;
+    }
+    header->rerank_percent = 0;
+    if (!build->shape.is_refined)
+        return MQL_OK;
+    return test_walk(build, &rerank_trial_wanted, &header->rerank_percent, err);
+}
+
+/* ---- all of them ---- */
 
 mql_status
 build_make_codes(Build *build, Error *err)
@@ -138,19 +220,24 @@ build_make_codes(Build *build, Error *err)
     if (build->center == NULL)
         return error_no_memory(err);
     TRY(coder_train(build->column, input->metric, build->center, coder, err));
+    build->walk = build->space;
     if (coder->type == CODES_NONE)
         return MQL_OK;
 
     TRY(zeroed(header->row_count, coder->stride, &build->codes, err));
     build->space.codes = build->codes;
     TRY(pool_run(input->pool, header->row_count, 256, encode_rows, build, err));
-    TRY(space_test_codes(&build->space, input->pool, input->cancel,
-                         &header->rerank_percent, err));
-    if (header->rerank_percent == 0)
-        coder->type = CODES_NONE;
+    build->walk = build->space;
+    TRY(test_walk(build, &rerank_trial_usual, &header->rerank_percent, err));
     header->code_type = coder->type;
     header->code_step = coder->step;
-    return coder->type == CODES_NONE ? MQL_OK : make_nibbles(build, err);
+    if (header->rerank_percent == 0)
+        coder->type = CODES_NONE; /* too blurred to link over */
+    if (build->shape.codes != CODES_NONE)
+        return make_chosen(build, err);
+    build->walk = build->space;
+    header->code_type = coder->type;
+    return coder->type == CODES_NONE ? MQL_OK : try_nibbles(build, err);
 }
 
 mql_status
@@ -164,6 +251,10 @@ build_write_codes(const Build *build, SectionWriter *writer, Error *err)
         TRY(section_write(writer, (SectionId){HNSW_SECTION_CENTER, 0},
                           build->center, header->dim * sizeof *build->center,
                           err));
+    if (build->small != NULL)
+        return section_write(
+            writer, codes, build->small,
+            (size_t)header->row_count * build->walk.small.stride, err);
     if (header->code_type != CODES_NIBBLES)
         return section_write(
             writer, codes, build->codes,

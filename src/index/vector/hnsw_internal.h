@@ -43,7 +43,7 @@ typedef struct HnswHeader {
     uint32_t entry_row;   /* the row of node 0       */
     uint32_t code_type;   /* CodeType                */
     float code_step;
-    uint32_t rerank_percent; /* rows to rank by floats, of k          */
+    uint32_t rerank_percent; /* rows to rank by floats, of k; 0: k    */
     uint32_t work;           /* distances of a search at HNSW_WORK_EF */
     uint32_t copy_count;     /* rows with a vector that are not nodes */
     uint32_t norm_shift;     /* CODES_NIBBLES                         */
@@ -56,13 +56,23 @@ _Static_assert(sizeof(HnswHeader) == 128, "on-disk format");
 /* The width at which `work` was measured. */
 #define HNSW_WORK_EF 64
 
-/* Positions in the option tables. */
-enum { HNSW_OPTION_M, HNSW_OPTION_EF_CONSTRUCTION };
-enum { HNSW_OPTION_EF };
+/* Positions in every kind's option tables; only some have refine_k, where
+ * others have 0. */
+enum { HNSW_OPTION_M, HNSW_OPTION_EF_CONSTRUCTION, HNSW_OPTIONS };
+enum { HNSW_OPTION_EF, HNSW_OPTION_REFINE_K };
+
+#define HNSW_REFINE_MOST 1000 /* refine_k */
+
+/* What the options of a kind ask of the codes that searches walk over. */
+typedef struct HnswShape {
+    CodeType codes;  /* CODES_NONE: what the data allow; CODES_L2: bytes */
+    bool is_refined; /* more rows than were asked for are ranked         */
+} HnswShape;
 
 typedef struct Hnsw {
     Index base;
     HnswHeader header;
+    HnswShape shape;
     const VectorColumn *column;
     SectionFile *file;
     Space space;
@@ -92,8 +102,22 @@ hnsw_links_most(uint32_t m, uint32_t level)
 mql_status hnsw_scratch_take(Hnsw *hnsw, Scratch **scratch, Error *err);
 void hnsw_scratch_return(Hnsw *hnsw, Scratch *scratch);
 
-mql_status hnsw_build(const IndexBuild *input, SectionWriter *writer,
-                      Error *err);
+/* A damaged file: an index "has a wrong" what. */
+mql_status hnsw_wrong(const Hnsw *hnsw, const char *what, Error *err);
+
+/* A large section: its size is checked, its bytes when they are used. */
+mql_status hnsw_find_section(const Hnsw *hnsw, SectionId id, uint64_t size,
+                             Section *section, Error *err);
+
+/* What searches walk over: fills hnsw->space from header and sections. */
+mql_status hnsw_open_codes(Hnsw *hnsw, Error *err);
+
+/* What the kinds in hnsw_kinds.c have in common. */
+mql_status hnsw_build(const IndexBuild *input, HnswShape shape,
+                      SectionWriter *writer, Error *err);
+mql_status hnsw_open(const IndexKind *kind, HnswShape shape,
+                     const IndexOpen *input, Index **index, Error *err);
+void hnsw_close(Index *index);
 mql_status hnsw_search(const Index *index, const VectorQuery *query,
                        Neighbor *nearest, uint32_t *found, Error *err);
 mql_status hnsw_check(const Index *index, Error *err);

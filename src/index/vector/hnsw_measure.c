@@ -288,9 +288,7 @@ mql_status
 build_measure_efforts(Build *build, Error *err)
 {
     const HnswHeader *header = &build->header;
-    Measure measure = {.build = build, .space = build->space};
-    if (build->nibbles != NULL)
-        build_use_nibbles(build, &measure.space);
+    Measure measure = {.build = build, .space = build->walk};
     double width = WIDTH_LEAST;
     for (uint32_t i = 0; i < WIDTHS; i++, width *= WIDTH_RATIO)
         measure.widths[i] = (uint32_t)width;

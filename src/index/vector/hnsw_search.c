@@ -49,14 +49,26 @@ width_of(const Hnsw *hnsw, const VectorQuery *query)
 
 /* ---- ranking ---- */
 
+/* The multiple of k that is to be ranked; 0: nobody said. */
+static uint64_t
+refine_of(const VectorQuery *query)
+{
+    int64_t refine = 0;
+    if (query->options != NULL)
+        refine = query->options->values[HNSW_OPTION_REFINE_K];
+    return refine > 0 ? (uint64_t)refine : 0;
+}
+
 /* How many of the pool are worth ranking by floats. */
 static uint32_t
 rerank_count(const Hnsw *hnsw, const VectorQuery *query, uint32_t pool_count)
 {
     if (hnsw->space.coder.type == CODES_NONE)
         return pool_count;
-    return least(rerank_rows(query->k, hnsw->header.rerank_percent),
-                 pool_count);
+    uint64_t wanted = rerank_rows(query->k, hnsw->header.rerank_percent);
+    if (refine_of(query) > 0)
+        wanted = query->k * refine_of(query);
+    return least(wanted, pool_count);
 }
 
 /* Offer the rows of a node, those that are allowed, while they are near enough.
@@ -130,7 +142,7 @@ static uint32_t
 plain_width(const Hnsw *hnsw, const VectorQuery *query)
 {
     uint32_t width = width_of(hnsw, query);
-    if (hnsw->space.nibbles.stride == 0 &&
+    if (hnsw->space.nibbles.stride == 0 && refine_of(query) == 0 &&
         hnsw->header.rerank_percent <= BLUR_LEAST)
         return width;
     uint32_t needed = rerank_count(hnsw, query, hnsw->header.node_count);
@@ -155,12 +167,9 @@ search_plain(const Hnsw *hnsw, const Walk *walk, const VectorQuery *query,
 static double
 row_cost(const Hnsw *hnsw, bool is_walk)
 {
-    bool is_code = is_walk && hnsw->space.coder.type != CODES_NONE;
-    uint32_t nibbles = hnsw->space.nibbles.stride;
-    uint32_t stride = nibbles > 0 ? nibbles : hnsw->space.coder.stride;
-    double size =
-        is_code ? (double)stride : (double)vector_row_size(hnsw->column);
-    return (is_walk ? 100.0 : 20.0) + size / 9.0;
+    size_t size =
+        is_walk ? space_row_size(&hnsw->space) : vector_row_size(hnsw->column);
+    return (is_walk ? 100.0 : 20.0) + (double)size / 9.0;
 }
 
 /* Width of a masked walk: fewer rows need to be in view than without a mask,

@@ -8,46 +8,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/bits.h"
-#include "base/checksum.h"
 #include "index/vector/exact.h"
 #include "index/vector/turn.h"
 
-/* With fewer elements bytes are few enough. */
-#define DIM_LEAST 256
 #define SAMPLE_ROWS 512
 #define SAMPLE_ELEMENTS (1u << 20)
 #define STEP_TRIES 30
 #define STEP_RATIO 0.9f
 #define QUERY_MOST 127
 
-/* A unit vector of equal elements with signs by chance. */
-static void
-draw(float *y, uint32_t dim, uint64_t seed)
-{
-    float element = 1.0f / sqrtf((float)dim);
-    for (uint32_t i = 0; i < dim; i++) {
-        uint64_t bits = hash_u64(seed * 32768 + i / 64);
-        y[i] = (bits >> (i % 64) & 1) != 0 ? element : -element;
-    }
-}
-
 /* y = turned(x - center), with room for as many elements behind it. */
 static void
 prepare(const Nibbles *nibbles, const void *vector, uint64_t seed, float *y)
 {
     uint32_t dim = nibbles->dim;
-    element_floats(nibbles->element, vector, dim, y);
-    if (nibbles->metric == METRIC_COSINE &&
-        vector_is_zero(ELEMENT_F32, y, dim)) {
-        draw(y, dim, seed);
-    } else if (nibbles->metric == METRIC_COSINE) {
-        ExactQuery query =
-            exact_query_of(METRIC_COSINE, nibbles->element, vector, dim);
-        float factor = (float)(1.0 / query.norm);
-        for (uint32_t i = 0; i < dim; i++)
-            y[i] *= factor;
-    }
+    const Coder coder = {
+        .metric = nibbles->metric, .element = nibbles->element, .dim = dim};
+    coder_floats(&coder, vector, seed, y);
     if (nibbles->metric != METRIC_IP)
         for (uint32_t i = 0; i < dim; i++)
             y[i] -= nibbles->center[i];
@@ -193,8 +170,6 @@ nibbles_train(const VectorColumn *column, const Coder *coder, Nibbles *nibbles,
                          .element = coder->element,
                          .dim = dim,
                          .center = coder->center};
-    if (dim < DIM_LEAST)
-        return MQL_OK;
     while ((uint64_t)dim * 225 >> nibbles->shift > UINT16_MAX)
         nibbles->shift++;
     most = most > SAMPLE_ROWS ? SAMPLE_ROWS : most;

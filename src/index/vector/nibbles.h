@@ -59,7 +59,7 @@ nibble_query_size(uint32_t dim)
 
 /*
  * Choose step and shift for a column that `coder` was trained on; the center is
- * shared with it. A stride of 0: too few elements, or wild ones.
+ * shared with it. A stride of 0: the numbers do not allow codes.
  */
 mql_status nibbles_train(const VectorColumn *column, const Coder *coder,
                          Nibbles *nibbles, Error *err);

@@ -9,8 +9,21 @@
 #define LINES_MOST 16 /* cache lines fetched of each */
 
 size_t
+space_row_size(const Space *space)
+{
+    if (space->coder.type == CODES_NONE)
+        return vector_row_size(space->column);
+    if (space->small.type != CODES_NONE)
+        return space->small.stride;
+    return space->nibbles.stride > 0 ? space->nibbles.stride
+                                     : space->coder.stride;
+}
+
+size_t
 space_query_size(const Space *space)
 {
+    if (space->small.type != CODES_NONE)
+        return small_query_size(&space->small);
     return space->nibbles.stride > 0 ? nibble_query_size(space->nibbles.dim)
                                      : space->coder.stride;
 }
@@ -32,7 +45,9 @@ space_query(const Space *space, const void *vector, uint8_t *code)
                                                 space->column->element, vector,
                                                 space->column->dim),
                         .is_verified = is_verified(space)};
-    if (space->nibbles.stride > 0) {
+    if (space->small.type != CODES_NONE) {
+        query.small = small_query(&space->small, vector, code);
+    } else if (space->nibbles.stride > 0) {
         query.nibbles = nibbles_query(&space->nibbles, vector, code);
     } else if (space->coder.type != CODES_NONE) {
         coder_encode(&space->coder, vector, UINT32_MAX, code);
@@ -109,8 +124,7 @@ static mql_status
 verify_codes(const Space *space, const uint32_t *rows, uint32_t count,
              Error *err)
 {
-    size_t nibbles = space->nibbles.stride;
-    size_t stride = nibbles > 0 ? nibbles : space->coder.stride;
+    size_t nibbles = space->nibbles.stride, stride = space_row_size(space);
     for (uint32_t i = 0; i < count; i++) {
         TRY(section_verify(space->file, &space->section, rows[i] * stride,
                            stride, err));
@@ -131,7 +145,10 @@ space_distances(const Space *space, const SpaceQuery *query,
         return float_distances(space, query, rows, count, distances, err);
     if (!query->is_verified)
         TRY(verify_codes(space, rows, count, err));
-    if (space->nibbles.stride > 0)
+    if (space->small.type != CODES_NONE)
+        small_distances(&space->small, space->kernels, &query->small, rows,
+                        count, distances);
+    else if (space->nibbles.stride > 0)
         nibble_distances(&space->nibbles, space->kernels, &query->nibbles, rows,
                          count, distances);
     else
