@@ -36,6 +36,9 @@
 #define ALIGNMENT 16u
 #define BLOCK_LEAST ((size_t)4 * 1024)
 #define BLOCK_MOST ((size_t)1024 * 1024)
+/* Blocks kept as spares: so many, none larger. */
+#define SPARES_MOST 8u
+#define SPARE_MOST ((size_t)64 * 1024)
 
 struct ArenaBlock {
     ArenaBlock *next;
@@ -72,6 +75,42 @@ block_destroy(ArenaBlock *block)
     free(block);
 }
 
+/* Among the spares, or for free(); it is poisoned already or will not be seen.
+ */
+static void
+give_back(Arena *arena, ArenaBlock *block)
+{
+    ArenaSpares *spares = arena->spares;
+    if (spares == NULL || block->size > SPARE_MOST ||
+        spares->count == SPARES_MOST) {
+        block_destroy(block);
+        return;
+    }
+    POISON(block->data, block->size);
+    block->used = 0;
+    block->next = spares->blocks;
+    spares->blocks = block;
+    spares->count++;
+}
+
+/* A spare block with that much room; NULL: there is none. */
+static ArenaBlock *
+take_spare(const Arena *arena, size_t room)
+{
+    if (arena->spares == NULL)
+        return NULL;
+    ArenaBlock **at = &arena->spares->blocks;
+    while (*at != NULL && (*at)->size < room)
+        at = &(*at)->next;
+    ArenaBlock *block = *at;
+    if (block == NULL)
+        return NULL;
+    *at = block->next;
+    block->next = NULL;
+    arena->spares->count--;
+    return block;
+}
+
 /* A block with `room` bytes left, NULL: out of memory. */
 static ArenaBlock *
 block_with_room(Arena *arena, size_t room)
@@ -84,7 +123,9 @@ block_with_room(Arena *arena, size_t room)
     if (size > BLOCK_MOST)
         size = BLOCK_MOST;
     bool is_large = room > size;
-    ArenaBlock *block = block_create(is_large ? room : size);
+    ArenaBlock *block = take_spare(arena, room);
+    if (block == NULL)
+        block = block_create(is_large ? room : size);
     if (block == NULL)
         return NULL;
     if (is_large && newest != NULL) {
@@ -101,6 +142,12 @@ void
 arena_init(Arena *arena, size_t limit)
 {
     *arena = (Arena){.limit = limit};
+}
+
+void
+arena_init_like(Arena *arena, const Arena *model)
+{
+    *arena = (Arena){.limit = model->limit, .spares = model->spares};
 }
 
 void *
@@ -168,7 +215,7 @@ arena_reset(Arena *arena)
     }
     while (block != NULL) {
         ArenaBlock *next = block->next;
-        block_destroy(block);
+        give_back(arena, block);
         block = next;
     }
     arena->blocks = kept;
@@ -180,6 +227,18 @@ arena_free(Arena *arena)
 {
     arena_reset(arena);
     if (arena->blocks != NULL)
-        block_destroy(arena->blocks);
-    arena_init(arena, arena->limit);
+        give_back(arena, arena->blocks);
+    arena->blocks = NULL;
+}
+
+void
+arena_spares_free(ArenaSpares *spares)
+{
+    ArenaBlock *block = spares->blocks;
+    while (block != NULL) {
+        ArenaBlock *next = block->next;
+        block_destroy(block);
+        block = next;
+    }
+    *spares = (ArenaSpares){NULL, 0};
 }

@@ -54,6 +54,44 @@ arena_keeps_its_limit(void **state)
 }
 
 static void
+arenas_share_spare_blocks(void **state)
+{
+    (void)state;
+    ArenaSpares spares = {NULL, 0};
+    Arena one = {.limit = 1u << 20, .spares = &spares}, two;
+    assert_non_null(arena_alloc(&one, 100));
+    arena_init_like(&two, &one);
+    assert_int_equal(two.limit, one.limit);
+    unsigned char *object = arena_alloc(&two, 3000);
+    memset(object, 7, 3000);
+    arena_free(&two);
+    assert_int_equal(spares.count, 1);
+    arena_init_like(&two, &one);
+    unsigned char *again = arena_alloc(&two, 3000);
+    assert_ptr_equal(again, object);
+    for (size_t i = 0; i < 3000; i++)
+        assert_int_equal(again[i], 0);
+    assert_int_equal(spares.count, 0);
+    /* What does not fit a spare block gets one of its own. */
+    arena_free(&two);
+    assert_non_null(arena_alloc(&two, 9000));
+    assert_int_equal(spares.count, 1);
+    /* Neither large ones nor many are kept. */
+    Arena many[20];
+    for (size_t i = 0; i < 20; i++) {
+        arena_init_like(&many[i], &one);
+        assert_non_null(arena_alloc(&many[i], i == 0 ? 200000 : 10));
+    }
+    for (size_t i = 0; i < 20; i++)
+        arena_free(&many[i]);
+    assert_in_range(spares.count, 2, 19);
+    arena_free(&two);
+    arena_free(&one);
+    arena_spares_free(&spares);
+    assert_null(spares.blocks);
+}
+
+static void
 arena_copies(void **state)
 {
     (void)state;
@@ -480,6 +518,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(arena_hands_out_zeroed_aligned_memory),
         cmocka_unit_test(arena_keeps_its_limit),
+        cmocka_unit_test(arenas_share_spare_blocks),
         cmocka_unit_test(arena_copies),
         cmocka_unit_test(first_error_wins),
         cmocka_unit_test(long_error_ends_with_a_character),

@@ -405,9 +405,27 @@ do_column_is_null(mql_stmt *stmt, int32_t column)
     return current(stmt, column).is_null;
 }
 
+/* An integer of the current row that is not NULL, while nothing in the process
+ * is damaged: most values read are. Asked after it was read, as is_intact(). */
+static bool
+plain_integer(const mql_stmt *stmt, int32_t column, int64_t *value)
+{
+    if (!stmt->has_row || !is_column(stmt, column))
+        return false;
+    const Column *values = &stmt->batch.columns[column];
+    if (type_physical(values->type.kind) != PHYSICAL_INT ||
+        column_is_null(values, stmt->row))
+        return false;
+    *value = values->ints[stmt->row];
+    return guard_damaged() == 0;
+}
+
 static int64_t
 do_column_int64(mql_stmt *stmt, int32_t column)
 {
+    int64_t integer;
+    if (plain_integer(stmt, column, &integer))
+        return integer;
     Value value = current(stmt, column);
     if (value.is_null)
         return 0;

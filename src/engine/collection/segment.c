@@ -61,6 +61,17 @@ segment_row_count(const Segment *segment, uint64_t sequence)
     return growing_row_count(as_growing(segment), sequence);
 }
 
+bool
+segment_is_whole(const Segment *segment, uint64_t sequence)
+{
+    if (segment->is_overlay || !segment->is_sealed)
+        return false;
+    const SealedSegment *sealed = as_sealed(segment);
+    return sealed->max_inserted <= sequence &&
+           atomic_load_explicit(&sealed->deleted_count, memory_order_acquire) ==
+               0;
+}
+
 uint32_t
 segment_visible(const Segment *segment, uint64_t sequence, uint32_t rows,
                 uint64_t *bits)

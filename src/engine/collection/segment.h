@@ -35,6 +35,10 @@ uint64_t segment_memory(const Segment *segment);
  * invisible. */
 uint32_t segment_row_count(const Segment *segment, uint64_t sequence);
 
+/* Whether every row of segment_row_count() is known to be visible at
+ * `sequence`; quick, and false when that takes a look at the rows. */
+bool segment_is_whole(const Segment *segment, uint64_t sequence);
+
 /* Set the bit of every row visible at `sequence` among the first `rows` (from
  * segment_row_count); `bits` has bits_words(rows) words and is overwritten.
  * Returns their number. */

@@ -97,6 +97,8 @@ typedef struct KeyIndex {
  * varying sizes. */
 void values_to_physical(Type type, const char *from, uint32_t count, void *out,
                         uint32_t at);
+/* Same, for the rows of a range of those from `from` on. */
+void values_gather(Type type, const char *from, RowRange range, void *out);
 /* One value of a column, which is not NULL, to storage form. `width` bytes at
  * `to`. */
 void value_to_storage(const Column *column, uint32_t row, size_t width,

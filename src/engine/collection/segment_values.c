@@ -11,32 +11,39 @@
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
                "stored values are read in place");
 
+/* The i-th row of a range. */
+static inline size_t
+row_at(RowRange range, uint32_t i)
+{
+    return range.rows != NULL ? range.rows[i] : (size_t)range.first + i;
+}
+
 #define WIDEN(StoredType, PhysicalType)                                        \
     do {                                                                       \
-        PhysicalType *to = (PhysicalType *)out + at;                           \
-        for (uint32_t i = 0; i < count; i++) {                                 \
+        PhysicalType *to = (PhysicalType *)out;                                \
+        for (uint32_t i = 0; i < range.count; i++) {                           \
             StoredType value;                                                  \
-            memcpy(&value, from + (size_t)i * sizeof value, sizeof value);     \
+            memcpy(&value, from + row_at(range, i) * sizeof value,             \
+                   sizeof value);                                              \
             to[i] = (PhysicalType)value;                                       \
         }                                                                      \
     } while (0)
 
 static void
-slices_of(Type type, const char *from, uint32_t count, Slice *to)
+slices_of(Type type, const char *from, RowRange range, Slice *to)
 {
     size_t width = type_storage_size(type);
-    for (uint32_t i = 0; i < count; i++)
-        to[i] = (Slice){from + i * width, width};
+    for (uint32_t i = 0; i < range.count; i++)
+        to[i] = (Slice){from + row_at(range, i) * width, width};
 }
 
 void
-values_to_physical(Type type, const char *from, uint32_t count, void *out,
-                   uint32_t at)
+values_gather(Type type, const char *from, RowRange range, void *out)
 {
     switch (type.kind) {
     case TYPE_BOOL:
-        for (uint32_t i = 0; i < count; i++)
-            ((uint8_t *)out)[at + i] = from[i] != 0;
+        for (uint32_t i = 0; i < range.count; i++)
+            ((uint8_t *)out)[i] = from[row_at(range, i)] != 0;
         return;
     case TYPE_INT8:
         WIDEN(int8_t, int64_t);
@@ -58,9 +65,18 @@ values_to_physical(Type type, const char *from, uint32_t count, void *out,
         WIDEN(double, double);
         return;
     default:
-        slices_of(type, from, count, (Slice *)out + at);
+        slices_of(type, from, range, out);
         return;
     }
+}
+
+void
+values_to_physical(Type type, const char *from, uint32_t count, void *out,
+                   uint32_t at)
+{
+    size_t size = physical_size(type_physical(type.kind));
+    values_gather(type, from, (RowRange){.count = count},
+                  (char *)out + at * size);
 }
 
 void

@@ -109,9 +109,14 @@ mql_status table_snapshot(const TablePlan *table, Execution *execution,
 typedef struct SegmentRows {
     const Segment *segment;
     uint32_t row_count; /* positions looked at                      */
-    uint64_t *bits;     /* of row_count                             */
+    uint64_t *bits;     /* of row_count; NULL: all of them          */
     uint32_t count;     /* bits set                                 */
 } SegmentRows;
+
+/* Write the positions of the next rows, `most` at most, from position *from on;
+ * returns their number, 0: no more. */
+uint32_t segment_rows_next(const SegmentRows *rows, size_t *from,
+                           uint32_t *positions, uint32_t most);
 
 /* What filtering cost, for EXPLAIN ANALYZE. */
 typedef struct FilterCounters {

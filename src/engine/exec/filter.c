@@ -2,10 +2,10 @@
 /*
  * filter.c - the rows of a segment that a WHERE lets through, as a bit array.
  *
- * Rows named by their keys are looked up and nothing else is. Otherwise visible
- * rows first; then each conjunct that indexes answer narrows the bits by a
- * RowSet; what is left of the condition is evaluated on the columns of the rows
- * that are still in, a batch at a time.
+ * Rows named by their keys are looked up and nothing else is. All rows of a
+ * segment need no bits. Otherwise visible rows first; then each conjunct that
+ * indexes answer narrows the bits by a RowSet; what is left of the condition is
+ * evaluated on the columns of the rows that are still in, a batch at a time.
  */
 #include "base/bits.h"
 #include "engine/exec/operators.h"
@@ -334,7 +334,7 @@ apply_columns(Filter *filter, const bool *is_done, SegmentRows *rows,
               Error *err)
 {
     Arena batch_arena;
-    arena_init(&batch_arena, filter->arena->limit);
+    arena_init_like(&batch_arena, filter->arena);
     uint32_t positions[BATCH_ROWS];
     size_t from = 0;
     mql_status status = MQL_OK;
@@ -433,6 +433,12 @@ static mql_status
 apply_visible(Filter *filter, bool *is_done, SegmentRows *rows, Error *err)
 {
     rows->row_count = filter->row_count;
+    if (filter->table->conjunct_count == 0 && filter->snapshot.expired == 0 &&
+        segment_is_whole(filter->segment, filter->snapshot.sequence)) {
+        rows->count = rows->row_count;
+        filter->counters->visible_rows += rows->count;
+        return MQL_OK;
+    }
     rows->bits = arena_alloc_array(
         filter->arena, bits_words(rows->row_count) + 1, sizeof *rows->bits);
     if (rows->bits == NULL)
@@ -475,6 +481,20 @@ segment_filter(const TablePlan *table, Execution *execution,
         TRY(apply_columns(&filter, is_done, rows, err));
     counters->matching_rows += rows->count;
     return segment_intact(segment, err);
+}
+
+uint32_t
+segment_rows_next(const SegmentRows *rows, size_t *from, uint32_t *positions,
+                  uint32_t most)
+{
+    if (rows->bits != NULL)
+        return bits_collect(rows->bits, rows->row_count, from, positions, most);
+    size_t left = rows->row_count - *from;
+    uint32_t count = left < most ? (uint32_t)left : most;
+    for (uint32_t i = 0; i < count; i++)
+        positions[i] = (uint32_t)(*from + i);
+    *from += count;
+    return count;
 }
 
 /* Rows of a released partition are not there until it is loaded again. */

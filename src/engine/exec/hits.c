@@ -3,26 +3,36 @@
 #include "engine/exec/hits.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+#define FEW 16u /* hits, at first */
 
 void
 hits_free(Hits *hits)
 {
-    free(hits->list);
+    if (hits->capacity > FEW)
+        free(hits->list);
     *hits = (Hits){0};
 }
 
 mql_status
-hits_add(Hits *hits, Hit hit, Error *err)
+hits_reserve(Hits *hits, size_t more, Arena *arena, Error *err)
 {
-    if (hits->count == hits->capacity) {
-        size_t capacity = hits->capacity == 0 ? 64 : hits->capacity * 2;
-        Hit *list = realloc(hits->list, capacity * sizeof *list);
-        if (list == NULL)
-            return error_no_memory(err);
-        hits->list = list;
-        hits->capacity = capacity;
-    }
-    hits->list[hits->count++] = hit;
+    if (more <= hits->capacity - hits->count)
+        return MQL_OK;
+    size_t capacity = hits->capacity == 0 ? FEW : hits->capacity;
+    while (capacity - hits->count < more)
+        capacity *= 2;
+    bool is_few = capacity == FEW;
+    Hit *before = hits->capacity > FEW ? hits->list : NULL;
+    Hit *list = is_few ? arena_alloc_array(arena, capacity, sizeof *list)
+                       : realloc(before, capacity * sizeof *list);
+    if (list == NULL)
+        return error_no_memory(err);
+    if (before == NULL && hits->count > 0)
+        memcpy(list, hits->list, hits->count * sizeof *list);
+    hits->list = list;
+    hits->capacity = capacity;
     return MQL_OK;
 }
 
@@ -37,9 +47,9 @@ run_end(const Hit *hits, size_t first, size_t count)
     return end;
 }
 
-mql_status
-hits_read_keys(Hits *hits, size_t first, const TablePlan *table,
-               const SegmentRows *segments, Arena *arena, Error *err)
+static mql_status
+read_keys(Hits *hits, size_t first, const TablePlan *table,
+          const SegmentRows *segments, Arena *arena, Error *err)
 {
     const Field *field = &table->collection->fields[table->collection->primary];
     uint32_t rows[BATCH_ROWS];
@@ -58,8 +68,9 @@ hits_read_keys(Hits *hits, size_t first, const TablePlan *table,
     return MQL_OK;
 }
 
+/* Without the keys. */
 static int
-hit_order(const void *left, const void *right)
+rough_order(const void *left, const void *right)
 {
     const Hit *a = left, *b = right;
     if (a->query != b->query)
@@ -68,17 +79,52 @@ hit_order(const void *left, const void *right)
         return a->has_distance ? -1 : 1;
     if (a->distance != b->distance)
         return a->distance < b->distance ? -1 : 1;
-    int order = 0;
-    value_compare(&a->key, &b->key, &order);
+    return 0;
+}
+
+static int
+hit_order(const void *left, const void *right)
+{
+    int order = rough_order(left, right);
+    if (order == 0)
+        value_compare(&((const Hit *)left)->key, &((const Hit *)right)->key,
+                      &order);
     return order;
 }
 
-void
-hits_sort(Hits *hits, size_t first)
+/* The largest of the orders of neighbours, -1 when there are none: -1 in
+ * order, 0 with ties, 1 not in order. */
+static int
+order_so_far(const Hit *hits, size_t count)
 {
-    if (hits->count > first)
-        qsort(hits->list + first, hits->count - first, sizeof *hits->list,
-              hit_order);
+    int most = -1;
+    for (size_t i = 1; i < count && most < 1; i++) {
+        int order = rough_order(&hits[i - 1], &hits[i]);
+        most = order > most ? order : most;
+    }
+    return most;
+}
+
+/* What one segment found for one target comes in order, mostly without ties:
+ * then neither keys nor sorting is needed. */
+mql_status
+hits_sort(Hits *hits, size_t first, const TablePlan *table,
+          const SegmentRows *segments, Arena *arena, Error *err)
+{
+    size_t count = hits->count - first;
+    if (count < 2)
+        return MQL_OK;
+    Hit *list = hits->list + first;
+    int order = order_so_far(list, count);
+    if (order > 0) {
+        qsort(list, count, sizeof *list, rough_order);
+        order = order_so_far(list, count);
+    }
+    if (order < 0)
+        return MQL_OK;
+    TRY(read_keys(hits, first, table, segments, arena, err));
+    qsort(list, count, sizeof *list, hit_order);
+    return MQL_OK;
 }
 
 /* One segment's hits, in order, into the builders at their places. */

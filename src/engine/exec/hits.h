@@ -12,25 +12,23 @@ typedef struct Hit {
     uint32_t segment;  /* position in the operator's SegmentRows   */
     uint32_t row;
     uint32_t query;
-    Value key;
+    Value key; /* once ties were to be broken */
 } Hit;
 
 typedef struct Hits {
-    Hit *list; /* malloc'ed */
+    Hit *list; /* the first few in the arena, more of them malloc'ed */
     size_t count, capacity;
 } Hits;
 
 void hits_free(Hits *hits);
-mql_status hits_add(Hits *hits, Hit hit, Error *err);
-
-/* Read the keys of hits [first, count). */
-mql_status hits_read_keys(Hits *hits, size_t first, const TablePlan *table,
-                          const SegmentRows *segments, Arena *arena,
-                          Error *err);
+/* Room for `more` of them behind the last; `arena` lives as long as the hits.
+ */
+mql_status hits_reserve(Hits *hits, size_t more, Arena *arena, Error *err);
 
 /* Sort hits [first, count): by query, nearest first, ties by key; rows without
- * a vector last. */
-void hits_sort(Hits *hits, size_t first);
+ * a vector last. Keys are read into `arena`, only when there are ties. */
+mql_status hits_sort(Hits *hits, size_t first, const TablePlan *table,
+                     const SegmentRows *segments, Arena *arena, Error *err);
 
 /* The table's columns of `count` hits in their order, at most BATCH_ROWS. */
 mql_status hits_read(const Hit *hits, uint32_t count, const TablePlan *table,

@@ -75,7 +75,7 @@ operator_open(const PlanNode *plan, Execution *execution, Operator **operator,
     opened->kind = kind;
     opened->plan = plan;
     opened->execution = execution;
-    arena_init(&opened->batch_arena, execution->arena->limit);
+    arena_init_like(&opened->batch_arena, execution->arena);
     if (plan->input != NULL)
         TRY(operator_open(plan->input, execution, &opened->input, err));
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* scan.c - the rows of a collection that a WHERE lets through, and their
  * number. */
-#include "base/bits.h"
 #include "engine/exec/operators.h"
 
 typedef struct ScanOperator {
@@ -20,7 +19,7 @@ scan_open(Operator *operator, Error * err)
 {
     ScanOperator *scan = (ScanOperator *)operator;
     const ScanPlan *plan = (const ScanPlan *)operator->plan;
-    arena_init(&scan->segment_arena, operator->execution->arena->limit);
+    arena_init_like(&scan->segment_arena, operator->execution->arena);
     Snapshot snapshot; /* wrong moments are errors without segments too */
     TRY(table_snapshot(&plan->table, operator->execution, &snapshot, err));
     return table_version(&plan->table, operator->execution, &scan->version,
@@ -56,8 +55,8 @@ scan_next(Operator *operator, Batch * batch, Error *err)
     for (;;) {
         uint32_t count = 0;
         if (scan->rows.row_count > 0)
-            count = bits_collect(scan->rows.bits, scan->rows.row_count,
-                                 &scan->from, scan->positions, BATCH_ROWS);
+            count = segment_rows_next(&scan->rows, &scan->from, scan->positions,
+                                      BATCH_ROWS);
         if (count > 0) {
             const RowRange range = {.rows = scan->positions, .count = count};
             return table_read(&plan->table, scan->rows.segment, range,

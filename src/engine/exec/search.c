@@ -11,7 +11,6 @@
  */
 #include <inttypes.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/bits.h"
@@ -169,8 +168,8 @@ search_next_vectors(SearchOperator *search, const SegmentRows *rows,
     Arena *arena = &search->base.batch_arena;
     uint32_t positions[VECTOR_ROWS];
     arena_reset(arena);
-    uint32_t count = bits_collect(rows->bits, rows->row_count, &batch->from,
-                                  positions, VECTOR_ROWS);
+    uint32_t count =
+        segment_rows_next(rows, &batch->from, positions, VECTOR_ROWS);
     batch->count = 0;
     batch->is_over = count == 0;
     if (batch->is_over)
@@ -220,7 +219,8 @@ search_segment_vectors(const SearchOperator *search, const SegmentRows *rows,
     const Field *field = &plan->table.collection->fields[plan->field];
     if (!segment_vectors(rows->segment, field, &vectors->column))
         return false;
-    bool is_everything = rows->count == vectors->column.count;
+    bool is_everything =
+        rows->bits == NULL || rows->count == vectors->column.count;
     query->allowed = is_everything ? NULL : rows->bits;
     query->allowed_count = rows->count;
     vectors->index = NULL;
@@ -306,8 +306,8 @@ round_score(double score, int32_t digits)
 
 /* radius and range_filter, in the user's numbers (milvus-facts: range search).
  */
-bool
-search_is_in_range(const SearchPlan *plan, float distance)
+static bool
+is_in_range(const SearchPlan *plan, float distance)
 {
     double score = (double)metric_to_score(plan->metric, distance);
     bool similar = metric_is_similarity(plan->metric);
@@ -330,8 +330,7 @@ add_without_vector(SearchOperator *search, uint32_t segment, uint64_t wanted,
     size_t from = 0;
     while (wanted > 0) {
         arena_reset(&search->base.batch_arena);
-        uint32_t count = bits_collect(rows->bits, rows->row_count, &from,
-                                      positions, BATCH_ROWS);
+        uint32_t count = segment_rows_next(rows, &from, positions, BATCH_ROWS);
         if (count == 0)
             break;
         const RowRange range = {.rows = positions, .count = count};
@@ -342,8 +341,9 @@ add_without_vector(SearchOperator *search, uint32_t segment, uint64_t wanted,
             if (!column_is_null(&column, i))
                 continue;
             wanted--;
-            TRY(hits_add(&search->hits,
-                         (Hit){.segment = segment, .row = positions[i]}, err));
+            TRY(hits_reserve(&search->hits, 1, &search->arena, err));
+            search->hits.list[search->hits.count++] =
+                (Hit){.segment = segment, .row = positions[i]};
         }
     }
     return MQL_OK;
@@ -359,30 +359,63 @@ rows_wanted(const SearchPlan *plan, const SegmentRows *rows, uint64_t k)
     return (uint32_t)k;
 }
 
-/* The nearest rows of a segment: k, and beyond them those as far as the last,
- * because the key decides among these, which a segment does not look at. A
- * graph is asked for a few more only. */
+/* Room for what a segment finds. */
+static mql_status
+reserve_nearest(SearchOperator *search, uint32_t count, Error *err)
+{
+    if (count <= search->nearest_capacity)
+        return MQL_OK;
+    Arena *arena = &search->nearest_arena;
+    arena_reset(arena);
+    search->nearest_capacity = 0;
+    search->nearest = arena_alloc_array(arena, count, sizeof(Neighbor));
+    if (search->nearest == NULL)
+        return error_no_memory(err);
+    search->nearest_capacity = count;
+    return MQL_OK;
+}
+
+/* The nearest rows of a segment, in search->nearest: k, and beyond them those
+ * as far as the last, because the key decides among these, which a segment does
+ * not look at. A graph is asked for a few more only. */
 static mql_status
 search_ties(SearchOperator *search, const SegmentRows *rows, VectorQuery *query,
-            uint64_t k, Neighbor **nearest, uint32_t *found, Error *err)
+            uint64_t k, uint32_t *found, Error *err)
 {
     const SearchPlan *plan = (const SearchPlan *)search->base.plan;
     uint64_t most = search_uses_index(plan) ? k * 4 + 64 : UINT32_MAX;
     uint64_t asked = k + 1;
     for (;;) {
         query->k = rows_wanted(plan, rows, asked);
-        *nearest = calloc(query->k, sizeof **nearest);
-        if (*nearest == NULL)
-            return error_no_memory(err);
-        TRY(search_segment(search, rows, query, *nearest, found, err));
-        bool is_tied = *found == asked && (*nearest)[asked - 1].distance ==
-                                              (*nearest)[k - 1].distance;
+        TRY(reserve_nearest(search, query->k, err));
+        const Neighbor *nearest = search->nearest;
+        TRY(search_segment(search, rows, query, search->nearest, found, err));
+        bool is_tied = *found == asked &&
+                       nearest[asked - 1].distance == nearest[k - 1].distance;
         if (!is_tied || asked * 2 > most)
             return MQL_OK;
-        free(*nearest);
-        *nearest = NULL;
         asked *= 2;
     }
+}
+
+mql_status
+search_add_hits(SearchOperator *search, uint32_t segment, uint32_t target,
+                const Neighbor *nearest, uint32_t found, Error *err)
+{
+    const SearchPlan *plan = (const SearchPlan *)search->base.plan;
+    const bool is_range = plan->has_radius || plan->has_range_filter;
+    Hits *hits = &search->hits;
+    TRY(hits_reserve(hits, found, &search->arena, err));
+    for (uint32_t i = 0; i < found; i++) {
+        if (is_range && !is_in_range(plan, nearest[i].distance))
+            continue;
+        hits->list[hits->count++] = (Hit){.distance = nearest[i].distance,
+                                          .has_distance = true,
+                                          .segment = segment,
+                                          .row = nearest[i].row,
+                                          .query = target};
+    }
+    return MQL_OK;
 }
 
 static mql_status
@@ -401,21 +434,9 @@ search_target(SearchOperator *search, uint32_t target, uint64_t k, Error *err)
         const SegmentRows *rows = &search->segments[s];
         if (rows->count == 0)
             continue;
-        Neighbor *nearest = NULL;
         uint32_t found;
-        mql_status status =
-            search_ties(search, rows, &query, k, &nearest, &found, err);
-        for (uint32_t i = 0; status == MQL_OK && i < found; i++)
-            if (search_is_in_range(plan, nearest[i].distance))
-                status = hits_add(&search->hits,
-                                  (Hit){.distance = nearest[i].distance,
-                                        .has_distance = true,
-                                        .segment = s,
-                                        .row = nearest[i].row,
-                                        .query = target},
-                                  err);
-        free(nearest);
-        TRY(status);
+        TRY(search_ties(search, rows, &query, k, &found, err));
+        TRY(search_add_hits(search, s, target, search->nearest, found, err));
     }
     const Field *field = &plan->table.collection->fields[plan->field];
     if (plan->skips_nothing && field->is_nullable)
@@ -423,10 +444,8 @@ search_target(SearchOperator *search, uint32_t target, uint64_t k, Error *err)
              s < search->segment_count && search->hits.count - first < k; s++)
             TRY(add_without_vector(search, s, k - (search->hits.count - first),
                                    err));
-    TRY(hits_read_keys(&search->hits, first, &plan->table, search->segments,
-                       &search->key_arena, err));
-    hits_sort(&search->hits, first);
-    return MQL_OK;
+    return hits_sort(&search->hits, first, &plan->table, search->segments,
+                     &search->key_arena, err);
 }
 
 /* Keep hits [first + offset, first + offset + limit) of a target. */
@@ -519,6 +538,20 @@ begin_target(SearchOperator *search)
     }
 }
 
+/* Rounds take rows away: all rows become bits. */
+static mql_status
+make_bits(SearchOperator *search, SegmentRows *rows, Error *err)
+{
+    if (rows->bits != NULL)
+        return MQL_OK;
+    rows->bits = arena_alloc_array(
+        &search->arena, bits_words(rows->row_count) + 1, sizeof *rows->bits);
+    if (rows->bits == NULL)
+        return error_no_memory(err);
+    bits_set_range(rows->bits, 0, rows->row_count);
+    return MQL_OK;
+}
+
 static mql_status
 begin_rounds(SearchOperator *search, Error *err)
 {
@@ -530,13 +563,14 @@ begin_rounds(SearchOperator *search, Error *err)
     if (endless->all == NULL || endless->all_count == NULL)
         return error_no_memory(err);
     for (uint32_t s = 0; s < search->segment_count; s++) {
-        const SegmentRows *rows = &search->segments[s];
+        SegmentRows *rows = &search->segments[s];
         size_t words = bits_words(rows->row_count);
         endless->all_count[s] = rows->count;
         endless->all[s] =
             arena_alloc_array(&search->arena, words + 1, sizeof(uint64_t));
         if (endless->all[s] == NULL)
             return error_no_memory(err);
+        TRY(make_bits(search, rows, err));
         memcpy(endless->all[s], rows->bits, words * sizeof(uint64_t));
     }
     begin_target(search);
@@ -592,8 +626,9 @@ search_open(Operator *operator, Error * err)
 {
     SearchOperator *search = (SearchOperator *)operator;
     const SearchPlan *plan = (const SearchPlan *)operator->plan;
-    arena_init(&search->arena, operator->execution->arena->limit);
-    arena_init(&search->key_arena, operator->execution->arena->limit);
+    arena_init_like(&search->arena, operator->execution->arena);
+    arena_init_like(&search->key_arena, operator->execution->arena);
+    arena_init_like(&search->nearest_arena, operator->execution->arena);
     TRY(read_limits(search, err));
     TRY(choose_effort(search, err));
     TRY(read_targets(search, err));
@@ -664,6 +699,7 @@ search_close(Operator *operator)
     hits_free(&search->hits);
     arena_free(&search->arena);
     arena_free(&search->key_arena);
+    arena_free(&search->nearest_arena);
 }
 
 static void

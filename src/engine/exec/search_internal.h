@@ -33,6 +33,9 @@ typedef struct SearchOperator {
     size_t given; /* hits given so far */
     Arena arena;  /* filter bits, target vectors */
     Arena key_arena;
+    Arena nearest_arena;
+    Neighbor *nearest; /* what a segment found, in nearest_arena */
+    uint32_t nearest_capacity;
     FilterCounters filter_counters;
     SearchCounters counters;
     uint32_t index_searches, exact_scans;
@@ -80,8 +83,10 @@ mql_status search_segment(SearchOperator *search, const SegmentRows *rows,
                           VectorQuery *query, Neighbor *nearest,
                           uint32_t *found, Error *err);
 
-/* radius and range_filter. */
-bool search_is_in_range(const SearchPlan *plan, float distance);
+/* What a segment found for a target, less what is out of its range. */
+mql_status search_add_hits(SearchOperator *search, uint32_t segment,
+                           uint32_t target, const Neighbor *nearest,
+                           uint32_t found, Error *err);
 
 /* Several targets that can be searched together. */
 bool search_is_for_many(const SearchOperator *search);

@@ -4,10 +4,9 @@
  *
  * Targets are taken a part at a time: each segment is searched for all of the
  * part at once, so that an exact scan reads its rows once, then the part's hits
- * are sorted together, their keys read together. What a target gets is what it
- * gets alone.
+ * are sorted together, their keys, where ties need them, read together. What a
+ * target gets is what it gets alone.
  */
-#include "base/bits.h"
 #include "engine/exec/search_internal.h"
 #include "index/vector/exact_batch.h"
 
@@ -92,23 +91,6 @@ search_sealed(SearchOperator *search, const SegmentRows *rows,
                             &part->targets, part->arena, err);
 }
 
-static mql_status
-add_hits(SearchOperator *search, uint32_t segment, uint32_t target,
-         const Neighbor *nearest, uint32_t found, Error *err)
-{
-    const SearchPlan *plan = (const SearchPlan *)search->base.plan;
-    for (uint32_t i = 0; i < found; i++)
-        if (search_is_in_range(plan, nearest[i].distance))
-            TRY(hits_add(&search->hits,
-                         (Hit){.distance = nearest[i].distance,
-                               .has_distance = true,
-                               .segment = segment,
-                               .row = nearest[i].row,
-                               .query = target},
-                         err));
-    return MQL_OK;
-}
-
 /* Take what was found for a target, unless more rows may be as far as its
  * k-th. */
 static mql_status
@@ -124,8 +106,8 @@ take_target(SearchOperator *search, uint32_t segment, const VectorQuery *query,
         return MQL_OK;
     while (k < found && nearest[k].distance == nearest[k - 1].distance)
         k++;
-    return add_hits(search, segment, part->numbers[t], nearest,
-                    k < found ? (uint32_t)k : found, err);
+    return search_add_hits(search, segment, part->numbers[t], nearest,
+                           k < found ? (uint32_t)k : found, err);
 }
 
 static mql_status
@@ -247,9 +229,8 @@ search_part(SearchOperator *search, uint32_t first, uint32_t count,
         }
         TRY(search_rounds(search, s, pending, part, err));
     }
-    TRY(hits_read_keys(&search->hits, first_hit, &plan->table, search->segments,
-                       &search->key_arena, err));
-    hits_sort(&search->hits, first_hit);
+    TRY(hits_sort(&search->hits, first_hit, &plan->table, search->segments,
+                  &search->key_arena, err));
     cut_part(search, first_hit);
     return MQL_OK;
 }

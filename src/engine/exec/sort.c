@@ -33,7 +33,7 @@ sort_open(Operator *operator, Error * err)
 {
     (void)err;
     SortOperator *sort = (SortOperator *)operator;
-    arena_init(&sort->arena, operator->execution->arena->limit);
+    arena_init_like(&sort->arena, operator->execution->arena);
     /* Columns may be those of an operator further down. */
     for (Operator *below = operator->input; below != NULL; below = below->input)
         below->keeps_batches = true;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* delete.c - DELETE: the rows that a WHERE lets through, or all. */
-#include "base/bits.h"
 #include "engine/session/change.h"
 #include "engine/session/kinds.h"
 
@@ -41,8 +40,7 @@ delete_segment(Prepared *prepared, Transaction *transaction,
     uint32_t positions[BATCH_ROWS];
     size_t from = 0;
     for (;;) {
-        uint32_t count = bits_collect(rows->bits, rows->row_count, &from,
-                                      positions, BATCH_ROWS);
+        uint32_t count = segment_rows_next(rows, &from, positions, BATCH_ROWS);
         if (count == 0)
             return MQL_OK;
         TRY(execution_poll(&prepared->execution, err));

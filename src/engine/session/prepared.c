@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/guard.h"
 #include "engine/session/statement.h"
 
 #define PARSE_MEMORY_MOST ((size_t)1 << 30)
@@ -165,6 +166,7 @@ prepared_create(Session *session, const char *sql, size_t size,
     arena_init(&made->plan_arena, PARSE_MEMORY_MOST + size * 16);
     arena_init(&made->batch_arena, 0);
     arena_init(&made->exec_arena, (size_t)session->settings[SETTING_WORK_MEM]);
+    made->exec_arena.spares = &made->spares;
 
     mql_status status = parse(made, sql, size, statement_size, err);
     if (status != MQL_OK || made->statement.root == NULL)
@@ -211,6 +213,7 @@ prepared_destroy(Prepared *prepared)
     prepared->session->statement_count--;
     arena_free(&prepared->batch_arena);
     arena_free(&prepared->exec_arena);
+    arena_spares_free(&prepared->spares);
     arena_free(&prepared->plan_arena);
     arena_free(&prepared->parse_arena);
     free(prepared);
@@ -409,7 +412,7 @@ prepared_next(Prepared *prepared, Batch *batch, Error *err)
 mql_status
 prepared_intact(const Prepared *prepared, Error *err)
 {
-    if (prepared->operator== NULL)
+    if (guard_damaged() == 0 || prepared->operator== NULL)
         return MQL_OK;
     return operator_intact(prepared->operator, err);
 }

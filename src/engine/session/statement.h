@@ -61,10 +61,11 @@ typedef struct KeptBatch {
 
 struct Prepared {
     Session *session;
-    Arena parse_arena; /* text and tree: as long as the statement          */
-    Arena plan_arena;  /* plan: until the schema changes                   */
-    Arena exec_arena;  /* one run                                          */
-    Arena batch_arena; /* one batch of a run, empty between: run() takes it */
+    Arena parse_arena;  /* text and tree: as long as the statement          */
+    Arena plan_arena;   /* plan: until the schema changes                   */
+    Arena exec_arena;   /* one run                                          */
+    Arena batch_arena;  /* one batch of a run, empty between: run() takes it */
+    ArenaSpares spares; /* of the runs' arenas, for the next run            */
     const char *text;
     Statement statement;
     const StatementKind *kind;

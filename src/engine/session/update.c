@@ -7,7 +7,6 @@
  * change places among the rows (SET id = id + 1), in whatever order they come;
  * what is read is the snapshot the statement began with, never its own rows.
  */
-#include "base/bits.h"
 #include "engine/session/change.h"
 #include "engine/session/kinds.h"
 
@@ -64,8 +63,7 @@ each_batch(UpdateRun *run, const SegmentRows *rows, RowsFunction *function,
     uint32_t positions[BATCH_ROWS];
     size_t from = 0;
     for (;;) {
-        uint32_t count = bits_collect(rows->bits, rows->row_count, &from,
-                                      positions, BATCH_ROWS);
+        uint32_t count = segment_rows_next(rows, &from, positions, BATCH_ROWS);
         if (count == 0)
             return MQL_OK;
         TRY(execution_poll(&run->prepared->execution, err));

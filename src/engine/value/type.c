@@ -17,16 +17,16 @@
 #define VARCHAR_MOST 65535
 
 typedef struct TypeFacts {
-    TypeKind kind;
-    const char *name;
+    const char *name; /* NULL: no type has this number */
     Physical physical;
     size_t size;
     bool built;
 } TypeFacts;
 
+/* By number: every value that a reader sees asks here. */
 static const TypeFacts facts[] = {
 #define TYPE(kind, number, name, physical, size, built)                        \
-    {TYPE_##kind, name, PHYSICAL_##physical, size, built},
+    [number] = {name, PHYSICAL_##physical, size, built},
 #include "engine/value/types.def"
 #undef TYPE
 };
@@ -36,11 +36,8 @@ static const TypeFacts facts[] = {
 static const TypeFacts *
 facts_of(TypeKind kind)
 {
-    for (size_t i = 0; i < FACT_COUNT; i++) {
-        if (facts[i].kind == kind)
-            return &facts[i];
-    }
-    return &facts[0];
+    bool is_known = (size_t)kind < FACT_COUNT && facts[kind].name != NULL;
+    return &facts[is_known ? kind : TYPE_NULL];
 }
 
 Physical
