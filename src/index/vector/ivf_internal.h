@@ -118,20 +118,25 @@ typedef struct Ivf {
     IvfScratch *free_scratches; /* of searches that are over */
 } Ivf;
 
+/* Room that grows, in an arena or, where that is NULL, of its own. */
+typedef struct IvfRoom {
+    Neighbor *list;
+    uint32_t most;
+    Arena *arena;
+} IvfRoom;
+
 /* What a search works with. */
 struct IvfScratch {
     IvfScratch *next;
-    Neighbor *lists;      /* header.list_count, a heap: nearest on top */
-    int8_t *query;        /* coder.stride                              */
-    float *point;         /* dim                                       */
-    float *values;        /* of each code of each part, see ivf_pq.c   */
-    float *turned;        /* signs: 2 * dim                            */
-    uint8_t *tables;      /* nibbles: values as bytes                  */
-    float least, scale;   /* a sum of bytes stands for least + scale * sum */
-    Neighbor *candidates; /* grows                                     */
-    uint32_t candidates_most;
-    Neighbor *limits; /* the memory of a TopK, grows */
-    uint32_t limits_most;
+    Neighbor *lists;    /* header.list_count, a heap: nearest on top */
+    int8_t *query;      /* coder.stride                              */
+    float *point;       /* dim                                       */
+    float *values;      /* of each code of each part, see ivf_pq.c   */
+    float *turned;      /* signs: 2 * dim                            */
+    uint8_t *tables;    /* nibbles: values as bytes                  */
+    float least, scale; /* a sum of bytes stands for least + scale * sum */
+    IvfRoom candidates;
+    IvfRoom limits; /* the memory of a TopK                      */
 };
 
 /* Bytes of a code. */

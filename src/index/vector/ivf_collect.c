@@ -1,0 +1,454 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ivf_collect.c - estimates of the rows of lists, which of them are kept, and
+ * ranking these by the vectors.
+ */
+#include "index/vector/ivf_search.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bits.h"
+
+#define RANKED 16      /* rows ranked at a time          */
+#define FETCHED 8      /* cache lines fetched ahead      */
+#define ROUNDING 2e-6f /* of the terms of an estimate    */
+#define ROOM_LEAST 256
+
+/* ---- room ---- */
+
+mql_status
+ivf_room_reserve(IvfRoom *room, uint64_t count, Error *err)
+{
+    if (count <= room->most)
+        return MQL_OK;
+    uint64_t wanted = (uint64_t)room->most * 2;
+    wanted = wanted < count ? count : wanted;
+    wanted = wanted < ROOM_LEAST ? ROOM_LEAST : wanted;
+    if (wanted > UINT32_MAX)
+        return error_no_memory(err);
+    size_t size = (size_t)wanted * sizeof *room->list;
+    Neighbor *grown = room->arena == NULL ? realloc(room->list, size)
+                                          : arena_alloc(room->arena, size);
+    if (grown == NULL)
+        return error_no_memory(err);
+    if (room->arena != NULL && room->most > 0)
+        memcpy(grown, room->list, room->most * sizeof *grown);
+    room->list = grown;
+    room->most = (uint32_t)wanted;
+    return MQL_OK;
+}
+
+/* ---- the nearest first, without sorting all ---- */
+
+static void
+heap_sink(Neighbor *heap, uint32_t count, uint32_t place)
+{
+    Neighbor moving = heap[place];
+    for (;;) {
+        uint64_t child = 2 * (uint64_t)place + 1;
+        if (child >= count)
+            break;
+        if (child + 1 < count && neighbor_before(heap[child + 1], heap[child]))
+            child++;
+        if (!neighbor_before(heap[child], moving))
+            break;
+        heap[place] = heap[child];
+        place = (uint32_t)child;
+    }
+    heap[place] = moving;
+}
+
+void
+ivf_heap_make(Neighbor *heap, uint32_t count)
+{
+    for (uint32_t i = count / 2; i-- > 0;)
+        heap_sink(heap, count, i);
+}
+
+Neighbor
+ivf_heap_pop(Neighbor *heap, uint32_t *count)
+{
+    Neighbor top = heap[0];
+    heap[0] = heap[--*count];
+    if (*count > 0)
+        heap_sink(heap, *count, 0);
+    return top;
+}
+
+/* ---- the query as codes ---- */
+
+/* False: the numbers are too large or too small for codes. */
+bool
+ivf_estimate_init(const Ivf *ivf, IvfScratch *scratch, const ExactQuery *exact,
+                  IvfEstimate *estimate)
+{
+    const Coder *coder = &ivf->coder;
+    bool is_dot = ivf->header.metric == METRIC_IP;
+    double factor = 1.0 / exact->norm, offset = 0;
+    float largest = 0, *point = scratch->point;
+    element_floats(exact->element, exact->vector, coder->dim, point);
+    for (uint32_t i = 0; i < coder->dim; i++) {
+        point[i] = (float)((double)point[i] * factor);
+        if (is_dot)
+            offset += (double)point[i] * (double)coder->center[i];
+        else
+            point[i] -= coder->center[i];
+        largest = fmaxf(largest, fabsf(point[i]));
+    }
+    if (!(largest < 1e15f))
+        return false;
+    float step = fmaxf(largest / 127.0f, 1e-18f), inverse = 1.0f / step;
+    double error = 0, norm = 0;
+    int64_t sum = 0;
+    for (uint32_t i = 0; i < coder->dim; i++) {
+        float code = rintf(point[i] * inverse);
+        double rest = (double)point[i] - (double)code * (double)step;
+        scratch->query[i] = (int8_t)code;
+        error += rest * rest;
+        norm += (double)code * (double)code;
+        sum += (int64_t)code;
+    }
+    double square = norm * (double)step * (double)step;
+    double product = (double)step * (double)coder->step;
+    *estimate = (IvfEstimate){.code = scratch->query,
+                              .error = (float)sqrt(error),
+                              .norm = (float)sqrt(square),
+                              .is_dot = is_dot};
+    estimate->scale = (float)(is_dot ? product : 2 * product);
+    estimate->base =
+        (float)((is_dot ? -offset : square) +
+                (is_dot ? product : 2 * product) * 64.0 * (double)sum);
+    return isfinite(estimate->base);
+}
+
+void
+ivf_estimate_rows(const Ivf *ivf, const IvfEstimate *estimate,
+                  const uint8_t *codes, const float *terms, uint32_t count,
+                  float *distances)
+{
+    int32_t dots[IVF_BLOCK];
+    list_table()->dots_u7(estimate->code, codes, ivf->coder.stride, count,
+                          dots);
+    float base = estimate->base, scale = estimate->scale;
+    if (estimate->is_dot)
+        for (uint32_t i = 0; i < count; i++)
+            distances[i] = base - scale * (float)dots[i];
+    else
+        for (uint32_t i = 0; i < count; i++)
+            distances[i] = base - scale * (float)dots[i] + terms[i];
+}
+
+/* ---- collecting ---- */
+
+/* Bounds are of lengths, not of their squares. */
+static float
+to_length(const IvfCollect *collect, float distance)
+{
+    return collect->estimate->is_dot ? distance : sqrtf(fmaxf(distance, 0));
+}
+
+static void
+set_limit(IvfCollect *collect)
+{
+    if (collect->top.count < collect->top.k) {
+        collect->limit = INFINITY;
+        return;
+    }
+    collect->limit = collect->top.heap[0].distance;
+    if (!collect->is_certain)
+        return;
+    float most = collect->limit + collect->slack;
+    if (!collect->estimate->is_dot)
+        most = most * most;
+    collect->limit = most + collect->rounding;
+}
+
+void
+ivf_enter_list(IvfCollect *collect, uint32_t list)
+{
+    const IvfEstimate *estimate = collect->estimate;
+    if (!collect->is_certain)
+        return;
+    IvfBound bound = collect->ivf->bounds[list];
+    if (estimate->is_dot) {
+        float length = estimate->norm + estimate->error;
+        collect->slack = length * bound.error + estimate->error * bound.norm;
+        collect->rounding = ROUNDING * (fabsf(estimate->base) +
+                                        length * (bound.norm + bound.error));
+    } else {
+        float length = estimate->norm + bound.norm;
+        collect->slack = estimate->error + bound.error;
+        collect->rounding = ROUNDING * length * length;
+    }
+    set_limit(collect);
+}
+
+/* Room for one more candidate: those that came to be too far for certain leave
+ * first. */
+static mql_status
+make_room(IvfCollect *collect, Error *err)
+{
+    IvfRoom *room = collect->candidates;
+    if (collect->count < room->most)
+        return MQL_OK;
+    float most = INFINITY;
+    if (collect->top.count == collect->top.k)
+        most = collect->top.heap[0].distance;
+    uint32_t left = 0;
+    for (uint32_t i = 0; i < collect->count; i++)
+        if (!(room->list[i].distance > most))
+            room->list[left++] = room->list[i];
+    collect->count = left;
+    return left > room->most / 2 || left == 0
+               ? ivf_room_reserve(room, (uint64_t)room->most * 2 + 1, err)
+               : MQL_OK;
+}
+
+static mql_status
+keep(IvfCollect *collect, uint32_t row, float distance, Error *err)
+{
+    if (!collect->is_certain) {
+        top_k_offer(&collect->top, (Neighbor){distance, row});
+        set_limit(collect);
+        return MQL_OK;
+    }
+    float upper = to_length(collect, distance + collect->rounding);
+    float lower = to_length(collect, distance - collect->rounding);
+    TRY(make_room(collect, err));
+    collect->candidates->list[collect->count++] =
+        (Neighbor){lower - collect->slack, row};
+    top_k_offer(&collect->top, (Neighbor){upper + collect->slack, row});
+    set_limit(collect);
+    return MQL_OK;
+}
+
+static mql_status
+wrong_row(const Ivf *ivf, Error *err)
+{
+    return error_corrupt(err, section_file_path(ivf->file), -1,
+                         "an IVF index has a wrong row");
+}
+
+mql_status
+ivf_collect_block(IvfCollect *collect, const uint32_t *rows,
+                  const float *distances, uint32_t count, Error *err)
+{
+    const uint64_t *allowed = collect->query->allowed;
+    for (uint32_t i = 0; i < count; i++) {
+        if (allowed == NULL && !(distances[i] <= collect->limit))
+            continue;
+        if (rows[i] >= collect->ivf->header.row_count)
+            return wrong_row(collect->ivf, err);
+        if (allowed != NULL) {
+            if (!bits_get(allowed, rows[i]))
+                continue;
+            collect->seen++;
+            if (!(distances[i] <= collect->limit))
+                continue;
+        }
+        TRY(keep(collect, rows[i], distances[i], err));
+    }
+    if (allowed == NULL)
+        collect->seen += count;
+    collect->looked += count;
+    return MQL_OK;
+}
+
+mql_status
+ivf_collect_some(IvfCollect *collect, const uint32_t *rows,
+                 const float *distances, uint32_t mask, Error *err)
+{
+    const uint64_t *allowed = collect->query->allowed;
+    for (; mask != 0; mask &= mask - 1) {
+        uint32_t i = (uint32_t)__builtin_ctz(mask);
+        if (!(distances[i] <= collect->limit))
+            continue;
+        if (rows[i] >= collect->ivf->header.row_count)
+            return wrong_row(collect->ivf, err);
+        if (allowed == NULL || bits_get(allowed, rows[i]))
+            TRY(keep(collect, rows[i], distances[i], err));
+    }
+    return MQL_OK;
+}
+
+mql_status
+ivf_verify_list(const Ivf *ivf, uint32_t list, Error *err)
+{
+    uint32_t first = ivf->starts[list];
+    uint64_t count = ivf->starts[list + 1] - first;
+    if (ivf->file == NULL)
+        return MQL_OK;
+    TRY(section_verify(ivf->file, &ivf->rows_section, first * sizeof *ivf->rows,
+                       count * sizeof *ivf->rows, err));
+    if (ivf->terms != NULL)
+        TRY(section_verify(ivf->file, &ivf->terms_section,
+                           first * sizeof *ivf->terms,
+                           count * sizeof *ivf->terms, err));
+    if (ivf->factors != NULL)
+        TRY(section_verify(ivf->file, &ivf->factors_section,
+                           first * sizeof *ivf->factors,
+                           count * sizeof *ivf->factors, err));
+    uint64_t from = ivf_codes_at(ivf, list, first);
+    uint64_t to = ivf_codes_at(ivf, list + 1, ivf->starts[list + 1]);
+    return section_verify(ivf->file, &ivf->codes_section, from, to - from, err);
+}
+
+/* Distances of codes that are the vectors themselves. */
+static void
+measure_bits(const IvfCollect *collect, const uint8_t *codes, uint32_t count,
+             float *distances)
+{
+    size_t size = ivf_code_size(collect->ivf);
+    const void *rows[IVF_BLOCK];
+    for (uint32_t i = 0; i < count; i++)
+        rows[i] = codes + i * size;
+    exact_distances(collect->exact, rows, count, distances);
+}
+
+void
+ivf_estimate_block(const IvfCollect *collect, Neighbor list, uint32_t place,
+                   uint32_t count, float *distances)
+{
+    const Ivf *ivf = collect->ivf;
+    const IvfEstimate *estimate = collect->estimate;
+    if (ivf->header.code_type == IVF_CODES_SIGNS)
+        ivf_signs_estimate(ivf, collect->scratch, list.row, place, count,
+                           list.distance, distances);
+    else if (ivf_is_pq(&ivf->header))
+        ivf_pq_estimate(ivf, collect->scratch, list.row, place, count,
+                        list.distance, distances);
+    else if (ivf->header.code_type == IVF_CODES_BITS)
+        measure_bits(collect, ivf->codes + ivf_codes_at(ivf, list.row, place),
+                     count, distances);
+    else
+        ivf_estimate_rows(
+            ivf, estimate, ivf->codes + ivf_codes_at(ivf, list.row, place),
+            ivf->terms == NULL ? NULL : ivf->terms + place, count, distances);
+}
+
+void
+ivf_prefetch_list(const Ivf *ivf, uint32_t list)
+{
+    const char *codes =
+        (const char *)ivf->codes + ivf_codes_at(ivf, list, ivf->starts[list]);
+    for (uint32_t line = 0; line < FETCHED; line++) {
+        __builtin_prefetch(codes + 64 * line);
+        /* GCC 12 may drop all but the first of an unrolled row of these. */
+        __asm__ volatile("" ::: "memory");
+    }
+}
+
+/* ---- ranking ---- */
+
+/* Rank up to RANKED rows by their vectors. */
+static mql_status
+rank_some(const IvfCollect *collect, const uint32_t *rows, uint32_t count,
+          TopK *nearest, Error *err)
+{
+    const VectorColumn *column = collect->ivf->column;
+    const void *vectors[RANKED] = {NULL};
+    float distances[RANKED];
+    for (uint32_t i = 0; i < count; i++) {
+        vectors[i] = vector_row(column, rows[i]);
+        for (uint32_t line = 0; line < FETCHED; line++) {
+            __builtin_prefetch((const char *)vectors[i] + 64 * line);
+            __asm__ volatile("" ::: "memory");
+        }
+    }
+    for (uint32_t i = 0; i < count; i++)
+        TRY(vector_column_verify(column, rows[i], 1, err));
+    exact_distances(collect->exact, vectors, count, distances);
+    for (uint32_t i = 0; i < count; i++)
+        top_k_offer(nearest, (Neighbor){distances[i], rows[i]});
+    return MQL_OK;
+}
+
+/* An exact distance as the bounds are: COSINE's are of unit vectors. */
+static float
+true_length(const IvfCollect *collect, float distance)
+{
+    if (collect->ivf->header.metric == METRIC_COSINE)
+        distance = 2.0f + 2.0f * distance;
+    return to_length(collect, distance);
+}
+
+static void
+count_distances(const IvfCollect *collect, uint32_t count)
+{
+    if (collect->query->counters != NULL)
+        collect->query->counters->distances += count;
+}
+
+/* The zero vectors: all as near as each other, so the first k that are allowed
+ * do. */
+static mql_status
+offer_zeros(const IvfCollect *collect, TopK *nearest, Error *err)
+{
+    const Ivf *ivf = collect->ivf;
+    uint32_t first = ivf->starts[ivf->header.list_count], offered = 0;
+    for (uint32_t place = first;
+         place < ivf->header.place_count && offered < nearest->k; place++) {
+        if (ivf->file != NULL)
+            TRY(section_verify(ivf->file, &ivf->rows_section,
+                               place * sizeof *ivf->rows, sizeof *ivf->rows,
+                               err));
+        uint32_t row = ivf->rows[place];
+        if (row >= ivf->header.row_count)
+            return wrong_row(ivf, err);
+        if (collect->query->allowed != NULL &&
+            !bits_get(collect->query->allowed, row))
+            continue;
+        TRY(rank_some(collect, &row, 1, nearest, err));
+        offered++;
+    }
+    return MQL_OK;
+}
+
+static mql_status
+rank_kept(IvfCollect *collect, TopK *nearest, Error *err)
+{
+    uint32_t rows[RANKED];
+    for (uint32_t i = 0; i < collect->top.count; i += RANKED) {
+        uint32_t left = collect->top.count - i;
+        uint32_t count = left < RANKED ? left : RANKED;
+        for (uint32_t j = 0; j < count; j++)
+            rows[j] = collect->top.heap[i + j].row;
+        TRY(rank_some(collect, rows, count, nearest, err));
+    }
+    count_distances(collect, collect->top.count);
+    return MQL_OK;
+}
+
+/* The nearest by their lower bounds, until all others are farther. */
+static mql_status
+rank_candidates(IvfCollect *collect, TopK *nearest, Error *err)
+{
+    Neighbor *heap = collect->candidates->list;
+    uint32_t left = collect->count, rows[RANKED];
+    ivf_heap_make(heap, left);
+    while (left > 0) {
+        float most = INFINITY;
+        if (nearest->count == nearest->k)
+            most = true_length(collect, nearest->heap[0].distance);
+        uint32_t count = 0;
+        while (left > 0 && count < RANKED && !(heap[0].distance > most))
+            rows[count++] = ivf_heap_pop(heap, &left).row;
+        if (count == 0)
+            break;
+        TRY(rank_some(collect, rows, count, nearest, err));
+        count_distances(collect, count);
+    }
+    return MQL_OK;
+}
+
+mql_status
+ivf_rank(IvfCollect *collect, TopK *nearest, Error *err)
+{
+    if (collect->is_certain)
+        TRY(rank_candidates(collect, nearest, err));
+    else
+        TRY(rank_kept(collect, nearest, err));
+    return offer_zeros(collect, nearest, err);
+}

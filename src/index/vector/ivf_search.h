@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ivf_search.h - what a search of lists is made of: for one target
+ * (ivf_search.c) and for many at once (ivf_many.c).
+ *
+ * Which lists a target looks at is known before any code is read: it depends on
+ * the distances of the centroids and, with a condition, on how many allowed
+ * rows each list holds. So the lists may be gone through in any order: what is
+ * kept in the end, and so the answer, is the same.
+ */
+#ifndef INDEX_VECTOR_IVF_SEARCH_H
+#define INDEX_VECTOR_IVF_SEARCH_H
+
+#include "base/arena.h"
+#include "index/vector/ivf_internal.h"
+
+/* Room for at least `count`; what is there is kept. */
+mql_status ivf_room_reserve(IvfRoom *room, uint64_t count, Error *err);
+
+/* ---- the nearest first, without sorting all ---- */
+
+void ivf_heap_make(Neighbor *heap, uint32_t count);
+Neighbor ivf_heap_pop(Neighbor *heap, uint32_t *count);
+
+/* ---- the query as codes ---- */
+
+/*
+ * An estimate is base - scale * dot + term: for L2 and COSINE |p' - y'|^2,
+ * where p' is what the query's code stands for; for IP minus the product of the
+ * query and the row.
+ */
+typedef struct IvfEstimate {
+    const int8_t *code; /* in the scratch */
+    float base, scale;
+    float error; /* L2, COSINE: |p - p'|; IP: of the query                */
+    float norm;  /* of p', of the query                                   */
+    bool is_dot; /* IP */
+} IvfEstimate;
+
+/* Uses the scratch's point and query. False: the numbers are too large or too
+ * small for codes. */
+bool ivf_estimate_init(const Ivf *ivf, IvfScratch *scratch,
+                       const ExactQuery *exact, IvfEstimate *estimate);
+
+/* Estimates of `count` codes, at most IVF_BLOCK. */
+void ivf_estimate_rows(const Ivf *ivf, const IvfEstimate *estimate,
+                       const uint8_t *codes, const float *terms, uint32_t count,
+                       float *distances);
+
+/* ---- collecting ---- */
+
+/* What one target has found so far. */
+typedef struct IvfCollect {
+    const Ivf *ivf;
+    const VectorQuery *query;
+    const ExactQuery *exact;
+    const IvfEstimate *estimate;
+    IvfScratch *scratch; /* of the target */
+    TopK top; /* of estimates; certain: of upper bounds, see to_length() */
+    IvfRoom *candidates; /* certain: with their lower bounds */
+    uint32_t count;      /* of candidates                    */
+    bool is_certain;
+    float limit;     /* estimates above it are left out           */
+    float slack;     /* certain: how far bounds of this list are  */
+    float rounding;  /* how wrong an estimate is in this list     */
+    uint64_t seen;   /* allowed rows                              */
+    uint64_t looked; /* rows                                      */
+} IvfCollect;
+
+/* Before the blocks of a list. */
+void ivf_enter_list(IvfCollect *collect, uint32_t list);
+
+/* Estimates of a block of a list, whose centroid is list.distance away; at most
+ * IVF_BLOCK. */
+void ivf_estimate_block(const IvfCollect *collect, Neighbor list,
+                        uint32_t place, uint32_t count, float *distances);
+
+/* Keep the rows of such a block that are near enough. */
+mql_status ivf_collect_block(IvfCollect *collect, const uint32_t *rows,
+                             const float *distances, uint32_t count,
+                             Error *err);
+
+/* The same of those of up to 32 rows that have a bit; for counts only. */
+mql_status ivf_collect_some(IvfCollect *collect, const uint32_t *rows,
+                            const float *distances, uint32_t mask, Error *err);
+
+/* Before the bytes of a list are read. */
+mql_status ivf_verify_list(const Ivf *ivf, uint32_t list, Error *err);
+void ivf_prefetch_list(const Ivf *ivf, uint32_t list);
+
+/* Rank what was kept by the vectors, and offer the zero vectors. */
+mql_status ivf_rank(IvfCollect *collect, TopK *nearest, Error *err);
+
+/* ---- how far to go ---- */
+
+typedef struct IvfGoal {
+    double probes;   /* lists; one with few allowed rows counts in part */
+    double share;    /* allowed rows of all                             */
+    uint64_t seen;   /* allowed rows, at least                          */
+    uint64_t looked; /* rows, at most                                   */
+    uint32_t bits;   /* of each element of the query, for signs; 0: all */
+} IvfGoal;
+
+/* Estimates to keep and rank, as the query's options say; 0: all that may be
+ * among the nearest. */
+uint64_t ivf_kept_of(const Ivf *ivf, const VectorQuery *query);
+IvfGoal ivf_goal_of(const Ivf *ivf, const VectorQuery *query, uint64_t kept);
+
+/* Whether scanning the allowed rows costs less than the lists are expected to.
+ */
+bool ivf_is_scan_better(const Ivf *ivf, const VectorQuery *query,
+                        const IvfGoal *goal);
+
+/* What a list of `rows` was worth of which `seen` are allowed. */
+double ivf_list_worth(const IvfGoal *goal, uint64_t rows, uint64_t seen);
+
+/* Room for the estimates of one target. */
+uint64_t ivf_kept_room(const Ivf *ivf, const VectorQuery *query, uint64_t kept);
+
+#endif
