@@ -298,6 +298,90 @@ try_side(const ListTable *table, size_t size, bool is_extreme)
     free(codes);
 }
 
+/* Estimates are the same bits in every table. */
+static void
+try_estimates(const ListTable *table, size_t size, bool is_extreme)
+{
+    uint64_t seed = size + 7;
+    uint8_t *codes = malloc(SIDE_ROWS * size);
+    int8_t *elements = malloc(SIDE_QUERIES * size);
+    SideQuery queries[SIDE_QUERIES];
+    float terms[SIDE_ROWS], expected[SIDE_QUERIES * SIDE_ROWS];
+    float distances[SIDE_QUERIES * SIDE_ROWS];
+    uint16_t is_below[SIDE_QUERIES], below[SIDE_QUERIES];
+    for (size_t i = 0; i < SIDE_ROWS * size; i++)
+        codes[i] = is_extreme ? 127 : (uint8_t)(next_random(&seed) % 128);
+    for (size_t i = 0; i < SIDE_QUERIES * size; i++)
+        elements[i] =
+            is_extreme ? -127 : (int8_t)((int)(next_random(&seed) % 255) - 127);
+    for (size_t row = 0; row < SIDE_ROWS; row++)
+        terms[row] = (float)(next_random(&seed) % 1000) / 7.0f;
+    for (size_t query = 0; query < SIDE_QUERIES; query++)
+        queries[query] =
+            (SideQuery){.code = elements + query * size,
+                        .base = (float)(next_random(&seed) % 1000) / 3.0f,
+                        .scale = (float)(next_random(&seed) % 1000) / 700.0f,
+                        .limit = query == 0   ? INFINITY
+                                 : query == 1 ? -INFINITY
+                                              : 300.0f};
+    const SideCodes side = {codes, NULL, size};
+    lists_scalar.side_estimates(&side, terms, queries, expected, is_below);
+    table->side_estimates(&side, terms, queries, distances, below);
+    assert_memory_equal(distances, expected, sizeof distances);
+    assert_memory_equal(below, is_below, sizeof below);
+    assert_int_equal(below[0], 0xffff);
+    assert_int_equal(below[1], 0);
+    int32_t dot = 0;
+    for (size_t i = 0; i < size; i++)
+        dot +=
+            (int32_t)codes[i / 4 * 64 + 4 * 3 + i % 4] * elements[2 * size + i];
+    float estimate = queries[2].base - queries[2].scale * (float)dot;
+    assert_true(distances[2 * SIDE_ROWS + 3] == estimate + terms[3]);
+    free(codes);
+    free(elements);
+}
+
+/* Rows laid side by side, fewer than 16 too. */
+static void
+try_laying(const ListTable *table, size_t size, size_t count)
+{
+    uint64_t seed = size * 20 + count + 1;
+    size_t stride = (size + 31) / 32 * 32;
+    uint8_t *rows = malloc(count * stride + 1);
+    uint8_t *codes = malloc(SIDE_ROWS * size);
+    for (size_t i = 0; i < count * stride; i++)
+        rows[i] = (uint8_t)next_random(&seed);
+    table->lay_side(rows, stride, count, size, codes);
+    for (size_t row = 0; row < SIDE_ROWS; row++)
+        for (size_t i = 0; i < size; i++)
+            assert_int_equal(codes[i / 4 * 64 + 4 * row + i % 4],
+                             row < count ? rows[row * stride + i] : 0);
+    free(rows);
+    free(codes);
+}
+
+static void
+test_lay_side(void **state)
+{
+    (void)state;
+    for (size_t t = 0; t < TABLES; t++)
+        for (size_t size = 4; runs_here(tables[t]) && size < 300; size += 4)
+            for (size_t count = 1; count <= SIDE_ROWS; count += 5)
+                try_laying(tables[t], size, count);
+}
+
+static void
+test_side_estimates(void **state)
+{
+    (void)state;
+    for (size_t t = 0; t < TABLES; t++) {
+        for (size_t size = 4; runs_here(tables[t]) && size < 200; size += 4)
+            try_estimates(tables[t], size, false);
+        if (runs_here(tables[t]))
+            try_estimates(tables[t], 1u << 15, true);
+    }
+}
+
 static void
 test_side_distances(void **state)
 {
@@ -328,6 +412,8 @@ main(void)
         cmocka_unit_test(test_sum_nibbles),
         cmocka_unit_test(test_table),
         cmocka_unit_test(test_side_distances),
+        cmocka_unit_test(test_side_estimates),
+        cmocka_unit_test(test_lay_side),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -184,9 +184,10 @@ search_rounds(SearchOperator *search, uint32_t segment, Pending *pending,
     bool is_near = search_uses_index(plan) && !plan->index->kind->is_exact;
     uint64_t most = is_near ? part->k * 4 + 64 : UINT32_MAX;
     uint64_t asked = is_near ? part->k + 1 : part->k + TIES_EXPECTED;
-    for (; pending->count > 0; asked *= 4) {
+    uint64_t factor = is_near ? 2 : 4; /* near ones as search_ties() does */
+    for (; pending->count > 0; asked *= factor) {
         part->is_last =
-            asked * 4 > most || asked >= search->segments[segment].count;
+            asked * factor > most || asked >= search->segments[segment].count;
         TRY(search_round(search, segment, field->type.length, asked, pending,
                          part, err));
     }

@@ -53,6 +53,14 @@ typedef struct CodeBound {
 
 #define CODE_TERMS 4
 
+/* A query that codes lying side by side are compared with: the distance to a
+ * row is estimated as base - scale * product + the row's term. */
+typedef struct SideQuery {
+    const int8_t *code; /* -127 to 127 */
+    float base, scale;
+    float limit; /* the farthest that is wanted */
+} SideQuery;
+
 typedef struct ListTable {
     const char *name;
 
@@ -111,6 +119,23 @@ typedef struct ListTable {
                            const uint8_t *const queries[SIDE_QUERIES],
                            const int32_t limits[SIDE_QUERIES],
                            int32_t *distances, uint16_t below[SIDE_QUERIES]);
+
+    /*
+     * Lays the codes of up to 16 rows, `stride` bytes apart, side by side: the
+     * first `size` elements of each, to a multiple of 4 at most the stride;
+     * zeros where there is no row.
+     */
+    void (*lay_side)(const uint8_t *rows, size_t stride, size_t count,
+                     size_t size, uint8_t *codes);
+
+    /*
+     * distances[16 * query + row] is the estimate, the same bits in every
+     * table; `terms` are of the rows, the norms are not looked at. Bit `row` of
+     * below[query] says that it is not above the limit.
+     */
+    void (*side_estimates)(const SideCodes *side, const float *terms,
+                           const SideQuery queries[SIDE_QUERIES],
+                           float *distances, uint16_t below[SIDE_QUERIES]);
 } ListTable;
 
 extern const ListTable lists_scalar;

@@ -240,11 +240,11 @@ side_finish(const int32_t *norms, __m256i sum, int32_t limit,
     return (uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(is_below));
 }
 
-/* Half of the queries. Sums have names: GCC 12 moves an array of them to and
- * fro, as in lists_avx512.c. */
-static void
-side_half(const SideCodes *side, const uint8_t *const *queries,
-          const int32_t *limits, int32_t *distances, uint16_t *below)
+/* Products of 16 rows with half of the queries. Sums have names: GCC 12 moves
+ * an array of them to and fro, as in lists_avx512.c. */
+static inline __attribute__((always_inline)) void
+side_sums(const SideCodes *side, const uint8_t *const *queries,
+          __m256i sums[4][2])
 {
     const uint8_t *codes = side->codes;
     const uint8_t *q0 = queries[0], *q1 = queries[1], *q2 = queries[2],
@@ -267,7 +267,16 @@ side_half(const SideCodes *side, const uint8_t *const *queries,
         a3 = add_products(a3, low, four);
         b3 = add_products(b3, high, four);
     }
-    const __m256i sums[4][2] = {{a0, b0}, {a1, b1}, {a2, b2}, {a3, b3}};
+    sums[0][0] = a0, sums[1][0] = a1, sums[2][0] = a2, sums[3][0] = a3;
+    sums[0][1] = b0, sums[1][1] = b1, sums[2][1] = b2, sums[3][1] = b3;
+}
+
+static void
+side_half(const SideCodes *side, const uint8_t *const *queries,
+          const int32_t *limits, int32_t *distances, uint16_t *below)
+{
+    __m256i sums[4][2];
+    side_sums(side, queries, sums);
     for (size_t query = 0; query < 4; query++) {
         int32_t *to = distances + SIDE_ROWS * query;
         uint32_t mask =
@@ -290,6 +299,83 @@ side_distances(const SideCodes *side,
               below + 4);
 }
 
+/* Turn 8 rows of 8 times 4 bytes. */
+static void
+turn_eight(const __m256i in[8], uint8_t *codes, size_t apart)
+{
+    __m256i two[8], four[8];
+    for (size_t i = 0; i < 8; i += 2) {
+        two[i] = _mm256_unpacklo_epi32(in[i], in[i + 1]);
+        two[i + 1] = _mm256_unpackhi_epi32(in[i], in[i + 1]);
+    }
+    for (size_t i = 0; i < 8; i += 4) {
+        four[i] = _mm256_unpacklo_epi64(two[i], two[i + 2]);
+        four[i + 1] = _mm256_unpackhi_epi64(two[i], two[i + 2]);
+        four[i + 2] = _mm256_unpacklo_epi64(two[i + 1], two[i + 3]);
+        four[i + 3] = _mm256_unpackhi_epi64(two[i + 1], two[i + 3]);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        __m256i low = _mm256_permute2x128_si256(four[i], four[i + 4], 0x20);
+        __m256i high = _mm256_permute2x128_si256(four[i], four[i + 4], 0x31);
+        _mm256_storeu_si256((__m256i *)(void *)(codes + i * apart), low);
+        _mm256_storeu_si256((__m256i *)(void *)(codes + (i + 4) * apart), high);
+    }
+}
+
+static void
+lay_side(const uint8_t *rows, size_t stride, size_t count, size_t size,
+         uint8_t *codes)
+{
+    __m256i in[8];
+    size_t i = 0;
+    for (; i + 32 <= size; i += 32)
+        for (size_t half = 0; half < SIDE_ROWS; half += 8) {
+            for (size_t row = 0; row < 8; row++)
+                in[row] = half + row < count
+                              ? load(rows + (half + row) * stride + i)
+                              : _mm256_setzero_si256();
+            turn_eight(in, codes + SIDE_ROWS * i + 4 * half, 4 * SIDE_ROWS);
+        }
+    lists_scalar.lay_side(rows + i, stride, count, size - i,
+                          codes + SIDE_ROWS * i);
+}
+
+/* The estimates of half of the rows. */
+static uint32_t
+estimate_eight(__m256i sum, const float *terms, const SideQuery *query,
+               float *distances)
+{
+    __m256 result =
+        _mm256_mul_ps(_mm256_set1_ps(query->scale), _mm256_cvtepi32_ps(sum));
+    result = _mm256_sub_ps(_mm256_set1_ps(query->base), result);
+    result = _mm256_add_ps(result, _mm256_loadu_ps(terms));
+    _mm256_storeu_ps(distances, result);
+    return (uint32_t)_mm256_movemask_ps(
+        _mm256_cmp_ps(result, _mm256_set1_ps(query->limit), _CMP_LE_OQ));
+}
+
+static void
+side_estimates(const SideCodes *side, const float *terms,
+               const SideQuery queries[SIDE_QUERIES], float *distances,
+               uint16_t below[SIDE_QUERIES])
+{
+    const uint8_t *codes[SIDE_QUERIES];
+    __m256i sums[4][2];
+    for (size_t query = 0; query < SIDE_QUERIES; query++)
+        codes[query] = (const uint8_t *)queries[query].code;
+    for (size_t query = 0; query < SIDE_QUERIES; query++) {
+        if (query % 4 == 0)
+            side_sums(side, codes + query, sums);
+        float *to = distances + SIDE_ROWS * query;
+        uint32_t mask =
+            estimate_eight(sums[query % 4][0], terms, &queries[query], to);
+        mask |= estimate_eight(sums[query % 4][1], terms + 8, &queries[query],
+                               to + 8)
+                << 8;
+        below[query] = (uint16_t)mask;
+    }
+}
+
 const ListTable lists_avx2 = {
     .name = "avx2",
     .dots_u7 = dots_u7,
@@ -298,4 +384,6 @@ const ListTable lists_avx2 = {
     .pass_panel = pass_panel,
     .sum_nibbles = sum_nibbles,
     .side_distances = side_distances,
+    .lay_side = lay_side,
+    .side_estimates = side_estimates,
 };

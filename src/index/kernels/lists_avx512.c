@@ -245,13 +245,11 @@ side_finish(__m512i norms, __m512i sum, int32_t limit, int32_t *distances)
     return (uint16_t)_mm512_cmplt_epi32_mask(result, _mm512_set1_epi32(limit));
 }
 
-/* Sums and queries have names: GCC 12 moves an array of them to and fro, which
- * takes more than twice the time. */
-static void
-side_distances(const SideCodes *side,
-               const uint8_t *const queries[SIDE_QUERIES],
-               const int32_t limits[SIDE_QUERIES], int32_t *distances,
-               uint16_t below[SIDE_QUERIES])
+/* Products of 16 rows with each query. Sums and queries have names: GCC 12
+ * moves an array of them to and fro, which takes more than twice the time. */
+static inline __attribute__((always_inline)) void
+side_sums(const SideCodes *side, const uint8_t *const queries[SIDE_QUERIES],
+          __m512i sums[SIDE_QUERIES])
 {
     const uint8_t *codes = side->codes;
     const uint8_t *q0 = queries[0], *q1 = queries[1], *q2 = queries[2],
@@ -270,11 +268,89 @@ side_distances(const SideCodes *side,
         s6 = add_products(s6, four, four_of(q6 + i));
         s7 = add_products(s7, four, four_of(q7 + i));
     }
-    const __m512i sums[SIDE_QUERIES] = {s0, s1, s2, s3, s4, s5, s6, s7};
+    sums[0] = s0, sums[1] = s1, sums[2] = s2, sums[3] = s3;
+    sums[4] = s4, sums[5] = s5, sums[6] = s6, sums[7] = s7;
+}
+
+static void
+side_distances(const SideCodes *side,
+               const uint8_t *const queries[SIDE_QUERIES],
+               const int32_t limits[SIDE_QUERIES], int32_t *distances,
+               uint16_t below[SIDE_QUERIES])
+{
+    __m512i sums[SIDE_QUERIES];
+    side_sums(side, queries, sums);
     __m512i norms = _mm512_loadu_si512(side->norms);
     for (size_t query = 0; query < SIDE_QUERIES; query++)
         below[query] = side_finish(norms, sums[query], limits[query],
                                    distances + SIDE_ROWS * query);
+}
+
+static void
+side_estimates(const SideCodes *side, const float *terms,
+               const SideQuery queries[SIDE_QUERIES], float *distances,
+               uint16_t below[SIDE_QUERIES])
+{
+    const uint8_t *codes[SIDE_QUERIES];
+    __m512i sums[SIDE_QUERIES];
+    for (size_t query = 0; query < SIDE_QUERIES; query++)
+        codes[query] = (const uint8_t *)queries[query].code;
+    side_sums(side, codes, sums);
+    __m512 of_rows = _mm512_loadu_ps(terms);
+    for (size_t query = 0; query < SIDE_QUERIES; query++) {
+        __m512 result = _mm512_mul_ps(_mm512_set1_ps(queries[query].scale),
+                                      _mm512_cvtepi32_ps(sums[query]));
+        result = _mm512_sub_ps(_mm512_set1_ps(queries[query].base), result);
+        result = _mm512_add_ps(result, of_rows);
+        _mm512_storeu_ps(distances + SIDE_ROWS * query, result);
+        below[query] = (uint16_t)_mm512_cmp_ps_mask(
+            result, _mm512_set1_ps(queries[query].limit), _CMP_LE_OQ);
+    }
+}
+
+/* As in lists_avx2.c, 16 rows of 16 times 4 bytes. */
+static inline __attribute__((always_inline)) void
+turn_sixteen(__m512i a[SIDE_ROWS], uint8_t *codes)
+{
+    __m512i b[SIDE_ROWS];
+    for (size_t i = 0; i < SIDE_ROWS; i += 2) {
+        b[i] = _mm512_unpacklo_epi32(a[i], a[i + 1]);
+        b[i + 1] = _mm512_unpackhi_epi32(a[i], a[i + 1]);
+    }
+    /* Then a[i + j] has column 4 lane + j of rows i to i + 3. */
+    for (size_t i = 0; i < SIDE_ROWS; i += 4) {
+        a[i] = _mm512_unpacklo_epi64(b[i], b[i + 2]);
+        a[i + 1] = _mm512_unpackhi_epi64(b[i], b[i + 2]);
+        a[i + 2] = _mm512_unpacklo_epi64(b[i + 1], b[i + 3]);
+        a[i + 3] = _mm512_unpackhi_epi64(b[i + 1], b[i + 3]);
+    }
+    for (size_t j = 0; j < 4; j++) {
+        __m512i even = _mm512_shuffle_i32x4(a[j], a[4 + j], 0x88);
+        __m512i odd = _mm512_shuffle_i32x4(a[j], a[4 + j], 0xdd);
+        __m512i more = _mm512_shuffle_i32x4(a[8 + j], a[12 + j], 0x88);
+        __m512i rest = _mm512_shuffle_i32x4(a[8 + j], a[12 + j], 0xdd);
+        uint8_t *to = codes + 64 * j;
+        _mm512_storeu_si512(to, _mm512_shuffle_i32x4(even, more, 0x88));
+        _mm512_storeu_si512(to + 256, _mm512_shuffle_i32x4(odd, rest, 0x88));
+        _mm512_storeu_si512(to + 512, _mm512_shuffle_i32x4(even, more, 0xdd));
+        _mm512_storeu_si512(to + 768, _mm512_shuffle_i32x4(odd, rest, 0xdd));
+    }
+}
+
+static void
+lay_side(const uint8_t *rows, size_t stride, size_t count, size_t size,
+         uint8_t *codes)
+{
+    __m512i in[SIDE_ROWS];
+    size_t i = 0;
+    for (; i + 64 <= size; i += 64) {
+        for (size_t row = 0; row < SIDE_ROWS; row++)
+            in[row] = row < count ? _mm512_loadu_si512(rows + row * stride + i)
+                                  : _mm512_setzero_si512();
+        turn_sixteen(in, codes + SIDE_ROWS * i);
+    }
+    lists_scalar.lay_side(rows + i, stride, count, size - i,
+                          codes + SIDE_ROWS * i);
 }
 
 #ifdef __AVX512VNNI__
@@ -290,4 +366,6 @@ const ListTable lists_avx512 = {
     .pass_panel = pass_panel,
     .sum_nibbles = sum_nibbles,
     .side_distances = side_distances,
+    .lay_side = lay_side,
+    .side_estimates = side_estimates,
 };

@@ -104,6 +104,41 @@ side_distances(const SideCodes *side,
     }
 }
 
+static void
+lay_side(const uint8_t *rows, size_t stride, size_t count, size_t size,
+         uint8_t *codes)
+{
+    static const uint8_t zeros[4];
+    for (size_t i = 0; i < size; i += 4, codes += 4 * SIDE_ROWS)
+        for (size_t row = 0; row < SIDE_ROWS; row++)
+            memcpy(codes + 4 * row,
+                   row < count ? rows + row * stride + i : zeros, 4);
+}
+
+static void
+side_estimates(const SideCodes *side, const float *terms,
+               const SideQuery queries[SIDE_QUERIES], float *distances,
+               uint16_t below[SIDE_QUERIES])
+{
+    for (size_t query = 0; query < SIDE_QUERIES; query++) {
+        const SideQuery *to = &queries[query];
+        int32_t sums[SIDE_ROWS] = {0};
+        for (size_t i = 0; i < side->size; i++) {
+            const uint8_t *codes = side->codes + i / 4 * 64 + i % 4;
+            for (size_t row = 0; row < SIDE_ROWS; row++)
+                sums[row] += (int32_t)codes[4 * row] * to->code[i];
+        }
+        below[query] = 0;
+        for (size_t row = 0; row < SIDE_ROWS; row++) {
+            float distance = to->base - to->scale * (float)sums[row];
+            distance += terms[row];
+            bool is_below = distance <= to->limit;
+            distances[SIDE_ROWS * query + row] = distance;
+            below[query] |= (uint16_t)(is_below << row);
+        }
+    }
+}
+
 const ListTable lists_scalar = {
     .name = "scalar",
     .dots_u7 = dots_u7,
@@ -112,4 +147,6 @@ const ListTable lists_scalar = {
     .pass_panel = pass_panel,
     .sum_nibbles = sum_nibbles,
     .side_distances = side_distances,
+    .lay_side = lay_side,
+    .side_estimates = side_estimates,
 };

@@ -11,9 +11,11 @@
 
 #include "base/bits.h"
 
-#define RANKED 16      /* rows ranked at a time          */
-#define FETCHED 8      /* cache lines fetched ahead      */
-#define ROUNDING 2e-6f /* of the terms of an estimate    */
+#define RANKED 16 /* rows ranked at a time          */
+#define FETCHED 8 /* cache lines fetched ahead      */
+#define ROUNDING                                                               \
+    2e-6f /* of the terms of an estimate; exact distances, which               \
+             decide, have their own, the more the more elements */
 #define ROOM_LEAST 256
 
 /* ---- room ---- */
@@ -86,15 +88,17 @@ ivf_estimate_init(const Ivf *ivf, IvfScratch *scratch, const ExactQuery *exact,
 {
     const Coder *coder = &ivf->coder;
     bool is_dot = ivf->header.metric == METRIC_IP;
-    double factor = 1.0 / exact->norm, offset = 0;
+    double factor = 1.0 / exact->norm, offset = 0, center = 0;
     float largest = 0, *point = scratch->point;
     element_floats(exact->element, exact->vector, coder->dim, point);
     for (uint32_t i = 0; i < coder->dim; i++) {
         point[i] = (float)((double)point[i] * factor);
-        if (is_dot)
+        if (is_dot) {
             offset += (double)point[i] * (double)coder->center[i];
-        else
+            center += (double)coder->center[i] * (double)coder->center[i];
+        } else {
             point[i] -= coder->center[i];
+        }
         largest = fmaxf(largest, fabsf(point[i]));
     }
     if (!(largest < 1e15f))
@@ -115,6 +119,7 @@ ivf_estimate_init(const Ivf *ivf, IvfScratch *scratch, const ExactQuery *exact,
     *estimate = (IvfEstimate){.code = scratch->query,
                               .error = (float)sqrt(error),
                               .norm = (float)sqrt(square),
+                              .center = (float)sqrt(center),
                               .is_dot = is_dot};
     estimate->scale = (float)(is_dot ? product : 2 * product);
     estimate->base =
@@ -172,15 +177,20 @@ ivf_enter_list(IvfCollect *collect, uint32_t list)
     if (!collect->is_certain)
         return;
     IvfBound bound = collect->ivf->bounds[list];
+    float part = ROUNDING + ((float)collect->exact->dim + 32) * 0x1p-23f;
     if (estimate->is_dot) {
         float length = estimate->norm + estimate->error;
         collect->slack = length * bound.error + estimate->error * bound.norm;
-        collect->rounding = ROUNDING * (fabsf(estimate->base) +
-                                        length * (bound.norm + bound.error));
+        collect->rounding =
+            part * (fabsf(estimate->base) +
+                    length * (estimate->center + bound.norm + bound.error));
     } else {
         float length = estimate->norm + bound.norm;
+        float square = length * length;
+        if (collect->exact->metric == METRIC_COSINE)
+            square += 2; /* its distances are rounded as those of units */
         collect->slack = estimate->error + bound.error;
-        collect->rounding = ROUNDING * length * length;
+        collect->rounding = part * square;
     }
     set_limit(collect);
 }
@@ -382,12 +392,14 @@ count_distances(const IvfCollect *collect, uint32_t count)
 }
 
 /* The zero vectors: all as near as each other, so the first k that are allowed
- * do. */
+ * do, and one distance. */
 static mql_status
 offer_zeros(const IvfCollect *collect, TopK *nearest, Error *err)
 {
     const Ivf *ivf = collect->ivf;
+    const uint64_t *allowed = collect->query->allowed;
     uint32_t first = ivf->starts[ivf->header.list_count], offered = 0;
+    float distance = 0;
     for (uint32_t place = first;
          place < ivf->header.place_count && offered < nearest->k; place++) {
         if (ivf->file != NULL)
@@ -397,11 +409,17 @@ offer_zeros(const IvfCollect *collect, TopK *nearest, Error *err)
         uint32_t row = ivf->rows[place];
         if (row >= ivf->header.row_count)
             return wrong_row(ivf, err);
-        if (collect->query->allowed != NULL &&
-            !bits_get(collect->query->allowed, row))
+        if (allowed != NULL && !bits_get(allowed, row))
             continue;
-        TRY(rank_some(collect, &row, 1, nearest, err));
-        offered++;
+        if (offered++ == 0) {
+            TRY(vector_column_verify(ivf->column, row, 1, err));
+            distance =
+                exact_distance(collect->exact, vector_row(ivf->column, row));
+        }
+        if (nearest->count == nearest->k &&
+            distance > nearest->heap[0].distance)
+            break;
+        top_k_offer(nearest, (Neighbor){distance, row});
     }
     return MQL_OK;
 }

@@ -300,6 +300,9 @@ mql_status ivf_build(const IndexBuild *input, IvfShape shape,
                      SectionWriter *writer, Error *err);
 mql_status ivf_search(const Index *index, const VectorQuery *query,
                       Neighbor *nearest, uint32_t *found, Error *err);
+mql_status ivf_search_many(const Index *index, const VectorQuery *query,
+                           const VectorTargets *targets, Arena *arena,
+                           Error *err);
 mql_status ivf_check(const Index *index, Error *err);
 mql_status ivf_open(const IndexKind *kind, IvfShape shape,
                     const IndexOpen *input, Index **index, Error *err);

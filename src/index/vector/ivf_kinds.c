@@ -243,8 +243,8 @@ FUNCTIONS(bits, bin_ivf_flat_kind)
 /* What all of them have. */
 #define LISTS(name)                                                            \
     .is_vector = true, .has_file = true, .build = name##_build,                \
-    .open = name##_open, .search = ivf_search, .check = ivf_check,             \
-    .close = ivf_close
+    .open = name##_open, .search = ivf_search, .search_many = ivf_search_many, \
+    .check = ivf_check, .close = ivf_close
 
 const IndexKind ivf_flat_kind = {
     .name = "IVF_FLAT",

@@ -103,8 +103,8 @@ ivf_list_worth(const IvfGoal *goal, uint64_t rows, uint64_t seen)
     return (double)seen < expected ? (double)seen / expected : 1.0;
 }
 
-static mql_status
-collect_list(IvfCollect *collect, Neighbor list, Error *err)
+mql_status
+ivf_collect_list(IvfCollect *collect, Neighbor list, Error *err)
 {
     const Ivf *ivf = collect->ivf;
     uint32_t first = ivf->starts[list.row], end = ivf->starts[list.row + 1];
@@ -139,7 +139,7 @@ collect_lists(IvfCollect *collect, const IvfGoal *goal, bool *is_done,
         Neighbor list = ivf_heap_pop(scratch->lists, &left);
         if (left > 0)
             ivf_prefetch_list(ivf, scratch->lists[0].row);
-        TRY(collect_list(collect, list, err));
+        TRY(ivf_collect_list(collect, list, err));
         probes += ivf_list_worth(goal, collect->looked - looked,
                                  collect->seen - seen);
     }

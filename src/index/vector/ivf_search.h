@@ -32,9 +32,10 @@ Neighbor ivf_heap_pop(Neighbor *heap, uint32_t *count);
 typedef struct IvfEstimate {
     const int8_t *code; /* in the scratch */
     float base, scale;
-    float error; /* L2, COSINE: |p - p'|; IP: of the query                */
-    float norm;  /* of p', of the query                                   */
-    bool is_dot; /* IP */
+    float error;  /* L2, COSINE: |p - p'|; IP: of the query                */
+    float norm;   /* of p', of the query                                   */
+    float center; /* IP: the length of the center                         */
+    bool is_dot;  /* IP */
 } IvfEstimate;
 
 /* Uses the scratch's point and query. False: the numbers are too large or too
@@ -83,6 +84,9 @@ mql_status ivf_collect_block(IvfCollect *collect, const uint32_t *rows,
 /* The same of those of up to 32 rows that have a bit; for counts only. */
 mql_status ivf_collect_some(IvfCollect *collect, const uint32_t *rows,
                             const float *distances, uint32_t mask, Error *err);
+
+/* All rows of a list, verified. */
+mql_status ivf_collect_list(IvfCollect *collect, Neighbor list, Error *err);
 
 /* Before the bytes of a list are read. */
 mql_status ivf_verify_list(const Ivf *ivf, uint32_t list, Error *err);
