@@ -265,6 +265,66 @@ test_rows_of_nibbles(void **state)
     }
 }
 
+/* ---- keys ---- */
+
+/* What insert_keys() does, by the plainest way there is. */
+static uint32_t
+insert_plainly(int64_t *keys, uint32_t *count, uint32_t most,
+               const int64_t *fresh, uint32_t fresh_count)
+{
+    uint32_t lowest = most;
+    for (uint32_t i = 0; i < fresh_count; i++) {
+        uint32_t place = *count;
+        while (place > 0 && keys[place - 1] > fresh[i])
+            place--;
+        if (place == most)
+            continue;
+        *count += *count < most;
+        for (uint32_t j = *count - 1; j > place; j--)
+            keys[j] = keys[j - 1];
+        keys[place] = fresh[i];
+        lowest = place < lowest ? place : lowest;
+    }
+    return lowest;
+}
+
+static void
+check_keys(const DistanceTable *table, uint32_t most, uint64_t seed)
+{
+    enum { MOST = 300, FRESH = 40 };
+    int64_t keys[MOST + 1], expected[MOST + 1], fresh[FRESH];
+    uint32_t count = 0, expected_count = 0;
+    keys[most] = expected[most] = -77; /* nobody's */
+    for (int round = 0; round < 30; round++) {
+        uint32_t fresh_count = (uint32_t)(next_random(&seed) % (FRESH + 1));
+        for (uint32_t i = 0; i < fresh_count; i++) {
+            fresh[i] = (int64_t)next_random(&seed) >> (round % 2 == 0 ? 0 : 58);
+            if (round == 7)
+                fresh[i] = i % 2 == 0 ? INT64_MIN : INT64_MAX;
+        }
+        uint32_t lowest =
+            insert_plainly(expected, &expected_count, most, fresh, fresh_count);
+        assert_int_equal(
+            table->insert_keys(keys, &count, most, fresh, fresh_count), lowest);
+        assert_int_equal(count, expected_count);
+        assert_memory_equal(keys, expected, count * sizeof *keys);
+        assert_true(keys[most] == -77);
+    }
+}
+
+static void
+test_insert_keys(void **state)
+{
+    (void)state;
+    static const uint32_t sizes[] = {1, 2, 3, 4, 7, 8, 9, 16, 31, 64, 100, 300};
+    for (size_t n = 0; n < sizeof sizes / sizeof sizes[0]; n++)
+        for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+            const DistanceTable *table = distance_select(names[i]);
+            for (uint64_t seed = 1; table != NULL && seed < 20; seed++)
+                check_keys(table, sizes[n], seed * 1000 + n);
+        }
+}
+
 /* The largest codes the rules allow must not wrap around. */
 static void
 test_extreme_codes(void **state)
@@ -313,6 +373,7 @@ main(void)
         cmocka_unit_test(test_tables_agree),
         cmocka_unit_test(test_rows_of_codes),
         cmocka_unit_test(test_rows_of_nibbles),
+        cmocka_unit_test(test_insert_keys),
         cmocka_unit_test(test_extreme_codes),
         cmocka_unit_test(test_select),
     };

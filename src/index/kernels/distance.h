@@ -72,6 +72,15 @@ typedef struct DistanceTable {
      */
     void (*nibble_rows)(const int8_t *a, float weight, const NibbleRows *table,
                         const uint32_t *rows, size_t count, float *distances);
+
+    /*
+     * Put the `fresh` keys, in any order, into the ascending `keys`, *count of
+     * them with room for `most`, each before those that are larger. When there
+     * is no room the largest is lost. Returns the lowest place that got a new
+     * key; `most` when none did.
+     */
+    uint32_t (*insert_keys)(int64_t *keys, uint32_t *count, uint32_t most,
+                            const int64_t *fresh, uint32_t fresh_count);
 } DistanceTable;
 
 extern const DistanceTable distance_scalar;

@@ -422,6 +422,42 @@ nibble_rows(const int8_t *a, float weight, const NibbleRows *table,
     }
 }
 
+/* ---- keys ---- */
+
+/* The mask of the first `count` of 8 keys. */
+static inline __mmask8
+key_mask_of(uint32_t count)
+{
+    return count >= 8 ? (__mmask8)0xff : (__mmask8)((1u << count) - 1);
+}
+
+/* Counting all is faster than halving, up to some hundred. */
+static inline uint32_t
+place_of(const int64_t *keys, uint32_t count, int64_t key)
+{
+    const __m512i wanted = _mm512_set1_epi64(key);
+    uint32_t place = 0;
+    for (uint32_t i = 0; i < count; i += 8) {
+        __mmask8 mask = key_mask_of(count - i);
+        __m512i some = _mm512_maskz_loadu_epi64(mask, keys + i);
+        mask = _mm512_mask_cmple_epi64_mask(mask, some, wanted);
+        place += (uint32_t)__builtin_popcount(mask);
+    }
+    return place;
+}
+
+static inline void
+make_room(int64_t *keys, uint32_t place, uint32_t end)
+{
+    for (; end - place > 8; end -= 8)
+        _mm512_storeu_si512(keys + end - 7, _mm512_loadu_si512(keys + end - 8));
+    __mmask8 mask = key_mask_of(end - place);
+    _mm512_mask_storeu_epi64(keys + place + 1, mask,
+                             _mm512_maskz_loadu_epi64(mask, keys + place));
+}
+
+#include "index/kernels/keys_template.h"
+
 const DistanceTable distance_avx512 = {
     .name = "avx512",
     .l2_f32 = l2_f32,
@@ -435,4 +471,5 @@ const DistanceTable distance_avx512 = {
     .l2_u7_rows = l2_u7_rows,
     .dot_i8_rows = dot_i8_rows,
     .nibble_rows = nibble_rows,
+    .insert_keys = insert_keys,
 };

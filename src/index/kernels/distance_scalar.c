@@ -8,6 +8,8 @@
  */
 #include "index/kernels/distance.h"
 
+#include <string.h>
+
 #define LANES 8
 
 static float
@@ -145,6 +147,28 @@ nibble_rows(const int8_t *a, float weight, const NibbleRows *table,
     }
 }
 
+/* ---- keys ---- */
+
+/* Halving without a branch: which way it goes is as good as chance. */
+static inline uint32_t
+place_of(const int64_t *keys, uint32_t count, int64_t key)
+{
+    uint32_t low = 0;
+    for (uint32_t size = count; size > 0; size -= size - size / 2) {
+        uint32_t half = size - size / 2;
+        low += half & (0u - (uint32_t)(keys[low + half - 1] <= key));
+    }
+    return low;
+}
+
+static inline void
+make_room(int64_t *keys, uint32_t place, uint32_t end)
+{
+    memmove(keys + place + 1, keys + place, (end - place) * sizeof *keys);
+}
+
+#include "index/kernels/keys_template.h"
+
 const DistanceTable distance_scalar = {
     .name = "scalar",
     .l2_f32 = l2_f32,
@@ -158,4 +182,5 @@ const DistanceTable distance_scalar = {
     .l2_u7_rows = l2_u7_rows,
     .dot_i8_rows = dot_i8_rows,
     .nibble_rows = nibble_rows,
+    .insert_keys = insert_keys,
 };

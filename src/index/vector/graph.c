@@ -3,10 +3,12 @@
  * graph.c - best-first search over links.
  *
  * The plain walk keeps one sorted array of the `width` nearest ids, each marked
- * once it was expanded, and always expands the first unmarked one; when all are
- * marked the walk is over (as in Glass and DiskANN; two heaps are slower up to
- * some thousand entries). The masked walk keeps the nearest allowed rows and a
- * heap of what may lead to nearer ones.
+ * once it was expanded, and always expands the first unmarked ones; when all
+ * are marked the walk is over (as in Glass and DiskANN; two heaps are slower up
+ * to some thousand entries). Several are expanded together, so that memory has
+ * enough to do: few of them would not have been expanded anyway. The masked
+ * walk keeps the nearest allowed rows and a heap of what may lead to nearer
+ * ones.
  */
 #include "index/vector/graph.h"
 
@@ -15,11 +17,12 @@
 
 #include "base/bits.h"
 
-#define EXPANDED 0x80000000u
+/* Places of the array that are looked at for nodes to expand together. */
+#define TOGETHER_PLACES 64u
 /* Links fetched ahead of their node. */
 #define LINKS_AHEAD 96
 /* Between two looks at `cancel`. */
-#define CANCEL_HOPS 256
+#define CANCEL_STEPS 256
 /* What a fair part is: an eighth of what chance would give. */
 #define MASK_FAIR 8.0
 
@@ -31,18 +34,21 @@ scratch_create(uint32_t ids, uint32_t links_most, uint32_t code_size)
     Scratch *scratch = calloc(1, sizeof *scratch);
     if (scratch == NULL)
         return NULL;
+    uint32_t fresh = links_most * GRAPH_TOGETHER;
     scratch->visited_size = ids;
-    scratch->links_most = links_most;
+    scratch->fresh_most = fresh;
     scratch->visited =
         calloc(bits_words((size_t)ids + 1), sizeof *scratch->visited);
-    scratch->seen = malloc(((size_t)ids + links_most) * sizeof *scratch->seen);
-    scratch->ids = calloc(links_most, sizeof *scratch->ids);
-    scratch->rows = calloc(links_most, sizeof *scratch->rows);
-    scratch->distances = calloc(links_most, sizeof *scratch->distances);
+    scratch->seen = malloc(((size_t)ids + fresh) * sizeof *scratch->seen);
+    scratch->ids = calloc(fresh, sizeof *scratch->ids);
+    scratch->rows = calloc(fresh, sizeof *scratch->rows);
+    scratch->distances = calloc(fresh, sizeof *scratch->distances);
+    scratch->fresh = calloc(fresh, sizeof *scratch->fresh);
     scratch->code = calloc((size_t)code_size + 1, 1);
     if (scratch->visited == NULL || scratch->seen == NULL ||
         scratch->ids == NULL || scratch->rows == NULL ||
-        scratch->distances == NULL || scratch->code == NULL) {
+        scratch->distances == NULL || scratch->fresh == NULL ||
+        scratch->code == NULL) {
         scratch_destroy(scratch);
         return NULL;
     }
@@ -59,6 +65,8 @@ scratch_destroy(Scratch *scratch)
     free(scratch->ids);
     free(scratch->rows);
     free(scratch->distances);
+    free(scratch->fresh);
+    free(scratch->keys);
     free(scratch->code);
     free(scratch->pool);
     free(scratch->heap);
@@ -84,6 +92,16 @@ reserve(Neighbor **entries, uint32_t *capacity, uint32_t wanted, Error *err)
 mql_status
 scratch_reserve(Scratch *scratch, uint32_t capacity, Error *err)
 {
+    if (capacity > scratch->key_capacity) {
+        size_t size;
+        if (!size_multiply(capacity, sizeof *scratch->keys, &size))
+            return error_no_memory(err);
+        int64_t *keys = realloc(scratch->keys, size);
+        if (keys == NULL)
+            return error_no_memory(err);
+        scratch->keys = keys;
+        scratch->key_capacity = capacity;
+    }
     return reserve(&scratch->pool, &scratch->pool_capacity, capacity, err);
 }
 
@@ -196,18 +214,19 @@ find_rows(const Walk *walk, const Level *level, uint32_t count,
 }
 
 /*
- * Put the links that were not seen before into scratch->ids. Which of them were
- * is as good as chance, so that nothing branches on it: all slots are looked at
- * (unused ones name the id itself, which was visited), and an id that is none
- * is counted as the one after the last; false: there was one. What see() does
- * is done here on numbers at hand: a fifth of a search of few rows is here.
+ * Put the links that were not seen before behind the *found of scratch->ids.
+ * Which of them were is as good as chance, so that nothing branches on it: all
+ * slots are looked at (unused ones name the id itself, which was visited), and
+ * an id that is none is counted as the one after the last; false: there was
+ * one. What see() does is done here on numbers at hand: a fifth of a search of
+ * few rows is here.
  */
 static bool
 collect(Scratch *scratch, const uint32_t *restrict links, uint32_t stride,
         uint32_t count, uint32_t *found)
 {
     uint64_t *restrict visited = scratch->visited;
-    uint32_t *restrict ids = scratch->ids;
+    uint32_t *restrict ids = scratch->ids + *found;
     uint32_t *restrict seen = scratch->seen + scratch->seen_count;
     uint32_t fresh = 0, largest = 0;
     for (uint32_t i = 0; i < stride; i++) {
@@ -221,30 +240,33 @@ collect(Scratch *scratch, const uint32_t *restrict links, uint32_t stride,
         fresh += (word & bit) == 0;
     }
     scratch->seen_count += fresh;
-    *found = fresh;
+    *found += fresh;
     return largest < count;
 }
 
-/* Collect the neighbours of `id` that were not visited and their distances. */
+/* Collect the neighbours of `id` that were not visited. */
 static mql_status
-expand(const Walk *walk, const Level *level, uint32_t id, uint32_t *count,
+follow(const Walk *walk, const Level *level, uint32_t id, uint32_t *found,
        Error *err)
 {
-    Scratch *scratch = walk->scratch;
     const uint32_t *links = level->links + (size_t)id * level->stride;
     if (!walk->is_verified)
         TRY(level_links(level, id, &links, err));
-
-    uint32_t fresh;
-    if (!collect(scratch, links, level->stride, level->count, &fresh))
-        return damaged(level, err);
-    const uint32_t *rows;
-    TRY(find_rows(walk, level, fresh, &rows, err));
     walk->counters->hops++;
-    walk->counters->distances += fresh;
-    *count = fresh;
-    return space_distances(walk->space, walk->query, rows, fresh,
-                           scratch->distances, err);
+    if (!collect(walk->scratch, links, level->stride, level->count, found))
+        return damaged(level, err);
+    return MQL_OK;
+}
+
+/* The distances of the collected ids. */
+static mql_status
+measure(const Walk *walk, const Level *level, uint32_t count, Error *err)
+{
+    const uint32_t *rows;
+    TRY(find_rows(walk, level, count, &rows, err));
+    walk->counters->distances += count;
+    return space_distances(walk->space, walk->query, rows, count,
+                           walk->scratch->distances, err);
 }
 
 /* Mark the starting ids of the pool as visited and give them distances. */
@@ -272,37 +294,33 @@ begin(const Walk *walk, const Level *level, Error *err)
 
 /* ---- the plain walk ---- */
 
-/* Insert into the sorted pool; returns the place, or `width` if it is too far.
+/*
+ * What is nearer has a smaller key: the distance as an integer in the same
+ * order, the id, and whether it was expanded.
  */
-static uint32_t
-pool_insert(Scratch *scratch, uint32_t width, Neighbor entry)
+static inline int64_t
+key_of(float distance, uint32_t id)
 {
-    Neighbor *pool = scratch->pool;
-    uint32_t count = scratch->pool_count;
-    if (count == width && entry.distance >= pool[count - 1].distance)
-        return width;
-
-    /* Halving without a branch: which way it goes is as good as chance. */
-    uint32_t low = 0;
-    for (uint32_t size = count; size > 0; size -= size - size / 2) {
-        uint32_t half = size - size / 2;
-        bool is_after = pool[low + half - 1].distance <= entry.distance;
-        low += half & (0u - (uint32_t)is_after);
-    }
-    if (count < width)
-        scratch->pool_count = ++count;
-    memmove(pool + low + 1, pool + low, (count - 1 - low) * sizeof *pool);
-    pool[low] = entry;
-    return low;
+    int32_t bits;
+    memcpy(&bits, &distance, sizeof bits);
+    bits ^= (int32_t)((uint32_t)(bits >> 31) >> 1);
+    return (int64_t)((uint64_t)(uint32_t)bits << 32 | (uint64_t)id << 1);
 }
 
-static void
-sort_starts(Scratch *scratch)
+static inline Neighbor
+neighbor_of_key(int64_t key)
 {
-    uint32_t count = scratch->pool_count;
-    scratch->pool_count = 0;
-    for (uint32_t i = 0; i < count; i++)
-        pool_insert(scratch, count, scratch->pool[i]);
+    int32_t bits = (int32_t)(key >> 32);
+    Neighbor entry = {.row = (uint32_t)key >> 1};
+    bits ^= (int32_t)((uint32_t)(bits >> 31) >> 1);
+    memcpy(&entry.distance, &bits, sizeof bits);
+    return entry;
+}
+
+static inline bool
+is_expanded(int64_t key)
+{
+    return (key & 1) != 0;
 }
 
 /* The links of the id that is likely to be next. */
@@ -316,45 +334,93 @@ prefetch_links(const Level *level, uint32_t id)
     }
 }
 
+/* The same of those at the next places. */
+static void
+prefetch_next(const Walk *walk, const Level *level, uint32_t place,
+              uint32_t count)
+{
+    const int64_t *keys = walk->scratch->keys;
+    for (uint32_t i = place; i < count && i < place + GRAPH_TOGETHER; i++)
+        if (!is_expanded(keys[i]))
+            prefetch_links(level, (uint32_t)keys[i] >> 1);
+}
+
+/*
+ * Mark the first nodes from place *next on that were not expanded, and collect
+ * their neighbours; *next becomes the place after them. Where many places lie
+ * between them, they are few.
+ */
+static mql_status
+follow_nearest(const Walk *walk, const Level *level, uint32_t count,
+               uint32_t *next, uint32_t *found, Error *err)
+{
+    int64_t *keys = walk->scratch->keys;
+    uint32_t place = *next, nodes = 0, end = count;
+    for (; place < end && nodes < GRAPH_TOGETHER; place++) {
+        if (is_expanded(keys[place]))
+            continue;
+        if (nodes++ == 0 && end - place > TOGETHER_PLACES)
+            end = place + TOGETHER_PLACES;
+        keys[place] |= 1;
+        TRY(follow(walk, level, (uint32_t)keys[place] >> 1, found, err));
+    }
+    *next = place;
+    return MQL_OK;
+}
+
+/* Insert what was collected; returns the lowest place that is new. */
+static uint32_t
+insert_found(const Walk *walk, uint32_t *count, uint32_t width, uint32_t found)
+{
+    Scratch *scratch = walk->scratch;
+    int64_t last = *count == width ? scratch->keys[width - 1] : INT64_MAX;
+    uint32_t near = 0;
+    for (uint32_t i = 0; i < found; i++) {
+        int64_t key = key_of(scratch->distances[i], scratch->ids[i]);
+        scratch->fresh[near] = key;
+        near += key < last;
+    }
+    return walk->space->kernels->insert_keys(scratch->keys, count, width,
+                                             scratch->fresh, near);
+}
+
+/* The starts in the pool as keys; their number. */
+static uint32_t
+insert_starts(const Walk *walk, uint32_t width)
+{
+    const Scratch *scratch = walk->scratch;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < scratch->pool_count; i++) {
+        Neighbor start = scratch->pool[i];
+        int64_t key = key_of(start.distance, start.row);
+        walk->space->kernels->insert_keys(scratch->keys, &count, width, &key,
+                                          1);
+    }
+    return count;
+}
+
 mql_status
 graph_walk(const Walk *walk, const Level *level, uint32_t width, Error *err)
 {
     Scratch *scratch = walk->scratch;
-    Neighbor *pool = scratch->pool;
     TRY(begin(walk, level, err));
-    sort_starts(scratch);
-    if (scratch->pool_count > width)
-        scratch->pool_count = width;
-
-    uint32_t next = 0, hops = 0;
-    while (next < scratch->pool_count) {
-        if ((pool[next].row & EXPANDED) != 0) {
-            next++;
-            continue;
-        }
-        if (++hops % CANCEL_HOPS == 0 && is_cancelled(walk->cancel))
+    uint32_t count = insert_starts(walk, width), next = 0;
+    for (uint32_t steps = 1; next < count; steps++) {
+        uint32_t found = 0;
+        if (steps % CANCEL_STEPS == 0 && is_cancelled(walk->cancel))
             return error_cancelled(err);
-        uint32_t id = pool[next].row, count;
-        pool[next].row |= EXPANDED;
-        if (next + 1 < scratch->pool_count)
-            prefetch_links(level, pool[next + 1].row & ~EXPANDED);
-        TRY(expand(walk, level, id, &count, err));
-        uint32_t nearest = next + 1;
-        for (uint32_t i = 0; i < count; i++) {
-            Neighbor entry = {scratch->distances[i], scratch->ids[i]};
-            if (scratch->pool_count == width &&
-                entry.distance >= pool[width - 1].distance)
-                continue;
-            uint32_t place = pool_insert(scratch, width, entry);
-            if (place > nearest)
-                continue;
-            nearest = place; /* likely the next one */
-            prefetch_links(level, entry.row);
-        }
-        next = nearest;
+        TRY(follow_nearest(walk, level, count, &next, &found, err));
+        prefetch_next(walk, level, next, count);
+        TRY(measure(walk, level, found, err));
+        uint32_t place = insert_found(walk, &count, width, found);
+        if (place >= next)
+            continue;
+        next = place;
+        prefetch_next(walk, level, next, count);
     }
-    for (uint32_t i = 0; i < scratch->pool_count; i++)
-        pool[i].row &= ~EXPANDED;
+    for (uint32_t i = 0; i < count; i++)
+        scratch->pool[i] = neighbor_of_key(scratch->keys[i]);
+    scratch->pool_count = count;
     return MQL_OK;
 }
 
@@ -507,12 +573,13 @@ walk_on(MaskedWalk *masked, bool *is_given_up, Error *err)
             *is_given_up = true;
             break;
         }
-        if (++hops % CANCEL_HOPS == 0 && is_cancelled(masked->walk->cancel))
+        if (++hops % CANCEL_STEPS == 0 && is_cancelled(masked->walk->cancel))
             return error_cancelled(err);
         if (scratch->heap_count > 0)
             prefetch_links(masked->level, scratch->heap[0].row);
-        uint32_t count;
-        TRY(expand(masked->walk, masked->level, nearest.row, &count, err));
+        uint32_t count = 0;
+        TRY(follow(masked->walk, masked->level, nearest.row, &count, err));
+        TRY(measure(masked->walk, masked->level, count, err));
         for (uint32_t i = 0; i < count; i++) {
             Neighbor entry = {scratch->distances[i], scratch->ids[i]};
             TRY(reach(masked, entry, err));

@@ -15,8 +15,11 @@
 #include "index/top_k.h"
 #include "index/vector/space.h"
 
-/* Ids are below this: the top bit marks expanded entries of a pool. */
+/* Ids are below this: a bit beside them marks expanded entries of a walk. */
 #define GRAPH_IDS_MOST 0x7fffffffu
+
+/* Nodes that a walk expands together. */
+#define GRAPH_TOGETHER 3
 
 typedef struct Level {
     const uint32_t *links;
@@ -58,10 +61,13 @@ typedef struct Scratch {
     uint32_t seen_count;
     uint32_t *ids;    /* neighbours not seen before ...       */
     uint32_t *rows;   /* ... their rows ...                   */
-    float *distances; /* ... and distances; links_most each   */
-    uint32_t links_most;
+    float *distances; /* ... distances ...                    */
+    int64_t *fresh;   /* ... and keys; fresh_most each        */
+    uint32_t fresh_most;
     Neighbor *pool; /* nearest first; `row` is an id           */
     uint32_t pool_count, pool_capacity;
+    int64_t *keys; /* plain walk: of the pool while it grows   */
+    uint32_t key_capacity;
     Neighbor *heap; /* masked walk: what to expand, a min-heap */
     uint32_t heap_count, heap_capacity;
     uint8_t *code; /* of the query                             */
