@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * own_malloc.h - a malloc for a test program that fails when it is told to and
- * counts the blocks in use. Include it once. Not with AddressSanitizer, which
- * has one of its own: HAS_OWN_MALLOC is 0 then.
+ * counts the blocks and the bytes in use. Include it once. Not with
+ * AddressSanitizer, which has one of its own: HAS_OWN_MALLOC is 0 then.
  */
 #ifndef TESTS_OWN_MALLOC_H
 #define TESTS_OWN_MALLOC_H
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,11 +25,14 @@
 #define HAS_OWN_MALLOC 1
 #endif
 
-static atomic_ulong calls;   /* allocations so far           */
-static atomic_ulong fail_at; /* this one fails; 0: none      */
-/* And all after it; not every test asks for that. */
-static __attribute__((unused)) atomic_bool fails_for_good;
-static atomic_long blocks; /* in use                       */
+/* Not every test asks for all of them. */
+#define OWN static __attribute__((unused))
+OWN atomic_ulong calls;         /* allocations so far              */
+OWN atomic_ulong fail_at;       /* this one fails; 0: none         */
+OWN atomic_bool fails_for_good; /* and all after it                */
+OWN atomic_long blocks, bytes;  /* in use                          */
+OWN atomic_long most_bytes;     /* ... at once since it was 0      */
+#undef OWN
 
 #if HAS_OWN_MALLOC
 void *__libc_malloc(size_t size);
@@ -59,9 +63,24 @@ must_fail(void)
 static void *
 counted(void *block)
 {
-    if (block != NULL)
-        atomic_fetch_add(&blocks, 1);
+    if (block == NULL)
+        return NULL;
+    long size = (long)malloc_usable_size(block);
+    long now = atomic_fetch_add(&bytes, size) + size;
+    long most = atomic_load(&most_bytes);
+    while (now > most && !atomic_compare_exchange_weak(&most_bytes, &most, now))
+        ;
+    atomic_fetch_add(&blocks, 1);
     return block;
+}
+
+static void
+uncounted(void *block)
+{
+    if (block == NULL)
+        return;
+    atomic_fetch_sub(&bytes, (long)malloc_usable_size(block));
+    atomic_fetch_sub(&blocks, 1);
 }
 
 /* The libraries must find these too, not only this program. */
@@ -83,8 +102,12 @@ realloc(void *block, size_t size)
 {
     if (must_fail())
         return NULL;
+    uncounted(block);
     void *grown = __libc_realloc(block, size);
-    return block == NULL ? counted(grown) : grown;
+    if (grown != NULL)
+        return counted(grown);
+    counted(block); /* is as it was */
+    return NULL;
 }
 
 int
@@ -105,8 +128,7 @@ aligned_alloc(size_t alignment, size_t size)
 void
 free(void *block)
 {
-    if (block != NULL)
-        atomic_fetch_sub(&blocks, 1);
+    uncounted(block);
     __libc_free(block);
 }
 #pragma GCC visibility pop

@@ -247,6 +247,11 @@ typedef struct IndexKind {
      * those left to the kind are filled in, what does not fit is an error. */
     mql_status (*settle)(IndexOptions *options, uint32_t dim, Error *err);
 
+    /* Bytes that build() allocates at once, at most: known beforehand, so that
+     * a build that is too large for its limit is refused before it begins.
+     * NULL: little. */
+    uint64_t (*memory)(const IndexBuild *input);
+
     /* Write the index's sections. The writer stays the caller's. NULL unless
      * has_file. */
     mql_status (*build)(const IndexBuild *input, SectionWriter *writer,

@@ -286,13 +286,22 @@ machine_memory(void)
     return bytes;
 }
 
+/* Bytes that a setting allows; those of the machine where it is 0 or not set.
+ */
+static uint64_t
+memory_limit(const StoredSettings *settings, const char *name)
+{
+    int64_t limit;
+    bool is_limited = stored_setting(settings, name, &limit) && limit > 0;
+    return is_limited ? (uint64_t)limit : machine_memory();
+}
+
 void
 residence_take_settings(Residence *residence, const StoredSettings *settings)
 {
-    int64_t limit;
-    bool is_limited =
-        stored_setting(settings, LOAD_MEM_SETTING, &limit) && limit > 0;
     atomic_store(&residence->is_mapped, settings_map(settings));
     atomic_store(&residence->memory.limit,
-                 is_limited ? (uint64_t)limit : machine_memory());
+                 memory_limit(settings, LOAD_MEM_SETTING));
+    atomic_store(&residence->build_limit,
+                 memory_limit(settings, BUILD_MEM_SETTING));
 }

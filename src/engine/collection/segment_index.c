@@ -28,6 +28,32 @@ report_build(void *context, uint64_t done, uint64_t total)
     watch_report(context, "building index", done, total);
 }
 
+/* Whether the build stays within maintenance_work_mem. */
+static mql_status
+check_memory(const FileSpace *space, const IndexDefinition *index,
+             const IndexBuild *build, Error *err)
+{
+    const IndexKind *kind = index->kind;
+    if (kind->memory == NULL || space->residence == NULL)
+        return MQL_OK;
+    uint64_t needed = kind->memory(build);
+    uint64_t limit = atomic_load(&space->residence->build_limit);
+    if (needed <= limit)
+        return MQL_OK;
+    uint32_t rows = build->vectors != NULL ? build->vectors->count
+                                           : build->scalars->row_count;
+    error_set(err, ERR_OUT_OF_MEMORY,
+              "building index \"%s\" may take more memory than allowed",
+              index->name);
+    error_detail(err,
+                 "An index of kind %s over a segment of %" PRIu32
+                 " rows takes up to %" PRIu64
+                 " bytes while it is built; %" PRIu64 " are allowed.",
+                 kind->name, rows, needed, limit);
+    return error_hint(err, "Raise maintenance_work_mem (SET GLOBAL), or make "
+                           "segments smaller.");
+}
+
 static mql_status
 run_build(const FileSpace *space, const IndexDefinition *index,
           const VectorColumn *vectors, const ScalarColumn *scalars,
@@ -44,6 +70,7 @@ run_build(const FileSpace *space, const IndexDefinition *index,
             watch != NULL && watch->progress != NULL ? report_build : NULL,
         .progress_context = (void *)(uintptr_t)watch,
     };
+    TRY(check_memory(space, index, &build, err));
     return index->kind->build(&build, writer, err);
 }
 

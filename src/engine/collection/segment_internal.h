@@ -43,7 +43,8 @@ void segment_release(Segment *segment); /* NULL is allowed */
 /* What is in memory instead of mapped, and how much may be (residence.c). */
 typedef struct Residence {
     SectionMemory memory;
-    atomic_bool is_mapped; /* SET GLOBAL mmap.enabled */
+    atomic_bool is_mapped;     /* SET GLOBAL mmap.enabled */
+    atomic_ullong build_limit; /* SET GLOBAL maintenance_work_mem, bytes */
 } Residence;
 
 /* Where a database's files are. */

@@ -487,6 +487,7 @@ void commit_apply(Transaction *transaction);
 
 /* residence.c */
 #define LOAD_MEM_SETTING "load_mem"
+#define BUILD_MEM_SETTING "maintenance_work_mem"
 /* What is loaded goes to memory; on failure residence_unprepare() is due. */
 mql_status residence_prepare(Transaction *transaction, Error *err);
 void residence_unprepare(const Transaction *transaction);

@@ -374,6 +374,7 @@ const IndexKind inverted_kind = {
     .has_file = true,
     .build_options = no_options,
     .search_options = no_options,
+    .memory = inverted_memory,
     .build = inverted_build,
     .open = inverted_open,
     .lookup = inverted_lookup,

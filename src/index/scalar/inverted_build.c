@@ -253,6 +253,15 @@ report(const IndexBuild *input, uint32_t part)
         input->progress(input->progress_context, total * part / 2, total);
 }
 
+/* Entries to sort, twice; then the bits of valid rows and a page to write. */
+uint64_t
+inverted_memory(const IndexBuild *input)
+{
+    const ScalarColumn *column = input->scalars;
+    uint64_t entries = (uint64_t)column->entry_count + 1;
+    return entries * 2 * sizeof(SortItem) + column->row_count / 4 + (1 << 17);
+}
+
 mql_status
 inverted_build(const IndexBuild *input, SectionWriter *writer, Error *err)
 {

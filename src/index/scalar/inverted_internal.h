@@ -43,6 +43,8 @@ typedef struct Inverted {
     Section keys, bytes, starts, postings, valid;
 } Inverted;
 
+/* Bytes that inverted_build() allocates at once, at most. */
+uint64_t inverted_memory(const IndexBuild *input);
 mql_status inverted_build(const IndexBuild *input, SectionWriter *writer,
                           Error *err);
 mql_status inverted_check(const Index *index, Error *err);

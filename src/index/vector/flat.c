@@ -126,6 +126,19 @@ build_codes(FlatBuild *build, SectionWriter *writer, Error *err)
     return status;
 }
 
+/* Terms of each row, and codes of a round. */
+static uint64_t
+flat_memory(const IndexBuild *input)
+{
+    const VectorColumn *column = input->vectors;
+    uint64_t threads = pool_threads(input->pool);
+    if (!flat_has_codes(column->element))
+        return 0;
+    return column->count * (uint64_t)FLAT_TERMS * sizeof(float) +
+           (uint64_t)ROUND * flat_stride(column->dim) +
+           threads * column->dim * sizeof(float) + 64;
+}
+
 static mql_status
 flat_build(const IndexBuild *input, SectionWriter *writer, Error *err)
 {
@@ -337,6 +350,7 @@ const IndexKind flat_kind = {
     .elements = ELEMENT_NUMBERS,
     .build_options = no_options,
     .search_options = no_options,
+    .memory = flat_memory,
     .build = flat_build,
     .open = flat_open,
     .search = flat_search,

@@ -16,6 +16,7 @@
 #include "base/checksum.h"
 
 #define BATCH_SHARE 8 /* a batch is at most this part of the graph so far */
+#define ROOM_MOST (1 << 18) /* bytes that a thread works in, about */
 #define BATCH_PART 40 /* ... and this part of all nodes                   */
 #define BULK_FROM                                                              \
     1000                /* nodes of which those on the lowest level alone      \
@@ -399,6 +400,28 @@ build_graph(Build *build, Error *err)
     TRY(build_repair(build, err));
     TRY(measure_work(build, err));
     return build_measure_efforts(build, err);
+}
+
+/* Bytes for each row while links are made, when all is there at once: the
+ * links, the codes twice, those of the walk (two bytes an element at most),
+ * three numbers and as many of the lists; for each thread marks and a list of
+ * those. A row in BATCH_PART has its links twice more, as items to sort. */
+uint64_t
+hnsw_memory(const IndexBuild *input, HnswShape shape)
+{
+    uint64_t rows = input->vectors->count;
+    uint32_t dim = input->vectors->dim;
+    uint32_t m = (uint32_t)input->options->values[HNSW_OPTION_M];
+    uint64_t links = (hnsw_stride(m, 0) + hnsw_stride(m, 1) * 3 / 2 / (m - 1)) *
+                     sizeof(uint32_t);
+    uint64_t walk =
+        shape.codes == CODES_NONE ? nibble_stride(dim) : 2 * code_stride(dim);
+    uint64_t codes = 2 * code_stride(dim) + walk;
+    uint64_t batch = 2 * m * (2 * sizeof(SortItem) + 3 * sizeof(uint32_t));
+    uint64_t threads = pool_threads(input->pool);
+    uint64_t row = links + codes + codes / 10 + batch / BATCH_PART + 32 +
+                   threads * (sizeof(uint32_t) + 1);
+    return rows * row + threads * ROOM_MOST + batch * 128;
 }
 
 mql_status

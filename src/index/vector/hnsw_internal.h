@@ -115,6 +115,8 @@ mql_status hnsw_open_codes(Hnsw *hnsw, Error *err);
 /* What the kinds in hnsw_kinds.c have in common. */
 mql_status hnsw_build(const IndexBuild *input, HnswShape shape,
                       SectionWriter *writer, Error *err);
+/* Bytes that hnsw_build() allocates at once, at most. */
+uint64_t hnsw_memory(const IndexBuild *input, HnswShape shape);
 mql_status hnsw_open(const IndexKind *kind, HnswShape shape,
                      const IndexOpen *input, Index **index, Error *err);
 void hnsw_close(Index *index);

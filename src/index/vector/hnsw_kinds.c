@@ -152,6 +152,10 @@ sq_shape(const IndexOptions *options)
     {                                                                          \
         return hnsw_build(input, name##_shape(input->options), writer, err);   \
     }                                                                          \
+    static uint64_t name##_memory(const IndexBuild *input)                     \
+    {                                                                          \
+        return hnsw_memory(input, name##_shape(input->options));               \
+    }                                                                          \
     static mql_status name##_open(const IndexOpen *input, Index **index,       \
                                   Error *err)                                  \
     {                                                                          \
@@ -165,8 +169,8 @@ FUNCTIONS(sq, hnsw_sq_kind)
 /* What all of them have. */
 #define GRAPH(name)                                                            \
     .is_vector = true, .has_file = true, .takes_recall = true,                 \
-    .build = name##_build, .open = name##_open, .search = hnsw_search,         \
-    .check = hnsw_check, .close = hnsw_close
+    .memory = name##_memory, .build = name##_build, .open = name##_open,       \
+    .search = hnsw_search, .check = hnsw_check, .close = hnsw_close
 
 const IndexKind hnsw_kind = {
     .name = "HNSW",

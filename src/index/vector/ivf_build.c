@@ -524,6 +524,44 @@ build_lists(IvfBuild *build, Error *err)
     return choose_refine(build, err);
 }
 
+/* Bytes of a row's code, rounded up generously. */
+static uint64_t
+code_size(IvfShape shape, uint64_t dim)
+{
+    switch (shape.codes) {
+    case IVF_CODES_FLAT:
+    case IVF_CODES_SQ8:
+        return ivf_stride((uint32_t)dim);
+    case IVF_CODES_PQ4:
+        return shape.parts / 2 + 4;
+    case IVF_CODES_PQ8:
+        return shape.parts;
+    case IVF_CODES_SIGNS:
+    case IVF_CODES_BITS:
+        break;
+    }
+    return dim / 8 + 4;
+}
+
+/* A row has 48 bytes besides its code: numbers, what k-means keeps of it, terms
+ * of distances. A list has its centroid as floats up to five times while it is
+ * found. Parts have a sample of rows, and one part of it again. */
+uint64_t
+ivf_memory(const IndexBuild *input, IvfShape shape)
+{
+    uint64_t rows = input->vectors->count, dim = input->vectors->dim;
+    uint64_t lists = rows / ROWS_OF_LIST + 1;
+    lists = lists < shape.nlist ? lists : shape.nlist;
+    uint64_t sample = shape.parts == 0               ? 0
+                      : shape.codes == IVF_CODES_PQ4 ? 16 * IVF_PQ_SAMPLE
+                                                     : 256 * IVF_PQ_SAMPLE;
+    sample = sample < rows ? sample : rows;
+    return rows * (code_size(shape, dim) + 48) +
+           lists * (5 * dim * sizeof(float) + 64) +
+           2 * sample * dim * sizeof(float) +
+           pool_threads(input->pool) * POINTS_BLOCK * dim * sizeof(float);
+}
+
 mql_status
 ivf_build(const IndexBuild *input, IvfShape shape, SectionWriter *writer,
           Error *err)

@@ -226,6 +226,11 @@ build_kind(const IndexKind *kind,
     {                                                                          \
         return build_kind(&kind, name##_shape, input, writer, err);            \
     }                                                                          \
+    static uint64_t name##_memory(const IndexBuild *input)                     \
+    {                                                                          \
+        IvfShape shape = name##_shape(input->options, input->vectors->dim);    \
+        return ivf_memory(input, shape);                                       \
+    }                                                                          \
     static mql_status name##_open(const IndexOpen *input, Index **index,       \
                                   Error *err)                                  \
     {                                                                          \
@@ -242,9 +247,9 @@ FUNCTIONS(bits, bin_ivf_flat_kind)
 
 /* What all of them have. */
 #define LISTS(name)                                                            \
-    .is_vector = true, .has_file = true, .build = name##_build,                \
-    .open = name##_open, .search = ivf_search, .search_many = ivf_search_many, \
-    .check = ivf_check, .close = ivf_close
+    .is_vector = true, .has_file = true, .memory = name##_memory,              \
+    .build = name##_build, .open = name##_open, .search = ivf_search,          \
+    .search_many = ivf_search_many, .check = ivf_check, .close = ivf_close
 
 const IndexKind ivf_flat_kind = {
     .name = "IVF_FLAT",

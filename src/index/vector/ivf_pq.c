@@ -24,7 +24,6 @@
 #include "index/vector/kmeans.h"
 
 #define SAMPLE_ELEMENTS (1u << 24) /* memory of training, in floats */
-#define SAMPLE_OF_POINT 64         /* rows to train a point with    */
 
 uint64_t
 ivf_codes_size(const Ivf *ivf)
@@ -207,7 +206,7 @@ take_sample(const Ivf *ivf, uint32_t *count)
 {
     const IvfHeader *header = &ivf->header;
     uint32_t listed = ivf_listed(header), list = 0;
-    uint32_t wanted = ivf_points(header) * SAMPLE_OF_POINT * 4;
+    uint32_t wanted = ivf_points(header) * IVF_PQ_SAMPLE;
     uint32_t most = SAMPLE_ELEMENTS / header->dim;
     wanted = wanted < most ? wanted : most;
     *count = wanted < listed ? wanted : listed;
