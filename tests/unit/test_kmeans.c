@@ -9,6 +9,7 @@
 
 #include "base/checksum.h"
 #include "index/vector/kmeans.h"
+#include "index/vector/points.h"
 
 #define DIM 9
 
@@ -43,12 +44,18 @@ rows_free(Rows *rows)
 }
 
 static double
-square_distance(const float *a, const float *b)
+wide_distance(const float *a, const float *b, uint32_t dim)
 {
     double sum = 0;
-    for (uint32_t i = 0; i < DIM; i++)
+    for (uint32_t i = 0; i < dim; i++)
         sum += ((double)a[i] - (double)b[i]) * ((double)a[i] - (double)b[i]);
     return sum;
+}
+
+static double
+square_distance(const float *a, const float *b)
+{
+    return wide_distance(a, b, DIM);
 }
 
 /* Train and assign; returns the centroids, then the nearest of each row. */
@@ -119,6 +126,55 @@ test_clusters(void **state)
     }
 }
 
+/* Rows drawn by chance in many dimensions, where points are compared by codes
+ * first: what is called the nearest is hardly ever farther than another one,
+ * and then by little; with numbers codes cannot hold it is the nearest. */
+static void
+test_coded_points(void **state)
+{
+    (void)state;
+    enum { COUNT = 2000, WIDE = 60, POINTS = 300 };
+    uint64_t seed = 3;
+    float *rows = malloc(COUNT * WIDE * sizeof *rows);
+    for (int kind = 0; kind < 3; kind++) {
+        Error err = ERROR_INIT;
+        uint32_t wrong = 0, nearest[POINTS_BLOCK];
+        float scale = kind == 2 ? 1e18f : 1.0f;
+        for (uint32_t i = 0; i < COUNT * WIDE; i++)
+            rows[i] = random_float(&seed) * scale *
+                      (kind == 1 && i / WIDE % 7 == 0 ? 9.0f : 1.0f);
+        VectorColumn column = {.data = rows, .count = COUNT, .dim = WIDE};
+        Points points;
+        PointsRoom *room = points_room_create(WIDE);
+        must(points_init(&points, POINTS, WIDE, &err), &err);
+        must(points_code(&points, &column, false, POINTS, &err), &err);
+        assert_int_equal(points.is_coded, kind != 2);
+        points_set(&points, rows, POINTS);
+        for (uint32_t first = POINTS; first + POINTS_BLOCK <= COUNT;
+             first += POINTS_BLOCK) {
+            const float *places[POINTS_BLOCK];
+            uint32_t count = first % POINTS_BLOCK + 1;
+            for (uint32_t i = 0; i < count; i++)
+                places[i] = rows + (size_t)(first + i) * WIDE;
+            points_nearest(&points, room, places, count, nearest);
+            for (uint32_t i = 0; i < count; i++) {
+                double found =
+                    wide_distance(places[i], rows + nearest[i] * WIDE, WIDE);
+                double least = INFINITY;
+                for (uint32_t p = 0; p < POINTS; p++)
+                    least = fmin(
+                        least, wide_distance(places[i], rows + p * WIDE, WIDE));
+                wrong += found > least * (1 + 1e-5);
+                assert_true(found <= least * 1.02);
+            }
+        }
+        assert_true(wrong <= (kind == 2 ? 0 : 4));
+        points_room_destroy(room);
+        points_free(&points);
+    }
+    free(rows);
+}
+
 /* More clusters than different rows. */
 static void
 test_equal_rows(void **state)
@@ -168,6 +224,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_clusters),
+        cmocka_unit_test(test_coded_points),
         cmocka_unit_test(test_equal_rows),
         cmocka_unit_test(test_cancelled),
     };

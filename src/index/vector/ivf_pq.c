@@ -22,6 +22,7 @@
 
 #include "index/vector/ivf_internal.h"
 #include "index/vector/kmeans.h"
+#include "index/vector/points.h"
 
 #define SAMPLE_ELEMENTS (1u << 24) /* memory of training, in floats */
 
@@ -291,6 +292,7 @@ ivf_pq_train(const Ivf *ivf, Pool *pool, const atomic_bool *cancel,
 /* Points of each part, as points_nearest() likes them. */
 typedef struct Books {
     Points *parts;
+    float *rows; /* the points of all parts, row by row */
     uint32_t count;
 } Books;
 
@@ -300,6 +302,7 @@ books_free(Books *books)
     for (uint32_t i = 0; books->parts != NULL && i < books->count; i++)
         points_free(&books->parts[i]);
     free(books->parts);
+    free(books->rows);
 }
 
 static mql_status
@@ -307,23 +310,24 @@ books_init(const Ivf *ivf, Books *books, Error *err)
 {
     const IvfHeader *header = &ivf->header;
     uint32_t points = ivf_points(header), width = header->dim / header->parts;
-    float *part = malloc((size_t)points * width * sizeof *part);
-    *books = (Books){calloc(header->parts, sizeof *books->parts), 0};
+    *books = (Books){
+        .parts = calloc(header->parts, sizeof *books->parts),
+        .rows = malloc((size_t)points * header->dim * sizeof *books->rows)};
     mql_status status = MQL_OK;
-    if (part == NULL || books->parts == NULL)
+    if (books->rows == NULL || books->parts == NULL)
         status = error_no_memory(err);
     for (uint32_t p = 0; status == MQL_OK && p < header->parts; p++) {
         status = points_init(&books->parts[p], points, width, err);
         if (status != MQL_OK)
             break;
         books->count++;
+        float *part = books->rows + (size_t)p * points * width;
         for (uint32_t c = 0; c < points; c++)
             for (uint32_t i = 0; i < width; i++)
                 part[c * width + i] =
                     ivf->books[((size_t)p * width + i) * points + c];
         points_set(&books->parts[p], part, points);
     }
-    free(part);
     return status;
 }
 
@@ -363,12 +367,15 @@ encode_block(const Encoding *encoding, uint32_t list, uint32_t place,
     const Ivf *ivf = encoding->ivf;
     uint32_t parts = ivf->header.parts, dim = ivf->header.dim;
     uint32_t nearest[POINTS_BLOCK];
+    const float *rows[POINTS_BLOCK];
     for (uint32_t i = 0; i < count; i++)
         ivf_residual(ivf, list, ivf->rows[place + i],
                      room->vectors + (size_t)i * dim);
     for (uint32_t part = 0; part < parts; part++) {
-        points_nearest(&encoding->books.parts[part],
-                       room->vectors + (size_t)part * (dim / parts), dim, count,
+        for (uint32_t i = 0; i < count; i++)
+            rows[i] =
+                room->vectors + (size_t)i * dim + (size_t)part * (dim / parts);
+        points_nearest(&encoding->books.parts[part], NULL, rows, count,
                        nearest);
         for (uint32_t i = 0; i < count; i++)
             room->codes[(size_t)i * parts + part] = (uint8_t)nearest[i];

@@ -1,10 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * kmeans.c - the time goes into comparing rows with centroids; that is a
- * product of matrices, done in blocks that stay in cache: 64 rows with 32
- * centroids at a time (kernels/lists.h). |x - c|^2 is |c|^2 - 2 x c here, as
- * |x|^2 is the same for all centroids.
- */
+/* kmeans.c - the time goes into comparing rows with centroids: see points.c. */
 #include "index/vector/kmeans.h"
 
 #include <math.h>
@@ -12,15 +7,13 @@
 #include <string.h>
 
 #include "base/bits.h"
-#include "index/kernels/lists.h"
 #include "index/sort.h"
 #include "index/vector/exact.h"
-
-_Static_assert(POINTS_BLOCK % PANEL_ROWS == 0, "blocks of whole panels");
+#include "index/vector/points.h"
 
 #define SAMPLE_SHARE 128 /* rows for each centroid              */
-#define ITERATIONS 8     /* over few centroids                  */
-#define POLISHES 6       /* over all, after groups              */
+#define ITERATIONS 5     /* over few centroids                  */
+#define POLISHES 3       /* over all, after groups              */
 #define GROUPS_FROM 192  /* centroids from which there are groups */
 #define SMALL_PART 8     /* a cluster below this part of the mean is moved */
 
@@ -28,6 +21,7 @@ _Static_assert(POINTS_BLOCK % PANEL_ROWS == 0, "blocks of whole panels");
 typedef struct Room {
     float *rows;  /* POINTS_BLOCK rows                                  */
     double *sums; /* of each element                             */
+    PointsRoom *points;
 } Room;
 
 typedef struct Kmeans {
@@ -65,34 +59,18 @@ kmeans_row(const VectorColumn *column, bool is_unit, uint32_t row,
         vector[i] *= factor;
 }
 
+/* The same where it lies, or else in `room`. */
+static const float *
+vector_of(const KmeansInput *input, uint32_t place, float *room)
+{
+    uint32_t row = input->rows[place];
+    if (input->column->element == ELEMENT_F32 && !input->is_unit)
+        return vector_row(input->column, row);
+    kmeans_row(input->column, input->is_unit, row, room);
+    return room;
+}
+
 /* ---- memory ---- */
-
-static uint32_t
-panel_count(uint32_t count)
-{
-    return count / PANEL_POINTS + 1;
-}
-
-mql_status
-points_init(Points *points, uint32_t most, uint32_t dim, Error *err)
-{
-    size_t room = (size_t)panel_count(most) * PANEL_POINTS;
-    *points = (Points){.dim = dim};
-    points->panels = calloc(room * dim, sizeof *points->panels);
-    points->norms = calloc(room, sizeof *points->norms);
-    if (points->panels != NULL && points->norms != NULL)
-        return MQL_OK;
-    points_free(points);
-    return error_no_memory(err);
-}
-
-void
-points_free(Points *points)
-{
-    free(points->panels);
-    free(points->norms);
-    *points = (Points){0};
-}
 
 static void
 kmeans_free(Kmeans *kmeans)
@@ -100,6 +78,7 @@ kmeans_free(Kmeans *kmeans)
     for (uint32_t i = 0; kmeans->rooms != NULL && i < kmeans->room_count; i++) {
         free(kmeans->rooms[i].rows);
         free(kmeans->rooms[i].sums);
+        points_room_destroy(kmeans->rooms[i].points);
     }
     free(kmeans->rooms);
     points_free(&kmeans->points);
@@ -115,6 +94,7 @@ kmeans_init(Kmeans *kmeans, const KmeansInput *input, uint32_t most, Error *err)
     size_t count = (size_t)input->count + 1;
     *kmeans = (Kmeans){.input = input, .dim = input->column->dim};
     TRY(points_init(&kmeans->points, most, kmeans->dim, err));
+    TRY(points_code(&kmeans->points, input->column, input->is_unit, most, err));
     kmeans->room_count = pool_threads(input->pool);
     kmeans->rooms = calloc(kmeans->room_count, sizeof *kmeans->rooms);
     kmeans->nearest = calloc(count, sizeof *kmeans->nearest);
@@ -127,79 +107,14 @@ kmeans_init(Kmeans *kmeans, const KmeansInput *input, uint32_t most, Error *err)
         room->rows =
             calloc((size_t)POINTS_BLOCK * kmeans->dim, sizeof *room->rows);
         room->sums = calloc(kmeans->dim, sizeof *room->sums);
-        is_short = room->rows == NULL || room->sums == NULL;
+        room->points = points_room_create(kmeans->dim);
+        is_short =
+            room->rows == NULL || room->sums == NULL || room->points == NULL;
     }
     return is_short ? error_no_memory(err) : MQL_OK;
 }
 
 /* ---- the nearest centroid of each row ---- */
-
-void
-points_set(Points *points, const float *from, uint32_t count)
-{
-    uint32_t room = panel_count(count) * PANEL_POINTS;
-    size_t panel_size = (size_t)points->dim * PANEL_POINTS;
-    points->count = count;
-    for (uint32_t c = 0; c < room; c++) {
-        float *panel = points->panels + c / PANEL_POINTS * panel_size;
-        double norm = 0;
-        for (uint32_t i = 0; i < points->dim; i++) {
-            float x = c < count ? from[(size_t)c * points->dim + i] : 0.0f;
-            panel[(size_t)i * PANEL_POINTS + c % PANEL_POINTS] = x;
-            norm += (double)x * (double)x;
-        }
-        points->norms[c] = c < count ? (float)norm : INFINITY;
-    }
-}
-
-typedef struct Best {
-    float distances[POINTS_BLOCK];
-    uint32_t points[POINTS_BLOCK];
-} Best;
-
-/* Hold 8 rows against 32 points. */
-static void
-compare_panel(const float *norms, uint32_t first_point, const float *dots,
-              uint32_t first_row, Best *best)
-{
-    for (uint32_t r = 0; r < PANEL_ROWS; r++) {
-        float least = best->distances[first_row + r];
-        uint32_t at = best->points[first_row + r];
-        for (uint32_t c = 0; c < PANEL_POINTS; c++) {
-            float distance = norms[c] - 2.0f * dots[r * PANEL_POINTS + c];
-            if (distance < least) {
-                least = distance;
-                at = first_point + c;
-            }
-        }
-        best->distances[first_row + r] = least;
-        best->points[first_row + r] = at;
-    }
-}
-
-void
-points_nearest(const Points *points, const float *first, size_t stride,
-               uint32_t count, uint32_t *nearest)
-{
-    const ListTable *kernels = list_table();
-    const float *rows[POINTS_BLOCK];
-    float dots[PANEL_ROWS * PANEL_POINTS];
-    Best best;
-    for (uint32_t i = 0; i < POINTS_BLOCK; i++) {
-        rows[i] = first + (i < count ? i : 0) * stride;
-        best.distances[i] = INFINITY;
-        best.points[i] = 0;
-    }
-    for (uint32_t panel = 0; panel * PANEL_POINTS < points->count; panel++) {
-        size_t at = (size_t)panel * PANEL_POINTS;
-        for (uint32_t i = 0; i < count; i += PANEL_ROWS) {
-            kernels->dot_panel(rows + i, points->panels + at * points->dim,
-                               points->dim, dots);
-            compare_panel(points->norms + at, (uint32_t)at, dots, i, &best);
-        }
-    }
-    memcpy(nearest, best.points, count * sizeof *nearest);
-}
 
 static mql_status
 assign_block(const Kmeans *kmeans, const Room *room, uint64_t first,
@@ -208,10 +123,11 @@ assign_block(const Kmeans *kmeans, const Room *room, uint64_t first,
     const KmeansInput *input = kmeans->input;
     if (is_cancelled(input->cancel))
         return error_cancelled(err);
+    const float *rows[POINTS_BLOCK];
     for (uint32_t i = 0; i < count; i++)
-        kmeans_row(input->column, input->is_unit, input->rows[first + i],
-                   room->rows + (size_t)i * kmeans->dim);
-    points_nearest(&kmeans->points, room->rows, kmeans->dim, count,
+        rows[i] = vector_of(input, (uint32_t)first + i,
+                            room->rows + (size_t)i * kmeans->dim);
+    points_nearest(&kmeans->points, room->points, rows, count,
                    kmeans->nearest + first);
     return MQL_OK;
 }
@@ -251,6 +167,26 @@ gather_members(Kmeans *kmeans)
     kmeans->starts[0] = 0;
 }
 
+static void
+add_to(double *restrict sums, const float *restrict vector, uint32_t dim)
+{
+    for (uint32_t i = 0; i < dim; i++)
+        sums[i] += (double)vector[i];
+}
+
+/* Rows of unit length have centroids of unit length: lists are found better
+ * than by the means, which are the shorter the wider a cluster is. */
+static void
+make_unit(float *centroid, uint32_t dim)
+{
+    double square = 0;
+    for (uint32_t i = 0; i < dim; i++)
+        square += (double)centroid[i] * (double)centroid[i];
+    double factor = square > 0 ? 1.0 / sqrt(square) : 1.0;
+    for (uint32_t i = 0; i < dim; i++)
+        centroid[i] = (float)((double)centroid[i] * factor);
+}
+
 static mql_status
 center_work(void *context, uint32_t thread, uint64_t first, uint64_t count,
             Error *err)
@@ -264,14 +200,14 @@ center_work(void *context, uint32_t thread, uint64_t first, uint64_t count,
         for (uint32_t i = begin; i < end; i++) {
             if (is_cancelled(input->cancel))
                 return error_cancelled(err);
-            kmeans_row(input->column, input->is_unit,
-                       input->rows[kmeans->members[i]], room->rows);
-            for (uint32_t j = 0; j < kmeans->dim; j++)
-                room->sums[j] += (double)room->rows[j];
+            add_to(room->sums, vector_of(input, kmeans->members[i], room->rows),
+                   kmeans->dim);
         }
         float *centroid = kmeans->centroids + (size_t)c * kmeans->dim;
         for (uint32_t j = 0; begin < end && j < kmeans->dim; j++)
             centroid[j] = (float)(room->sums[j] / (end - begin));
+        if (input->is_unit && begin < end)
+            make_unit(centroid, kmeans->dim);
     }
     return MQL_OK;
 }

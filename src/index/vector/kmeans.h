@@ -6,7 +6,7 @@
  * in two steps, sqrt(k) groups and then centroids in each group, and polished
  * over all of them. The same rows give the same centroids with any number of
  * threads. Memory: the centroids twice, 16 bytes for each row, and a block of
- * 64 rows for each thread; rows are read where they lie.
+ * rows for each thread; rows are read where they lie.
  */
 #ifndef INDEX_VECTOR_KMEANS_H
 #define INDEX_VECTOR_KMEANS_H
@@ -30,28 +30,10 @@ uint32_t kmeans_sample_size(uint32_t count, uint32_t k);
 mql_status kmeans_train(const KmeansInput *input, uint32_t k, float *centroids,
                         Error *err);
 
-/* The nearest centroid of each row; of equally near ones the first. */
+/* The nearest centroid of each row, or one that is about as near (points.h); of
+ * equally near ones the first. */
 mql_status kmeans_assign(const KmeansInput *input, const float *centroids,
                          uint32_t k, uint32_t *nearest, Error *err);
-
-/* Points to find the nearest of: 32 side by side, as kernels/lists.h likes
- * them. */
-typedef struct Points {
-    uint32_t count, dim;
-    float *panels;
-    float *norms; /* squared; infinite past the last point */
-} Points;
-
-#define POINTS_BLOCK 72 /* rows looked at together: of PANEL_ROWS */
-
-/* Room for `most` points. Memory: about that of the points. */
-mql_status points_init(Points *points, uint32_t most, uint32_t dim, Error *err);
-void points_free(Points *points);
-void points_set(Points *points, const float *from, uint32_t count);
-/* The nearest point of each of up to POINTS_BLOCK rows, `stride` floats apart;
- * of equally near ones the first. */
-void points_nearest(const Points *points, const float *first, size_t stride,
-                    uint32_t count, uint32_t *nearest);
 
 /* A row as floats; with is_unit made unit length. */
 void kmeans_row(const VectorColumn *column, bool is_unit, uint32_t row,
