@@ -11,6 +11,7 @@
 #include "base/bits.h"
 #include "index/vector/ivf_internal.h"
 #include "index/vector/kmeans.h"
+#include "index/vector/points.h"
 
 #define ROWS_OF_LIST 39 /* at least, on average */
 
@@ -544,8 +545,9 @@ code_size(IvfShape shape, uint64_t dim)
 }
 
 /* A row has 48 bytes besides its code: numbers, what k-means keeps of it, terms
- * of distances. A list has its centroid as floats up to five times while it is
- * found. Parts have a sample of rows, and one part of it again. */
+ * of distances. A list has its centroid as floats up to five times and as a
+ * code while it is found. Parts have a sample of rows, and one part of it
+ * again. */
 uint64_t
 ivf_memory(const IndexBuild *input, IvfShape shape)
 {
@@ -557,9 +559,9 @@ ivf_memory(const IndexBuild *input, IvfShape shape)
                                                      : 256 * IVF_PQ_SAMPLE;
     sample = sample < rows ? sample : rows;
     return rows * (code_size(shape, dim) + 48) +
-           lists * (5 * dim * sizeof(float) + 64) +
+           lists * (6 * dim * sizeof(float) + 64) +
            2 * sample * dim * sizeof(float) +
-           pool_threads(input->pool) * POINTS_BLOCK * dim * sizeof(float);
+           pool_threads(input->pool) * points_room_size((uint32_t)dim);
 }
 
 mql_status

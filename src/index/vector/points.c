@@ -113,6 +113,13 @@ points_room_destroy(PointsRoom *room)
     free(room);
 }
 
+uint64_t
+points_room_size(uint32_t dim)
+{
+    return sizeof(PointsRoom) +
+           POINTS_BLOCK * (code_stride(dim) + (uint64_t)dim * sizeof(float));
+}
+
 /* ---- codes ---- */
 
 /* The mean square of what is left of an element, in steps. */

@@ -55,4 +55,7 @@ void points_nearest(const Points *points, PointsRoom *room,
 PointsRoom *points_room_create(uint32_t dim);
 void points_room_destroy(PointsRoom *room);
 
+/* Bytes of that, and of a block of rows. */
+uint64_t points_room_size(uint32_t dim);
+
 #endif
