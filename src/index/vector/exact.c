@@ -28,6 +28,8 @@ static double
 element_at(ElementType element, const void *vector, uint32_t i)
 {
     float value;
+    if (element == ELEMENT_F32)
+        return (double)((const float *)vector)[i];
     size_t size = element_row_size(element, 1);
     element_floats(element, (const char *)vector + i * size, 1, &value);
     return (double)value;

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "index/keys.h"
 
 #define LIST_ROWS 100 /* nodes of a list, on average ...               */
 #define LISTS_EACH                                                             \
@@ -24,7 +25,6 @@
 #define KEPT_LEAST 64u     /* neighbours, but at most efConstruction ...    */
 #define KEPT_LINKS 2u      /* ... or for each M                             */
 #define ROOM_SPARE 64      /* neighbours found before some are dropped      */
-#define SORT_MOST 16       /* keys that are sorted rather than parted       */
 
 /* ---- keys ---- */
 
@@ -38,51 +38,6 @@ static inline int32_t
 key_distance(NearKey key)
 {
     return (int32_t)((uint32_t)(key >> 32) ^ 0x80000000u);
-}
-
-/* By steps that get smaller (Shell); a few dozen, rarely thousands. */
-static void
-sort_keys(NearKey *keys, uint32_t count)
-{
-    static const uint32_t steps[] = {701, 301, 132, 57, 23, 10, 4, 1};
-    for (size_t s = 0; s < sizeof steps / sizeof steps[0]; s++) {
-        uint32_t step = steps[s];
-        for (uint32_t i = step; i < count; i++) {
-            NearKey key = keys[i];
-            uint32_t place = i;
-            for (; place >= step && keys[place - step] > key; place -= step)
-                keys[place] = keys[place - step];
-            keys[place] = key;
-        }
-    }
-}
-
-/* Bring the `wanted` smallest of the keys, which all differ, to the front. */
-static void
-select_least(NearKey *keys, uint32_t count, uint32_t wanted)
-{
-    uint32_t first = 0, end = count;
-    while (end - first > SORT_MOST && wanted > first && wanted < end) {
-        NearKey a = keys[first], b = keys[first + (end - first) / 2];
-        NearKey c = keys[end - 1];
-        NearKey low = a < b ? a : b, high = a < b ? b : a;
-        NearKey pivot = c < low ? low : c < high ? c : high;
-        uint32_t place = first;
-        for (uint32_t i = first; i < end; i++) {
-            NearKey key = keys[i];
-            keys[i] = keys[place];
-            keys[place] = key;
-            place += key < pivot;
-        }
-        /* As one of the three is smaller and one is larger than the pivot,
-         * neither part is empty. */
-        if (place < wanted)
-            first = place;
-        else
-            end = place;
-    }
-    if (wanted > first && wanted < end)
-        sort_keys(keys + first, end - first);
 }
 
 /* ---- codes side by side ---- */
@@ -406,8 +361,8 @@ vote(const Near *near, NearRoom *room, uint32_t number,
     uint32_t most = near->probes;
     for (uint32_t list = 0; list < near->list_count; list++)
         room->lists[list] = key_of(distances[list], list);
-    select_least(room->lists, near->list_count, most);
-    sort_keys(room->lists, most);
+    keys_select(room->lists, near->list_count, most);
+    keys_sort(room->lists, most);
     uint32_t window = near->window * SIDE_ROWS;
     for (uint64_t i = 0, rows = 0; i < most && rows < near->rows; i++) {
         uint32_t list = (uint32_t)room->lists[i];
@@ -444,7 +399,7 @@ add_found(const Near *near, NearRoom *room, uint32_t number, NearKey key)
     found[room->counts[number]++] = key;
     if (room->counts[number] < near->most)
         return;
-    select_least(found, near->most, near->kept);
+    keys_select(found, near->most, near->kept);
     NearKey farthest = found[0];
     for (uint32_t i = 1; i < near->kept; i++)
         farthest = found[i] > farthest ? found[i] : farthest;
@@ -551,10 +506,10 @@ near_take(const Near *near, uint32_t thread, NearTile tile, uint32_t number,
     uint32_t count = room->counts[number];
     int32_t norm = near->norms[tile.first + number];
     if (count > near->kept) {
-        select_least(found, count, near->kept);
+        keys_select(found, count, near->kept);
         count = near->kept;
     }
-    sort_keys(found, count);
+    keys_sort(found, count);
     for (uint32_t i = 0; i < count; i++)
         neighbors[i] = (Neighbor){(float)(key_distance(found[i]) + norm),
                                   near->members[(uint32_t)found[i]]};

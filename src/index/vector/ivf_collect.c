@@ -81,50 +81,93 @@ ivf_heap_pop(Neighbor *heap, uint32_t *count)
 
 /* ---- the query as codes ---- */
 
-/* False: the numbers are too large or too small for codes. */
+/* The largest of the absolute values; a NaN is larger than all. */
+static float
+largest_of(const float *values, uint32_t count)
+{
+    int32_t largest = 0; /* such numbers are in the order of their bits */
+    for (uint32_t i = 0; i < count; i++) {
+        int32_t bits;
+        memcpy(&bits, &values[i], sizeof bits);
+        bits &= INT32_MAX;
+        largest = bits > largest ? bits : largest;
+    }
+    float value;
+    memcpy(&value, &largest, sizeof value);
+    return value;
+}
+
+/* The target as the codes see it; `estimate` gets what follows of that. */
+static double
+place_point(const Ivf *ivf, const ExactQuery *exact, float *point,
+            IvfEstimate *estimate)
+{
+    const Coder *coder = &ivf->coder;
+    double factor = 1.0 / exact->norm, offset = 0, center = 0;
+    element_floats(exact->element, exact->vector, coder->dim, point);
+    for (uint32_t i = 0; i < coder->dim && factor != 1; i++)
+        point[i] = (float)((double)point[i] * factor);
+    for (uint32_t i = 0; i < coder->dim && !estimate->is_dot; i++)
+        point[i] -= coder->center[i];
+    for (uint32_t i = 0; i < coder->dim && estimate->is_dot; i++) {
+        offset += (double)point[i] * (double)coder->center[i];
+        center += (double)coder->center[i] * (double)coder->center[i];
+    }
+    estimate->center = (float)sqrt(center);
+    return offset;
+}
+
+#define ROUNDER 12582912.0f /* 1.5 * 2^23: added, it rounds to the nearest */
+#define LANES 4
+
+typedef struct CodeSums {
+    double errors; /* squares of what the codes leave */
+    int64_t norm, sum;
+} CodeSums;
+
+/* Codes of a point, and sums over them. */
+static CodeSums
+encode_point(const float *point, uint32_t dim, float step, int8_t *codes)
+{
+    double errors[LANES] = {0};
+    float inverse = 1.0f / step;
+    CodeSums sums = {0};
+    for (uint32_t i = 0; i < dim; i++) {
+        float code = (point[i] * inverse + ROUNDER) - ROUNDER;
+        double rest = (double)point[i] - (double)code * (double)step;
+        errors[i % LANES] += rest * rest;
+        codes[i] = (int8_t)(int32_t)code;
+    }
+    for (uint32_t i = 0; i < dim; i++) {
+        sums.norm += codes[i] * codes[i];
+        sums.sum += codes[i];
+    }
+    sums.errors = errors[0] + errors[1] + errors[2] + errors[3];
+    return sums;
+}
+
 bool
 ivf_estimate_init(const Ivf *ivf, IvfScratch *scratch, const ExactQuery *exact,
                   IvfEstimate *estimate)
 {
     const Coder *coder = &ivf->coder;
     bool is_dot = ivf->header.metric == METRIC_IP;
-    double factor = 1.0 / exact->norm, offset = 0, center = 0;
-    float largest = 0, *point = scratch->point;
-    element_floats(exact->element, exact->vector, coder->dim, point);
-    for (uint32_t i = 0; i < coder->dim; i++) {
-        point[i] = (float)((double)point[i] * factor);
-        if (is_dot) {
-            offset += (double)point[i] * (double)coder->center[i];
-            center += (double)coder->center[i] * (double)coder->center[i];
-        } else {
-            point[i] -= coder->center[i];
-        }
-        largest = fmaxf(largest, fabsf(point[i]));
-    }
+    *estimate = (IvfEstimate){.code = scratch->query, .is_dot = is_dot};
+    double offset = place_point(ivf, exact, scratch->point, estimate);
+    float largest = largest_of(scratch->point, coder->dim);
     if (!(largest < 1e15f))
         return false;
-    float step = fmaxf(largest / 127.0f, 1e-18f), inverse = 1.0f / step;
-    double error = 0, norm = 0;
-    int64_t sum = 0;
-    for (uint32_t i = 0; i < coder->dim; i++) {
-        float code = rintf(point[i] * inverse);
-        double rest = (double)point[i] - (double)code * (double)step;
-        scratch->query[i] = (int8_t)code;
-        error += rest * rest;
-        norm += (double)code * (double)code;
-        sum += (int64_t)code;
-    }
-    double square = norm * (double)step * (double)step;
+    float step = fmaxf(largest / 127.0f, 1e-18f);
+    CodeSums sums =
+        encode_point(scratch->point, coder->dim, step, scratch->query);
+    double square = (double)sums.norm * (double)step * (double)step;
     double product = (double)step * (double)coder->step;
-    *estimate = (IvfEstimate){.code = scratch->query,
-                              .error = (float)sqrt(error),
-                              .norm = (float)sqrt(square),
-                              .center = (float)sqrt(center),
-                              .is_dot = is_dot};
+    estimate->error = (float)sqrt(sums.errors);
+    estimate->norm = (float)sqrt(square);
     estimate->scale = (float)(is_dot ? product : 2 * product);
     estimate->base =
         (float)((is_dot ? -offset : square) +
-                (is_dot ? product : 2 * product) * 64.0 * (double)sum);
+                (is_dot ? product : 2 * product) * 64.0 * (double)sums.sum);
     return isfinite(estimate->base);
 }
 

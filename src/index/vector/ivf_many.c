@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "index/keys.h"
 #include "index/vector/ivf_search.h"
 
 /* Memory of the targets that are searched together. */
@@ -63,6 +64,7 @@ typedef struct Many {
 
     uint32_t *allowed_counts; /* of each list, UNKNOWN: not counted yet */
     Neighbor *heap;           /* of all lists                        */
+    uint64_t *keys;           /* of all lists, and one more          */
     uint8_t *centroids;       /* side by side                        */
     float *norms;             /* of each centroid, to whole groups   */
     float *distances;         /* of eight targets to each group of them */
@@ -153,6 +155,7 @@ make_lists(Many *many)
         arena_alloc_array(arena, padded, SIDE_QUERIES * sizeof(float));
     many->least = arena_alloc_array(arena, groups, sizeof(float));
     many->heap = arena_alloc_array(arena, lists, sizeof *many->heap);
+    many->keys = arena_alloc_array(arena, (size_t)lists + 1, sizeof(uint64_t));
     many->codes = arena_alloc_array(arena, IVF_BLOCK, many->size);
     many->starts =
         arena_alloc_array(arena, (size_t)lists + 1, sizeof(uint32_t));
@@ -165,8 +168,8 @@ make_lists(Many *many)
             arena_alloc_array(arena, lists, sizeof(uint32_t));
     if (many->centroids == NULL || many->norms == NULL ||
         many->distances == NULL || many->least == NULL || many->heap == NULL ||
-        many->codes == NULL || many->starts == NULL || many->chosen == NULL ||
-        many->visits == NULL ||
+        many->keys == NULL || many->codes == NULL || many->starts == NULL ||
+        many->chosen == NULL || many->visits == NULL ||
         (many->query->allowed != NULL && many->allowed_counts == NULL))
         return false;
     lay_side_by_side(many, ivf->centroids, lists, many->centroids);
@@ -248,25 +251,44 @@ choose_in_order(Many *many, Seeker *seeker, const float *distances,
     return MQL_OK;
 }
 
-/* A distance of which all lists of some groups are, and at least `wanted` of
- * all. */
+/* Keys in the order of distances, then numbers. */
+static uint64_t
+key_of(float distance, uint32_t number)
+{
+    uint32_t bits;
+    distance += 0.0f; /* there is one zero */
+    memcpy(&bits, &distance, sizeof bits);
+    bits ^= (bits & 0x80000000u) != 0 ? UINT32_MAX : 0x80000000u;
+    return (uint64_t)bits << 32 | number;
+}
+
+static float
+least_of(const float distances[SIDE_ROWS])
+{
+    float least = distances[0];
+    for (uint32_t i = 1; i < SIDE_ROWS; i++)
+        least = distances[i] < least ? distances[i] : least;
+    return least;
+}
+
+/* At least `wanted` lists are no farther than this: as many groups have one. */
 static float
 enough_for(Many *many, const float *distances, uint32_t wanted)
 {
-    uint32_t lists = many->ivf->header.list_count, groups = groups_of(lists);
+    uint32_t groups = groups_of(many->ivf->header.list_count);
     if (groups <= wanted)
         return INFINITY;
     for (uint32_t group = 0; group < groups; group++) {
-        const float *some = group_distances(distances, group);
-        float least = some[0];
-        for (uint32_t i = 1; i < SIDE_ROWS; i++)
-            least = some[i] < least ? some[i] : least;
-        many->least[group] = least;
+        many->least[group] = least_of(group_distances(distances, group));
+        many->keys[group] = key_of(many->least[group], group);
     }
-    TopK top = top_k_of(many->heap, wanted);
-    for (uint32_t group = 0; group < groups; group++)
-        top_k_offer(&top, (Neighbor){many->least[group], group});
-    return top.heap[0].distance;
+    keys_select(many->keys, groups, wanted);
+    float most = -INFINITY;
+    for (uint32_t i = 0; i < wanted; i++) {
+        float least = many->least[(uint32_t)many->keys[i]];
+        most = least > most ? least : most;
+    }
+    return most;
 }
 
 /* Without a condition: the nearest lists, as many as are asked for. */
@@ -274,19 +296,26 @@ static void
 choose_nearest(Many *many, Seeker *seeker, const float *distances,
                uint32_t wanted)
 {
-    uint32_t lists = many->ivf->header.list_count;
+    uint32_t lists = many->ivf->header.list_count, count = 0;
     float most = enough_for(many, distances, wanted);
-    TopK top = top_k_of(many->chosen + many->visit_count, wanted);
     for (uint32_t group = 0; group < groups_of(lists); group++) {
-        if (isfinite(most) && many->least[group] > most)
-            continue;
         const float *some = group_distances(distances, group);
         uint32_t first = group * SIDE_ROWS;
-        for (uint32_t i = 0; i < SIDE_ROWS && first + i < lists; i++)
-            if (some[i] <= most)
-                top_k_offer(&top, (Neighbor){some[i], first + i});
+        if (most < INFINITY && many->least[group] > most)
+            continue;
+        for (uint32_t i = 0; i < SIDE_ROWS && first + i < lists; i++) {
+            many->keys[count] = key_of(some[i], first + i);
+            count += some[i] <= most;
+        }
     }
-    seeker->chosen = top.count;
+    keys_select(many->keys, count, wanted);
+    seeker->chosen = count < wanted ? count : wanted;
+    for (uint32_t i = 0; i < seeker->chosen; i++) {
+        uint32_t list = (uint32_t)many->keys[i];
+        float distance =
+            group_distances(distances, list / SIDE_ROWS)[list % SIDE_ROWS];
+        many->chosen[many->visit_count + i] = (Neighbor){distance, list};
+    }
 }
 
 /* The lists of a seeker; it is out when it is not done. */
