@@ -249,10 +249,11 @@ side_finish(const int32_t *norms, SideSums sums, int32_t limit,
     return (uint16_t)mask;
 }
 
-/* Half of the queries: with all of them there are more sums than registers. */
-static void
-side_half(const SideCodes *side, const uint8_t *const *queries,
-          const int32_t *limits, int32_t *distances, uint16_t *below)
+/* Products with half of the queries: with all of them there are more sums than
+ * registers. */
+static inline void
+side_sums(const SideCodes *side, const uint8_t *const *queries,
+          SideSums sums[4])
 {
     const int32x4_t none = vdupq_n_s32(0);
     const SideSums zero = {none, none, none, none};
@@ -266,7 +267,15 @@ side_half(const SideCodes *side, const uint8_t *const *queries,
         s2 = add_side(s2, codes, queries[2] + i);
         s3 = add_side(s3, codes, queries[3] + i);
     }
-    const SideSums sums[4] = {s0, s1, s2, s3};
+    sums[0] = s0, sums[1] = s1, sums[2] = s2, sums[3] = s3;
+}
+
+static void
+side_half(const SideCodes *side, const uint8_t *const *queries,
+          const int32_t *limits, int32_t *distances, uint16_t *below)
+{
+    SideSums sums[4];
+    side_sums(side, queries, sums);
     for (size_t query = 0; query < 4; query++)
         below[query] = side_finish(side->norms, sums[query], limits[query],
                                    distances + SIDE_ROWS * query);
@@ -283,6 +292,51 @@ side_distances(const SideCodes *side,
               below + 4);
 }
 
+/* The estimates of four rows for one query. */
+static inline uint32_t
+estimate_four(const float *terms, int32x4_t sum, const SideQuery *query,
+              float *distances)
+{
+    static const uint32_t bits[4] = {1, 2, 4, 8};
+    float32x4_t result =
+        vmulq_f32(vdupq_n_f32(query->scale), vcvtq_f32_s32(sum));
+    result = vsubq_f32(vdupq_n_f32(query->base), result);
+    result = vaddq_f32(result, vld1q_f32(terms));
+    vst1q_f32(distances, result);
+    uint32x4_t is_below = vcleq_f32(result, vdupq_n_f32(query->limit));
+    return vaddvq_u32(vandq_u32(is_below, vld1q_u32(bits)));
+}
+
+static void
+side_estimates(const SideCodes *side, const float *terms,
+               const SideQuery queries[SIDE_QUERIES], float *distances,
+               uint16_t below[SIDE_QUERIES])
+{
+    const uint8_t *codes[SIDE_QUERIES];
+    SideSums sums[4];
+    for (size_t query = 0; query < SIDE_QUERIES; query++)
+        codes[query] = (const uint8_t *)queries[query].code;
+    for (size_t query = 0; query < SIDE_QUERIES; query++) {
+        if (query % 4 == 0)
+            side_sums(side, codes + query, sums);
+        SideSums of = sums[query % 4];
+        const SideQuery *from = &queries[query];
+        float *to = distances + SIDE_ROWS * query;
+        uint32_t mask = estimate_four(terms, of.a, from, to);
+        mask |= estimate_four(terms + 4, of.b, from, to + 4) << 4;
+        mask |= estimate_four(terms + 8, of.c, from, to + 8) << 8;
+        mask |= estimate_four(terms + 12, of.d, from, to + 12) << 12;
+        below[query] = (uint16_t)mask;
+    }
+}
+
+static void
+lay_side(const uint8_t *rows, size_t stride, size_t count, size_t size,
+         uint8_t *codes)
+{
+    lists_scalar.lay_side(rows, stride, count, size, codes);
+}
+
 #ifdef __ARM_FEATURE_DOTPROD
 const ListTable lists_neondot = {
     .name = "neondot",
@@ -296,4 +350,6 @@ const ListTable lists_neon = {
     .pass_panel = pass_panel,
     .sum_nibbles = sum_nibbles,
     .side_distances = side_distances,
+    .lay_side = lay_side,
+    .side_estimates = side_estimates,
 };
