@@ -156,7 +156,8 @@ try_kind(const IndexKind *kind, Metric metric)
         for (uint32_t row = 0; row < row_count; row++)
             if (row * UINT32_C(2654435761) / 65536 % every[n] == 0)
                 bits_set(allowed, row);
-        must_reach(&fixture, "by chance", allowed, 0.95);
+        /* As much as without a mask, which the first two are like. */
+        must_reach(&fixture, "by chance", allowed, 0.94);
     }
     memset(allowed, 0, sizeof allowed);
     for (uint32_t row = 0; row < row_count; row++)
