@@ -128,7 +128,8 @@ typedef struct IvfRoom {
 /* What a search works with. */
 struct IvfScratch {
     IvfScratch *next;
-    Neighbor *lists;    /* header.list_count, a heap: nearest on top */
+    float *distances;   /* of each list                              */
+    Neighbor *lists;    /* as many, see ListOrder in ivf_search.c    */
     int8_t *query;      /* coder.stride                              */
     float *point;       /* dim                                       */
     float *values;      /* of each code of each part, see ivf_pq.c   */
