@@ -328,6 +328,10 @@ void index_options_default(const IndexOption *table, IndexOptions *options);
 /* Whether that is the option's name or synonym, in any case. */
 bool index_option_is(const IndexOption *option, Slice name);
 
+/* The position of an option, or of the end of the table when there is none.
+ * HNSW_PQ has both M and m: what is spelt right comes before what is not. */
+size_t index_option_find(const IndexOption *table, Slice name);
+
 /* Set one option by name: INVALID_PARAMETER with the range when it is out of
  * it, UNDEFINED_PARAMETER-like error with candidates when there is none of that
  * name. `value` text is for options with words (NULL data: not given as text).

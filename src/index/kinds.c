@@ -12,6 +12,8 @@ extern const IndexKind bin_flat_kind;
 extern const IndexKind bin_ivf_flat_kind;
 extern const IndexKind hnsw_kind;
 extern const IndexKind hnsw_sq_kind;
+extern const IndexKind hnsw_pq_kind;
+extern const IndexKind hnsw_prq_kind;
 extern const IndexKind inverted_kind;
 extern const IndexKind ivf_flat_kind;
 extern const IndexKind ivf_pq_kind;
@@ -20,9 +22,11 @@ extern const IndexKind ivf_sq8_kind;
 extern const IndexKind scann_kind;
 
 const IndexKind *const index_kinds[] = {
-    &flat_kind,     &bin_flat_kind,     &hnsw_kind,     &hnsw_sq_kind,
-    &ivf_flat_kind, &ivf_sq8_kind,      &ivf_pq_kind,   &ivf_rabitq_kind,
-    &scann_kind,    &bin_ivf_flat_kind, &inverted_kind, NULL,
+    &flat_kind,       &bin_flat_kind, &hnsw_kind,
+    &hnsw_sq_kind,    &hnsw_pq_kind,  &hnsw_prq_kind,
+    &ivf_flat_kind,   &ivf_sq8_kind,  &ivf_pq_kind,
+    &ivf_rabitq_kind, &scann_kind,    &bin_ivf_flat_kind,
+    &inverted_kind,   NULL,
 };
 
 static bool

@@ -129,13 +129,25 @@ set_word(const IndexOption *option, int64_t *value, Slice text, Error *err)
     return error_hint(err, "Valid values are: %s.", list);
 }
 
+size_t
+index_option_find(const IndexOption *table, Slice name)
+{
+    size_t i = 0;
+    while (table[i].name != NULL && !slice_equal(slice_of(table[i].name), name))
+        i++;
+    if (table[i].name != NULL)
+        return i;
+    i = 0;
+    while (table[i].name != NULL && !index_option_is(&table[i], name))
+        i++;
+    return i;
+}
+
 mql_status
 index_option_set(const IndexOption *table, IndexOptions *options, Slice name,
                  bool is_integer, int64_t integer, Slice text, Error *err)
 {
-    size_t i = 0;
-    while (table[i].name != NULL && !index_option_is(&table[i], name))
-        i++;
+    size_t i = index_option_find(table, name);
     const IndexOption *option = &table[i];
     if (option->name == NULL)
         return unknown_option(table, name, err);

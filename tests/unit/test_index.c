@@ -226,26 +226,36 @@ test_every_kind(void **state)
     }
 }
 
-/* Every code that HNSW_SQ can be told to walk over, and how many rows to rank.
- */
+/* Search all ways over codes that the options from the third on ask for. */
+static void
+try_codes(const char *kind, const int64_t options[3], uint32_t dim,
+          Metric metric)
+{
+    Data data = data_new(ROWS / 2, dim, true, 78);
+    Fixture fixture;
+    fixture_init(&fixture, index_kind_find(slice_of(kind)), metric);
+    memcpy(&fixture.options.values[2], options, 3 * sizeof *options);
+    fixture.vectors = &data.column;
+    fixture_make(&fixture);
+    search_all_ways(&fixture, 99);
+    fixture_free(&fixture);
+    data_free(&data);
+}
+
+/* Every code that a graph can be told to walk over: those of elements, and of
+ * parts with numbers of every size, in one stage and several. */
 static void
 test_chosen_codes(void **state)
 {
     (void)state;
-    for (int64_t type = 0; type < 5; type++) {
-        for (int metric = 0; metric < METRIC_HAMMING; metric++) {
-            Data data = data_new(ROWS, type == 1 ? 67 : DIM, true, 78);
-            Fixture fixture;
-            fixture_init(&fixture, index_kind_find(SLICE_LITERAL("HNSW_SQ")),
-                         (Metric)metric);
-            fixture.options.values[2] = type;
-            fixture.vectors = &data.column;
-            fixture_make(&fixture);
-            search_all_ways(&fixture, 99);
-            fixture_free(&fixture);
-            data_free(&data);
-        }
-    }
+    for (int64_t type = 0; type < 5; type++)
+        for (int metric = 0; metric < METRIC_HAMMING; metric++)
+            try_codes("HNSW_SQ", (int64_t[]){type, 1, 5}, type == 1 ? 67 : DIM,
+                      (Metric)metric);
+    for (int64_t bits = 1; bits <= 8; bits++)
+        for (int64_t stages = 1; stages <= 3; stages++)
+            try_codes("HNSW_PRQ", (int64_t[]){5, stages, bits}, 15,
+                      (Metric)((bits + stages) % 3));
 }
 
 /* refine = false ranks no more than the limit, refine_k so many times it. */
@@ -289,9 +299,8 @@ test_refine(void **state)
         fixture_free(&fixture);
     }
     data_free(&data);
-    assert_true(recalls[0] >= 0.98 * 50 * K);
-    assert_true(recalls[1] < 0.95 * 50 * K); /* half bytes blur */
-    assert_true(recalls[2] >= 0.98 * 50 * K);
+    assert_true(recalls[0] >= 490 && recalls[2] >= 490); /* of 500 */
+    assert_true(recalls[1] < 475);                       /* blurred */
 }
 
 /* So many elements that a graph may take half a byte for each. */

@@ -65,6 +65,8 @@ static const Case cases[] = {
     {"HNSW", METRIC_COSINE, &wide_column, NULL, {4, 40}},
     {"HNSW_SQ", METRIC_L2, &vector_column, NULL, {4, 40, 1}},
     {"HNSW_SQ", METRIC_IP, &vector_column, NULL, {4, 40, 4}},
+    {"HNSW_PQ", METRIC_COSINE, &vector_column, NULL, {4, 40, 3, 5}},
+    {"HNSW_PRQ", METRIC_L2, &vector_column, NULL, {4, 40, 3, 2, 8}},
 };
 #define CASES (sizeof cases / sizeof cases[0])
 

@@ -162,8 +162,7 @@ set_index_option(Prepared *prepared, const Node *option,
 
 /* Milvus' kinds that are not built yet. */
 static const char *const unbuilt_kinds[] = {
-    "HNSW_PQ",
-    "HNSW_PRQ",
+
     "DISKANN",
     "AISAQ",
     "GPU_BRUTE_FORCE",
@@ -283,6 +282,33 @@ choose_name(Prepared *prepared, const Node *node, const Collection *collection,
     return MQL_OK;
 }
 
+/* Two spellings of one option. */
+static mql_status
+check_twice(const Node *options, const Node *option, const IndexKind *kind,
+            Error *err)
+{
+    const IndexOption *table = kind->build_options;
+    size_t position = index_option_find(table, option->text);
+    for (const Node *other = options->first;
+         table[position].name != NULL && other != option; other = other->next)
+        if (index_option_find(table, other->text) == position)
+            return error_at(err, ERR_SYNTAX_ERROR, option->position,
+                            "option \"%s\" is given twice", option->text.data);
+    return MQL_OK;
+}
+
+static mql_status
+set_index_options(Prepared *prepared, const Node *options,
+                  bool has_operator_class, IndexDefinition *index, Error *err)
+{
+    const Node *option = options != NULL ? options->first : NULL;
+    for (; option != NULL; option = option->next) {
+        TRY(check_twice(options, option, index->kind, err));
+        TRY(set_index_option(prepared, option, has_operator_class, index, err));
+    }
+    return MQL_OK;
+}
+
 mql_status
 define_index(Prepared *prepared, const Node *node, const Collection *collection,
              IndexDefinition *index, Error *err)
@@ -300,10 +326,8 @@ define_index(Prepared *prepared, const Node *node, const Collection *collection,
     if (operator_class != NULL)
         TRY(set_operator_class(operator_class, field->type.kind, index, err));
     const Node *options = node_child(node, NODE_OPTIONS);
-    for (const Node *option = options != NULL ? options->first : NULL;
-         option != NULL; option = option->next)
-        TRY(set_index_option(prepared, option, operator_class != NULL, index,
-                             err));
+    TRY(set_index_options(prepared, options, operator_class != NULL, index,
+                          err));
     if (index->kind->settle != NULL &&
         index->kind->settle(&index->options, field->type.length, err) != MQL_OK)
         return error_locate(err, options != NULL ? options->position

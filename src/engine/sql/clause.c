@@ -107,6 +107,13 @@ build_option_source(Node *options, int64_t source)
     return options;
 }
 
+/* In any case; but HNSW_PQ has an option M and another, m. */
+static bool
+is_same_option(Slice a, Slice b)
+{
+    return slice_equal(a, b) || (a.size > 1 && slice_equal_nocase(a, b));
+}
+
 Node *
 build_option(Parse *parse, Node *options, Node *option)
 {
@@ -115,7 +122,7 @@ build_option(Parse *parse, Node *options, Node *option)
     if (options == NULL)
         return node_with(parse, NODE_OPTIONS, NOWHERE, option);
     for (Node *child = options->first; child != NULL; child = child->next) {
-        if (slice_equal_nocase(child->text, option->text)) {
+        if (is_same_option(child->text, option->text)) {
             error_at(parse->err, ERR_SYNTAX_ERROR, option->position,
                      "option \"%s\" is given twice", option->text.data);
             return NULL;

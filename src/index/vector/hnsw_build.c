@@ -53,6 +53,8 @@ build_free(Build *build)
     free(build->nibbles);
     free(build->norms);
     free(build->small);
+    free(build->terms);
+    free(build->books);
 }
 
 static mql_status
@@ -402,10 +404,38 @@ build_graph(Build *build, Error *err)
     return build_measure_efforts(build, err);
 }
 
+/* Bytes of what the walk looks at, but for its rows. */
+static uint64_t
+books_memory(const IndexBuild *input, HnswShape shape)
+{
+    uint64_t dim = input->vectors->dim;
+    uint32_t points = UINT32_C(1) << shape.bits;
+    if (shape.codes != CODES_PRODUCT)
+        return 0;
+    const ProductShape product = {input->vectors->dim, shape.parts, points};
+    uint64_t sample = product_sample_size(&product, input->vectors->count);
+    return (2 * sample * dim + 3 * shape.stages * dim * (points + 32)) *
+               sizeof(float) +
+           pool_threads(input->pool) * SMALL_BLOCK *
+               (dim * sizeof(float) + shape.stages * (uint64_t)shape.parts);
+}
+
+/* Of a row there. */
+static uint64_t
+walk_memory(uint32_t dim, HnswShape shape)
+{
+    if (shape.codes == CODES_NONE)
+        return nibble_stride(dim);
+    if (shape.codes == CODES_PRODUCT)
+        return ((uint64_t)shape.parts * shape.stages * shape.bits) / 8 + 1 +
+               sizeof(float);
+    return 2 * code_stride(dim);
+}
+
 /* Bytes for each row while links are made, when all is there at once: the
- * links, the codes twice, those of the walk (two bytes an element at most),
- * three numbers and as many of the lists; for each thread marks and a list of
- * those. A row in BATCH_PART has its links twice more, as items to sort. */
+ * links, the codes twice, those of the walk, three numbers and as many of the
+ * lists; for each thread marks and a list of those. A row in BATCH_PART has its
+ * links twice more, as items to sort. */
 uint64_t
 hnsw_memory(const IndexBuild *input, HnswShape shape)
 {
@@ -414,14 +444,13 @@ hnsw_memory(const IndexBuild *input, HnswShape shape)
     uint32_t m = (uint32_t)input->options->values[HNSW_OPTION_M];
     uint64_t links = (hnsw_stride(m, 0) + hnsw_stride(m, 1) * 3 / 2 / (m - 1)) *
                      sizeof(uint32_t);
-    uint64_t walk =
-        shape.codes == CODES_NONE ? nibble_stride(dim) : 2 * code_stride(dim);
-    uint64_t codes = 2 * code_stride(dim) + walk;
+    uint64_t codes = 2 * code_stride(dim) + walk_memory(dim, shape);
     uint64_t batch = 2 * m * (2 * sizeof(SortItem) + 3 * sizeof(uint32_t));
     uint64_t threads = pool_threads(input->pool);
     uint64_t row = links + codes + codes / 10 + batch / BATCH_PART + 32 +
                    threads * (sizeof(uint32_t) + 1);
-    return rows * row + threads * ROOM_MOST + batch * 128;
+    return rows * row + threads * ROOM_MOST + batch * 128 +
+           books_memory(input, shape);
 }
 
 mql_status

@@ -41,6 +41,8 @@ typedef struct Build {
     uint8_t *nibbles; /* for the file in place of codes; NULL: none */
     uint16_t *norms;
     uint8_t *small;    /* likewise */
+    float *terms;      /* of these */
+    float *books;      /* likewise */
     uint32_t *copies;  /* next of each row, see Copies         */
     uint64_t *is_copy; /* bit for each row that is not a node  */
     uint32_t *nodes;   /* rows in the order of nodes */

@@ -21,6 +21,7 @@ typedef struct Check {
     uint64_t *seen;  /* bit for each row or id               */
     uint32_t *queue; /* rows to go on from                   */
     uint8_t *code;
+    SmallEncoder encoder; /* of small codes, if there are some */
 } Check;
 
 static mql_status
@@ -209,21 +210,12 @@ is_same_nibbles(const Check *check, uint32_t row)
 }
 
 static bool
-is_same_small(const Check *check, uint32_t row)
-{
-    const SmallCodes *small = &check->hnsw->space.small;
-    return small_is_right(small, vector_row(check->hnsw->column, row), row,
-                          small->codes + (size_t)row * small->stride,
-                          (float *)(void *)check->code,
-                          check->code + small->coder.dim * sizeof(float));
-}
-
-static bool
 is_same(const Check *check, uint32_t row)
 {
     const Space *space = &check->hnsw->space;
     if (space->small.type != CODES_NONE)
-        return is_same_small(check, row);
+        return small_is_right(&check->encoder, check->hnsw->column, row,
+                              check->code);
     return space->nibbles.stride > 0 ? is_same_nibbles(check, row)
                                      : is_same_code(check, row);
 }
@@ -234,14 +226,15 @@ check_codes(Check *check, Error *err)
     const Hnsw *hnsw = check->hnsw;
     const Space *space = &hnsw->space;
     const VectorColumn *column = hnsw->column;
-    bool is_nibbles = space->nibbles.stride > 0;
     if (space->coder.type == CODES_NONE)
         return MQL_OK;
     TRY(section_verify(hnsw->file, &space->section, 0, space->section.size,
                        err));
-    if (is_nibbles)
+    if (space_norm_size(space) > 0)
         TRY(section_verify(hnsw->file, &space->norms, 0, space->norms.size,
                            err));
+    if (space->small.type != CODES_NONE)
+        TRY(small_encoder_init(&space->small, &check->encoder, err));
     for (uint32_t row = 0; row < column->count; row++) {
         if (!is_node(check, row))
             continue;
@@ -265,6 +258,14 @@ check_all(Check *check, Error *err)
     return check_codes(check, err);
 }
 
+/* Memory to encode a row in. */
+static size_t
+room_size(const Space *space)
+{
+    return space->small.type != CODES_NONE ? small_room_size(&space->small)
+                                           : space_query_size(space);
+}
+
 mql_status
 hnsw_check(const Index *index, Error *err)
 {
@@ -280,10 +281,7 @@ hnsw_check(const Index *index, Error *err)
     check.nodes = calloc(bits_words(rows), sizeof *check.nodes);
     check.seen = calloc(bits_words(rows), sizeof *check.seen);
     check.queue = calloc(rows, sizeof *check.queue);
-    check.code =
-        calloc(space_query_size(&hnsw->space) + space_row_size(&hnsw->space) +
-                   hnsw->header.dim * sizeof(float) + 1,
-               1);
+    check.code = calloc(room_size(&hnsw->space) + 1, 1);
     mql_status status;
     if (check.nodes == NULL || check.seen == NULL || check.queue == NULL ||
         check.code == NULL)
@@ -294,5 +292,6 @@ hnsw_check(const Index *index, Error *err)
     free(check.seen);
     free(check.queue);
     free(check.code);
+    small_encoder_free(&check.encoder);
     return status;
 }

@@ -140,41 +140,86 @@ try_nibbles(Build *build, Error *err)
 
 /* ---- what the user chose ---- */
 
+/* Rows of chosen codes on their way. */
+typedef struct SmallWork {
+    Build *build;
+    SmallEncoder encoder;
+} SmallWork;
+
 static mql_status
 encode_small(void *context, uint32_t thread, uint64_t first, uint64_t count,
              Error *err)
 {
     (void)thread;
-    Build *build = context;
-    const VectorColumn *column = build->column;
-    const SmallCodes *small = &build->walk.small;
+    const SmallWork *work = context;
+    Build *build = work->build;
+    uint32_t rows[SMALL_BLOCK], row_count = 0;
     if (is_cancelled(build->input->cancel))
         return error_cancelled(err);
-    float *room = calloc(column->dim, sizeof *room);
+    void *room = malloc(small_room_size(&build->walk.small));
     if (room == NULL)
         return error_no_memory(err);
-    for (uint64_t row = first; row < first + count; row++)
-        if (has_vector(column, (uint32_t)row))
-            small_encode(small, vector_row(column, row), row, room,
-                         build->small + row * small->stride);
+    for (uint64_t row = first; row < first + count; row++) {
+        if (has_vector(build->column, (uint32_t)row))
+            rows[row_count++] = (uint32_t)row;
+        if (row_count < SMALL_BLOCK && row + 1 < first + count)
+            continue;
+        small_encode(&work->encoder, build->column, rows, row_count, room,
+                     build->small, build->terms);
+        row_count = 0;
+    }
     free(room);
     return MQL_OK;
 }
 
 static mql_status
-make_small(Build *build, Error *err)
+encode_all_small(Build *build, Error *err)
+{
+    SmallWork work = {.build = build};
+    mql_status status =
+        small_encoder_init(&build->walk.small, &work.encoder, err);
+    if (status == MQL_OK)
+        status = pool_run(build->input->pool, build->header.row_count,
+                          4 * SMALL_BLOCK, encode_small, &work, err);
+    small_encoder_free(&work.encoder);
+    return status;
+}
+
+static mql_status
+train_small(Build *build, Error *err)
 {
     SmallCodes *small = &build->walk.small;
-    uint32_t rows = build->header.row_count;
-    *small =
-        (SmallCodes){.type = build->shape.codes, .coder = build->walk.coder};
-    TRY(small_train(build->column, small, build->center, err));
-    small->stride = small_stride(small->type, build->header.dim);
+    const IndexBuild *input = build->input;
+    build->books = calloc(small_books_size(small) + 1, sizeof *build->books);
+    if (build->books == NULL)
+        return error_no_memory(err);
+    const SmallTraining training = {build->column, input->pool, input->cancel,
+                                    build->center, build->books};
+    return small_train(&training, small, err);
+}
+
+static mql_status
+make_small(Build *build, Error *err)
+{
+    HnswHeader *header = &build->header;
+    SmallCodes *small = &build->walk.small;
+    uint32_t rows = header->row_count;
+    *small = (SmallCodes){.type = build->shape.codes,
+                          .coder = build->walk.coder,
+                          .product = hnsw_product(&build->shape, header)};
+    TRY(train_small(build, err));
+    small->stride = small_stride(small);
     TRY(zeroed(rows, small->stride, &build->small, err));
-    TRY(pool_run(build->input->pool, rows, 256, encode_small, build, err));
+    if (small_has_terms(small)) {
+        build->terms = calloc(rows, sizeof *build->terms);
+        if (build->terms == NULL)
+            return error_no_memory(err);
+    }
+    TRY(encode_all_small(build, err));
     small->codes = build->small;
-    build->header.code_type = small->type;
-    build->header.code_step = small->coder.step;
+    small->terms = build->terms;
+    header->code_type = small->type;
+    header->code_step = small->coder.step;
     return MQL_OK;
 }
 
@@ -240,6 +285,23 @@ build_make_codes(Build *build, Error *err)
     return coder->type == CODES_NONE ? MQL_OK : try_nibbles(build, err);
 }
 
+static mql_status
+write_small(const Build *build, SectionWriter *writer, Error *err)
+{
+    const SmallCodes *small = &build->walk.small;
+    uint32_t rows = build->header.row_count;
+    size_t books = small_books_size(small);
+    TRY(section_write(writer, (SectionId){HNSW_SECTION_CODES, 0}, build->small,
+                      (size_t)rows * small->stride, err));
+    if (books > 0)
+        TRY(section_write(writer, (SectionId){HNSW_SECTION_BOOKS, 0},
+                          build->books, books * sizeof *build->books, err));
+    if (build->terms == NULL)
+        return MQL_OK;
+    return section_write(writer, (SectionId){HNSW_SECTION_TERMS, 0},
+                         build->terms, rows * sizeof *build->terms, err);
+}
+
 mql_status
 build_write_codes(const Build *build, SectionWriter *writer, Error *err)
 {
@@ -252,9 +314,7 @@ build_write_codes(const Build *build, SectionWriter *writer, Error *err)
                           build->center, header->dim * sizeof *build->center,
                           err));
     if (build->small != NULL)
-        return section_write(
-            writer, codes, build->small,
-            (size_t)header->row_count * build->walk.small.stride, err);
+        return write_small(build, writer, err);
     if (header->code_type != CODES_NIBBLES)
         return section_write(
             writer, codes, build->codes,

@@ -29,6 +29,8 @@ enum {
     HNSW_SECTION_NORMS = 7,  /* u16 for each row, CODES_NIBBLES          */
     HNSW_SECTION_COPIES = 6, /* u32 for each row, see Copies; only if any */
     HNSW_SECTION_EFFORT = 8, /* HnswEfforts                              */
+    HNSW_SECTION_BOOKS = 9,  /* float, see product.h, CODES_PRODUCT      */
+    HNSW_SECTION_TERMS = 10, /* float for each row, of several stages    */
 };
 
 typedef struct HnswHeader {
@@ -61,12 +63,14 @@ _Static_assert(sizeof(HnswHeader) == 128, "on-disk format");
 enum { HNSW_OPTION_M, HNSW_OPTION_EF_CONSTRUCTION, HNSW_OPTIONS };
 enum { HNSW_OPTION_EF, HNSW_OPTION_REFINE_K };
 
-#define HNSW_REFINE_MOST 1000 /* refine_k */
+#define HNSW_REFINE_MOST 1000 /* refine_k      */
+#define HNSW_PARTS_MOST 65536 /* m, as Milvus' */
 
 /* What the options of a kind ask of the codes that searches walk over. */
 typedef struct HnswShape {
     CodeType codes;  /* CODES_NONE: what the data allow; CODES_L2: bytes */
     bool is_refined; /* more rows than were asked for are ranked         */
+    uint32_t parts, stages, bits; /* CODES_PRODUCT                       */
 } HnswShape;
 
 typedef struct Hnsw {
@@ -101,6 +105,19 @@ hnsw_links_most(uint32_t m, uint32_t level)
 /* A scratch for one search; given back with hnsw_scratch_return(). */
 mql_status hnsw_scratch_take(Hnsw *hnsw, Scratch **scratch, Error *err);
 void hnsw_scratch_return(Hnsw *hnsw, Scratch *scratch);
+
+/* The product quantization that a shape asks for; its books are not known. */
+static inline ProductCodes
+hnsw_product(const HnswShape *shape, const HnswHeader *header)
+{
+    if (shape->codes != CODES_PRODUCT)
+        return (ProductCodes){.stages = 0};
+    return (ProductCodes){
+        .shape = {header->dim, shape->parts, UINT32_C(1) << shape->bits},
+        .stages = shape->stages,
+        .bits = shape->bits,
+        .is_dot = header->metric == METRIC_IP};
+}
 
 /* A damaged file: an index "has a wrong" what. */
 mql_status hnsw_wrong(const Hnsw *hnsw, const char *what, Error *err);

@@ -5,12 +5,14 @@
  *
  * The graph is the same in all of them, and so is the last step: the best rows
  * are ranked by their vectors, which a collection has anyway. HNSW lets the
- * data choose the codes of the walk, HNSW_SQ the user.
+ * data choose the codes of the walk, HNSW_SQ, HNSW_PQ and HNSW_PRQ the user.
  */
 #include "index/vector/hnsw_internal.h"
 
 extern const IndexKind hnsw_kind;
 extern const IndexKind hnsw_sq_kind;
+extern const IndexKind hnsw_pq_kind;
+extern const IndexKind hnsw_prq_kind;
 
 /* ---- options ---- */
 
@@ -77,6 +79,66 @@ static const IndexOption sq_build_options[] = {
     {.name = NULL},
 };
 
+/* refine and refine_type are the last ones. */
+enum {
+    PQ_OPTION_PARTS = HNSW_OPTIONS,
+    PQ_OPTION_BITS,
+    PQ_OPTION_REFINE,
+    PQ_OPTION_REFINE_TYPE,
+};
+enum {
+    PRQ_OPTION_PARTS = HNSW_OPTIONS,
+    PRQ_OPTION_STAGES,
+    PRQ_OPTION_BITS,
+    PRQ_OPTION_REFINE,
+    PRQ_OPTION_REFINE_TYPE,
+};
+
+#define PQ_PARTS 32 /* unless said otherwise; PRQ_... likewise */
+#define PRQ_PARTS 2
+
+#define BITS                                                                   \
+    {                                                                          \
+        .name = "nbits", .least = 1, .most = 24, .usual = 8,                   \
+        .help = "bits of a code, up to 8; 8 is the fastest"                    \
+    }
+
+static const IndexOption pq_build_options[] = {
+    GRAPH_OPTIONS,
+    [PQ_OPTION_PARTS] = {.name = "m",
+                         .least = 1,
+                         .most = HNSW_PARTS_MOST,
+                         .usual = -1,
+                         .help = "parts of a vector, each of them a code; "
+                                 "divides the dimension. By default 32, or "
+                                 "less"},
+    [PQ_OPTION_BITS] = BITS,
+    [PQ_OPTION_REFINE] = REFINE,
+    [PQ_OPTION_REFINE_TYPE] = REFINE_TYPE,
+    {.name = NULL},
+};
+
+static const IndexOption prq_build_options[] = {
+    GRAPH_OPTIONS,
+    [PRQ_OPTION_PARTS] = {.name = "m",
+                          .least = 1,
+                          .most = HNSW_PARTS_MOST,
+                          .usual = -1,
+                          .help = "parts of a vector, each of them nrq codes; "
+                                  "divides the dimension. By default 2, or 1 "
+                                  "when that is odd"},
+    [PRQ_OPTION_STAGES] = {.name = "nrq",
+                           .least = 1,
+                           .most = PRODUCT_STAGES_MOST,
+                           .usual = 2,
+                           .help = "codes of a part: each further one is of "
+                                   "what those before left of it"},
+    [PRQ_OPTION_BITS] = BITS,
+    [PRQ_OPTION_REFINE] = REFINE,
+    [PRQ_OPTION_REFINE_TYPE] = REFINE_TYPE,
+    {.name = NULL},
+};
+
 #define EF                                                                     \
     {                                                                          \
         .name = "ef", .synonym = "ef_search", .least = 1, .most = EFFORT_MOST, \
@@ -104,19 +166,14 @@ static const IndexOption coded_search_options[] = {
 
 /* ---- what the options of a kind ask for ---- */
 
-/* `finest`: of the codes. */
+/* Where "refine" is, with "refine_type" behind it. */
 static mql_status
-settle_refine(const IndexOptions *options, uint32_t position, int64_t finest,
-              Error *err)
+settle_refine(const IndexOptions *options, uint32_t position, Error *err)
 {
-    int64_t type = options->values[position + 1];
-    if (options->values[position] == 0 && type != PRECISION_FP32)
+    if (options->values[position] == 0 &&
+        options->values[position + 1] != PRECISION_FP32)
         return error_set(err, ERR_INVALID_PARAMETER,
                          "\"refine_type\" needs \"refine\" = true");
-    if (type < finest)
-        return error_set(err, ERR_INVALID_PARAMETER,
-                         "\"refine_type\" %s is coarser than \"sq_type\" %s",
-                         precision_words[type], precision_words[finest]);
     return MQL_OK;
 }
 
@@ -124,15 +181,59 @@ static mql_status
 sq_settle(IndexOptions *options, uint32_t dim, Error *err)
 {
     (void)dim;
-    return settle_refine(options, SQ_OPTION_REFINE,
-                         options->values[SQ_OPTION_TYPE], err);
+    int64_t codes = options->values[SQ_OPTION_TYPE];
+    int64_t ranking = options->values[SQ_OPTION_REFINE_TYPE];
+    TRY(settle_refine(options, SQ_OPTION_REFINE, err));
+    if (ranking < codes)
+        return error_set(err, ERR_INVALID_PARAMETER,
+                         "\"refine_type\" %s is coarser than \"sq_type\" %s",
+                         precision_words[ranking], precision_words[codes]);
+    return MQL_OK;
+}
+
+/* The most parts that are no more than `wanted` and divide the dimension. */
+static int64_t
+parts_near(uint32_t dim, uint32_t wanted)
+{
+    while (wanted > 1 && dim % wanted != 0)
+        wanted--;
+    return wanted;
+}
+
+static mql_status
+settle_product(IndexOptions *options, uint32_t bits, uint32_t parts,
+               uint32_t dim, Error *err)
+{
+    int64_t *m = &options->values[HNSW_OPTIONS];
+    if (options->values[bits] > PRODUCT_BITS_MOST)
+        return error_set(err, ERR_FEATURE_NOT_SUPPORTED,
+                         "\"nbits\" above %d is not supported yet",
+                         PRODUCT_BITS_MOST);
+    if (*m > 0 && dim % *m != 0)
+        return error_set(err, ERR_INVALID_PARAMETER,
+                         "\"m\" must divide the dimension, %u", dim);
+    if (*m < 1)
+        *m = parts_near(dim, parts);
+    return settle_refine(options, bits + 1, err);
+}
+
+static mql_status
+pq_settle(IndexOptions *options, uint32_t dim, Error *err)
+{
+    return settle_product(options, PQ_OPTION_BITS, PQ_PARTS, dim, err);
+}
+
+static mql_status
+prq_settle(IndexOptions *options, uint32_t dim, Error *err)
+{
+    return settle_product(options, PRQ_OPTION_BITS, PRQ_PARTS, dim, err);
 }
 
 static HnswShape
 plain_shape(const IndexOptions *options)
 {
     (void)options;
-    return (HnswShape){CODES_NONE, true};
+    return (HnswShape){.codes = CODES_NONE, .is_refined = true};
 }
 
 static HnswShape
@@ -140,17 +241,47 @@ sq_shape(const IndexOptions *options)
 {
     static const CodeType types[] = {CODES_NIBBLES, CODES_SIXES, CODES_L2,
                                      CODES_BFLOATS, CODES_HALVES};
-    return (HnswShape){types[options->values[SQ_OPTION_TYPE]],
-                       options->values[SQ_OPTION_REFINE] != 0};
+    return (HnswShape){.codes = types[options->values[SQ_OPTION_TYPE]],
+                       .is_refined = options->values[SQ_OPTION_REFINE] != 0};
+}
+
+static HnswShape
+pq_shape(const IndexOptions *options)
+{
+    const int64_t *values = options->values;
+    return (HnswShape){.codes = CODES_PRODUCT,
+                       .is_refined = values[PQ_OPTION_REFINE] != 0,
+                       .parts = (uint32_t)values[PQ_OPTION_PARTS],
+                       .stages = 1,
+                       .bits = (uint32_t)values[PQ_OPTION_BITS]};
+}
+
+static HnswShape
+prq_shape(const IndexOptions *options)
+{
+    const int64_t *values = options->values;
+    return (HnswShape){.codes = CODES_PRODUCT,
+                       .is_refined = values[PRQ_OPTION_REFINE] != 0,
+                       .parts = (uint32_t)values[PRQ_OPTION_PARTS],
+                       .stages = (uint32_t)values[PRQ_OPTION_STAGES],
+                       .bits = (uint32_t)values[PRQ_OPTION_BITS]};
 }
 
 /* ---- the kinds ---- */
+
+static mql_status
+settle(const IndexKind *kind, IndexOptions *options, uint32_t dim, Error *err)
+{
+    return kind->settle != NULL ? kind->settle(options, dim, err) : MQL_OK;
+}
 
 #define FUNCTIONS(name, kind)                                                  \
     static mql_status name##_build(const IndexBuild *input,                    \
                                    SectionWriter *writer, Error *err)          \
     {                                                                          \
-        return hnsw_build(input, name##_shape(input->options), writer, err);   \
+        IndexOptions options = *input->options;                                \
+        TRY(settle(&kind, &options, input->vectors->dim, err));                \
+        return hnsw_build(input, name##_shape(&options), writer, err);         \
     }                                                                          \
     static uint64_t name##_memory(const IndexBuild *input)                     \
     {                                                                          \
@@ -159,12 +290,15 @@ sq_shape(const IndexOptions *options)
     static mql_status name##_open(const IndexOpen *input, Index **index,       \
                                   Error *err)                                  \
     {                                                                          \
-        return hnsw_open(&kind, name##_shape(input->options), input, index,    \
-                         err);                                                 \
+        IndexOptions options = *input->options;                                \
+        TRY(settle(&kind, &options, input->vectors->dim, err));                \
+        return hnsw_open(&kind, name##_shape(&options), input, index, err);    \
     }
 
 FUNCTIONS(plain, hnsw_kind)
 FUNCTIONS(sq, hnsw_sq_kind)
+FUNCTIONS(pq, hnsw_pq_kind)
+FUNCTIONS(prq, hnsw_prq_kind)
 
 /* What all of them have. */
 #define GRAPH(name)                                                            \
@@ -190,4 +324,26 @@ const IndexKind hnsw_sq_kind = {
     .search_options = coded_search_options,
     .settle = sq_settle,
     GRAPH(sq),
+};
+
+const IndexKind hnsw_pq_kind = {
+    .name = "HNSW_PQ",
+    .help = "graph searched by a code for each part of a vector; the best are "
+            "ranked by their vectors",
+    .elements = ELEMENT_NUMBERS,
+    .build_options = pq_build_options,
+    .search_options = coded_search_options,
+    .settle = pq_settle,
+    GRAPH(pq),
+};
+
+const IndexKind hnsw_prq_kind = {
+    .name = "HNSW_PRQ",
+    .help = "graph searched by several codes for each part; the best are "
+            "ranked by their vectors",
+    .elements = ELEMENT_NUMBERS,
+    .build_options = prq_build_options,
+    .search_options = coded_search_options,
+    .settle = prq_settle,
+    GRAPH(prq),
 };

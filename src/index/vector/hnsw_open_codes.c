@@ -39,12 +39,26 @@ open_small(Hnsw *hnsw, Error *err)
     Space *space = &hnsw->space;
     SmallCodes *small = &space->small;
     *small = (SmallCodes){.type = (CodeType)header->code_type,
-                          .coder = space->coder};
-    small->stride = small_stride(small->type, header->dim);
+                          .coder = space->coder,
+                          .product = hnsw_product(&hnsw->shape, header)};
+    small->stride = small_stride(small);
     TRY(hnsw_find_section(hnsw, (SectionId){HNSW_SECTION_CODES, 0},
                           (uint64_t)header->row_count * small->stride,
                           &space->section, err));
     small->codes = (const uint8_t *)space->section.data;
+    size_t books = small_books_size(small);
+    if (books == 0)
+        return MQL_OK;
+    Section section;
+    TRY(section_require(hnsw->file, (SectionId){HNSW_SECTION_BOOKS, 0},
+                        books * sizeof(float), &section, err));
+    small->product.books = (const float *)(const void *)section.data;
+    if (!small_has_terms(small))
+        return MQL_OK;
+    TRY(hnsw_find_section(hnsw, (SectionId){HNSW_SECTION_TERMS, 0},
+                          (uint64_t)header->row_count * sizeof *small->terms,
+                          &space->norms, err));
+    small->terms = (const float *)(const void *)space->norms.data;
     return MQL_OK;
 }
 

@@ -293,7 +293,7 @@ settle_sections(const Hnsw *hnsw, Walk *walk, Error *err)
                    err));
     if (hnsw->space.file != NULL)
         TRY(settle(hnsw, &hnsw->space.section, &is_code_verified, err));
-    if (hnsw->space.nibbles.stride > 0)
+    if (space_norm_size(&hnsw->space) > 0)
         TRY(settle(hnsw, &hnsw->space.norms, &is_code_verified, err));
     return MQL_OK;
 }

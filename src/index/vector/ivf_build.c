@@ -12,6 +12,7 @@
 #include "index/vector/ivf_internal.h"
 #include "index/vector/kmeans.h"
 #include "index/vector/points.h"
+#include "index/vector/product.h"
 
 #define ROWS_OF_LIST 39 /* at least, on average */
 
@@ -555,8 +556,8 @@ ivf_memory(const IndexBuild *input, IvfShape shape)
     uint64_t lists = rows / ROWS_OF_LIST + 1;
     lists = lists < shape.nlist ? lists : shape.nlist;
     uint64_t sample = shape.parts == 0               ? 0
-                      : shape.codes == IVF_CODES_PQ4 ? 16 * IVF_PQ_SAMPLE
-                                                     : 256 * IVF_PQ_SAMPLE;
+                      : shape.codes == IVF_CODES_PQ4 ? 16 * PRODUCT_SAMPLE
+                                                     : 256 * PRODUCT_SAMPLE;
     sample = sample < rows ? sample : rows;
     return rows * (code_size(shape, dim) + 48) +
            lists * (6 * dim * sizeof(float) + 64) +

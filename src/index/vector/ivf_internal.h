@@ -297,9 +297,6 @@ double ivf_code_error(const Coder *coder, const float *vector,
                       const uint8_t *code);
 
 /* What the kinds in ivf_kinds.c have in common. */
-/* Rows that each point of a part is trained with. */
-#define IVF_PQ_SAMPLE 256
-
 /* Bytes that ivf_build() allocates at once, at most. */
 uint64_t ivf_memory(const IndexBuild *input, IvfShape shape);
 mql_status ivf_build(const IndexBuild *input, IvfShape shape,

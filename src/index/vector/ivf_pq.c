@@ -22,9 +22,7 @@
 
 #include "index/vector/ivf_internal.h"
 #include "index/vector/kmeans.h"
-#include "index/vector/points.h"
-
-#define SAMPLE_ELEMENTS (1u << 24) /* memory of training, in floats */
+#include "index/vector/product.h"
 
 uint64_t
 ivf_codes_size(const Ivf *ivf)
@@ -69,27 +67,14 @@ ivf_residual(const Ivf *ivf, uint32_t list, uint32_t row, float *vector)
         vector[i] -= ivf->coder.center[i] + centroid_element(ivf, list, i);
 }
 
-/* ---- searching ---- */
-
-/* Products of each part of the query with each of its points; doubled but for
- * IP. */
-static void
-fill_values(const Ivf *ivf, IvfScratch *scratch)
+static ProductShape
+shape_of(const Ivf *ivf)
 {
     const IvfHeader *header = &ivf->header;
-    uint32_t points = ivf_points(header), width = header->dim / header->parts;
-    float factor = header->metric == METRIC_IP ? 1.0f : 2.0f;
-    for (uint32_t part = 0; part < header->parts; part++) {
-        float *values = scratch->values + (size_t)part * points;
-        memset(values, 0, points * sizeof *values);
-        for (uint32_t i = part * width; i < (part + 1) * width; i++) {
-            const float *book = ivf->books + (size_t)i * points;
-            float element = factor * scratch->point[i];
-            for (uint32_t c = 0; c < points; c++)
-                values[c] += element * book[c];
-        }
-    }
+    return (ProductShape){header->dim, header->parts, ivf_points(header)};
 }
+
+/* ---- searching ---- */
 
 static float
 least_of(const float *values, uint32_t count, float *range)
@@ -136,7 +121,9 @@ ivf_fill_tables(const Ivf *ivf, IvfScratch *scratch)
 void
 ivf_pq_tables(const Ivf *ivf, IvfScratch *scratch)
 {
-    fill_values(ivf, scratch);
+    ProductShape shape = shape_of(ivf);
+    float factor = ivf->header.metric == METRIC_IP ? 1.0f : 2.0f;
+    product_values(&shape, ivf->books, scratch->point, factor, scratch->values);
     if (ivf->header.code_type == IVF_CODES_PQ4)
         ivf_fill_tables(ivf, scratch);
 }
@@ -206,11 +193,9 @@ static float *
 take_sample(const Ivf *ivf, uint32_t *count)
 {
     const IvfHeader *header = &ivf->header;
+    ProductShape shape = shape_of(ivf);
     uint32_t listed = ivf_listed(header), list = 0;
-    uint32_t wanted = ivf_points(header) * IVF_PQ_SAMPLE;
-    uint32_t most = SAMPLE_ELEMENTS / header->dim;
-    wanted = wanted < most ? wanted : most;
-    *count = wanted < listed ? wanted : listed;
+    *count = product_sample_size(&shape, listed);
     float *sample = malloc((size_t)*count * header->dim * sizeof *sample);
     for (uint64_t i = 0; sample != NULL && i < *count; i++) {
         uint32_t place = (uint32_t)(i * listed / *count);
@@ -221,119 +206,26 @@ take_sample(const Ivf *ivf, uint32_t *count)
     return sample;
 }
 
-typedef struct Training {
-    const Ivf *ivf;
-    KmeansInput input;
-    VectorColumn column; /* one part of the sample */
-    float *sample, *part, *points;
-    uint32_t *rows;
-    uint32_t count;
-} Training;
-
-static mql_status
-train_part(Training *training, uint32_t part, float *books, Error *err)
-{
-    const IvfHeader *header = &training->ivf->header;
-    uint32_t points = ivf_points(header), width = header->dim / header->parts;
-    uint32_t found = points < training->count ? points : training->count;
-    for (size_t i = 0; i < training->count; i++)
-        memcpy(training->part + i * width,
-               training->sample + i * header->dim + (size_t)part * width,
-               width * sizeof(float));
-    TRY(kmeans_train(&training->input, found, training->points, err));
-    for (uint32_t i = 0; i < width; i++)
-        for (uint32_t c = 0; c < points; c++)
-            books[((size_t)part * width + i) * points + c] =
-                training->points[(size_t)(c < found ? c : 0) * width + i];
-    return MQL_OK;
-}
-
-static mql_status
-train_parts(Training *training, float *books, Error *err)
-{
-    const IvfHeader *header = &training->ivf->header;
-    uint32_t width = header->dim / header->parts;
-    size_t count = training->count;
-    training->part = malloc(count * width * sizeof(float));
-    training->points =
-        malloc((size_t)ivf_points(header) * width * sizeof(float));
-    training->rows = malloc(count * sizeof *training->rows);
-    if (training->sample == NULL || training->part == NULL ||
-        training->points == NULL || training->rows == NULL)
-        return error_no_memory(err);
-    for (uint32_t i = 0; i < count; i++)
-        training->rows[i] = i;
-    training->column = (VectorColumn){
-        .data = training->part, .count = training->count, .dim = width};
-    training->input.column = &training->column;
-    training->input.rows = training->rows;
-    training->input.count = training->count;
-    for (uint32_t part = 0; part < header->parts; part++)
-        TRY(train_part(training, part, books, err));
-    return MQL_OK;
-}
-
 mql_status
 ivf_pq_train(const Ivf *ivf, Pool *pool, const atomic_bool *cancel,
              float *books, Error *err)
 {
-    Training training = {.ivf = ivf, .input = {.pool = pool, .cancel = cancel}};
-    training.sample = take_sample(ivf, &training.count);
-    mql_status status = train_parts(&training, books, err);
-    free(training.sample);
-    free(training.part);
-    free(training.points);
-    free(training.rows);
+    uint32_t count;
+    ProductShape shape = shape_of(ivf);
+    float *sample = take_sample(ivf, &count);
+    if (sample == NULL)
+        return error_no_memory(err);
+    mql_status status =
+        product_train(&shape, sample, count, pool, cancel, books, err);
+    free(sample);
     return status;
 }
 
 /* ---- encoding ---- */
 
-/* Points of each part, as points_nearest() likes them. */
-typedef struct Books {
-    Points *parts;
-    float *rows; /* the points of all parts, row by row */
-    uint32_t count;
-} Books;
-
-static void
-books_free(Books *books)
-{
-    for (uint32_t i = 0; books->parts != NULL && i < books->count; i++)
-        points_free(&books->parts[i]);
-    free(books->parts);
-    free(books->rows);
-}
-
-static mql_status
-books_init(const Ivf *ivf, Books *books, Error *err)
-{
-    const IvfHeader *header = &ivf->header;
-    uint32_t points = ivf_points(header), width = header->dim / header->parts;
-    *books = (Books){
-        .parts = calloc(header->parts, sizeof *books->parts),
-        .rows = malloc((size_t)points * header->dim * sizeof *books->rows)};
-    mql_status status = MQL_OK;
-    if (books->rows == NULL || books->parts == NULL)
-        status = error_no_memory(err);
-    for (uint32_t p = 0; status == MQL_OK && p < header->parts; p++) {
-        status = points_init(&books->parts[p], points, width, err);
-        if (status != MQL_OK)
-            break;
-        books->count++;
-        float *part = books->rows + (size_t)p * points * width;
-        for (uint32_t c = 0; c < points; c++)
-            for (uint32_t i = 0; i < width; i++)
-                part[c * width + i] =
-                    ivf->books[((size_t)p * width + i) * points + c];
-        points_set(&books->parts[p], part, points);
-    }
-    return status;
-}
-
 typedef struct Encoding {
     const Ivf *ivf;
-    Books books;
+    ProductPoints points;
     const atomic_bool *cancel;
     uint8_t *codes; /* of all places      */
     float *terms;   /* NULL: not kept     */
@@ -365,21 +257,12 @@ encode_block(const Encoding *encoding, uint32_t list, uint32_t place,
              uint32_t count, BlockRoom *room)
 {
     const Ivf *ivf = encoding->ivf;
-    uint32_t parts = ivf->header.parts, dim = ivf->header.dim;
-    uint32_t nearest[POINTS_BLOCK];
-    const float *rows[POINTS_BLOCK];
+    uint32_t dim = ivf->header.dim;
     for (uint32_t i = 0; i < count; i++)
         ivf_residual(ivf, list, ivf->rows[place + i],
                      room->vectors + (size_t)i * dim);
-    for (uint32_t part = 0; part < parts; part++) {
-        for (uint32_t i = 0; i < count; i++)
-            rows[i] =
-                room->vectors + (size_t)i * dim + (size_t)part * (dim / parts);
-        points_nearest(&encoding->books.parts[part], NULL, rows, count,
-                       nearest);
-        for (uint32_t i = 0; i < count; i++)
-            room->codes[(size_t)i * parts + part] = (uint8_t)nearest[i];
-    }
+    product_encode(&encoding->points, room->vectors, count, room->codes,
+                   ivf->header.parts);
 }
 
 void
@@ -475,11 +358,13 @@ ivf_pq_encode(const Ivf *ivf, Pool *pool, const atomic_bool *cancel,
 {
     Encoding encoding = {
         .ivf = ivf, .cancel = cancel, .codes = codes, .terms = terms};
-    mql_status status = books_init(ivf, &encoding.books, err);
+    ProductShape shape = shape_of(ivf);
+    mql_status status =
+        product_points_init(&shape, ivf->books, &encoding.points, err);
     if (status == MQL_OK)
         status = pool_run(pool, ivf->header.list_count, 1, encode_work,
                           &encoding, err);
-    books_free(&encoding.books);
+    product_points_free(&encoding.points);
     return status;
 }
 
@@ -493,30 +378,20 @@ code_at(const Ivf *ivf, uint32_t list, uint32_t place, uint32_t part)
     return ivf_nibble(ivf, list, place, part);
 }
 
-static double
-part_distance(const Ivf *ivf, const float *vector, uint32_t part, uint8_t code)
-{
-    uint32_t width = ivf->header.dim / ivf->header.parts;
-    double sum = 0;
-    for (uint32_t i = part * width; i < (part + 1) * width; i++) {
-        float point = ivf->books[(size_t)i * ivf_points(&ivf->header) + code];
-        sum += ((double)vector[i] - (double)point) *
-               ((double)vector[i] - (double)point);
-    }
-    return sum;
-}
-
 /* The file's codes are as near as those of encoding anew, but for rounding;
  * `codes` become the file's. */
 static bool
 is_row_right(const Ivf *ivf, uint32_t list, uint32_t place, const float *vector,
              uint8_t *codes)
 {
+    ProductShape shape = shape_of(ivf);
     for (uint32_t part = 0; part < ivf->header.parts; part++) {
         uint8_t code = code_at(ivf, list, place, part);
         if (code != codes[part]) {
-            double best = part_distance(ivf, vector, part, codes[part]);
-            double size = part_distance(ivf, vector, part, code);
+            double best = product_part_distance(&shape, ivf->books, vector,
+                                                part, codes[part]);
+            double size =
+                product_part_distance(&shape, ivf->books, vector, part, code);
             if (!(size <= best * 1.001 + 1e-30))
                 return false;
         }
@@ -530,7 +405,9 @@ ivf_pq_check(const Ivf *ivf, uint32_t list, bool *is_right, Error *err)
 {
     Encoding encoding = {.ivf = ivf};
     BlockRoom room = {NULL, NULL};
-    mql_status status = books_init(ivf, &encoding.books, err);
+    ProductShape shape = shape_of(ivf);
+    mql_status status =
+        product_points_init(&shape, ivf->books, &encoding.points, err);
     if (status == MQL_OK)
         status = block_room_init(ivf, &room, err);
     *is_right = true;
@@ -547,6 +424,6 @@ ivf_pq_check(const Ivf *ivf, uint32_t list, bool *is_right, Error *err)
                              room.codes + (size_t)i * ivf->header.parts);
     }
     block_room_free(&room);
-    books_free(&encoding.books);
+    product_points_free(&encoding.points);
     return status;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * small_codes.c - distances to codes of six bits and of two bytes.
+ * small_codes.c - distances to codes that a user chose, and making them.
  *
  * Six bits are unpacked to bytes, which costs little beside the wait for them,
  * and compared by the kernels that bytes have. A row's v becomes 2 v, so that
@@ -10,6 +10,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/element.h"
@@ -57,20 +58,40 @@ prefetch(const uint8_t *code, size_t size)
 }
 
 uint32_t
-small_stride(CodeType type, uint32_t dim)
+small_stride(const SmallCodes *small)
 {
-    if (type == CODES_SIXES)
+    uint32_t dim = small->coder.dim;
+    if (small->type == CODES_PRODUCT)
+        return product_stride(&small->product);
+    if (small->type == CODES_SIXES)
         return (dim + SIXES_BLOCK - 1) / SIXES_BLOCK * SIXES_BYTES;
     return code_stride(2 * dim);
+}
+
+bool
+small_has_terms(const SmallCodes *small)
+{
+    return small->type == CODES_PRODUCT && product_has_terms(&small->product);
+}
+
+size_t
+small_books_size(const SmallCodes *small)
+{
+    return small->type == CODES_PRODUCT ? product_books_size(&small->product)
+                                        : 0;
 }
 
 size_t
 small_query_size(const SmallCodes *small)
 {
-    uint32_t dim = small->coder.dim;
+    const ProductCodes *product = &small->product;
+    size_t floats = small->coder.dim * sizeof(float);
     if (small->type == CODES_SIXES) /* the query, floats or a row's bytes */
-        return code_stride(dim) + (size_t)dim * sizeof(float) + 64;
-    return (size_t)dim * (sizeof(float) + sizeof(uint16_t));
+        return code_stride(small->coder.dim) + floats + 64;
+    if (small->type == CODES_PRODUCT)
+        return floats + (size_t)product_numbers(product) *
+                            product->shape.points * sizeof(float);
+    return floats + small->coder.dim * sizeof(uint16_t);
 }
 
 /* ---- two bytes ---- */
@@ -193,26 +214,81 @@ sixes_distances(const SmallCodes *small, const DistanceTable *kernels,
     }
 }
 
-mql_status
-small_train(const VectorColumn *column, SmallCodes *small, float *center,
-            Error *err)
+/* ---- parts ---- */
+
+static SmallQuery
+product_query(const SmallCodes *small, const void *vector, uint8_t *room)
 {
-    if (small->type != CODES_SIXES)
-        return MQL_OK;
-    return coder_train_to(column, small->coder.metric, SIXES_MOST, center,
-                          &small->coder, err);
+    float *point = (float *)(void *)room, *values = point + small->coder.dim;
+    coder_floats(&small->coder, vector, UINT32_MAX, point);
+    product_tables(&small->product, point, values);
+    return (SmallQuery){values, NULL};
+}
+
+static void
+product_distances(const SmallCodes *small, const SmallQuery *query,
+                  const uint32_t *rows, uint32_t count, float *distances)
+{
+    for (uint32_t i = 0; small->terms != NULL && i < count; i++)
+        __builtin_prefetch(small->terms + rows[i]);
+    for (uint32_t i = 0; i < count; i++) {
+        const uint8_t *code = small->codes + (size_t)rows[i] * small->stride;
+        float sum = product_sum(&small->product, query->values, code);
+        if (small->terms != NULL)
+            sum += small->terms[rows[i]];
+        distances[i] = sum <= FLT_MAX ? sum : FLT_MAX;
+    }
+}
+
+/* A sample of the rows, as they are encoded; sets their number. */
+static float *
+take_sample(const VectorColumn *column, const SmallCodes *small,
+            uint32_t *count)
+{
+    uint32_t rows = 0, dim = column->dim, number = 0;
+    for (uint32_t row = 0; row < column->count; row++)
+        rows += column->valid == NULL || column->valid[row] != 0;
+    *count = product_sample_size(&small->product.shape, rows);
+    float *sample = malloc(((size_t)*count * dim + 1) * sizeof *sample);
+    uint64_t passed = 0;
+    for (uint32_t row = 0; sample != NULL && row < column->count; row++) {
+        if (column->valid != NULL && column->valid[row] == 0)
+            continue;
+        if (passed++ * *count / rows < number || number == *count)
+            continue;
+        coder_floats(&small->coder, vector_row(column, row), row,
+                     sample + (size_t)number++ * dim);
+    }
+    *count = number;
+    return sample;
+}
+
+static mql_status
+train_product(const SmallTraining *training, SmallCodes *small, Error *err)
+{
+    uint32_t count;
+    float *sample = take_sample(training->column, small, &count);
+    if (sample == NULL)
+        return error_no_memory(err);
+    mql_status status =
+        product_codes_train(&small->product, sample, count, training->pool,
+                            training->cancel, training->books, err);
+    small->product.books = training->books;
+    free(sample);
+    return status;
 }
 
 /* ---- all types ---- */
 
-void
-small_encode(const SmallCodes *small, const void *vector, uint64_t seed,
-             float *room, uint8_t *code)
+mql_status
+small_train(const SmallTraining *training, SmallCodes *small, Error *err)
 {
-    if (small->type == CODES_SIXES)
-        encode_sixes(small, vector, seed, room, code);
-    else
-        encode_halves(small, vector, seed, room, code);
+    if (small->type == CODES_PRODUCT)
+        return train_product(training, small, err);
+    if (small->type != CODES_SIXES)
+        return MQL_OK;
+    return coder_train_to(training->column, small->coder.metric, SIXES_MOST,
+                          training->center, &small->coder, err);
 }
 
 SmallQuery
@@ -220,6 +296,8 @@ small_query(const SmallCodes *small, const void *vector, uint8_t *room)
 {
     if (small->type == CODES_SIXES)
         return sixes_query(small, vector, room);
+    if (small->type == CODES_PRODUCT)
+        return product_query(small, vector, room);
     size_t size = small->coder.dim * sizeof(float);
     encode_halves(small, vector, UINT32_MAX, (float *)(void *)room,
                   room + size);
@@ -235,11 +313,104 @@ small_distances(const SmallCodes *small, const DistanceTable *kernels,
         prefetch(small->codes + (size_t)rows[i] * small->stride, small->stride);
     if (small->type == CODES_SIXES)
         sixes_distances(small, kernels, query, rows, count, distances);
+    else if (small->type == CODES_PRODUCT)
+        product_distances(small, query, rows, count, distances);
     else
         half_distances(small, query, rows, count, distances);
 }
 
+/* ---- encoding ---- */
+
+mql_status
+small_encoder_init(const SmallCodes *small, SmallEncoder *encoder, Error *err)
+{
+    *encoder = (SmallEncoder){.small = small};
+    if (small->type != CODES_PRODUCT)
+        return MQL_OK;
+    return product_encoder_init(&small->product, &encoder->product, err);
+}
+
+void
+small_encoder_free(SmallEncoder *encoder)
+{
+    product_encoder_free(&encoder->product);
+}
+
+size_t
+small_room_size(const SmallCodes *small)
+{
+    size_t floats = small->coder.dim * sizeof(float);
+    if (small->type != CODES_PRODUCT)
+        return floats + small->stride;
+    return SMALL_BLOCK * (floats + product_numbers(&small->product));
+}
+
+static void
+encode_products(const SmallEncoder *encoder, const VectorColumn *column,
+                const uint32_t *rows, uint32_t count, void *room,
+                uint8_t *codes, float *terms)
+{
+    const SmallCodes *small = encoder->small;
+    const ProductCodes *product = &small->product;
+    float *vectors = room;
+    uint8_t *numbers = (uint8_t *)(vectors + (size_t)count * column->dim);
+    for (uint32_t i = 0; i < count; i++)
+        coder_floats(&small->coder, vector_row(column, rows[i]), rows[i],
+                     vectors + (size_t)i * column->dim);
+    product_encode_stages(&encoder->product, vectors, count, numbers);
+    for (uint32_t i = 0; i < count; i++) {
+        product_pack(product, numbers, codes + (size_t)rows[i] * small->stride);
+        if (terms != NULL)
+            terms[rows[i]] = product_term(product, numbers);
+        numbers += product_numbers(product);
+    }
+}
+
+static void
+encode_one(const SmallCodes *small, const void *vector, uint64_t seed,
+           void *room, uint8_t *code)
+{
+    if (small->type == CODES_SIXES)
+        encode_sixes(small, vector, seed, room, code);
+    else
+        encode_halves(small, vector, seed, room, code);
+}
+
+void
+small_encode(const SmallEncoder *encoder, const VectorColumn *column,
+             const uint32_t *rows, uint32_t count, void *room, uint8_t *codes,
+             float *terms)
+{
+    const SmallCodes *small = encoder->small;
+    if (small->type == CODES_PRODUCT) {
+        encode_products(encoder, column, rows, count, room, codes, terms);
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++)
+        encode_one(small, vector_row(column, rows[i]), rows[i], room,
+                   codes + (size_t)rows[i] * small->stride);
+}
+
 /* ---- checking ---- */
+
+static bool
+is_product_right(const SmallEncoder *encoder, const VectorColumn *column,
+                 uint32_t row, void *room)
+{
+    const SmallCodes *small = encoder->small;
+    const ProductCodes *product = &small->product;
+    float *vector = room;
+    uint8_t *numbers = (uint8_t *)(vector + column->dim);
+    uint8_t *expected = numbers + product_numbers(product);
+    const uint8_t *code = small->codes + (size_t)row * small->stride;
+    uint32_t last = product_numbers(product) * product->bits % 8;
+    product_unpack(product, code, numbers);
+    coder_floats(&small->coder, vector_row(column, row), row, vector);
+    return product_is_near(&encoder->product, vector, numbers, expected) &&
+           (last == 0 || code[small->stride - 1] >> last == 0) &&
+           (small->terms == NULL ||
+            small->terms[row] == product_term(product, numbers));
+}
 
 static uint32_t
 value_at(const SmallCodes *small, const uint8_t *code, uint32_t i)
@@ -259,15 +430,20 @@ value_at(const SmallCodes *small, const uint8_t *code, uint32_t i)
 }
 
 bool
-small_is_right(const SmallCodes *small, const void *vector, uint64_t seed,
-               const uint8_t *code, float *room, uint8_t *expected)
+small_is_right(const SmallEncoder *encoder, const VectorColumn *column,
+               uint32_t row, void *room)
 {
+    const SmallCodes *small = encoder->small;
+    if (small->type == CODES_PRODUCT)
+        return is_product_right(encoder, column, row, room);
     uint32_t places = small->type == CODES_SIXES
                           ? small->stride / SIXES_BYTES * SIXES_BLOCK
                           : small->stride / 2;
+    const uint8_t *code = small->codes + (size_t)row * small->stride;
+    uint8_t *expected = (uint8_t *)room + small->coder.dim * sizeof(float);
     bool is_right = true;
     memset(expected, 0, small->stride);
-    small_encode(small, vector, seed, room, expected);
+    encode_one(small, vector_row(column, row), row, room, expected);
     for (uint32_t i = 0; i < places; i++) {
         uint32_t a = value_at(small, code, i), b = value_at(small, expected, i);
         uint32_t most = i < small->coder.dim ? 1 : 0;

@@ -11,6 +11,7 @@
  *                  first. Past `dim` there are zeros.
  *   CODES_HALVES   half floats, held to the largest one
  *   CODES_BFLOATS  bfloats, likewise
+ *   CODES_PRODUCT  parts of the vector, see product_codes.h
  *
  * Under COSINE all of them are of vectors made unit length, and distances are
  * those of L2, which order them in the same way.
@@ -19,13 +20,16 @@
 #define INDEX_VECTOR_SMALL_CODES_H
 
 #include "index/vector/codes.h"
+#include "index/vector/product_codes.h"
 
 /* Codes and what they mean; all memory belongs to somebody else. */
 typedef struct SmallCodes {
-    CodeType type;   /* CODES_NONE: there are none                    */
-    Coder coder;     /* of the vectors; SIXES: with center and step   */
-    uint32_t stride; /* bytes of a code                               */
+    CodeType type;        /* CODES_NONE: there are none                    */
+    Coder coder;          /* of the vectors; SIXES: with center and step   */
+    ProductCodes product; /* CODES_PRODUCT                            */
+    uint32_t stride;      /* bytes of a code                               */
     const uint8_t *codes;
+    const float *terms; /* of rows whose codes have them, else NULL   */
 } SmallCodes;
 
 /* A query; its memory is room that the caller gave. */
@@ -34,8 +38,12 @@ typedef struct SmallQuery {
     uint8_t *unpacked;  /* SIXES: room for a row  */
 } SmallQuery;
 
-/* Bytes of a code of `dim` elements. */
-uint32_t small_stride(CodeType type, uint32_t dim);
+/* Bytes of a code; all but codes and terms is known. */
+uint32_t small_stride(const SmallCodes *small);
+
+/* Whether rows have terms, and floats of the books that codes need. */
+bool small_has_terms(const SmallCodes *small);
+size_t small_books_size(const SmallCodes *small);
 
 /* Bytes for making a query. */
 size_t small_query_size(const SmallCodes *small);
@@ -49,20 +57,45 @@ void small_distances(const SmallCodes *small, const DistanceTable *kernels,
                      const SmallQuery *query, const uint32_t *rows,
                      uint32_t count, float *distances);
 
-/* Choose the step of SIXES for a column; the other types need none. `center`
- * (dim elements) becomes that of the column. The step is 0 when the numbers
- * allow no codes. */
-mql_status small_train(const VectorColumn *column, SmallCodes *small,
-                       float *center, Error *err);
+typedef struct SmallTraining {
+    const VectorColumn *column; /* with a vector, verified              */
+    Pool *pool;
+    const atomic_bool *cancel;
+    float *center; /* dim floats: becomes the column's, for SIXES       */
+    float *books;  /* small_books_size(), which small->product then has */
+} SmallTraining;
 
-/* The code of a vector, stride bytes. `room` is for dim floats; `seed` as for
- * coder_encode(). */
-void small_encode(const SmallCodes *small, const void *vector, uint64_t seed,
-                  float *room, uint8_t *code);
+/* Choose step or points for a column. */
+mql_status small_train(const SmallTraining *training, SmallCodes *small,
+                       Error *err);
 
-/* Whether a code is what encoding the vector gives, but for the last digit of a
- * norm, which differs between instruction sets. `expected` is for a code. */
-bool small_is_right(const SmallCodes *small, const void *vector, uint64_t seed,
-                    const uint8_t *code, float *room, uint8_t *expected);
+/* What encoding needs; shared by threads. */
+typedef struct SmallEncoder {
+    const SmallCodes *small;
+    ProductEncoder product;
+} SmallEncoder;
+
+/* Also after a failure small_encoder_free() is needed. */
+mql_status small_encoder_init(const SmallCodes *small, SmallEncoder *encoder,
+                              Error *err);
+void small_encoder_free(SmallEncoder *encoder);
+
+/* Rows that are encoded together at most. */
+#define SMALL_BLOCK POINTS_BLOCK
+
+/* Memory that encoding works in, 4-byte aligned. */
+size_t small_room_size(const SmallCodes *small);
+
+/* Write the codes of `count` rows: that of row r to codes + r * stride, which
+ * is zero, and its term, if it has one, to terms[r]. */
+void small_encode(const SmallEncoder *encoder, const VectorColumn *column,
+                  const uint32_t *rows, uint32_t count, void *room,
+                  uint8_t *codes, float *terms);
+
+/* Whether a row's code (and term) is what encoding it gives, but for the last
+ * digit of a norm, which differs between instruction sets. `room` is of
+ * small_room_size() bytes. */
+bool small_is_right(const SmallEncoder *encoder, const VectorColumn *column,
+                    uint32_t row, void *room);
 
 #endif

@@ -28,13 +28,21 @@ space_query_size(const Space *space)
                                      : space->coder.stride;
 }
 
+size_t
+space_norm_size(const Space *space)
+{
+    if (space->small.terms != NULL)
+        return sizeof *space->small.terms;
+    return space->nibbles.stride > 0 ? sizeof *space->nibbles.norms : 0;
+}
+
 static bool
 is_verified(const Space *space)
 {
     if (space->file == NULL)
         return true;
     return section_is_verified(space->file, &space->section) &&
-           (space->nibbles.stride == 0 ||
+           (space_norm_size(space) == 0 ||
             section_is_verified(space->file, &space->norms));
 }
 
@@ -124,13 +132,12 @@ static mql_status
 verify_codes(const Space *space, const uint32_t *rows, uint32_t count,
              Error *err)
 {
-    size_t nibbles = space->nibbles.stride, stride = space_row_size(space);
+    size_t stride = space_row_size(space), norm = space_norm_size(space);
     for (uint32_t i = 0; i < count; i++) {
         TRY(section_verify(space->file, &space->section, rows[i] * stride,
                            stride, err));
-        if (nibbles > 0)
-            TRY(section_verify(space->file, &space->norms,
-                               rows[i] * sizeof(uint16_t), sizeof(uint16_t),
+        if (norm > 0)
+            TRY(section_verify(space->file, &space->norms, rows[i] * norm, norm,
                                err));
     }
     return MQL_OK;

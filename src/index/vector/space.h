@@ -19,7 +19,7 @@ typedef struct Space {
     const uint8_t *codes; /* column->count codes                           */
     Nibbles nibbles;      /* stride above 0: used in place of codes        */
     SmallCodes small;     /* of a type: used in place of codes             */
-    Section norms;        /* of the nibbles                                */
+    Section norms;        /* of the nibbles, or terms of small codes       */
     SectionFile *file;    /* where the codes are mapped from; NULL: memory */
     Section section;
     bool is_verified; /* the floats need no check: all were checked     */
@@ -34,8 +34,10 @@ typedef struct SpaceQuery {
     bool is_verified;    /* no code needs a check */
 } SpaceQuery;
 
-/* Bytes of a row on the way through a graph. */
+/* Bytes of a row on the way through a graph, and of what is kept in `norms` for
+ * each (0: nothing is). */
 size_t space_row_size(const Space *space);
+size_t space_norm_size(const Space *space);
 
 /* For any vector; `code` is room for space_query_size() bytes.
  */
