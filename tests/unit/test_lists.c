@@ -269,7 +269,8 @@ try_side(const ListTable *table, size_t size, bool is_extreme)
     for (size_t i = 0; i < SIDE_ROWS * size; i++)
         rows[i] = is_extreme ? 127 : (uint8_t)(next_random(&seed) % 128);
     for (size_t i = 0; i < SIDE_QUERIES * size; i++)
-        queries[i] = is_extreme ? 127 : (uint8_t)(next_random(&seed) % 128);
+        queries[i] =
+            is_extreme ? 127 : (uint8_t)(next_random(&seed) % 255 - 127);
     for (size_t row = 0; row < SIDE_ROWS; row++) {
         norms[row] = row == 5 ? INT32_MAX : (int32_t)(next_random(&seed) >> 36);
         for (size_t i = 0; row == 5 && i < size; i++)
@@ -289,7 +290,7 @@ try_side(const ListTable *table, size_t size, bool is_extreme)
         size_t query = i / SIDE_ROWS, row = i % SIDE_ROWS;
         int32_t expected = norms[row];
         for (size_t j = 0; j < size; j++)
-            expected -= 2 * places[query][j] * rows[row * size + j];
+            expected -= 2 * (int8_t)places[query][j] * rows[row * size + j];
         assert_int_equal(distances[i], expected);
         assert_int_equal(below[query] >> row & 1, expected < limits[query]);
     }

@@ -112,8 +112,8 @@ typedef struct ListTable {
 
     /*
      * distances[16 * query + row] is the norm of the row less twice the sum of
-     * products with the query, elements 0 to 127. Bit `row` of below[query]
-     * says that this is less than the query's limit.
+     * products with the query, bytes that stand for -127 to 127. Bit `row` of
+     * below[query] says that this is less than the query's limit.
      */
     void (*side_distances)(const SideCodes *side,
                            const uint8_t *const queries[SIDE_QUERIES],

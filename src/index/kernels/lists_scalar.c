@@ -92,7 +92,8 @@ side_distances(const SideCodes *side,
         for (size_t i = 0; i < side->size; i++) {
             const uint8_t *codes = side->codes + i / 4 * 64 + i % 4;
             for (size_t row = 0; row < SIDE_ROWS; row++)
-                sums[row] += (int32_t)codes[4 * row] * queries[query][i];
+                sums[row] +=
+                    (int32_t)codes[4 * row] * (int8_t)queries[query][i];
         }
         below[query] = 0;
         for (size_t row = 0; row < SIDE_ROWS; row++) {

@@ -4,8 +4,8 @@
  * every allowed row. Always right, and so the oracle of the other kinds.
  *
  * FLAT has a file with a code for each row of floats (flat_codes.h), which a
- * search of one target reads in place of the vectors. Without codes (bits,
- * bytes) and for many targets the vectors themselves are scanned.
+ * search reads in place of the vectors. Without codes (bits, bytes) the vectors
+ * themselves are scanned.
  */
 #include "index/index.h"
 
@@ -264,9 +264,12 @@ flat_search_many(const Index *index, const VectorQuery *query,
                  const VectorTargets *targets, Arena *arena, Error *err)
 {
     const Flat *flat = (const Flat *)index;
-    if (flat->codes.stride == 0 || targets->count > FEW_TARGETS)
+    if (flat->codes.stride == 0)
         return vector_scan_many(flat->column, flat->metric, query, targets,
                                 arena, err);
+    if (targets->count > FEW_TARGETS)
+        return flat_codes_scan_many(&flat->codes, flat->column, flat->metric,
+                                    query, targets, arena, err);
     for (uint32_t t = 0; t < targets->count; t++) {
         VectorQuery one = *query;
         one.vector = targets->vectors[t];

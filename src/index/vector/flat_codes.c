@@ -300,3 +300,201 @@ flat_codes_scan(const FlatCodes *codes, const VectorColumn *column,
     free(room);
     return status;
 }
+
+/* ---- many targets ---- */
+
+/* Rows that lie side by side take at most so many bytes. */
+#define WINDOW_BYTES (128u << 10)
+#define WINDOW_MOST 512
+
+typedef struct Seeker {
+    Target target;
+    TopK top;
+    CodeBound bound; /* of what is known by now */
+    uint32_t number; /* of the target           */
+} Seeker;
+
+typedef struct Many {
+    const FlatCodes *codes;
+    const VectorColumn *column;
+    const VectorQuery *query;
+    Seeker *seekers;
+    uint32_t count;
+    uint32_t window; /* rows, a multiple of 64 */
+    size_t size;     /* elements of a code     */
+    uint8_t *side;   /* codes of a window      */
+    int32_t *dots;   /* of eight targets, minus twice the products */
+} Many;
+
+/* Products come multiplied by minus two. */
+static void
+set_bound(Seeker *seeker)
+{
+    seeker->bound = bound_of(&seeker->target, &seeker->top);
+    seeker->bound.of_step *= -0.5f;
+}
+
+/* Those targets that have codes; the others are answered from floats. */
+static mql_status
+begin_seekers(Many *many, Metric metric, const VectorTargets *targets,
+              Arena *arena, Error *err)
+{
+    const VectorColumn *column = many->column;
+    uint32_t k = many->query->k, stride = many->codes->stride;
+    float *room = arena_alloc_array(arena, column->dim, sizeof *room);
+    int8_t *codes = arena_alloc_array(arena, targets->count, stride);
+    many->seekers =
+        arena_alloc_array(arena, targets->count, sizeof *many->seekers);
+    if (room == NULL || codes == NULL || many->seekers == NULL)
+        return error_no_memory(err);
+    for (uint32_t t = 0; t < targets->count; t++) {
+        Seeker *seeker = &many->seekers[many->count];
+        Neighbor *nearest = targets->nearest + (size_t)t * k;
+        VectorQuery one = *many->query;
+        one.vector = targets->vectors[t];
+        *seeker = (Seeker){.target = {.codes = many->codes, .metric = metric},
+                           .top = top_k_of(nearest, k),
+                           .number = t};
+        if (!encode_target(&seeker->target, column, one.vector, room,
+                           codes + (size_t)many->count * stride)) {
+            TRY(vector_scan(column, metric, &one, nearest, &targets->found[t],
+                            err));
+            continue;
+        }
+        seeker->target.exact =
+            exact_query_of(metric, column->element, one.vector, column->dim);
+        set_bound(seeker);
+        many->count++;
+    }
+    return MQL_OK;
+}
+
+/* Products of up to eight targets with the rows of a window. */
+static void
+multiply_window(const Many *many, const Seeker *seekers, uint32_t count,
+                uint32_t rows)
+{
+    static const int32_t norms[SIDE_ROWS];
+    const int32_t limits[SIDE_QUERIES] = {0};
+    const uint8_t *queries[SIDE_QUERIES];
+    int32_t dots[SIDE_QUERIES * SIDE_ROWS];
+    uint16_t below[SIDE_QUERIES];
+    for (uint32_t i = 0; i < SIDE_QUERIES; i++)
+        queries[i] = (const uint8_t *)seekers[i < count ? i : 0].target.code;
+    for (uint32_t row = 0; row < rows; row += SIDE_ROWS) {
+        const SideCodes side = {many->side + row * many->size, norms,
+                                many->size};
+        list_table()->side_distances(&side, queries, limits, dots, below);
+        for (uint32_t i = 0; i < count; i++)
+            memcpy(many->dots + (size_t)i * many->window + row,
+                   dots + (size_t)i * SIDE_ROWS, SIDE_ROWS * sizeof *dots);
+    }
+}
+
+static void
+pass_dots(const Seeker *seeker, uint32_t first, uint32_t count,
+          const int32_t *dots, uint64_t *passes)
+{
+    const float *terms[FLAT_TERMS];
+    for (uint32_t i = 0; i < FLAT_TERMS; i++)
+        terms[i] = seeker->target.codes->terms[i] + first;
+    list_table()->pass_codes(&seeker->bound, terms, dots, count, passes);
+}
+
+/* As scan_run() does with its products. */
+static mql_status
+look_through(const Many *many, Seeker *seeker, const int32_t *dots,
+             uint32_t first, uint32_t count, Error *err)
+{
+    const uint64_t *allowed = many->query->allowed;
+    const uint8_t *valid = many->column->valid;
+    uint64_t passes[WINDOW_MOST / 64], still;
+    bool is_new = false; /* the bound */
+    pass_dots(seeker, first, count, dots, passes);
+    for (uint32_t word = 0; word * 64 < count; word++) {
+        uint64_t bits = passes[word];
+        if (allowed != NULL)
+            bits &= allowed[first / 64 + word];
+        for (; bits != 0; bits &= bits - 1) {
+            uint32_t i = word * 64 + (uint32_t)__builtin_ctzll(bits);
+            if (valid != NULL && valid[first + i] == 0)
+                continue;
+            if (is_new) {
+                pass_dots(seeker, first + i, 1, dots + i, &still);
+                if (still == 0)
+                    continue;
+            }
+            TRY(look_at(&seeker->target, many->column, first + i, &seeker->top,
+                        err));
+            set_bound(seeker);
+            is_new = true;
+        }
+    }
+    return MQL_OK;
+}
+
+/* Rows [first, first + count), at most a window, for all targets. */
+static mql_status
+scan_window(const Many *many, uint32_t first, uint32_t count, Error *err)
+{
+    const FlatCodes *codes = many->codes;
+    TRY(verify_codes(codes, first, count, err));
+    for (uint32_t row = 0; row < count; row += SIDE_ROWS) {
+        uint32_t some = count - row < SIDE_ROWS ? count - row : SIDE_ROWS;
+        list_table()->lay_side(
+            codes->codes + (size_t)(first + row) * codes->stride, codes->stride,
+            some, many->size, many->side + row * many->size);
+    }
+    for (uint32_t i = 0; i < many->count; i += SIDE_QUERIES) {
+        uint32_t left = many->count - i;
+        uint32_t some = left < SIDE_QUERIES ? left : SIDE_QUERIES;
+        multiply_window(many, many->seekers + i, some, count);
+        for (uint32_t j = 0; j < some; j++)
+            TRY(look_through(many, &many->seekers[i + j],
+                             many->dots + (size_t)j * many->window, first,
+                             count, err));
+    }
+    return MQL_OK;
+}
+
+static uint32_t
+window_of(size_t size)
+{
+    size_t rows = WINDOW_BYTES / size / 64 * 64;
+    return rows < 64 ? 64 : rows < WINDOW_MOST ? (uint32_t)rows : WINDOW_MOST;
+}
+
+mql_status
+flat_codes_scan_many(const FlatCodes *codes, const VectorColumn *column,
+                     Metric metric, const VectorQuery *query,
+                     const VectorTargets *targets, Arena *arena, Error *err)
+{
+    Many many = {.codes = codes, .column = column, .query = query};
+    if ((uint64_t)query->allowed_count * ALLOWED_PART < column->count)
+        return vector_scan_many(column, metric, query, targets, arena, err);
+    many.size = (column->dim + 3) / 4 * 4;
+    many.window = window_of(many.size);
+    many.side = arena_alloc_array(arena, many.window, many.size);
+    many.dots =
+        arena_alloc_array(arena, many.window, SIDE_QUERIES * sizeof *many.dots);
+    if (many.side == NULL || many.dots == NULL)
+        return error_no_memory(err);
+    TRY(begin_seekers(&many, metric, targets, arena, err));
+    uint32_t run = RUN_FIRST;
+    for (uint32_t first = 0; first < column->count && many.count > 0;) {
+        uint32_t left = column->count - first;
+        run = left < run ? left : run;
+        if (is_cancelled(query->cancel))
+            return error_cancelled(err);
+        TRY(scan_window(&many, first, run, err));
+        first += run;
+        run = run * 2 < many.window ? run * 2 : many.window;
+    }
+    for (uint32_t i = 0; i < many.count; i++)
+        targets->found[many.seekers[i].number] =
+            top_k_finish(&many.seekers[i].top);
+    if (query->counters != NULL)
+        query->counters->distances +=
+            (uint64_t)query->allowed_count * many.count;
+    return MQL_OK;
+}

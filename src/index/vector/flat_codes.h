@@ -59,4 +59,12 @@ mql_status flat_codes_scan(const FlatCodes *codes, const VectorColumn *column,
                            Metric metric, const VectorQuery *query,
                            Neighbor *nearest, uint32_t *found, Error *err);
 
+/* What vector_scan_many() answers: the codes are read once, laid side by side
+ * and compared with eight targets at a time. */
+mql_status flat_codes_scan_many(const FlatCodes *codes,
+                                const VectorColumn *column, Metric metric,
+                                const VectorQuery *query,
+                                const VectorTargets *targets, Arena *arena,
+                                Error *err);
+
 #endif
