@@ -7,6 +7,29 @@
 #define INDEX_KEYS_H
 
 #include <stdint.h>
+#include <string.h>
+
+/* In the order of distances, which are no NaN, then of numbers. */
+static inline uint64_t
+key_of_float(float distance, uint32_t number)
+{
+    uint32_t bits;
+    distance += 0.0f; /* there is one zero */
+    memcpy(&bits, &distance, sizeof bits);
+    bits ^= (bits & 0x80000000u) != 0 ? UINT32_MAX : 0x80000000u;
+    return (uint64_t)bits << 32 | number;
+}
+
+/* The distance. */
+static inline float
+key_float(uint64_t key)
+{
+    float distance;
+    uint32_t bits = (uint32_t)(key >> 32);
+    bits ^= (bits & 0x80000000u) != 0 ? 0x80000000u : UINT32_MAX;
+    memcpy(&distance, &bits, sizeof distance);
+    return distance;
+}
 
 /* Ascending; for a few dozen, rarely thousands. */
 void keys_sort(uint64_t *keys, uint32_t count);

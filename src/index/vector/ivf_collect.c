@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "index/keys.h"
 
 #define RANKED 16 /* rows ranked at a time          */
 #define FETCHED 8 /* cache lines fetched ahead      */
@@ -204,10 +205,7 @@ set_limit(IvfCollect *collect)
         collect->limit = INFINITY;
         return;
     }
-    collect->limit = collect->top.heap[0].distance;
-    if (!collect->is_certain)
-        return;
-    float most = collect->limit + collect->slack;
+    float most = collect->top.heap[0].distance + collect->slack;
     if (!collect->estimate->is_dot)
         most = most * most;
     collect->limit = most + collect->rounding;
@@ -238,6 +236,16 @@ ivf_enter_list(IvfCollect *collect, uint32_t list)
     set_limit(collect);
 }
 
+void
+ivf_collect_into(IvfCollect *collect, Neighbor *room, uint32_t kept)
+{
+    collect->kept = kept;
+    if (collect->is_certain)
+        collect->top = top_k_of(room, kept);
+    else
+        collect->keys = (uint64_t *)(void *)room; /* as large, and aligned */
+}
+
 /* Room for one more candidate: those that came to be too far for certain leave
  * first. */
 static mql_status
@@ -259,12 +267,27 @@ make_room(IvfCollect *collect, Error *err)
                : MQL_OK;
 }
 
+/* Only the nearest stay, and from now on only nearer ones are wanted. */
+static void
+drop_farthest(IvfCollect *collect)
+{
+    if (collect->key_count <= collect->kept)
+        return;
+    uint64_t most = 0;
+    keys_select(collect->keys, collect->key_count, collect->kept);
+    for (uint32_t i = 0; i < collect->kept; i++)
+        most = collect->keys[i] > most ? collect->keys[i] : most;
+    collect->key_count = collect->kept;
+    collect->limit = key_float(most);
+}
+
 static mql_status
 keep(IvfCollect *collect, uint32_t row, float distance, Error *err)
 {
     if (!collect->is_certain) {
-        top_k_offer(&collect->top, (Neighbor){distance, row});
-        set_limit(collect);
+        collect->keys[collect->key_count++] = key_of_float(distance, row);
+        if (collect->key_count == ivf_limits_room(collect->kept))
+            drop_farthest(collect);
         return MQL_OK;
     }
     float upper = to_length(collect, distance + collect->rounding);
@@ -471,14 +494,15 @@ static mql_status
 rank_kept(IvfCollect *collect, TopK *nearest, Error *err)
 {
     uint32_t rows[RANKED];
-    for (uint32_t i = 0; i < collect->top.count; i += RANKED) {
-        uint32_t left = collect->top.count - i;
+    drop_farthest(collect);
+    for (uint32_t i = 0; i < collect->key_count; i += RANKED) {
+        uint32_t left = collect->key_count - i;
         uint32_t count = left < RANKED ? left : RANKED;
         for (uint32_t j = 0; j < count; j++)
-            rows[j] = collect->top.heap[i + j].row;
+            rows[j] = (uint32_t)collect->keys[i + j];
         TRY(rank_some(collect, rows, count, nearest, err));
     }
-    count_distances(collect, collect->top.count);
+    count_distances(collect, collect->key_count);
     return MQL_OK;
 }
 

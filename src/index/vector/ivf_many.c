@@ -100,7 +100,8 @@ seeker_bytes(const Many *many)
 {
     const Ivf *ivf = many->ivf;
     return sizeof(Seeker) + ivf->coder.stride + 16 * ivf_nibbles(&ivf->header) +
-           (size_t)(many->kept + CANDIDATES) * sizeof(Neighbor);
+           (size_t)(ivf_limits_room(many->kept) + CANDIDATES) *
+               sizeof(Neighbor);
 }
 
 /* What seekers have in common is taken from `shared`. */
@@ -116,7 +117,8 @@ make_seeker(Many *many, const IvfScratch *shared, Seeker *seeker)
         arena_alloc(many->arena, 16 * ivf_nibbles(&ivf->header) + 1);
     Error ignored;
     return scratch->query != NULL && scratch->tables != NULL &&
-           ivf_room_reserve(&scratch->limits, many->kept, &ignored) == MQL_OK &&
+           ivf_room_reserve(&scratch->limits, ivf_limits_room(many->kept),
+                            &ignored) == MQL_OK &&
            (!many->is_certain ||
             ivf_room_reserve(&scratch->candidates, CANDIDATES, &ignored) ==
                 MQL_OK);
@@ -251,17 +253,6 @@ choose_in_order(Many *many, Seeker *seeker, const float *distances,
     return MQL_OK;
 }
 
-/* Keys in the order of distances, then numbers. */
-static uint64_t
-key_of(float distance, uint32_t number)
-{
-    uint32_t bits;
-    distance += 0.0f; /* there is one zero */
-    memcpy(&bits, &distance, sizeof bits);
-    bits ^= (bits & 0x80000000u) != 0 ? UINT32_MAX : 0x80000000u;
-    return (uint64_t)bits << 32 | number;
-}
-
 static float
 least_of(const float distances[SIDE_ROWS])
 {
@@ -280,7 +271,7 @@ enough_for(Many *many, const float *distances, uint32_t wanted)
         return INFINITY;
     for (uint32_t group = 0; group < groups; group++) {
         many->least[group] = least_of(group_distances(distances, group));
-        many->keys[group] = key_of(many->least[group], group);
+        many->keys[group] = key_of_float(many->least[group], group);
     }
     keys_select(many->keys, groups, wanted);
     float most = -INFINITY;
@@ -304,7 +295,7 @@ choose_nearest(Many *many, Seeker *seeker, const float *distances,
         if (most < INFINITY && many->least[group] > most)
             continue;
         for (uint32_t i = 0; i < SIDE_ROWS && first + i < lists; i++) {
-            many->keys[count] = key_of(some[i], first + i);
+            many->keys[count] = key_of_float(some[i], first + i);
             count += some[i] <= most;
         }
     }
@@ -364,16 +355,16 @@ begin_seeker(Many *many, uint32_t t, Seeker *seeker)
         ivf_pq_tables(ivf, &seeker->scratch);
     if (ivf->header.code_type == IVF_CODES_SIGNS)
         ivf_signs_tables(ivf, &seeker->scratch, many->goal.bits);
-    seeker->collect = (IvfCollect){
-        .ivf = ivf,
-        .query = many->query,
-        .exact = &seeker->exact,
-        .estimate = &seeker->estimate,
-        .scratch = &seeker->scratch,
-        .top = top_k_of(seeker->scratch.limits.list, (uint32_t)many->kept),
-        .candidates = &seeker->scratch.candidates,
-        .is_certain = many->is_certain,
-        .limit = INFINITY};
+    seeker->collect = (IvfCollect){.ivf = ivf,
+                                   .query = many->query,
+                                   .exact = &seeker->exact,
+                                   .estimate = &seeker->estimate,
+                                   .scratch = &seeker->scratch,
+                                   .candidates = &seeker->scratch.candidates,
+                                   .is_certain = many->is_certain,
+                                   .limit = INFINITY};
+    ivf_collect_into(&seeker->collect, seeker->scratch.limits.list,
+                     (uint32_t)many->kept);
     return true;
 }
 
@@ -666,12 +657,12 @@ ivf_search_many(const Index *index, const VectorQuery *query,
         ivf_is_scan_better(ivf, query, &many.goal))
         return vector_scan_many(ivf->column, (Metric)ivf->header.metric, query,
                                 targets, arena, err);
-    for (uint32_t t = 0; !is_shared && t < targets->count; t++)
-        TRY(search_alone(&many, t, err));
-    if (!is_shared)
+    /* Also where a statement may not have so much memory. */
+    if (!is_shared || !make_seekers(&many) || !make_lists(&many)) {
+        for (uint32_t t = 0; t < targets->count; t++)
+            TRY(search_alone(&many, t, err));
         return MQL_OK;
-    if (!make_seekers(&many) || !make_lists(&many))
-        return error_no_memory(err);
+    }
     for (uint32_t t = 0; t < targets->count;)
         TRY(search_turn(&many, &t, err));
     return MQL_OK;

@@ -264,16 +264,16 @@ search_lists(const Ivf *ivf, IvfScratch *scratch, const VectorQuery *query,
     if (ivf->header.code_type == IVF_CODES_SIGNS)
         ivf_signs_tables(ivf, scratch, goal->bits);
     kept = ivf_kept_room(ivf, query, kept);
-    TRY(ivf_room_reserve(&scratch->limits, kept, err));
+    TRY(ivf_room_reserve(&scratch->limits, ivf_limits_room(kept), err));
     IvfCollect collect = {.ivf = ivf,
                           .query = query,
                           .exact = &exact,
                           .estimate = &estimate,
                           .scratch = scratch,
-                          .top = top_k_of(scratch->limits.list, (uint32_t)kept),
                           .candidates = &scratch->candidates,
                           .is_certain = is_certain,
                           .limit = INFINITY};
+    ivf_collect_into(&collect, scratch->limits.list, (uint32_t)kept);
     TRY(collect_lists(&collect, goal, is_done, err));
     if (!*is_done)
         return MQL_OK;

@@ -57,7 +57,10 @@ typedef struct IvfCollect {
     const ExactQuery *exact;
     const IvfEstimate *estimate;
     IvfScratch *scratch; /* of the target */
-    TopK top; /* of estimates; certain: of upper bounds, see to_length() */
+    TopK top;       /* certain: of upper bounds, see to_length()             */
+    uint64_t *keys; /* else of the nearest estimates; more than are kept, from
+                       time to time the others are dropped                   */
+    uint32_t key_count, kept;
     IvfRoom *candidates; /* certain: with their lower bounds */
     uint32_t count;      /* of candidates                    */
     bool is_certain;
@@ -67,6 +70,14 @@ typedef struct IvfCollect {
     uint64_t seen;   /* allowed rows                              */
     uint64_t looked; /* rows                                      */
 } IvfCollect;
+
+/* Room for so many is needed to keep `kept` estimates, and where it is. */
+static inline uint64_t
+ivf_limits_room(uint64_t kept)
+{
+    return kept + kept / 2 + 16;
+}
+void ivf_collect_into(IvfCollect *collect, Neighbor *room, uint32_t kept);
 
 /* Before the blocks of a list. */
 void ivf_enter_list(IvfCollect *collect, uint32_t list);
