@@ -189,6 +189,23 @@ try_conditions(const Fixture *fixture, double least)
     }
 }
 
+/* Nearly all rows are allowed; then one cluster less, where some targets are.
+ */
+static void
+try_deletions(const Fixture *fixture, double least)
+{
+    uint64_t allowed[(ROWS + 63) / 64] = {0};
+    Asked asked = {0, K, 0};
+    for (uint32_t row = 0; row < row_count; row++)
+        if (row * UINT32_C(2654435761) / 65536 % 50 != 0)
+            bits_set(allowed, row);
+    must_be(fixture, "nearly all", recall_of(fixture, allowed, &asked), least);
+    for (uint32_t row = 0; row < row_count; row += CLUSTERS)
+        bits_clear(allowed, row);
+    must_be(fixture, "nearly all but a cluster",
+            recall_of(fixture, allowed, &asked), least);
+}
+
 /* As SEARCH does: ask for more rows until one is beyond the radius. */
 static uint32_t
 count_within(const Fixture *fixture, const IndexOptions *options,
@@ -252,6 +269,7 @@ try_kind(const IndexKind *kind, const IndexOptions *options, Metric metric,
     fixture_make(&fixture);
     must_be(&fixture, "no condition", recall_of(&fixture, NULL, &asked), least);
     try_conditions(&fixture, least);
+    try_deletions(&fixture, least);
     try_radius(&fixture, least);
     fixture_free(&fixture);
 }

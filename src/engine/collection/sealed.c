@@ -363,9 +363,12 @@ sealed_delete(SealedSegment *segment, uint32_t row, uint64_t sequence)
     _Atomic uint64_t *number = &page->sequences[row % DELETE_PAGE_ROWS];
     bool is_new = atomic_load_explicit(number, memory_order_relaxed) == 0;
     atomic_store_explicit(number, sequence, memory_order_relaxed);
-    if (is_new)
-        atomic_fetch_add_explicit(&segment->deleted_count, 1,
-                                  memory_order_release);
+    if (!is_new)
+        return;
+    uint32_t place = row % DELETE_PAGE_ROWS;
+    atomic_fetch_or_explicit(&page->marks[place / 64],
+                             (uint64_t)1 << (place % 64), memory_order_relaxed);
+    atomic_fetch_add_explicit(&segment->deleted_count, 1, memory_order_release);
 }
 
 void
@@ -390,27 +393,39 @@ sealed_deleted(const SealedSegment *segment, uint32_t row)
 
 /* ---- visibility ---- */
 
+/* Of the 64 rows from `first` on; `word` is theirs, of page->marks. */
+static uint32_t
+hide_marked(const DeletePage *page, uint32_t word, uint64_t sequence,
+            uint32_t first, uint32_t rows, uint64_t *bits)
+{
+    uint32_t hidden = 0;
+    uint64_t marks =
+        atomic_load_explicit(&page->marks[word], memory_order_relaxed);
+    for (; marks != 0; marks &= marks - 1) {
+        uint32_t bit = (uint32_t)__builtin_ctzll(marks), row = first + bit;
+        uint64_t number = atomic_load_explicit(
+            &page->sequences[word * 64 + bit], memory_order_relaxed);
+        if (number == 0 || number > sequence || row >= rows ||
+            !bits_get(bits, row))
+            continue;
+        bits_clear(bits, row);
+        hidden++;
+    }
+    return hidden;
+}
+
 static uint32_t
 hide_deleted(const SealedSegment *segment, uint64_t sequence, uint32_t rows,
              uint64_t *bits)
 {
     uint32_t hidden = 0;
     for (uint32_t first = 0; first < rows; first += DELETE_PAGE_ROWS) {
-        DeletePage *page = atomic_load_explicit(
+        const DeletePage *page = atomic_load_explicit(
             &segment->pages[first / DELETE_PAGE_ROWS], memory_order_acquire);
-        if (page == NULL)
-            continue;
-        uint32_t count = rows - first;
-        if (count > DELETE_PAGE_ROWS)
-            count = DELETE_PAGE_ROWS;
-        for (uint32_t i = 0; i < count; i++) {
-            uint64_t number =
-                atomic_load_explicit(&page->sequences[i], memory_order_relaxed);
-            if (number == 0 || number > sequence || !bits_get(bits, first + i))
-                continue;
-            bits_clear(bits, first + i);
-            hidden++;
-        }
+        for (uint32_t word = 0; page != NULL && word < DELETE_PAGE_ROWS / 64;
+             word++)
+            hidden += hide_marked(page, word, sequence, first + word * 64, rows,
+                                  bits);
     }
     return hidden;
 }

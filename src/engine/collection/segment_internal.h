@@ -284,6 +284,9 @@ void segment_entry_remove_index(SegmentEntry *entry, uint64_t index);
 
 typedef struct DeletePage {
     _Atomic uint64_t sequences[DELETE_PAGE_ROWS]; /* 0: live */
+    /* Bits of the rows that have a number, or had one that was taken back:
+     * every search looks for the few among the many. */
+    _Atomic uint64_t marks[DELETE_PAGE_ROWS / 64];
 } DeletePage;
 
 /* An index open on a segment. The list only grows while the segment lives. */

@@ -198,6 +198,23 @@ copies_node(const Copies *copies, uint32_t row, uint32_t *node, Error *err)
     return MQL_OK;
 }
 
+mql_status
+copies_allowed(const Copies *copies, const uint64_t *allowed, uint32_t node,
+               bool *is_allowed, Error *err)
+{
+    uint32_t row = node;
+    *is_allowed = bits_get(allowed, row);
+    while (!*is_allowed && copies->next != NULL) {
+        uint32_t next;
+        TRY(copies_next(copies, row, &next, err));
+        if (next <= row)
+            break;
+        row = next;
+        *is_allowed = bits_get(allowed, row);
+    }
+    return MQL_OK;
+}
+
 /* The rows of the collected ids. */
 static mql_status
 find_rows(const Walk *walk, const Level *level, uint32_t count,
@@ -498,30 +515,14 @@ typedef struct MaskedWalk {
     uint64_t allowed; /* of these                 */
 } MaskedWalk;
 
-/* Whether a node or one of its copies is allowed. */
-static mql_status
-is_allowed_node(const WalkMask *mask, uint32_t row, bool *is_allowed,
-                Error *err)
-{
-    *is_allowed = bits_get(mask->allowed, row);
-    while (!*is_allowed && mask->copies->next != NULL) {
-        uint32_t next;
-        TRY(copies_next(mask->copies, row, &next, err));
-        if (next <= row)
-            break;
-        row = next;
-        *is_allowed = bits_get(mask->allowed, row);
-    }
-    return MQL_OK;
-}
-
 /* A node was reached: worth going on from, and perhaps an answer. */
 static mql_status
 reach(MaskedWalk *masked, Neighbor entry, Error *err)
 {
     TopK *top = &masked->top;
     bool is_allowed;
-    TRY(is_allowed_node(masked->mask, entry.row, &is_allowed, err));
+    TRY(copies_allowed(masked->mask->copies, masked->mask->allowed, entry.row,
+                       &is_allowed, err));
     masked->reached++;
     masked->allowed += is_allowed;
     if (top->count == top->k && entry.distance >= top->heap[0].distance)
@@ -541,8 +542,8 @@ reach_starts(MaskedWalk *masked, Error *err)
         TRY(heap_push(scratch, scratch->pool[i], err));
     for (uint32_t i = 0; i < scratch->heap_count; i++) {
         bool is_allowed;
-        TRY(is_allowed_node(masked->mask, scratch->heap[i].row, &is_allowed,
-                            err));
+        TRY(copies_allowed(masked->mask->copies, masked->mask->allowed,
+                           scratch->heap[i].row, &is_allowed, err));
         if (is_allowed)
             top_k_offer(&masked->top, scratch->heap[i]);
     }

@@ -52,6 +52,10 @@ mql_status copies_next(const Copies *copies, uint32_t row, uint32_t *next,
 mql_status copies_node(const Copies *copies, uint32_t row, uint32_t *node,
                        Error *err);
 
+/* Whether the bits have a node or one of its copies. */
+mql_status copies_allowed(const Copies *copies, const uint64_t *allowed,
+                          uint32_t node, bool *is_allowed, Error *err);
+
 /* Memory of one walk, used again by the next. */
 typedef struct Scratch {
     struct Scratch *next;  /* in a list of free ones               */

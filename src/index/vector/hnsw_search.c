@@ -3,11 +3,12 @@
  * hnsw_search.c - answering with an HNSW graph.
  *
  * Without a filter: descend to the lowest level, walk there with `ef` rows in
- * view, rank the best by their floats. With one there are two ways, chosen by
- * what they cost: scan the allowed rows, or walk the graph and keep the allowed
- * ones. A walk that turns out to cost more than the scan is given up for it,
- * and whenever an answer is short of rows the scan completes it: k rows come
- * back whenever there are k, and no plan costs much over twice the best.
+ * view, rank the best by their floats. Where nearly all rows are allowed it is
+ * done the same way, with a few more in view. Else there are two ways, chosen
+ * by what they cost: scan the allowed rows, or walk the graph and keep the
+ * allowed ones. A walk that turns out to cost more than the scan is given up
+ * for it, and whenever an answer is short of rows the scan completes it: k rows
+ * come back whenever there are k, and no plan costs much over twice the best.
  */
 #include "index/vector/hnsw_internal.h"
 
@@ -16,6 +17,8 @@
 
 #include "base/bits.h"
 
+/* From this part of all rows on, nearly all are allowed. */
+#define NEARLY_ALL 0.9
 /* Allowed rows a masked walk begins at besides the entry. */
 #define SEEDS 8
 /* A masked walk shows what it is worth in this part of the scan's cost, but not
@@ -218,6 +221,49 @@ add_seeds(const Hnsw *hnsw, const VectorQuery *query, Scratch *scratch,
     return MQL_OK;
 }
 
+/* The allowed nodes of the pool. */
+static mql_status
+keep_allowed(const Hnsw *hnsw, const VectorQuery *query, Scratch *scratch,
+             Error *err)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < scratch->pool_count; i++) {
+        bool is_allowed;
+        TRY(copies_allowed(&hnsw->copies, query->allowed, scratch->pool[i].row,
+                           &is_allowed, err));
+        scratch->pool[kept] = scratch->pool[i];
+        kept += is_allowed;
+    }
+    scratch->pool_count = kept;
+    return MQL_OK;
+}
+
+/*
+ * Nearly all rows are allowed, as after some deletions: walk as if all were,
+ * with as many more in view as may be expected not to be, and leave these out.
+ * `is_done`: there are enough others; not so where those that are not allowed
+ * lie together, around the target.
+ */
+static mql_status
+search_nearly_all(const Hnsw *hnsw, const Walk *walk, const VectorQuery *query,
+                  Neighbor *nearest, uint32_t *found, bool *is_done, Error *err)
+{
+    double share = (double)query->allowed_count / hnsw->header.row_count;
+    *is_done = false;
+    if (share < NEARLY_ALL)
+        return MQL_OK;
+    uint32_t wanted = plain_width(hnsw, query);
+    double others = wanted * (1 - share) / share;
+    uint64_t more = (uint64_t)(others + 3 * sqrt(others)) + 1;
+    uint32_t width = least(wanted + more, hnsw->header.node_count);
+    TRY(scratch_reserve(walk->scratch, width, err));
+    TRY(descend(hnsw, walk, err));
+    TRY(graph_walk(walk, &hnsw->levels[0], width, err));
+    TRY(keep_allowed(hnsw, query, walk->scratch, err));
+    *is_done = walk->scratch->pool_count >= wanted;
+    return *is_done ? rank(hnsw, walk, query, nearest, found, err) : MQL_OK;
+}
+
 /* Sets `is_done` when the walk gave the answer; else the scan must. */
 static mql_status
 search_masked(const Hnsw *hnsw, const Walk *walk, const VectorQuery *query,
@@ -228,6 +274,9 @@ search_masked(const Hnsw *hnsw, const Walk *walk, const VectorQuery *query,
     double walk_cost = row_cost(hnsw, true);
     *is_done = false;
     if (expected_work(hnsw, query, width) * walk_cost >= scan_cost)
+        return MQL_OK;
+    TRY(search_nearly_all(hnsw, walk, query, nearest, found, is_done, err));
+    if (*is_done)
         return MQL_OK;
 
     Scratch *scratch = walk->scratch;
