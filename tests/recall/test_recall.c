@@ -386,6 +386,46 @@ test_asked_recall(void **state)
     }
 }
 
+/* A walk that has found its neighbours leaves some of those in view, for which
+ * it would have to go much farther; IP has no such thing. */
+static void
+test_walks_end(void **state)
+{
+    enum { EF = 300 };
+    (void)state;
+    make_data(DIM, ROWS, QUERIES, 0);
+    store_all(ELEMENT_F32);
+    for (int metric = 0; metric < METRIC_HAMMING; metric++) {
+        Fixture fixture;
+        fixture_init(&fixture, index_kind_find(SLICE_LITERAL("HNSW")),
+                     (Metric)metric);
+        fixture.vectors = &column;
+        fixture_make(&fixture);
+        IndexOptions options;
+        index_options_default(fixture.kind->search_options, &options);
+        options.values[0] = EF;
+        uint32_t short_ones = 0;
+        for (uint32_t i = 0; i < query_count; i++) {
+            Neighbor nearest[K];
+            uint32_t found;
+            SearchCounters counters = {0, 0};
+            VectorQuery query = {.vector = (const char *)stored_queries +
+                                           i * vector_row_size(&column),
+                                 .k = K,
+                                 .options = &options,
+                                 .counters = &counters};
+            must(fixture.kind->search(fixture.index, &query, nearest, &found,
+                                      &fixture.err),
+                 &fixture.err);
+            assert_int_equal(found, K);
+            short_ones += counters.hops < EF;
+        }
+        assert_true(metric == METRIC_IP ? short_ones == 0
+                                        : short_ones > query_count / 8);
+        fixture_free(&fixture);
+    }
+}
+
 int
 main(void)
 {
@@ -394,6 +434,7 @@ main(void)
         cmocka_unit_test(test_recall),
         cmocka_unit_test(test_recall_of_many_elements),
         cmocka_unit_test(test_asked_recall),
+        cmocka_unit_test(test_walks_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

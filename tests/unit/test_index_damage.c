@@ -7,6 +7,8 @@
  * checksums are right over sections somebody else made up (then answers may be
  * anything that is in bounds, or an error).
  */
+#include <math.h>
+
 #include "unit/index_fixture.h"
 
 #define ROWS 400
@@ -354,6 +356,31 @@ test_made_up_sections(void **state)
     }
 }
 
+/* How distances grow is asked of no file that says it wrongly. */
+static void
+test_wrong_growth(void **state)
+{
+    (void)state;
+    enum { PLACE = 60 }; /* docs/format/index-files.md */
+    static const float wrong[] = {NAN, INFINITY, -1, -1e-30f, 4.5f};
+    Fixture fixture;
+    Copy copies[SECTIONS_MOST];
+    case_init(&fixture, &cases[0]);
+    assert_string_equal(fixture.kind->name, "HNSW");
+    must(fixture_build(&fixture, NULL), &fixture.err);
+    uint32_t count = copy_sections(&fixture, copies);
+    assert_int_equal(copies[0].id.kind, 1);
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        memcpy(copies[0].data + PLACE, &wrong[i], sizeof wrong[i]);
+        write_copies(&fixture, copies, count);
+        assert_int_equal(fixture_open(&fixture), MQL_CORRUPT);
+        error_clear(&fixture.err);
+    }
+    for (uint32_t i = 0; i < count; i++)
+        free(copies[i].data);
+    fixture_free(&fixture);
+}
+
 /* A good file of another segment, metric or option is refused. */
 static void
 test_foreign_files(void **state)
@@ -386,6 +413,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_changed_bytes),
         cmocka_unit_test(test_made_up_sections),
+        cmocka_unit_test(test_wrong_growth),
         cmocka_unit_test(test_foreign_files),
     };
     return cmocka_run_group_tests(tests, make_columns, NULL);

@@ -362,18 +362,34 @@ prefetch_next(const Walk *walk, const Level *level, uint32_t place,
             prefetch_links(level, (uint32_t)keys[i] >> 1);
 }
 
+/* Only nodes whose keys are not above this are worth expanding. */
+static int64_t
+last_key(const Walk *walk, uint32_t count)
+{
+    WalkStop stop = walk->stop;
+    if (stop.count == 0 || count <= stop.count)
+        return INT64_MAX;
+    float distance =
+        neighbor_of_key(walk->scratch->keys[stop.count - 1]).distance;
+    float last = (distance + stop.base) * stop.ratio - stop.base;
+    return last >= distance ? key_of(last, GRAPH_IDS_MOST) : INT64_MAX;
+}
+
 /*
  * Mark the first nodes from place *next on that were not expanded, and collect
- * their neighbours; *next becomes the place after them. Where many places lie
- * between them, they are few.
+ * their neighbours; *next becomes the place after them, `count` when there is
+ * none. Where many places lie between them, they are few.
  */
 static mql_status
 follow_nearest(const Walk *walk, const Level *level, uint32_t count,
                uint32_t *next, uint32_t *found, Error *err)
 {
     int64_t *keys = walk->scratch->keys;
+    int64_t last = last_key(walk, count);
     uint32_t place = *next, nodes = 0, end = count;
     for (; place < end && nodes < GRAPH_TOGETHER; place++) {
+        if (keys[place] > last)
+            break;
         if (is_expanded(keys[place]))
             continue;
         if (nodes++ == 0 && end - place > TOGETHER_PLACES)
@@ -381,7 +397,7 @@ follow_nearest(const Walk *walk, const Level *level, uint32_t count,
         keys[place] |= 1;
         TRY(follow(walk, level, (uint32_t)keys[place] >> 1, found, err));
     }
-    *next = place;
+    *next = nodes > 0 ? place : count;
     return MQL_OK;
 }
 

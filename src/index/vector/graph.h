@@ -85,6 +85,17 @@ void scratch_destroy(Scratch *scratch);
 /* Room for `capacity` pool entries. */
 mql_status scratch_reserve(Scratch *scratch, uint32_t capacity, Error *err);
 
+/*
+ * When a walk may end before all `width` nodes in view were expanded: when the
+ * first that was not is more than `ratio` times as far as the count-th, where
+ * distances are what the space gives, and `base`.
+ */
+typedef struct WalkStop {
+    uint32_t count; /* 0: never */
+    float ratio;    /* at least 1 */
+    float base;
+} WalkStop;
+
 /* What a walk is about. */
 typedef struct Walk {
     const Space *space;
@@ -94,6 +105,7 @@ typedef struct Walk {
     Scratch *scratch;
     bool is_verified; /* links need no check: all were checked */
     uint32_t hidden;  /* an id plus 1 that is never looked at; 0: none */
+    WalkStop stop;    /* plain walks */
 } Walk;
 
 /* The links of `id` (below level->count), verified: stride slots. */

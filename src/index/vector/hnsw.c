@@ -82,6 +82,8 @@ check_header(const Hnsw *hnsw, const IndexOpen *input, Error *err)
     }
     if (header->node_count > 0 && header->entry_row >= header->row_count)
         return hnsw_wrong(hnsw, "entry", err);
+    if (!(header->growth >= 0 && header->growth <= HNSW_GROWTH_MOST))
+        return hnsw_wrong(hnsw, "growth", err);
     return MQL_OK;
 }
 

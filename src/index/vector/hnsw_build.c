@@ -195,7 +195,8 @@ build_walk(Build *build, Worker *worker, const SpaceQuery *query)
                   &worker->counters,
                   worker->scratch,
                   true,
-                  0};
+                  0,
+                  {0, 0, 0}};
 }
 
 /* Give one node its own links, on all its levels. */

@@ -49,7 +49,7 @@ typedef struct HnswHeader {
     uint32_t work;           /* distances of a search at HNSW_WORK_EF */
     uint32_t copy_count;     /* rows with a vector that are not nodes */
     uint32_t norm_shift;     /* CODES_NIBBLES                         */
-    uint32_t reserved;       /* 0                                     */
+    float growth;            /* see hnsw_stop(); 0: walks go on       */
     uint32_t counts[HNSW_LEVELS_MOST]; /* nodes of each level         */
 } HnswHeader;
 
@@ -101,6 +101,19 @@ hnsw_links_most(uint32_t m, uint32_t level)
 {
     return level == 0 ? 2 * m : m;
 }
+
+#define HNSW_GROWTH_MOST 4.0f
+
+/* Of what is usual, how much farther a walk goes on. */
+#define HNSW_STOP_SHARE 0.85
+
+/*
+ * When a walk for the `count` nearest with `width` in view may end: of the rows
+ * of a segment the width-th nearest is (width / count)^growth times as far as
+ * the count-th (squared), by and large. Where it is much farther, walking on to
+ * it is of no use.
+ */
+WalkStop hnsw_stop(const HnswHeader *header, uint32_t count, uint32_t width);
 
 /* A scratch for one search; given back with hnsw_scratch_return(). */
 mql_status hnsw_scratch_take(Hnsw *hnsw, Scratch **scratch, Error *err);

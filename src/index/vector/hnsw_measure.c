@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * hnsw_measure.c - what a finished graph can do: how many distances a search
- * takes, and which `ef` finds which part of the true neighbours.
+ * hnsw_measure.c - what a finished graph can do: how distances grow around a
+ * node, and which `ef` finds which part of the true neighbours.
  *
  * Nodes of the lowest level, drawn by chance, stand for what users will ask.
  * Each is kept off by its own search, which so has to find its way as that of
@@ -23,13 +23,16 @@
 #define WANTED 100 /* the largest of the limits                 */
 #define WIDTH_LEAST 8
 #define WIDTH_RATIO 1.25
-#define WIDTHS 27 /* up to about 2,640 */
+#define WIDTHS 27      /* up to about 2,640 */
+#define GROWTH_NEAR 10 /* neighbours between which growth is measured */
+#define GROWTH_FAR 64
 
 typedef struct Sample {
     uint32_t row;
     uint32_t wanted[EFFORT_LIMITS]; /* limits, held to the nodes there are */
     float farthest[EFFORT_LIMITS];  /* distance of the last one wanted     */
     uint32_t hits[EFFORT_LIMITS][WIDTHS];
+    double growth;
 } Sample;
 
 typedef struct Measure {
@@ -38,6 +41,7 @@ typedef struct Measure {
     Sample *samples;
     uint32_t sample_count;
     uint32_t widths[WIDTHS];
+    bool is_grown; /* growth is known */
 } Measure;
 
 /* What a piece of work needs. */
@@ -122,57 +126,96 @@ ranked(const Measure *measure, uint32_t limit, uint32_t pool_count)
                  pool_count);
 }
 
+/* Whether a search for so many rows may have as few in view as that. */
+static bool
+is_wide_enough(const Measure *measure, uint32_t limit, uint32_t step)
+{
+    uint32_t nodes = measure->build->header.node_count;
+    return measure->widths[step] >= least(ranked(measure, limit, nodes), nodes);
+}
+
 static void
 count_hits(const Measure *measure, const Walk *walk, Sample *sample,
-           uint32_t step)
+           uint32_t limit, uint32_t step)
 {
     const Scratch *scratch = walk->scratch;
-    uint32_t most = ranked(measure, WANTED, scratch->pool_count);
+    uint32_t most = ranked(measure, effort_limits[limit], scratch->pool_count);
+    uint32_t *hits = &sample->hits[limit][step];
     for (uint32_t n = 0; n < most; n++) {
         const void *vector =
             vector_row(measure->build->column, scratch->pool[n].row);
         float distance = exact_distance(&walk->query->exact, vector);
-        for (uint32_t i = 0; i < EFFORT_LIMITS; i++)
-            if (distance <= sample->farthest[i] &&
-                n < ranked(measure, effort_limits[i], scratch->pool_count) &&
-                sample->hits[i][step] < sample->wanted[i])
-                sample->hits[i][step]++;
+        *hits += distance <= sample->farthest[limit] &&
+                 *hits < sample->wanted[limit];
     }
 }
 
-static bool
-is_complete(const Sample *sample, uint32_t step)
+/* Walk to a sample that hides. */
+static mql_status
+walk_to(const Measure *measure, Walk *walk, const Sample *sample,
+        uint32_t limit, uint32_t width, Error *err)
 {
-    for (uint32_t i = 0; i < EFFORT_LIMITS; i++)
-        if (sample->hits[i][step] < sample->wanted[i])
-            return false;
-    return true;
+    Build *build = measure->build;
+    const HnswHeader *header = &build->header;
+    TRY(scratch_reserve(walk->scratch, width, err));
+    walk->hidden = 0;
+    walk->stop = (WalkStop){0, 0, 0};
+    TRY(graph_descend(walk, build->levels, header->level_count - 1, 0,
+                      build_entry(build), err));
+    walk->hidden = sample->row + 1;
+    walk->stop = hnsw_stop(header, limit, width);
+    walk->stop.base = space_base(&measure->space, walk->query);
+    return graph_walk(walk, &build->levels[0], width, err);
 }
 
 /* Search with every width, until all neighbours are found. */
 static mql_status
-search_sample(const Measure *measure, Worker *worker, const SpaceQuery *query,
-              Sample *sample, Error *err)
+search_sample(const Measure *measure, Walk *walk, Sample *sample,
+              uint32_t limit, Error *err)
 {
-    Build *build = measure->build;
-    Walk walk = build_walk(build, worker, query);
-    walk.space = &measure->space;
+    uint32_t nodes = measure->build->header.node_count;
+    uint32_t *hits = sample->hits[limit];
     bool is_over = false;
     for (uint32_t step = 0; step < WIDTHS; step++) {
-        for (uint32_t i = 0; is_over && i < EFFORT_LIMITS; i++)
-            sample->hits[i][step] = sample->wanted[i];
+        uint32_t width = least(measure->widths[step], nodes);
         if (is_over)
+            hits[step] = sample->wanted[limit];
+        if (is_over || !is_wide_enough(measure, limit, step))
             continue;
-        uint32_t width = least(measure->widths[step], build->header.node_count);
-        TRY(scratch_reserve(worker->scratch, width, err));
-        walk.hidden = 0;
-        TRY(graph_descend(&walk, build->levels, build->header.level_count - 1,
-                          0, build_entry(build), err));
-        walk.hidden = sample->row + 1;
-        TRY(graph_walk(&walk, &build->levels[0], width, err));
-        count_hits(measure, &walk, sample, step);
-        is_over = is_complete(sample, step);
+        TRY(walk_to(measure, walk, sample, effort_limits[limit], width, err));
+        count_hits(measure, walk, sample, limit, step);
+        is_over = hits[step] == sample->wanted[limit];
     }
+    return MQL_OK;
+}
+
+/* How much farther the GROWTH_FAR-th neighbour is than the GROWTH_NEAR-th. */
+static mql_status
+measure_growth(const Measure *measure, Walk *walk, Sample *sample, Error *err)
+{
+    Scratch *scratch = walk->scratch;
+    TRY(walk_to(measure, walk, sample, GROWTH_FAR, GROWTH_FAR, err));
+    if (scratch->pool_count < GROWTH_FAR)
+        return MQL_OK;
+    double near = scratch->pool[GROWTH_NEAR - 1].distance + walk->stop.base;
+    double far = scratch->pool[GROWTH_FAR - 1].distance + walk->stop.base;
+    if (near > 0 && far > near)
+        sample->growth =
+            log(far / near) / log((double)GROWTH_FAR / GROWTH_NEAR);
+    return MQL_OK;
+}
+
+/* What is to be found out about a sample: first how distances grow. */
+static mql_status
+measure_sample(const Measure *measure, Worker *worker, const SpaceQuery *query,
+               Sample *sample, Error *err)
+{
+    Walk walk = build_walk(measure->build, worker, query);
+    walk.space = &measure->space;
+    if (!measure->is_grown)
+        return measure_growth(measure, &walk, sample, err);
+    for (uint32_t limit = 0; limit < EFFORT_LIMITS; limit++)
+        TRY(search_sample(measure, &walk, sample, limit, err));
     return MQL_OK;
 }
 
@@ -190,10 +233,11 @@ measure_samples(const Measure *measure, Room *room, Worker *worker,
                                        vector_row(measure->build->column, row),
                                        room->codes[q]);
     }
-    TRY(find_true(measure, room, first, count, err));
+    if (measure->is_grown)
+        TRY(find_true(measure, room, first, count, err));
     for (uint32_t q = 0; q < count; q++)
-        TRY(search_sample(measure, worker, &room->queries[q],
-                          &measure->samples[first + q], err));
+        TRY(measure_sample(measure, worker, &room->queries[q],
+                           &measure->samples[first + q], err));
     return MQL_OK;
 }
 
@@ -234,14 +278,6 @@ recall_at(const Measure *measure, uint32_t limit, uint32_t step)
     return mean - sqrt(variance / count);
 }
 
-/* Whether a search for so many rows may have as few in view as that. */
-static bool
-is_wide_enough(const Measure *measure, uint32_t limit, uint32_t step)
-{
-    uint32_t nodes = measure->build->header.node_count;
-    return measure->widths[step] >= least(ranked(measure, limit, nodes), nodes);
-}
-
 static void
 fill_efforts(const Measure *measure, HnswEfforts *efforts)
 {
@@ -274,12 +310,32 @@ sample_count_of(const Build *build, uint32_t first)
     return least(count, build->header.node_count - first);
 }
 
+/* 0: not to be made use of. */
+static float
+mean_growth(const Measure *measure)
+{
+    double sum = 0;
+    for (uint32_t i = 0; i < measure->sample_count; i++)
+        sum += measure->samples[i].growth;
+    if (measure->sample_count > 0)
+        sum /= measure->sample_count;
+    return sum <= (double)HNSW_GROWTH_MOST ? (float)sum : 0;
+}
+
 static mql_status
 measure_all(Measure *measure, Error *err)
 {
     Build *build = measure->build;
-    TRY(pool_run(build->input->pool, measure->sample_count, TOGETHER,
-                 measure_work, measure, err));
+    Pool *pool = build->input->pool;
+    /* Those of products are not proportional to true ones. */
+    if (measure->space.coder.type == CODES_L2 &&
+        measure->space.small.type != CODES_PRODUCT)
+        TRY(pool_run(pool, measure->sample_count, TOGETHER, measure_work,
+                     measure, err));
+    build->header.growth = mean_growth(measure);
+    measure->is_grown = true;
+    TRY(pool_run(pool, measure->sample_count, TOGETHER, measure_work, measure,
+                 err));
     fill_efforts(measure, &build->efforts);
     return MQL_OK;
 }

@@ -152,6 +152,15 @@ plain_width(const Hnsw *hnsw, const VectorQuery *query)
     return width > needed ? width : needed;
 }
 
+WalkStop
+hnsw_stop(const HnswHeader *header, uint32_t count, uint32_t width)
+{
+    if (!(header->growth > 0) || width <= count)
+        return (WalkStop){0, 0, 0};
+    double ratio = pow((double)width / count, header->growth * HNSW_STOP_SHARE);
+    return (WalkStop){count, (float)ratio, 0};
+}
+
 static mql_status
 search_plain(const Hnsw *hnsw, const Walk *walk, const VectorQuery *query,
              Neighbor *nearest, uint32_t *found, Error *err)
@@ -159,7 +168,10 @@ search_plain(const Hnsw *hnsw, const Walk *walk, const VectorQuery *query,
     uint32_t width = plain_width(hnsw, query);
     TRY(scratch_reserve(walk->scratch, width, err));
     TRY(descend(hnsw, walk, err));
-    TRY(graph_walk(walk, &hnsw->levels[0], width, err));
+    Walk lowest = *walk;
+    lowest.stop = hnsw_stop(&hnsw->header, query->k, width);
+    lowest.stop.base = space_base(&hnsw->space, walk->query);
+    TRY(graph_walk(&lowest, &hnsw->levels[0], width, err));
     return rank(hnsw, walk, query, nearest, found, err);
 }
 
@@ -377,7 +389,7 @@ hnsw_search(const Index *index, const VectorQuery *query, Neighbor *nearest,
     TRY(hnsw_scratch_take(hnsw, &scratch, err));
     SpaceQuery from = space_query(&hnsw->space, query->vector, scratch->code);
     Walk walk = {&hnsw->space, &from, query->cancel, &counters, scratch,
-                 false,        0};
+                 false,        0,     {0, 0, 0}};
     mql_status status = settle_sections(hnsw, &walk, err);
     if (status == MQL_OK)
         status = search_graph(hnsw, &walk, query, nearest, found, err);

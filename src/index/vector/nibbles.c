@@ -96,6 +96,20 @@ nibbles_encode(const Nibbles *nibbles, const void *vector, uint64_t seed,
     *norm = nibbles_norm(nibbles, code);
 }
 
+/* What is the same for all rows, see nibbles.h; s is the query's step. */
+static float
+base_of(const Nibbles *nibbles, const int8_t *code, float s)
+{
+    int64_t sum = 0, squares = 0;
+    for (uint32_t i = 0; i < nibbles->dim; i++) {
+        sum += code[i];
+        squares += code[i] * code[i];
+    }
+    float base =
+        (float)squares * s / (2.0f * nibbles->step) + 7.5f * (float)sum;
+    return isfinite(base) ? base : 0;
+}
+
 NibbleQuery
 nibbles_query(const Nibbles *nibbles, const void *vector, uint8_t *room)
 {
@@ -118,8 +132,8 @@ nibbles_query(const Nibbles *nibbles, const void *vector, uint8_t *room)
     memset(code + dim, 0, 2 * nibbles->stride - dim);
     float weight = nibbles->step / (8.0f * s) * (float)(1u << nibbles->shift);
     if (nibbles->metric == METRIC_IP || !isfinite(weight))
-        weight = 0;
-    return (NibbleQuery){code, weight};
+        return (NibbleQuery){code, 0, 0};
+    return (NibbleQuery){code, weight, base_of(nibbles, code, s)};
 }
 
 /* ---- choosing the step ---- */

@@ -15,10 +15,11 @@
  *
  *   norm * step / (8 s) - sum of q v,   norm = sum of (2 v - 15)^2.
  *
- * Under IP the first part is left out. The norms are kept beside the codes in
- * 16 bits each. A code takes `stride` bytes, a multiple of 64; block b of 64
- * bytes holds the elements from 128 b on, the first 64 of them in the low
- * halves of its bytes; elements past `dim` are 0.
+ * What all rows share is s / (2 step) * sum of q^2 + 7.5 * sum of q, the base
+ * of the query. Under IP it and the first part are left out. The norms are kept
+ * beside the codes in 16 bits each. A code takes `stride` bytes, a multiple of
+ * 64; block b of 64 bytes holds the elements from 128 b on, the first 64 of
+ * them in the low halves of its bytes; elements past `dim` are 0.
  */
 #ifndef INDEX_VECTOR_NIBBLES_H
 #define INDEX_VECTOR_NIBBLES_H
@@ -42,6 +43,7 @@ typedef struct Nibbles {
 typedef struct NibbleQuery {
     const int8_t *code;
     float weight; /* of a norm */
+    float base;   /* makes distances proportional to true ones, 0 under IP */
 } NibbleQuery;
 
 static inline uint32_t

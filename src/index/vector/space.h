@@ -44,6 +44,14 @@ size_t space_norm_size(const Space *space);
 size_t space_query_size(const Space *space);
 SpaceQuery space_query(const Space *space, const void *vector, uint8_t *code);
 
+/* What makes distances proportional to true ones, where that is possible: 0 for
+ * bytes. */
+static inline float
+space_base(const Space *space, const SpaceQuery *query)
+{
+    return space->nibbles.stride > 0 ? query->nibbles.base : 0;
+}
+
 /* For a row, in memory that was verified; not over nibbles or small codes. */
 SpaceQuery space_query_row(const Space *space, uint32_t row);
 
