@@ -215,6 +215,13 @@ check_counts(const ElementTable *table, size_t size, const Vector *a,
     assert_int_equal(table->hamming(a->data, b->data, size), differ);
     assert_int_equal(table->common(a->data, b->data, size, &either), both);
     assert_int_equal(either, one);
+    const void *rows[3] = {b->data, a->data, b->data};
+    uint32_t counts[3], eithers[3];
+    table->hamming_rows(a->data, rows, size, 3, counts);
+    assert_true(counts[0] == differ && counts[1] == 0 && counts[2] == differ);
+    table->common_rows(a->data, rows, size, 3, counts, eithers);
+    assert_true(counts[0] == both && counts[2] == both);
+    assert_true(counts[1] == eithers[1] && eithers[0] == one);
 }
 
 static void

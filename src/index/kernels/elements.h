@@ -33,6 +33,12 @@ typedef struct ElementTable {
     /* Bits set in both; `*either`: in at least one. */
     uint32_t (*common)(const void *a, const void *b, size_t size,
                        uint32_t *either);
+
+    /* The same of `count` rows. */
+    void (*hamming_rows)(const void *a, const void *const *rows, size_t size,
+                         size_t count, uint32_t *differing);
+    void (*common_rows)(const void *a, const void *const *rows, size_t size,
+                        size_t count, uint32_t *both, uint32_t *either);
 } ElementTable;
 
 extern const ElementTable element_scalar;

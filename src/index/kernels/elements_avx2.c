@@ -156,6 +156,13 @@ bits_at(const char *at, size_t size)
     return word;
 }
 
+/* The word from byte `i` on; a whole one needs no call of memcpy(). */
+static inline uint64_t
+word_at(const char *bits, size_t i, size_t size)
+{
+    return size - i >= 8 ? bits_at(bits + i, 8) : bits_at(bits + i, size - i);
+}
+
 static uint32_t
 hamming(const void *a, const void *b, size_t size)
 {
@@ -180,14 +187,21 @@ common(const void *a, const void *b, size_t size, uint32_t *either)
     const char *left = a, *right = b;
     uint64_t both = 0, one = 0;
     for (size_t i = 0; i < size; i += 8) {
-        uint64_t first = bits_at(left + i, size - i);
-        uint64_t second = bits_at(right + i, size - i);
+        uint64_t first = word_at(left, i, size);
+        uint64_t second = word_at(right, i, size);
         both += (uint64_t)_mm_popcnt_u64(first & second);
         one += (uint64_t)_mm_popcnt_u64(first | second);
     }
     *either = (uint32_t)one;
     return (uint32_t)both;
 }
+
+#define HAMMING hamming
+#define COMMON common
+#define HAMMING_ROWS hamming_rows
+#define COMMON_ROWS common_rows
+#define BITS_TARGET
+#include "index/kernels/bits_template.h"
 
 const ElementTable element_avx2 = {
     .name = "avx2",
@@ -196,4 +210,6 @@ const ElementTable element_avx2 = {
     .i8 = {l2_i8, dot_i8, dot_square_i8},
     .hamming = hamming,
     .common = common,
+    .hamming_rows = hamming_rows,
+    .common_rows = common_rows,
 };

@@ -181,15 +181,29 @@ bits_at(const char *at, size_t size)
     return word;
 }
 
+/* The word from byte `i` on; a whole one needs no call of memcpy(). */
+static inline uint64_t
+word_at(const char *bits, size_t i, size_t size)
+{
+    return size - i >= 8 ? bits_at(bits + i, 8) : bits_at(bits + i, size - i);
+}
+
 static uint32_t
 hamming_words(const void *a, const void *b, size_t size)
 {
     const char *left = a, *right = b;
-    uint64_t count = 0;
-    for (size_t i = 0; i < size; i += 8)
+    uint64_t count = 0, more = 0;
+    size_t i = 0;
+    for (; i + 16 <= size; i += 16) {
+        count += (uint64_t)_mm_popcnt_u64(bits_at(left + i, 8) ^
+                                          bits_at(right + i, 8));
+        more += (uint64_t)_mm_popcnt_u64(bits_at(left + i + 8, 8) ^
+                                         bits_at(right + i + 8, 8));
+    }
+    for (; i < size; i += 8)
         count += (uint64_t)_mm_popcnt_u64(bits_at(left + i, size - i) ^
                                           bits_at(right + i, size - i));
-    return (uint32_t)count;
+    return (uint32_t)(count + more);
 }
 
 static uint32_t
@@ -198,14 +212,28 @@ common_words(const void *a, const void *b, size_t size, uint32_t *either)
     const char *left = a, *right = b;
     uint64_t both = 0, one = 0;
     for (size_t i = 0; i < size; i += 8) {
-        uint64_t first = bits_at(left + i, size - i);
-        uint64_t second = bits_at(right + i, size - i);
+        uint64_t first = word_at(left, i, size);
+        uint64_t second = word_at(right, i, size);
         both += (uint64_t)_mm_popcnt_u64(first & second);
         one += (uint64_t)_mm_popcnt_u64(first | second);
     }
     *either = (uint32_t)one;
     return (uint32_t)both;
 }
+
+#define HAMMING hamming
+#define COMMON common
+#define HAMMING_ROWS hamming_rows
+#define COMMON_ROWS common_rows
+#define BITS_TARGET BITS
+#include "index/kernels/bits_template.h"
+
+#define HAMMING hamming_words
+#define COMMON common_words
+#define HAMMING_ROWS hamming_rows_of_words
+#define COMMON_ROWS common_rows_of_words
+#define BITS_TARGET
+#include "index/kernels/bits_template.h"
 
 const ElementTable element_avx512 = {
     .name = "avx512",
@@ -214,6 +242,8 @@ const ElementTable element_avx512 = {
     .i8 = {l2_i8, dot_i8, dot_square_i8},
     .hamming = hamming_words,
     .common = common_words,
+    .hamming_rows = hamming_rows_of_words,
+    .common_rows = common_rows_of_words,
 };
 
 const ElementTable element_avx512_bits = {
@@ -223,4 +253,6 @@ const ElementTable element_avx512_bits = {
     .i8 = {l2_i8, dot_i8, dot_square_i8},
     .hamming = hamming,
     .common = common,
+    .hamming_rows = hamming_rows,
+    .common_rows = common_rows,
 };

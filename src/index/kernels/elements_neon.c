@@ -193,6 +193,13 @@ common(const void *a, const void *b, size_t size, uint32_t *either)
     return vaddvq_u32(both);
 }
 
+#define HAMMING hamming
+#define COMMON common
+#define HAMMING_ROWS hamming_rows
+#define COMMON_ROWS common_rows
+#define BITS_TARGET
+#include "index/kernels/bits_template.h"
+
 #ifdef __ARM_FEATURE_DOTPROD
 const ElementTable element_neondot = {
     .name = "neondot",
@@ -205,4 +212,6 @@ const ElementTable element_neon = {
     .i8 = {l2_i8, dot_i8, dot_square_i8},
     .hamming = hamming,
     .common = common,
+    .hamming_rows = hamming_rows,
+    .common_rows = common_rows,
 };

@@ -146,6 +146,13 @@ common(const void *a, const void *b, size_t size, uint32_t *either)
     return count;
 }
 
+#define HAMMING hamming
+#define COMMON common
+#define HAMMING_ROWS hamming_rows
+#define COMMON_ROWS common_rows
+#define BITS_TARGET
+#include "index/kernels/bits_template.h"
+
 const ElementTable element_scalar = {
     .name = "scalar",
     .f16 = {l2_f16, dot_f16, dot_square_f16},
@@ -153,4 +160,6 @@ const ElementTable element_scalar = {
     .i8 = {l2_i8, dot_i8, dot_square_i8},
     .hamming = hamming,
     .common = common,
+    .hamming_rows = hamming_rows,
+    .common_rows = common_rows,
 };

@@ -143,7 +143,13 @@ settle(const ExactQuery *query, const void *row, float distance)
     return isfinite(distance) ? distance : careful_distance(query, row);
 }
 
-/* Of bits: how many differ, or what part of those set is not set in both. */
+/* What part of the bits set is not set in both. */
+static float
+jaccard_of(uint32_t both, uint32_t either)
+{
+    return both == 0 ? 1.0f : (float)(1.0 - (double)both / (double)either);
+}
+
 static float
 bit_distance(const ExactQuery *query, const void *row)
 {
@@ -152,7 +158,7 @@ bit_distance(const ExactQuery *query, const void *row)
         return (float)query->elements->hamming(query->vector, row, size);
     uint32_t either;
     uint32_t both = query->elements->common(query->vector, row, size, &either);
-    return both == 0 ? 1.0f : (float)(1.0 - (double)both / (double)either);
+    return jaccard_of(both, either);
 }
 
 static float
@@ -217,11 +223,41 @@ distances_of_4(const ExactQuery *query, const float *const rows[4],
     }
 }
 
+/* Of rows of bits, some at a time. */
+static void
+bit_distances(const ExactQuery *query, const void *const *rows, uint32_t count,
+              float *distances)
+{
+    enum { SOME = 32 };
+    uint32_t both[SOME], either[SOME];
+    size_t size = query->dim / 8;
+    for (uint32_t first = 0; first < count; first += SOME) {
+        uint32_t some = count - first < SOME ? count - first : SOME;
+        for (uint32_t i = first; i < first + some; i += 4)
+            prefetch_rows(rows, i + SOME, count);
+        if (query->metric == METRIC_HAMMING) {
+            query->elements->hamming_rows(query->vector, rows + first, size,
+                                          some, both);
+            for (uint32_t i = 0; i < some; i++)
+                distances[first + i] = (float)both[i];
+            continue;
+        }
+        query->elements->common_rows(query->vector, rows + first, size, some,
+                                     both, either);
+        for (uint32_t i = 0; i < some; i++)
+            distances[first + i] = jaccard_of(both[i], either[i]);
+    }
+}
+
 void
 exact_distances(const ExactQuery *query, const void *const *rows,
                 uint32_t count, float *distances)
 {
     uint32_t i = 0;
+    if (query->element == ELEMENT_BIT) {
+        bit_distances(query, rows, count, distances);
+        return;
+    }
     for (; query->element == ELEMENT_F32 && i + 4 <= count; i += 4) {
         const float *four[4] = {rows[i], rows[i + 1], rows[i + 2], rows[i + 3]};
         prefetch_rows(rows, i + ROWS_AHEAD, count);
