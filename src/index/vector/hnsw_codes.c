@@ -65,8 +65,9 @@ static mql_status
 zeroed(size_t count, size_t size, uint8_t **memory, Error *err)
 {
     size_t bytes;
-    if (!size_multiply(count, size, &bytes))
+    if (!size_multiply(count, size, &bytes) || bytes > SIZE_MAX - 63)
         return error_no_memory(err);
+    bytes = (bytes + 63) / 64 * 64; /* as aligned_alloc() wants it */
     *memory = aligned_alloc(64, bytes);
     if (*memory == NULL)
         return error_no_memory(err);
