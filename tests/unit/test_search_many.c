@@ -8,7 +8,7 @@
 
 #define TARGETS 40
 #define FEW_ROWS 264
-#define MANY_ROWS 1500
+#define MANY_ROWS 1000
 
 /* How a search is asked. */
 typedef struct Asking {
@@ -133,7 +133,7 @@ static void
 test_shapes(void **state)
 {
     (void)state;
-    check_shapes(2, FEW_ROWS, 24);
+    check_shapes(4, FEW_ROWS, 24);
 }
 
 /* Dozens of lists. */
@@ -141,7 +141,7 @@ static void
 test_many_rows(void **state)
 {
     (void)state;
-    check_shapes(5, MANY_ROWS, 40);
+    check_shapes(SHAPE_COUNT, MANY_ROWS, 24);
 }
 
 int
