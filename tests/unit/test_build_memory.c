@@ -16,8 +16,7 @@ typedef struct Shape {
     uint32_t rows, dim;
 } Shape;
 
-static const Shape shapes[] = {
-    {300, 8}, {20000, 16}, {3000, 300}, {8000, 128}};
+static const Shape shapes[] = {{300, 8}, {20000, 16}, {3000, 300}, {8000, 128}};
 
 /* What the writer and the pool take is not the build's. */
 static long
