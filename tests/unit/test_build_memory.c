@@ -16,7 +16,7 @@ typedef struct Shape {
     uint32_t rows, dim;
 } Shape;
 
-static const Shape shapes[] = {{300, 8}, {20000, 16}, {3000, 300}, {8000, 128}};
+static const Shape shapes[] = {{300, 8}, {12000, 16}, {2000, 200}};
 
 /* What the writer and the pool take is not the build's. */
 static long
@@ -50,8 +50,6 @@ check(Fixture *fixture, const char *words, uint32_t rows)
 {
     uint64_t bound;
     long most = measure_build(fixture, &bound);
-    if (!HAS_OWN_MALLOC)
-        return;
     if (most - WRITER > (long)bound || bound > LOOSE * (uint64_t)most + SMALL)
         fail_msg("%s, %s, %u rows: %ld bytes taken, %llu said",
                  fixture->kind->name, words, rows, most,
@@ -135,6 +133,8 @@ test_keys(void **state)
 int
 main(void)
 {
+    if (!HAS_OWN_MALLOC)
+        return 0; /* nobody counts */
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_vectors),
         cmocka_unit_test(test_keys),
