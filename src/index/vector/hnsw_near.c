@@ -22,8 +22,9 @@
 #define WINDOW_LEAST 1024u /* rows of a list that are looked through        */
 #define WINDOW_LISTS 4u    /* ... or so many times the average              */
 #define ROWS_EACH 40u      /* rows looked through for each efConstruction   */
-#define KEPT_LEAST 64u     /* neighbours, but at most efConstruction ...    */
-#define KEPT_LINKS 2u      /* ... or for each M                             */
+#define KEPT_LEAST 128u    /* neighbours, but at most efConstruction ...    */
+#define KEPT_LINKS 4u      /* ... or for each M                             */
+#define EARLY_PART 3u      /* one node in so many links as if it joined early */
 #define ROOM_SPARE 64      /* neighbours found before some are dropped      */
 
 /* ---- keys ---- */
@@ -193,6 +194,7 @@ near_free(Near *near)
     free(near->starts);
     free(near->counts);
     free(near->members);
+    free(near->ranks);
     free(near->codes);
     free(near->norms);
     free(near->leaders);
@@ -236,9 +238,11 @@ size_lists(Near *near, Error *err)
         return error_no_memory(err);
     near->places = (uint32_t)places;
     near->members = calloc(near->places, sizeof *near->members);
+    near->ranks = calloc(near->places, sizeof *near->ranks);
     near->tiles = calloc(tiles, sizeof *near->tiles);
-    return near->members == NULL || near->tiles == NULL ? error_no_memory(err)
-                                                        : MQL_OK;
+    return near->members == NULL || near->ranks == NULL || near->tiles == NULL
+               ? error_no_memory(err)
+               : MQL_OK;
 }
 
 static void
@@ -250,6 +254,7 @@ fill_lists(Near *near)
         uint32_t list = near->nearest[i];
         uint32_t place = near->starts[list] + near->counts[list]++;
         near->members[place] = build->nodes[i];
+        near->ranks[place] = i;
     }
     for (uint32_t list = 0; list < near->list_count; list++) {
         uint32_t count = near->counts[list];
@@ -303,6 +308,7 @@ set_sizes(Near *near)
     near->most = near->kept * 2 + ROOM_SPARE;
     near->rows = rows < nodes ? (uint32_t)rows : nodes;
     near->list_count = count_lists(nodes);
+    near->early = nodes / EARLY_PART;
     uint32_t window = nodes / near->list_count * WINDOW_LISTS;
     near->window = side_groups(window > WINDOW_LEAST ? window : WINDOW_LEAST);
     near->probes = near->rows / (LIST_ROWS / 2) + 8;
@@ -412,8 +418,19 @@ typedef struct Eight {
     const uint8_t *queries[SIDE_QUERIES];
     int32_t limits[SIDE_QUERIES];
     uint32_t numbers[SIDE_QUERIES];
+    uint32_t bounds[SIDE_QUERIES]; /* of the ranks they look among */
     uint32_t count;
 } Eight;
+
+/* An early node looks among those before it, as a node that joins one by one
+ * does: where the rows lie in clumps, links from clump to clump come of that.
+ */
+static uint32_t
+bound_of(const Near *near, uint32_t place)
+{
+    uint32_t rank = near->ranks[place];
+    return rank < near->early ? rank : UINT32_MAX;
+}
 
 static void
 compare(const Near *near, NearRoom *room, Eight *eight, uint32_t tile_first,
@@ -431,7 +448,8 @@ compare(const Near *near, NearRoom *room, Eight *eight, uint32_t tile_first,
         for (uint32_t mask = below[i]; mask != 0; mask &= mask - 1) {
             uint32_t row = (uint32_t)__builtin_ctz(mask);
             uint32_t place = group * SIDE_ROWS + row;
-            if (place != tile_first + number)
+            if (place != tile_first + number &&
+                near->ranks[place] < eight->bounds[i])
                 add_found(near, room, number,
                           key_of(distances[i * SIDE_ROWS + row], place));
         }
@@ -456,6 +474,7 @@ gather(const Near *near, uint64_t votes, NearTile tile, Eight *eights)
         *from &= *from - 1;
         eight->count = i + 1;
         eight->numbers[i] = number;
+        eight->bounds[i] = bound_of(near, tile.first + number);
         eight->queries[i] = code_of(near, near->members[tile.first + number]);
     }
     Eight *last = &eights[(total - 1) / SIDE_QUERIES];

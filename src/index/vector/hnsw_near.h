@@ -58,6 +58,8 @@ typedef struct Near {
     uint32_t *counts;  /* ... so many                                        */
     uint32_t places;   /* of all lists                                       */
     uint32_t *members; /* the row of each place                              */
+    uint32_t *ranks;   /* ... and its number in the order of nodes           */
+    uint32_t early;    /* nodes below it look among lower ranks only         */
     uint8_t *codes;    /* of each place, side by side (kernels/lists.h)      */
     int32_t *norms;    /* INT32_MAX where there is no row                    */
     uint8_t *leaders;  /* the same for the leaders                           */
@@ -70,7 +72,7 @@ typedef struct Near {
 
 /*
  * Put all nodes of a build with codes of the type CODES_L2 into lists. Memory:
- * its codes once more, about 10 bytes for each row, and for each thread 60
+ * its codes once more, about 14 bytes for each row, and for each thread 60
  * bytes for each list. near_free() is needed in any case.
  */
 mql_status near_make(const Build *build, Near *near, Error *err);
