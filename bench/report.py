@@ -38,9 +38,9 @@ class Results:
         """The lines of a kind with these values."""
         return [line for line in self.lines.values() if line["kind"] == kind and all(line.get(name) == value for name, value in wanted.items())]
 
-    def loads(self):
+    def loads(self, kinds):
         """The load averages seen while measuring."""
-        return [load for line in self.lines.values() for load in line.get("load", [])]
+        return [load for line in self.lines.values() if line["kind"] in kinds for load in line.get("load", [])]
 
 
 def misses(recall):
@@ -338,7 +338,7 @@ def write_figure(folder, name, drawing):
 def head(results, clock):
     """Machine, versions, commands."""
     last = results.runs[-1]
-    machine, loads = last["machine"], results.loads()
+    machine, loads = last["machine"], results.loads(("point",) if clock.builds == "cpu" else ("point", "build"))
     versions = sorted({(line["package"], line["version"]) for line in results.lines.values() if line.get("package")})
     busy = max(loads) > machine["cores"] * 1.0 + QUIET if loads else False
     lines = [f"Measured {last['time']} UTC with {last['mql']} ({last['commit']}) on {machine['processor']}, {machine['cores']} cores, "
