@@ -210,6 +210,30 @@ test_one_list(void **state)
     world_free(&world);
 }
 
+/* A node has more neighbours to choose among than its few links would need. */
+static void
+test_few_links(void **state)
+{
+    (void)state;
+    enum { ROWS = 3000, DIM = 6 };
+    uint64_t seed = 8;
+    static float rows[ROWS * DIM];
+    for (uint32_t i = 0; i < ROWS * DIM; i++)
+        rows[i] = random_float(&seed);
+    VectorColumn column = {.data = rows, .count = ROWS, .dim = DIM};
+    for (int64_t m = 2; m <= 32; m *= 2) {
+        Fixture fixture;
+        fixture_init(&fixture, index_kind_find(SLICE_LITERAL("HNSW")),
+                     METRIC_L2);
+        fixture.options.values[HNSW_OPTION_M] = m;
+        fixture.options.values[HNSW_OPTION_EF_CONSTRUCTION] = 400;
+        fixture.vectors = &column;
+        fixture_make(&fixture);
+        fixture_close(&fixture);
+        fixture_free(&fixture);
+    }
+}
+
 /* ---- rows in clumps ---- */
 
 #define CLUMPS 50
@@ -404,9 +428,13 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_all_lists), cmocka_unit_test(test_some_lists),
-        cmocka_unit_test(test_one_list),  cmocka_unit_test(test_between_clumps),
-        cmocka_unit_test(test_stopped),   cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_all_lists),
+        cmocka_unit_test(test_some_lists),
+        cmocka_unit_test(test_one_list),
+        cmocka_unit_test(test_few_links),
+        cmocka_unit_test(test_between_clumps),
+        cmocka_unit_test(test_stopped),
+        cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -61,7 +61,9 @@ static mql_status
 worker_init(const Build *build, Worker *worker, Error *err)
 {
     uint32_t stride = hnsw_stride(build->header.m, 0);
+    uint32_t near = build_near_most(build);
     uint32_t most = 2 * stride + 64;
+    most = most > near ? most : near;
     *worker = (Worker){.candidates_most = most};
     worker->scratch = scratch_create(build->header.row_count, stride,
                                      build->space.coder.stride);

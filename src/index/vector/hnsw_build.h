@@ -54,6 +54,18 @@ typedef struct Build {
     uint32_t worker_count;
 } Build;
 
+/* Neighbours that a node chooses among where no walk finds them, at most. */
+#define NEAR_LEAST 128u
+#define NEAR_LINKS 4u
+
+static inline uint32_t
+build_near_most(const Build *build)
+{
+    uint32_t most = build->header.m * NEAR_LINKS;
+    most = most > NEAR_LEAST ? most : NEAR_LEAST;
+    return most < build->width ? most : build->width;
+}
+
 /* The slots of an id. */
 static inline uint32_t *
 build_links(const Build *build, uint32_t level, uint32_t id)

@@ -22,8 +22,6 @@
 #define WINDOW_LEAST 1024u /* rows of a list that are looked through        */
 #define WINDOW_LISTS 4u    /* ... or so many times the average              */
 #define ROWS_EACH 40u      /* rows looked through for each efConstruction   */
-#define KEPT_LEAST 128u    /* neighbours, but at most efConstruction ...    */
-#define KEPT_LINKS 4u      /* ... or for each M                             */
 #define EARLY_PART 3u      /* one node in so many links as if it joined early */
 #define ROOM_SPARE 64      /* neighbours found before some are dropped      */
 
@@ -301,10 +299,8 @@ set_sizes(Near *near)
     const HnswHeader *header = &near->build->header;
     uint32_t nodes = header->node_count, width = near->build->width;
     uint64_t rows = (uint64_t)width * ROWS_EACH;
-    uint32_t kept = header->m * KEPT_LINKS;
-    kept = kept > KEPT_LEAST ? kept : KEPT_LEAST;
     near->size = (header->dim + 3) / 4 * 4;
-    near->kept = kept < width ? kept : width;
+    near->kept = build_near_most(near->build);
     near->most = near->kept * 2 + ROOM_SPARE;
     near->rows = rows < nodes ? (uint32_t)rows : nodes;
     near->list_count = count_lists(nodes);
