@@ -17,7 +17,7 @@ from engines.base import EXACT_EFFORTS, PROBES, Engine, lists_for
 class Mql(Engine):
     """The database, and how it is asked; what differs is the index and the options of SEARCH."""
 
-    name, package, soak_effort = "mql", "", 64
+    name, package, soak_effort, kind = "mql", "", 64, ""
 
     def __init__(self, data, folder, setting):
         super().__init__(data, folder, setting)
@@ -57,9 +57,14 @@ class Mql(Engine):
         line = self.order("run", statement)
         return line["wall"], line["cpu"]
 
+    def index_options(self):
+        """Those of CREATE INDEX besides the metric: the settings."""
+        return self.setting
+
     def index_statement(self):
-        """CREATE INDEX, or None."""
-        raise NotImplementedError
+        """CREATE INDEX."""
+        text = "".join(f", {name} = {value}" for name, value in self.index_options().items())
+        return f"CREATE INDEX ON c (v) USING {self.kind} WITH (metric_type = '{self.data.metric}'{text})"
 
     def build(self):
         self.start(len(measure.ALL_CORES))
@@ -68,8 +73,7 @@ class Mql(Engine):
         copy = self.run(f"COPY c (id, v) FROM {files}")
         flush = self.run("FLUSH c")
         times = {"load": (copy[0] + flush[0], copy[1] + flush[1])}
-        if self.index_statement():
-            times["build"] = self.run(self.index_statement())
+        times["build"] = self.run(self.index_statement())
         self.close()
         return times
 
@@ -134,12 +138,8 @@ class Mql(Engine):
 class Hnsw(Mql):
     """Prepared SEARCH over HNSW; M is swept as hnswlib's."""
 
-    name = "mql HNSW"
+    name, kind = "mql HNSW", "HNSW"
     settings = [{"M": m, "efConstruction": 200} for m in (8, 16, 24)]
-
-    def index_statement(self):
-        options = "".join(f", {name} = {value}" for name, value in self.setting.items())
-        return f"CREATE INDEX ON c (v) USING HNSW WITH (metric_type = '{self.data.metric}'{options})"
 
     def tune(self, effort, k):
         self.options = f"WITH (ef = {effort})"
@@ -148,12 +148,10 @@ class Hnsw(Mql):
 class Ivf(Mql):
     """Prepared SEARCH over one of the kinds with lists; as many lists as faiss gets."""
 
-    effort_name, efforts, soak_effort, kind = "nprobe", PROBES, 16, ""
+    effort_name, efforts, soak_effort = "nprobe", PROBES, 16
 
-    def index_statement(self):
-        options = "".join(f", {name} = {value}" for name, value in self.setting.items())
-        lists = lists_for(self.data.rows)
-        return f"CREATE INDEX ON c (v) USING {self.kind} WITH (metric_type = '{self.data.metric}', nlist = {lists}{options})"
+    def index_options(self):
+        return {"nlist": lists_for(self.data.rows)}
 
     def tune(self, effort, k):
         self.options = f"WITH (nprobe = {effort})"
@@ -171,37 +169,30 @@ class IvfSq8(Ivf):
     name, kind = "mql IVF_SQ8", "IVF_SQ8"
 
 
-class IvfPq(Ivf):
-    """4 bits for 4 dimensions, ranked again as faiss' refinement does; refine_k is an option of a search."""
+class IvfRabitq(Ivf):
+    """A bit a dimension, ranked again as faiss' refinement does; refine_k is an option of a search."""
 
-    name, kind = "mql IVF_PQ", "IVF_PQ"
+    name, kind = "mql IVF_RABITQ", "IVF_RABITQ"
     settings = [{"refine": 4}, {"refine": 16}]
-
-    def index_statement(self):
-        lists = lists_for(self.data.rows)
-        return f"CREATE INDEX ON c (v) USING IVF_PQ WITH (metric_type = '{self.data.metric}', nlist = {lists}, m = {self.data.dim // 4}, nbits = 4)"
 
     def tune(self, effort, k):
         self.options = f"WITH (nprobe = {effort}, refine_k = {self.setting['refine']})"
 
 
-class IvfRabitq(IvfPq):
-    """A bit a dimension, ranked again."""
+class IvfPq(IvfRabitq):
+    """4 bits for 4 dimensions, ranked again."""
 
-    name, kind = "mql IVF_RABITQ", "IVF_RABITQ"
-    settings = [{"refine": 4}, {"refine": 16}]
+    name, kind = "mql IVF_PQ", "IVF_PQ"
 
-    def index_statement(self):
-        return f"CREATE INDEX ON c (v) USING IVF_RABITQ WITH (metric_type = '{self.data.metric}', nlist = {lists_for(self.data.rows)})"
+    def index_options(self):
+        return {**super().index_options(), "m": self.data.dim // 4, "nbits": 4}
 
 
 class Exact(Mql):
-    """SEARCH without an index."""
+    """SEARCH over FLAT: every row is compared."""
 
+    kind = "FLAT"
     name, effort_name, efforts, soak_effort, most_soak = "mql exact", "", EXACT_EFFORTS, 0, 100
-
-    def index_statement(self):
-        return f"CREATE INDEX ON c (v) USING FLAT WITH (metric_type = '{self.data.metric}')"
 
     def tune(self, effort, k):
         self.options = ""
