@@ -339,7 +339,7 @@ check_effort(const SearchPlan *plan, Error *err)
 {
     if (plan->recall > 0 && plan->has_effort)
         return error_at(err, ERR_INVALID_PARAMETER, plan->recall_position,
-                        "\"recall\" besides an effort");
+                        "\"recall\" and an effort exclude each other");
     return MQL_OK;
 }
 
