@@ -159,18 +159,7 @@ dot_square_f32_4(const float *a, const float *const rows[4], size_t dim,
 
 /* ---- codes ---- */
 
-/* Adds four products to each lane; no element is -128, so that two of them fit
- * 16 bits. */
-static inline int32x4_t
-add_products(int32x4_t sum, int8x16_t a, int8x16_t b)
-{
-#ifdef __ARM_FEATURE_DOTPROD
-    return vdotq_s32(sum, a, b);
-#else
-    int16x8_t low = vmull_s8(vget_low_s8(a), vget_low_s8(b));
-    return vpadalq_s16(sum, vpaddq_s16(low, vmull_high_s8(a, b)));
-#endif
-}
+#include "index/kernels/neon_template.h"
 
 static inline int32x4_t
 add_squares(int32x4_t sum, uint8x16_t a, uint8x16_t b)
@@ -209,36 +198,7 @@ dot_i8(const int8_t *a, const int8_t *b, size_t size)
 
 /* ---- codes of a table ---- */
 
-/* Lines of a row that are fetched; the processor guesses the rest. */
-#define LINES_MOST 16
-
-static void
-prefetch_code(const uint8_t *code, size_t stride)
-{
-    size_t size = stride < 64 * LINES_MOST ? stride : 64 * LINES_MOST;
-    for (size_t i = 0; i < size; i += 64) {
-        __builtin_prefetch(code + i);
-        /* GCC 12 may drop all but the first of an unrolled row of these. */
-        __asm__ volatile("" ::: "memory");
-    }
-}
-
-/* Rows [from, to) of the list, as far as it goes. */
-static void
-prefetch_codes(const uint8_t *codes, size_t stride, const uint32_t *rows,
-               size_t from, size_t to, size_t count)
-{
-    to = to < count ? to : count;
-    for (size_t i = from; i < to; i++)
-        prefetch_code(codes + rows[i] * stride, stride);
-}
-
-/* How many rows are on their way: enough lines to keep memory busy. */
-static size_t
-rows_ahead(size_t stride)
-{
-    return stride <= 256 ? 8 : 4;
-}
+#include "index/kernels/fetch_template.h"
 
 /* The sums of four vectors. */
 static inline int32x4_t
@@ -370,25 +330,12 @@ nibble_rows(const int8_t *a, float weight, const NibbleRows *table,
 
 /* ---- keys ---- */
 
-/* Halving without a branch: which way it goes is as good as chance. */
-static inline uint32_t
-place_of(const int64_t *keys, uint32_t count, int64_t key)
+static uint32_t
+insert_keys(int64_t *keys, uint32_t *count, uint32_t most, const int64_t *fresh,
+            uint32_t fresh_count)
 {
-    uint32_t low = 0;
-    for (uint32_t size = count; size > 0; size -= size - size / 2) {
-        uint32_t half = size - size / 2;
-        low += half & (0u - (uint32_t)(keys[low + half - 1] <= key));
-    }
-    return low;
+    return distance_scalar.insert_keys(keys, count, most, fresh, fresh_count);
 }
-
-static inline void
-make_room(int64_t *keys, uint32_t place, uint32_t end)
-{
-    memmove(keys + place + 1, keys + place, (end - place) * sizeof *keys);
-}
-
-#include "index/kernels/keys_template.h"
 
 #ifdef __ARM_FEATURE_DOTPROD
 const DistanceTable distance_neondot = {

@@ -16,11 +16,14 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "index/keys.h"
 
 /* Places of the array that are looked at for nodes to expand together. */
 #define TOGETHER_PLACES 64u
 /* Links fetched ahead of their node. */
 #define LINKS_AHEAD 96
+/* Of a key as a signed number. */
+#define KEY_SIGN (UINT64_C(1) << 63)
 /* Between two looks at `cancel`. */
 #define CANCEL_STEPS 256
 /* What a fair part is: an eighth of what chance would give. */
@@ -311,27 +314,18 @@ begin(const Walk *walk, const Level *level, Error *err)
 
 /* ---- the plain walk ---- */
 
-/*
- * What is nearer has a smaller key: the distance as an integer in the same
- * order, the id, and whether it was expanded.
- */
+/* What is nearer has a smaller key: that of index/keys.h as a signed number,
+ * with the id and whether it was expanded. */
 static inline int64_t
 key_of(float distance, uint32_t id)
 {
-    int32_t bits;
-    memcpy(&bits, &distance, sizeof bits);
-    bits ^= (int32_t)((uint32_t)(bits >> 31) >> 1);
-    return (int64_t)((uint64_t)(uint32_t)bits << 32 | (uint64_t)id << 1);
+    return (int64_t)(key_of_float(distance, id << 1) ^ KEY_SIGN);
 }
 
 static inline Neighbor
 neighbor_of_key(int64_t key)
 {
-    int32_t bits = (int32_t)(key >> 32);
-    Neighbor entry = {.row = (uint32_t)key >> 1};
-    bits ^= (int32_t)((uint32_t)(bits >> 31) >> 1);
-    memcpy(&entry.distance, &bits, sizeof bits);
-    return entry;
+    return (Neighbor){key_float((uint64_t)key ^ KEY_SIGN), (uint32_t)key >> 1};
 }
 
 static inline bool
