@@ -31,7 +31,7 @@ class Results:
             elif line["kind"] == "set":
                 self.sets[line["set"]] = line
             elif "set" in line:
-                names = ("kind", "set", "engine", "setting", "threads", "mode", "k", "effort")
+                names = ("kind", "set", "engine", "setting", "threads", "mode", "k", "effort", "number")
                 self.lines[tuple(line.get(name) for name in names)] = line
 
     def of(self, kind, **wanted):

@@ -2,7 +2,8 @@
 """sets.py NAME...: make the data sets that are measured, once, in the cache folder; prints where each is.
 
 A prepared set is a folder with base.npy and queries.npy (float32), ids.npy (int64, the row's number), truth.npy (float64: the distances of
-the 100 nearest rows of each query, computed exactly) and set.json. NAME:ROWS is the set's first ROWS rows only.
+the 100 nearest rows of each query, computed exactly) and set.json. NAME:ROWS is the set's first ROWS rows only. NAME+filters has columns to
+filter by and fewer queries (filtering.py): apart.npy and near.npy (int64), truth-N.npy for each filter N of the grid.
 
 MQL_DATA         the folder with fashion-mnist/, nsmc/ and siftsmall/
 MQL_BENCH_CACHE  where prepared sets are kept; mql-bench in the user's cache otherwise
@@ -15,12 +16,15 @@ import sys
 
 import numpy as np
 
+import filtering
 import grow
 
 TRUTH = 100  # neighbours kept for each query
 SPARE = 28  # candidates beyond them that single precision may have put in the wrong order
 QUERIES = 1000
 BLOCK = 200  # queries compared at once
+
+FILTERED = "+filters"
 
 L2, COSINE = "L2", "COSINE"
 
@@ -94,10 +98,10 @@ def keys_for_ranking(metric, base):
     return rows, np.zeros(len(rows), dtype=np.float32)
 
 
-def exact(metric, base, queries):
-    """The distances of the TRUTH nearest rows of each query: candidates by single precision, ranked again by double."""
+def exact(metric, base, queries, most=TRUTH):
+    """The distances of the `most` nearest rows of each query: candidates by single precision, ranked again by double."""
     rows, norms = keys_for_ranking(metric, base)
-    count, wanted = min(TRUTH, len(base)), min(TRUTH + SPARE, len(base))
+    count, wanted = min(most, len(base)), min(most + SPARE, len(base))
     truth = np.empty((len(queries), count))
     for start in range(0, len(queries), BLOCK):
         ranks = norms - 2 * (queries[start:start + BLOCK] @ rows.T)
@@ -125,18 +129,31 @@ class Set:
         """The queries, in memory."""
         return np.load(self.folder / "queries.npy")
 
-    def recall(self, answers, k):
+    def columns(self):
+        """{name: a number for each row} of the columns to filter by; none in most sets."""
+        paths = [self.folder / f"{name}.npy" for name in filtering.COLUMNS]
+        return {path.stem: np.load(path) for path in paths if path.exists()}
+
+    def allowed(self, case):
+        """A bool for each row: whether the filter lets it through."""
+        return case.allowed(np.load(self.folder / f"{case.column}.npy"))
+
+    def recall(self, answers, k, number=None):
         """Share of the k nearest that `answers` (queries x k, -1: none) found, by distance: a row as near as the k-th is right.
 
-        A query whose answers begin with -2 was not asked and does not count.
+        With the number of a filter of the grid, of the rows that it lets through; others are wrong. A query whose answers begin with -2 was
+        not asked and does not count.
         """
-        base, queries, truth = self.base(), self.queries(), np.load(self.folder / "truth.npy")
+        base, queries = self.base(), self.queries()
+        truth = np.load(self.folder / ("truth.npy" if number is None else f"truth-{number}.npy"))
+        allowed = None if number is None else self.allowed(filtering.grid(self.rows)[number])
         right = wanted = 0
         for query, found, near in zip(queries, answers, truth):
             if found[0] == -2:
                 continue
             near = near[:k]
             found = np.unique(found[found >= 0])
+            found = found if allowed is None else found[allowed[found]]
             farthest = near[-1] + 1e-9 * abs(near[-1]) + 1e-12
             hits = int((distances(self.metric, query, base[found]) <= farthest).sum())
             right += min(hits, len(near))
@@ -156,18 +173,43 @@ def write_set(folder, name, source, metric, base, queries):
     (folder / "set.json").write_text(json.dumps(facts))
 
 
+def add_filters(folder, metric, base):
+    """The columns of a set with filters, and the truth of each filter of the grid."""
+    data = Set(folder)
+    away = distances(metric, base[filtering.pivot(len(base))], base)
+    for name, column in filtering.columns(away).items():
+        np.save(folder / f"{name}.npy", column)
+    for number, case in enumerate(filtering.grid(len(base))):
+        np.save(folder / f"truth-{number}.npy", exact(metric, base[data.allowed(case)], data.queries()))
+
+
+def near_pivot(metric, base, queries):
+    """The queries that a set with filters keeps."""
+    away = distances(metric, base[filtering.pivot(len(base))], queries)
+    return queries[np.sort(np.argsort(away, kind="stable")[: filtering.QUERIES])]
+
+
+def write_named(folder, name, metric, base, queries, source):
+    """write_set(), and what the name asks for besides."""
+    is_filtered = name.endswith(FILTERED)
+    base, queries = np.asarray(base, dtype=np.float32), np.asarray(queries, dtype=np.float32)
+    write_set(folder, name, source, metric, base, near_pivot(metric, base, queries) if is_filtered else queries)
+    if is_filtered:
+        add_filters(folder, metric, base)
+
+
 def prepare(name):
     """The set `name`, made now if it is not in the cache yet."""
     folder = cache_folder() / name.replace(":", "-")
     if (folder / "set.json").exists():
         return Set(folder)
-    source, _, rows = name.partition(":")
+    source, _, rows = name.removesuffix(FILTERED).partition(":")
     if source not in SOURCES:
         sys.exit(f"no set {source}: there are {', '.join(SOURCES)}")
     metric, base, queries = SOURCES[source]()
     making = folder.with_name(folder.name + f".making-{os.getpid()}")
     making.mkdir(parents=True)
-    write_set(making, name, SOURCES[source].__doc__, metric, base[: int(rows)] if rows else base, queries)
+    write_named(making, name, metric, base[: int(rows)] if rows else base, queries, SOURCES[source].__doc__)
     shutil.rmtree(folder, ignore_errors=True)
     making.rename(folder)
     return Set(folder)

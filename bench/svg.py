@@ -37,20 +37,29 @@ def misses(recall):
     return -math.log10(max(1.0 - recall, 0.0005))
 
 
+class Scale:
+    """What goes from left to right: its name, where a value stands, the marked values, and the last value."""
+
+    def __init__(self, name, place, marks, last):
+        self.name, self.place, self.marks, self.last = name, place, marks, last
+
+
+RECALL = Scale("recall", misses, (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999), 1.0)
+SHARE = Scale("share of the rows that the filter lets through", math.log10, (0.0001, 0.001, 0.01, 0.05, 0.1, 0.3, 1.0), 1.0)
+
+
 class Axes:
-    """Recall from left to right, queries a second upwards by their logarithm."""
+    """A scale from left to right, queries a second upwards by their logarithm."""
 
-    RECALLS = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
-
-    def __init__(self, curves):
+    def __init__(self, curves, scale):
         points = [point for curve in curves.values() for point in curve]
         speeds = [speed for _, speed in points]
         self.low, self.high = min(speeds) * 0.8, max(speeds) * 1.25
-        self.first, self.last = misses(self.RECALLS[0]), misses(1.0)
+        self.scale, self.first, self.last = scale, scale.place(scale.marks[0]), scale.place(scale.last)
 
-    def x(self, recall):
-        """Recall to pixels."""
-        share = (max(misses(recall), self.first) - self.first) / (self.last - self.first)
+    def x(self, value):
+        """A value of the scale to pixels."""
+        share = (max(self.scale.place(value), self.first) - self.first) / (self.last - self.first)
         return LEFT + share * (WIDTH - LEFT - RIGHT)
 
     def y(self, speed):
@@ -60,22 +69,22 @@ class Axes:
 
     def frame(self, title):
         """Grid, numbers and names."""
-        parts = [text(LEFT, 22, title, extra='font-weight="bold"'), text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 12, "recall", "middle"),
+        parts = [text(LEFT, 22, title, extra='font-weight="bold"'), text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 12, self.scale.name, "middle"),
                  text(8, 22, "queries/s")]
-        for recall in self.RECALLS:
-            parts += [line(self.x(recall), TOP, self.x(recall), HEIGHT - BOTTOM), text(self.x(recall), HEIGHT - 32, f"{recall:g}", "middle")]
+        for mark in self.scale.marks:
+            parts += [line(self.x(mark), TOP, self.x(mark), HEIGHT - BOTTOM), text(self.x(mark), HEIGHT - 32, f"{mark:g}", "middle")]
         for speed in powers(self.low, self.high):
             parts += [line(LEFT, self.y(speed), WIDTH - RIGHT, self.y(speed)), text(LEFT - 6, self.y(speed) + 4, f"{speed:,.0f}", "end")]
         return parts
 
 
-def plot(title, curves):
-    """An SVG of {name: [(recall, queries a second), ...]}."""
-    axes = Axes(curves)
+def plot(title, curves, scale=RECALL):
+    """An SVG of {name: [(value of the scale, queries a second), ...]}."""
+    axes = Axes(curves, scale)
     parts = axes.frame(title)
     for i, (name, points) in enumerate(curves.items()):
         colour = COLOURS[i % len(COLOURS)]
-        places = [(axes.x(recall), axes.y(speed)) for recall, speed in sorted(points) if recall >= Axes.RECALLS[0]]
+        places = [(axes.x(value), axes.y(speed)) for value, speed in sorted(points) if value >= scale.marks[0]]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
         parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="{3 if i == 0 else 1.5}"/>')
         parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" fill="{colour}"/>' for x, y in places]

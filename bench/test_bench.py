@@ -8,6 +8,7 @@ import xml.dom.minidom
 
 import numpy as np
 
+import filtering
 import grow
 import report
 import sets
@@ -47,6 +48,33 @@ class Recall(unittest.TestCase):
         for metric in (sets.L2, sets.COSINE):
             wanted = [np.sort(sets.distances(metric, query, base))[: sets.TRUTH] for query in queries]
             self.assertTrue(np.array_equal(sets.exact(metric, base, queries), wanted))
+
+
+class Filters(unittest.TestCase):
+    """The grid of filters, and its truth."""
+
+    def test_cases(self):
+        grid = filtering.grid(1000)
+        self.assertEqual(len(grid), len(filtering.SHARES) * len(filtering.RELATIONS))
+        columns = filtering.columns(np.arange(1000.0))
+        for case in grid:
+            self.assertEqual(case.allowed(columns[case.column]).sum(), case.matching)
+        self.assertEqual([case.condition() for case in grid if case.share == 0.01], ["apart < 10", "near < 10", "near >= 990"])
+
+    def test_only_rows_let_through_count(self):
+        random = np.random.default_rng(1)
+        base, queries = random.random((500, 8), dtype=np.float32), random.random((120, 8), dtype=np.float32)
+        with tempfile.TemporaryDirectory() as folder:
+            sets.write_named(pathlib.Path(folder), "test" + sets.FILTERED, sets.L2, base, queries, "")
+            data = sets.Set(folder)
+            self.assertEqual(len(data.queries()), filtering.QUERIES)
+            for number, case in enumerate(filtering.grid(500)):
+                rows = np.flatnonzero(data.allowed(case))
+                away = [sets.distances(sets.L2, query, base[rows]) for query in data.queries()]
+                nearest = [rows[np.argsort(distance)[:10]] for distance in away]
+                self.assertEqual(data.recall(np.array(nearest), 10, number), 1.0)
+                others = np.flatnonzero(~data.allowed(case))[:1]
+                self.assertEqual(data.recall(np.array([others] * len(away)), 10, number), 0.0)
 
 
 class Grown(unittest.TestCase):

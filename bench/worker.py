@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """worker.py: one step of one engine in a process of its own; bench/run starts it. Prints a line of JSON for each result.
 
-    worker.py '{"step": "build" or "search", "engine": ..., "set": ..., "folder": ..., "setting": {...}, ...}'
+    worker.py '{"step": "build", "search" or "filter", "engine": ..., "set": ..., "folder": ..., "setting": {...}, ...}'
 
 Answers are judged elsewhere, so that the rows are not in the memory that is measured: a line names the file with the ids.
 """
@@ -13,6 +13,7 @@ import time
 
 import numpy as np
 
+import filtering
 import measure
 from engines import engine_class
 from sets import Set
@@ -118,12 +119,51 @@ def search(engine, order):
         soak(engine, queries, min(order["soak"], engine.most_soak))
 
 
+class Grid:
+    """Every filter of the grid with every effort, one query at a time; a library that loops over many itself is asked for all in one call."""
+
+    def __init__(self, engine, queries, order):
+        self.engine, self.queries, self.order = engine, queries, order
+        self.files = 0
+
+    def point(self, number, case, effort):
+        """One filter with one effort: the best of some rounds, the first of which is a warm-up."""
+        engine, queries, k = self.engine, self.queries, self.order["ks"][0]
+        engine.tune(effort, k)
+        ask = engine.round_many if engine.loops else lambda queries, k: engine.round(queries, k, self.order["seconds"])
+        rounds = [ask(queries, k) for _ in range(self.order["rounds"] + 1)]
+        self.files += 1
+        path = os.path.join(engine.folder, f"ids-{self.files}.npy")
+        np.save(path, rounds[0][0])
+        about = {"relation": case.relation, "share": case.share, "matching": case.matching, "number": number}
+        say(kind="filtered", **about, k=k, effort=effort, **measure.best_of([numbers for _, numbers in rounds]), ids=path,
+            load=[os.getloadavg()[0]])
+
+    def run(self):
+        """All of it."""
+        for number, case in enumerate(filtering.grid(self.engine.data.rows)):
+            self.engine.filter(case)
+            for effort in self.engine.filter_efforts:
+                self.point(number, case, effort)
+
+
+def ask_filtered(engine, order):
+    """Open and ask under every filter."""
+    queries = engine.data.queries()
+    engine.threads, engine.asked = 1, len(queries)
+    if not engine.is_server:
+        engine.fit(1)
+    engine.open()
+    engine.fit(1)
+    Grid(engine, queries, order).run()
+
+
 def main():
     order = json.loads(sys.argv[1])
     engine = engine_class(order["engine"])(Set(order["set"]), order["folder"], order["setting"])
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
-        {"build": build, "search": search}[order["step"]](engine, order)
+        {"build": build, "search": search, "filter": ask_filtered}[order["step"]](engine, order)
     finally:
         engine.close()
 

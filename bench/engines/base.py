@@ -11,6 +11,7 @@ import measure
 
 HNSW_EFFORTS = {10: [10, 16, 24, 32, 48, 64, 96, 128, 192, 256, 400, 600], 100: [100, 128, 192, 256, 400, 600, 800]}
 PROBES = {10: [1, 2, 4, 8, 16, 32, 64, 128], 100: [2, 4, 8, 16, 32, 64, 128]}
+FILTER_EFFORTS = [16, 32, 64, 128, 256, 512]
 SLOW_EFFORTS = {10: [16, 64, 256], 100: [128, 400]}
 EXACT_EFFORTS = {10: [0], 100: [0]}
 
@@ -32,6 +33,7 @@ class Engine:
     settings = [{}]
     effort_name = "ef"
     efforts = HNSW_EFFORTS
+    filter_efforts = FILTER_EFFORTS  # empty: it has no filters
     most_queries = 1000  # fewer for those that take long
     most_soak = 10_000  # queries before memory is measured; fewer where the first one touches everything, or each takes long
     is_server = False  # answers from processes other than this one
@@ -56,6 +58,10 @@ class Engine:
 
     def tune(self, effort, k):
         """Set the effort of the searches to come."""
+
+    def filter(self, case):
+        """Let only the rows of a filter (filtering.Case) through from now on. Engines that cannot leave it."""
+        raise NotImplementedError
 
     def one(self, query, k):
         """The ids of the k nearest rows."""

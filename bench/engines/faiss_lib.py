@@ -3,6 +3,7 @@
 import os
 
 import faiss
+import numpy as np
 
 import grow
 import measure
@@ -56,12 +57,23 @@ class Faiss(Engine):
     def prepare_query(self, queries):
         return [query[None] for query in self.ready(queries)]
 
+    parameters = None  # of the searches: NULL for the index's own
+
+    def filter_parameters(self):
+        """SearchParameters of the kind, with the rows that are let through."""
+        return faiss.SearchParameters(sel=self.selector)
+
+    def filter(self, case):
+        self.bits = np.packbits(self.data.allowed(case), bitorder="little")  # the selector points to it
+        self.selector = faiss.IDSelectorBitmap(self.data.rows, faiss.swig_ptr(self.bits))
+        self.parameters = self.filter_parameters()
+
     def one(self, query, k):
-        return self.index.search(query, k)[1][0]
+        return self.index.search(query, k, params=self.parameters)[1][0]
 
     def many(self, queries, k):
         """All queries in one call."""
-        return self.index.search(self.ready(queries), k)[1]
+        return self.index.search(self.ready(queries), k, params=self.parameters)[1]
 
 
 class Hnsw(Faiss):
@@ -76,8 +88,13 @@ class Hnsw(Faiss):
     def prepare_build(self):
         self.index.hnsw.efConstruction = self.setting["efConstruction"]
 
+    def filter_parameters(self):
+        return faiss.SearchParametersHNSW(sel=self.selector)
+
     def tune(self, effort, k):
         self.index.hnsw.efSearch = effort
+        if self.parameters:
+            self.parameters.efSearch = effort
 
     def distances(self, queries, k):
         faiss.cvar.hnsw_stats.reset()
@@ -88,7 +105,7 @@ class Hnsw(Faiss):
 class Ivf(Faiss):
     """An inverted file."""
 
-    effort_name, efforts, soak_effort = "nprobe", PROBES, 16
+    effort_name, efforts, soak_effort, filter_efforts = "nprobe", PROBES, 16, []
 
     def tune(self, effort, k):
         faiss.extract_index_ivf(self.index).nprobe = effort
@@ -147,6 +164,7 @@ class Flat(Faiss):
     """Exact search."""
 
     name, effort_name, efforts, most_queries, soak_effort, most_soak = "faiss FLAT", "", EXACT_EFFORTS, 200, 0, 100
+    filter_efforts = [0]
 
     def key(self):
         return "Flat"

@@ -3,6 +3,7 @@
 import os
 
 import hnswlib
+import numpy as np
 
 import measure
 from engines.base import Engine
@@ -37,9 +38,17 @@ class HnswLib(Engine):
     def tune(self, effort, k):
         self.index.set_ef(max(effort, k))
 
-    def one(self, query, k):
-        return self.index.knn_query(query, k=k, num_threads=1)[0][0]
+    passes = None  # whether a row is let through; built in, as a function in Python would cost more than the search
+
+    def filter(self, case):
+        self.passes = self.data.allowed(case).tolist().__getitem__
 
     def many(self, queries, k):
-        """All queries in one call."""
-        return self.index.knn_query(queries, k=k, num_threads=self.threads)[0]
+        """All queries in one call; fewer rows than k are an error to it, and no answers to us."""
+        try:
+            return self.index.knn_query(queries, k=k, num_threads=self.threads, filter=self.passes)[0]
+        except RuntimeError:
+            return np.full((len(queries), k), -1, dtype=np.int64)
+
+    def one(self, query, k):
+        return self.many(query, k)[0]

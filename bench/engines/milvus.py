@@ -35,6 +35,7 @@ class Milvus(Engine):
     package, efforts, most_queries, most_soak = "pymilvus", SLOW_EFFORTS, 300, 2000
     settings = [{"M": 16, "efConstruction": 200}]
     client = server = None
+    where, scalar_index, filter_efforts = "", "STL_SORT", SLOW_EFFORTS[10]
 
     def connect(self):
         """Set self.client."""
@@ -42,16 +43,21 @@ class Milvus(Engine):
 
     def insert(self):
         """All rows."""
-        base = self.data.base()
+        base, columns = self.data.base(), self.data.columns()
         for start in range(0, len(base), INSERTED_AT_ONCE):
             block = base[start:start + INSERTED_AT_ONCE]
-            self.client.insert("c", [{"id": start + i, "v": row.tolist()} for i, row in enumerate(block)])
+            rows = [{"id": start + i, "v": row.tolist()} for i, row in enumerate(block)]
+            for i, row in enumerate(rows):
+                row.update((name, int(column[start + i])) for name, column in columns.items())
+            self.client.insert("c", rows)
         self.client.flush("c")
 
     def index(self):
         """Build and load."""
         parameters = self.client.prepare_index_params()
         parameters.add_index("v", index_type="HNSW", metric_type=self.data.metric, params=dict(self.setting))
+        for name in self.data.columns():
+            parameters.add_index(name, index_type=self.scalar_index)
         self.client.create_index("c", parameters)
         self.client.load_collection("c")
 
@@ -66,6 +72,8 @@ class Milvus(Engine):
         schema = self.client.create_schema(auto_id=False)
         schema.add_field("id", DataType.INT64, is_primary=True)
         schema.add_field("v", DataType.FLOAT_VECTOR, dim=self.data.dim)
+        for name in self.data.columns():
+            schema.add_field(name, DataType.INT64)
         self.client.create_collection("c", schema=schema)
         return {"load": self.spent(self.insert), "build": self.spent(self.index)}
 
@@ -79,8 +87,12 @@ class Milvus(Engine):
     def prepare_query(self, queries):
         return [[query.tolist()] for query in queries]
 
+    def filter(self, case):
+        self.where = case.condition()
+
     def one(self, query, k):
-        return [hit["id"] for hit in self.client.search("c", query, limit=k, search_params=self.parameters)[0]]
+        found = self.client.search("c", query, limit=k, search_params=self.parameters, filter=self.where)
+        return [hit["id"] for hit in found[0]]
 
     def close(self):
         if self.client:
@@ -92,6 +104,7 @@ class MilvusLite(Milvus):
     """The embedded one."""
 
     name, package, most_queries, most_soak = "Milvus Lite", "milvus-lite", 60, 200
+    scalar_index = "INVERTED"
 
     def connect(self):
         self.client = MilvusClient(os.path.join(self.folder, "milvus.db"))

@@ -17,7 +17,7 @@ from engines.base import EXACT_EFFORTS, PROBES, Engine, lists_for
 class Mql(Engine):
     """The database, and how it is asked; what differs is the index and the options of SEARCH."""
 
-    name, package, soak_effort, kind = "mql", "", 64, ""
+    name, package, soak_effort, kind, where = "mql", "", 64, "", ""
 
     def __init__(self, data, folder, setting):
         super().__init__(data, folder, setting)
@@ -68,12 +68,16 @@ class Mql(Engine):
 
     def build(self):
         self.start(len(measure.ALL_CORES))
-        self.run(f"CREATE COLLECTION c (id INT64 PRIMARY KEY, v FLOAT_VECTOR({self.data.dim}))")
-        files = ", ".join(f"'{self.data.folder / name}'" for name in ("ids.npy", "base.npy"))
-        copy = self.run(f"COPY c (id, v) FROM {files}")
+        columns = list(self.data.columns())
+        others = "".join(f", {name} INT64" for name in columns)
+        self.run(f"CREATE COLLECTION c (id INT64 PRIMARY KEY, v FLOAT_VECTOR({self.data.dim}){others})")
+        files = ", ".join(f"'{self.data.folder / name}.npy'" for name in ("ids", "base", *columns))
+        copy = self.run(f"COPY c ({', '.join(('id', 'v', *columns))}) FROM {files}")
         flush = self.run("FLUSH c")
         times = {"load": (copy[0] + flush[0], copy[1] + flush[1])}
         times["build"] = self.run(self.index_statement())
+        for name in columns:
+            self.run(f"CREATE INDEX ON c ({name})")
         self.close()
         return times
 
@@ -87,7 +91,10 @@ class Mql(Engine):
 
     def search(self, targets, k):
         """The text of a SEARCH."""
-        return f"SEARCH c ON v FOR {targets} {self.options} LIMIT {k}"
+        return f"SEARCH c ON v FOR {targets} {self.where} {self.options} LIMIT {k}"
+
+    def filter(self, case):
+        self.where = f"WHERE {case.condition()}"
 
     def first(self, query, k):
         """Seconds of the very first query."""
@@ -148,7 +155,7 @@ class Hnsw(Mql):
 class Ivf(Mql):
     """Prepared SEARCH over one of the kinds with lists; as many lists as faiss gets."""
 
-    effort_name, efforts, soak_effort = "nprobe", PROBES, 16
+    effort_name, efforts, soak_effort, filter_efforts = "nprobe", PROBES, 16, [4, 16, 64]
 
     def index_options(self):
         return {"nlist": lists_for(self.data.rows)}
@@ -192,7 +199,7 @@ class Exact(Mql):
     """SEARCH over FLAT: every row is compared."""
 
     kind = "FLAT"
-    name, effort_name, efforts, soak_effort, most_soak = "mql exact", "", EXACT_EFFORTS, 0, 100
+    name, effort_name, efforts, soak_effort, most_soak, filter_efforts = "mql exact", "", EXACT_EFFORTS, 0, 100, [0]
 
     def tune(self, effort, k):
         self.options = ""

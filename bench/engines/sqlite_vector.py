@@ -13,6 +13,7 @@ class SqliteVec(Engine):
     """A vec0 table."""
 
     name, package, effort_name, efforts, most_queries, soak_effort, most_soak = "sqlite-vec", "sqlite-vec", "", EXACT_EFFORTS, 50, 0, 100
+    filter_efforts = []
 
     def connect(self):
         """The database with the extension in it."""

@@ -13,6 +13,7 @@ class Usearch(Engine):
     """usearch with whole and with half floats."""
 
     name, package, loops = "usearch", "usearch", True
+    filter_efforts = []  # its Python has none
     settings = [{"M": 16, "efConstruction": 200, "type": kind} for kind in ("f32", "f16")]
 
     def make(self):
