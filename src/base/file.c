@@ -111,6 +111,13 @@ file_read(File *file, void *data, size_t size, uint64_t offset, Error *err)
     return MQL_OK;
 }
 
+void
+file_read_at_random(const File *file)
+{
+    if (file->vfs->read_at_random != NULL)
+        file->vfs->read_at_random(file->vfs->context, file->fd);
+}
+
 mql_status
 file_write(File *file, const void *data, size_t size, uint64_t offset,
            Error *err)

@@ -37,6 +37,9 @@ typedef struct Vfs {
                      uint64_t offset);
     ssize_t (*pwrite)(void *context, int fd, const void *data, size_t size,
                       uint64_t offset);
+    /* Reads of the file will jump about: nothing is read ahead. NULL: does
+     * nothing. */
+    void (*read_at_random)(void *context, int fd);
     int (*fdatasync)(void *context, int fd);
     /* Begin to bring written bytes to the disk: nothing is promised, but the
      * sync to come has less to wait for. NULL: does nothing. */
@@ -104,6 +107,8 @@ void file_close(File *file);
  * file". */
 mql_status file_read(File *file, void *data, size_t size, uint64_t offset,
                      Error *err);
+/* See Vfs. */
+void file_read_at_random(const File *file);
 mql_status file_write(File *file, const void *data, size_t size,
                       uint64_t offset, Error *err);
 /* The bytes are to be synced later: see Vfs. */

@@ -88,6 +88,13 @@ is_beyond_limit(uint64_t end)
            limit.rlim_cur != RLIM_INFINITY && end > limit.rlim_cur;
 }
 
+static void
+posix_read_at_random(void *context, int fd)
+{
+    (void)context;
+    (void)posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
+}
+
 static ssize_t
 posix_pwrite(void *context, int fd, const void *data, size_t size,
              uint64_t offset)
@@ -382,6 +389,7 @@ const Vfs posix_vfs = {
     .close = posix_close,
     .pread = posix_pread,
     .pwrite = posix_pwrite,
+    .read_at_random = posix_read_at_random,
     .fdatasync = posix_fdatasync,
     .will_sync = posix_will_sync,
     .ftruncate = posix_ftruncate,

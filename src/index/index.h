@@ -181,6 +181,8 @@ typedef struct VectorQuery {
                                 valid ones */
     uint32_t
         allowed_count; /* bits set in it; the row count when allowed is NULL */
+    bool reads_rows;   /* rows to rank are read from the file of the column, not
+                          through its mapping */
     const atomic_bool *cancel; /* may be NULL */
     SearchCounters *counters;
 } VectorQuery;

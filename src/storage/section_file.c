@@ -241,6 +241,7 @@ section_file_open(const Vfs *vfs, const char *path,
         return error_no_memory(err);
     file->vfs = vfs;
     file->identity = identity;
+    atomic_init(&file->reader, -1);
     file->path = strdup(path);
     mql_status status =
         file->path == NULL ? error_no_memory(err) : load(file, err);
@@ -259,6 +260,7 @@ section_file_close(SectionFile *file)
     if (file == NULL)
         return;
     section_memory_close(file);
+    section_reader_close(file);
     guard_remove(file->guard);
     file_unmap(file->vfs, file->data, (size_t)file->size);
     map_free(&file->index);
@@ -316,8 +318,8 @@ section_require(SectionFile *file, SectionId id, size_t size, Section *section,
     return section_verify(file, section, 0, section->size, err);
 }
 
-static bool
-is_verified(const SectionFile *file, uint64_t bit)
+bool
+section_block_is_verified(const SectionFile *file, uint64_t bit)
 {
     uint64_t word =
         atomic_load_explicit(&file->verified[bit / 64], memory_order_acquire);
@@ -385,7 +387,7 @@ section_check_bytes(SectionFile *file, const SectionEntry *entry, uint64_t i,
                     const char *bytes, uint64_t *size, Error *err)
 {
     uint64_t piece = (entry->first_block + i) / CHECKSUMS_PER_BLOCK;
-    if (!is_verified(file, file->blocks + piece)) {
+    if (!section_block_is_verified(file, file->blocks + piece)) {
         TRY(check_table(file, piece, size, err));
         section_set_verified(file, file->blocks + piece, *size);
     }
@@ -429,7 +431,7 @@ verify_blocks(SectionFile *file, const SectionEntry *entry, uint64_t first,
     mql_status status = section_file_intact(file, err);
     uint64_t ahead = 0;
     for (uint64_t i = first; status == MQL_OK && i <= last; i++) {
-        if (is_verified(file, entry->first_block + i))
+        if (section_block_is_verified(file, entry->first_block + i))
             continue;
         if (i >= ahead)
             ahead = read_ahead(file, entry, i, last);
@@ -459,8 +461,8 @@ section_verify(SectionFile *file, const Section *section, uint64_t offset,
         return out_of_section(file, entry, err);
     uint64_t first = offset / SECTION_BLOCK_SIZE;
     uint64_t last = (offset + size - 1) / SECTION_BLOCK_SIZE;
-    bool is_known =
-        first == last && is_verified(file, entry->first_block + first);
+    bool is_known = first == last &&
+                    section_block_is_verified(file, entry->first_block + first);
     if (is_known &&
         (file->guard == NULL || !guard_has_fault(file->guard, NULL)))
         return MQL_OK;
@@ -505,7 +507,7 @@ section_verify_rest(SectionFile *file, const Section *section, Error *err)
         size / SECTION_BLOCK_SIZE + (size % SECTION_BLOCK_SIZE > 0);
     uint64_t end = entry->first_block + blocks, open = 0, first = end;
     for (uint64_t i = entry->first_block; i < end; i++) {
-        if (is_verified(file, i))
+        if (section_block_is_verified(file, i))
             continue;
         open++;
         first = i < first ? i : first;

@@ -100,6 +100,15 @@ mql_status section_verify(SectionFile *file, const Section *section,
                           uint64_t offset, uint64_t size, Error *err);
 
 /*
+ * Copy `size` bytes from `offset` of the section by reading the file instead of
+ * touching its mapping, checked as section_verify() would. Sections in memory
+ * are copied from there. Thread-safe; keeps a descriptor open from the first
+ * time on. Errors: what opening and reading give, DATA_CORRUPTED.
+ */
+mql_status section_read(SectionFile *file, const Section *section,
+                        uint64_t offset, uint64_t size, void *data, Error *err);
+
+/*
  * Whether section_verify() of any range would find nothing left to check: for
  * readers that jump about. Costs a load for each 64 blocks. Who goes without
  * section_verify() asks section_file_intact() afterwards.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * section_internal.h - a section file from within: what section_file.c opens
- * and section_memory.c brings into memory.
+ * section_internal.h - a section file from within: what section_file.c opens,
+ * section_memory.c brings into memory and section_read.c reads.
  */
 #ifndef STORAGE_SECTION_INTERNAL_H
 #define STORAGE_SECTION_INTERNAL_H
@@ -16,7 +16,7 @@
 
 typedef struct SectionEntry {
     SectionId id;
-    bool is_held; /* section_memory.c */
+    atomic_bool is_held; /* section_memory.c */
     uint64_t offset;
     uint64_t size;
     uint64_t first_block;
@@ -41,6 +41,7 @@ struct SectionFile {
     atomic_uint_least64_t *verified; /* bits: blocks, then the table's */
     SectionMemory *memory;           /* where the held bytes are counted */
     atomic_uint_least64_t held;      /* bytes */
+    atomic_int reader; /* section_read.c: a descriptor, -1: none yet */
 };
 
 /* Verify `bytes` as block `i` of the section, whose place in the table of
@@ -49,11 +50,14 @@ mql_status section_check_bytes(SectionFile *file, const SectionEntry *entry,
                                uint64_t i, const char *bytes, uint64_t *size,
                                Error *err);
 /* The block is known to be right; or, again, is not. */
+bool section_block_is_verified(const SectionFile *file, uint64_t block);
 void section_set_verified(SectionFile *file, uint64_t block, uint64_t size);
 void section_set_unverified(SectionFile *file, uint64_t block);
 /* What the status is when a page could not be read: that. */
 mql_status section_explain_fault(const SectionFile *file, mql_status status,
                                  Error *err);
+/* The file is being closed: its descriptor, if there is one, is too. */
+void section_reader_close(SectionFile *file);
 /* Held bytes are counted no more: the file is being closed. */
 void section_memory_close(SectionFile *file);
 

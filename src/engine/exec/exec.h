@@ -27,6 +27,7 @@ typedef struct Execution {
     ExprRun run;
     Arena *arena; /* lives as long as the run; has the statement's limit */
     int64_t default_ef; /* hnsw.ef_search, 0: not set */
+    bool reads_rows;    /* rank_by_reads */
     const Vfs *vfs;     /* its clock */
     bool is_timed;      /* EXPLAIN ANALYZE */
     /* Called with what the user should know; may be NULL. */

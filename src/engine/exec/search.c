@@ -427,6 +427,7 @@ search_target(SearchOperator *search, uint32_t target, uint64_t k, Error *err)
         .vector = search->vectors[target],
         .options = &search->options,
         .recall = plan->recall,
+        .reads_rows = search->base.execution->reads_rows,
         .cancel = search->base.execution->run.cancel,
         .counters = &search->counters,
     };

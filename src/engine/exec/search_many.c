@@ -150,6 +150,7 @@ search_round(SearchOperator *search, uint32_t segment, uint32_t dim,
         .k = asked < row_count ? (uint32_t)asked : row_count,
         .options = &search->options,
         .recall = plan->recall,
+        .reads_rows = search->base.execution->reads_rows,
         .cancel = search->base.execution->run.cancel,
         .counters = &search->counters,
     };

@@ -260,6 +260,7 @@ begin_execution(Prepared *prepared)
                 .random_state = (uint64_t)now},
         .arena = &prepared->exec_arena,
         .default_ef = session->settings[SETTING_EF_SEARCH],
+        .reads_rows = session->settings[SETTING_RANK_BY_READS] != 0,
         .vfs = vfs,
         .notice = planner_notice,
         .notice_context = session,

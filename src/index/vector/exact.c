@@ -327,7 +327,6 @@ vector_scan(const VectorColumn *column, Metric metric, const VectorQuery *query,
         exact_query_of(metric, column->element, query->vector, column->dim);
     TopK top = top_k_of(nearest, query->k);
     uint32_t rows[VECTOR_ROWS];
-    const void *vectors[VECTOR_ROWS];
     float distances[VECTOR_ROWS];
     size_t from = 0;
     uint64_t elements = 0;
@@ -342,10 +341,8 @@ vector_scan(const VectorColumn *column, Metric metric, const VectorQuery *query,
             elements = 0;
         }
         elements += (uint64_t)count * column->dim;
-        TRY(vector_verify_rows(column, rows, count, err));
-        for (uint32_t i = 0; i < count; i++)
-            vectors[i] = vector_row(column, rows[i]);
-        exact_distances(&exact, vectors, count, distances);
+        TRY(exact_rows(&exact, column, query->reads_rows, rows, count,
+                       distances, err));
         for (uint32_t i = 0; i < count; i++)
             if (top.count < top.k || distances[i] <= nearest[0].distance)
                 top_k_offer(&top, (Neighbor){distances[i], rows[i]});

@@ -60,6 +60,12 @@ uint32_t vector_next_rows(const VectorColumn *column, const uint64_t *allowed,
 mql_status vector_verify_rows(const VectorColumn *column, const uint32_t *rows,
                               uint32_t count, Error *err);
 
+/* Exact distances of `count` rows of the column, in any order; `is_read`: they
+ * are read from the column's file, not through its mapping (VectorQuery). */
+mql_status exact_rows(const ExactQuery *query, const VectorColumn *column,
+                      bool is_read, const uint32_t *rows, uint32_t count,
+                      float *distances, Error *err);
+
 /* A thread asked to stop: true once `cancel` (may be NULL) is set. */
 static inline bool
 is_cancelled(const atomic_bool *cancel)

@@ -114,6 +114,7 @@ flat_encode(const VectorColumn *column, Metric metric, uint32_t row,
 typedef struct Target {
     const FlatCodes *codes;
     Metric metric;
+    bool is_read; /* VectorQuery.reads_rows */
     ExactQuery exact;
     int8_t *code;  /* stride bytes */
     double step;   /* t */
@@ -219,8 +220,9 @@ static mql_status
 look_at(const Target *target, const VectorColumn *column, uint32_t row,
         TopK *top, Error *err)
 {
-    TRY(vector_column_verify(column, row, 1, err));
-    float distance = exact_distance(&target->exact, vector_row(column, row));
+    float distance;
+    TRY(exact_rows(&target->exact, column, target->is_read, &row, 1, &distance,
+                   err));
     if (top->count < top->k || distance <= top->heap[0].distance)
         top_k_offer(top, (Neighbor){distance, row});
     return MQL_OK;
@@ -280,7 +282,8 @@ flat_codes_scan(const FlatCodes *codes, const VectorColumn *column,
                 Metric metric, const VectorQuery *query, Neighbor *nearest,
                 uint32_t *found, Error *err)
 {
-    Target target = {.codes = codes, .metric = metric};
+    Target target = {
+        .codes = codes, .metric = metric, .is_read = query->reads_rows};
     /* Codes of all rows are read, vectors only of those allowed. */
     if ((uint64_t)query->allowed_count * ALLOWED_PART < column->count)
         return vector_scan(column, metric, query, nearest, found, err);
@@ -352,7 +355,9 @@ begin_seekers(Many *many, Metric metric, const VectorTargets *targets,
         Neighbor *nearest = targets->nearest + (size_t)t * k;
         VectorQuery one = *many->query;
         one.vector = targets->vectors[t];
-        *seeker = (Seeker){.target = {.codes = many->codes, .metric = metric},
+        *seeker = (Seeker){.target = {.codes = many->codes,
+                                      .metric = metric,
+                                      .is_read = many->query->reads_rows},
                            .top = top_k_of(nearest, k),
                            .number = t};
         if (!encode_target(&seeker->target, column, one.vector, room,

@@ -93,6 +93,26 @@ offer_rows(const Hnsw *hnsw, const VectorQuery *query, TopK *top,
     }
 }
 
+/* Exact distances of the first of the pool, from the file of the column. */
+static mql_status
+read_pool(const Hnsw *hnsw, const Walk *walk, uint32_t count, Error *err)
+{
+    enum { SOME = 64 };
+    uint32_t rows[SOME];
+    float distances[SOME];
+    Neighbor *pool = walk->scratch->pool;
+    for (uint32_t first = 0; first < count; first += SOME) {
+        uint32_t some = least(count - first, SOME);
+        for (uint32_t i = 0; i < some; i++)
+            rows[i] = pool[first + i].row;
+        TRY(exact_rows(&walk->query->exact, hnsw->column, true, rows, some,
+                       distances, err));
+        for (uint32_t i = 0; i < some; i++)
+            pool[first + i].distance = distances[i];
+    }
+    return MQL_OK;
+}
+
 /* The k nearest of the pool by exact distance. */
 static mql_status
 rank(const Hnsw *hnsw, const Walk *walk, const VectorQuery *query,
@@ -102,8 +122,11 @@ rank(const Hnsw *hnsw, const Walk *walk, const VectorQuery *query,
     const VectorColumn *column = hnsw->column;
     TopK top = top_k_of(nearest, query->k);
     uint32_t count = rerank_count(hnsw, query, scratch->pool_count);
-    bool is_ranked = hnsw->space.coder.type == CODES_NONE;
+    bool is_coded = hnsw->space.coder.type != CODES_NONE;
+    bool is_ranked = !is_coded || query->reads_rows;
 
+    if (is_coded && query->reads_rows)
+        TRY(read_pool(hnsw, walk, count, err));
     for (uint32_t i = 0; i < count && !is_ranked; i++)
         for (uint32_t line = 0; line < 4; line++)
             __builtin_prefetch(
@@ -118,7 +141,7 @@ rank(const Hnsw *hnsw, const Walk *walk, const VectorQuery *query,
         }
         TRY(offer_rows(hnsw, query, &top, entry, err));
     }
-    if (!is_ranked)
+    if (is_coded)
         walk->counters->distances += count;
     *found = top_k_finish(&top);
     return MQL_OK;

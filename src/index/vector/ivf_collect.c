@@ -424,18 +424,17 @@ rank_some(const IvfCollect *collect, const uint32_t *rows, uint32_t count,
           TopK *nearest, Error *err)
 {
     const VectorColumn *column = collect->ivf->column;
-    const void *vectors[RANKED] = {NULL};
+    bool is_read = collect->query->reads_rows;
     float distances[RANKED];
-    for (uint32_t i = 0; i < count; i++) {
-        vectors[i] = vector_row(column, rows[i]);
+    for (uint32_t i = 0; i < count && !is_read; i++) {
+        const char *vector = vector_row(column, rows[i]);
         for (uint32_t line = 0; line < FETCHED; line++) {
-            __builtin_prefetch((const char *)vectors[i] + 64 * line);
+            __builtin_prefetch(vector + 64 * line);
             __asm__ volatile("" ::: "memory");
         }
     }
-    for (uint32_t i = 0; i < count; i++)
-        TRY(vector_column_verify(column, rows[i], 1, err));
-    exact_distances(collect->exact, vectors, count, distances);
+    TRY(exact_rows(collect->exact, column, is_read, rows, count, distances,
+                   err));
     for (uint32_t i = 0; i < count; i++)
         top_k_offer(nearest, (Neighbor){distances[i], rows[i]});
     return MQL_OK;
@@ -478,9 +477,9 @@ offer_zeros(const IvfCollect *collect, TopK *nearest, Error *err)
         if (allowed != NULL && !bits_get(allowed, row))
             continue;
         if (offered++ == 0) {
-            TRY(vector_column_verify(ivf->column, row, 1, err));
-            distance =
-                exact_distance(collect->exact, vector_row(ivf->column, row));
+            TRY(exact_rows(collect->exact, ivf->column,
+                           collect->query->reads_rows, &row, 1, &distance,
+                           err));
         }
         if (nearest->count == nearest->k &&
             distance > nearest->heap[0].distance)
