@@ -122,6 +122,17 @@ typedef enum KeyType {
     KEY_BYTES, /* VARCHAR: byte order                       */
 } KeyType;
 
+/* What a field holds, where kinds tell more than types of keys apart. */
+typedef enum ScalarClass {
+    SCALAR_BOOL,
+    SCALAR_INT,
+    SCALAR_REAL,
+    SCALAR_TIME,
+    SCALAR_TEXT,
+} ScalarClass;
+
+#define SCALAR_SET(scalar) (1u << (scalar))
+
 typedef struct ScalarColumn {
     KeyType type;
     uint32_t row_count;   /* of the segment                         */
@@ -200,14 +211,19 @@ typedef struct VectorTargets {
  * in turns. `k` neighbours of each. */
 uint32_t vector_targets_most(uint32_t dim, uint64_t k);
 
-/* A condition on the key: one of a range, a set, a prefix, or a substring
- * pattern. */
+/* A condition on the key. */
 typedef enum PredicateKind {
     PREDICATE_RANGE,    /* low <= / < key <= / < high; either end may be open */
     PREDICATE_IN,       /* key is one of the list (sorted, no doubles)        */
     PREDICATE_PREFIX,   /* KEY_BYTES: key starts with `prefix`                */
     PREDICATE_NOT_NULL, /* the row is not NULL                                */
 } PredicateKind;
+
+#define PREDICATE_SET(predicate) (1u << (predicate))
+/* What kinds answer that know whole keys in their order. */
+#define PREDICATES_OF_KEYS                                                     \
+    (PREDICATE_SET(PREDICATE_RANGE) | PREDICATE_SET(PREDICATE_IN) |            \
+     PREDICATE_SET(PREDICATE_PREFIX) | PREDICATE_SET(PREDICATE_NOT_NULL))
 
 typedef union Key {
     int64_t integer;
@@ -240,8 +256,14 @@ typedef struct IndexKind {
     bool takes_recall; /* a search can be told the recall instead of the effort
                         */
     bool has_file; /* build() writes a file; else open() gets no file      */
-    uint32_t elements; /* vector kinds: ELEMENT_SET() of the types it takes;
-                          0: of floats only                                 */
+    uint32_t elements;    /* vector kinds: ELEMENT_SET() of the types it takes;
+                             0: of floats only                                 */
+    uint32_t scalars;     /* scalar kinds: SCALAR_SET() of what it takes, of
+                             arrays the elements; 0: all */
+    bool takes_arrays;    /* scalar kinds: fields with many keys in a row */
+    bool refuses_primary; /* scalar kinds: not over the primary key        */
+    uint32_t predicates;  /* scalar kinds: PREDICATE_SET() of what lookup()
+                             answers */
     const IndexOption *build_options;  /* ends with a NULL name; never NULL   */
     const IndexOption *search_options; /* same                                */
 
@@ -310,6 +332,21 @@ index_kind_takes(const IndexKind *kind, ElementType element)
     uint32_t set =
         kind->elements != 0 ? kind->elements : ELEMENT_SET(ELEMENT_F32);
     return (set & ELEMENT_SET(element)) != 0;
+}
+
+/* Whether fields of such scalars may have an index of that (scalar) kind. */
+static inline bool
+index_kind_takes_scalar(const IndexKind *kind, ScalarClass scalar,
+                        bool is_array)
+{
+    return (kind->scalars == 0 || (kind->scalars & SCALAR_SET(scalar)) != 0) &&
+           (!is_array || kind->takes_arrays);
+}
+
+static inline bool
+index_kind_answers(const IndexKind *kind, PredicateKind predicate)
+{
+    return (kind->predicates & PREDICATE_SET(predicate)) != 0;
 }
 
 /* All kinds, ends with NULL. */

@@ -55,7 +55,7 @@ leaf(const Builder *builder, const Expr *column, PredicateKind predicate,
 {
     const Field *field = &builder->collection->fields[column->column];
     const IndexDefinition *index = scalar_index(builder->collection, field->id);
-    if (index == NULL || index->kind->lookup == NULL)
+    if (index == NULL || !index_kind_answers(index->kind, predicate))
         return NULL;
     Condition *condition = arena_new(builder->planner->arena, Condition);
     if (condition == NULL)
