@@ -21,6 +21,7 @@ static float vectors[ROWS * DIM];
 static float wide_vectors[ROWS * WIDE];
 static uint32_t entry_rows[ROWS];
 static int64_t entry_ints[ROWS];
+static int64_t entry_bools[ROWS];
 static Slice entry_bytes[ROWS];
 static char entry_text[ROWS][16];
 
@@ -35,6 +36,12 @@ static const ScalarColumn int_column = {.type = KEY_INT,
                                         .entry_count = ROWS,
                                         .rows = entry_rows,
                                         .ints = entry_ints};
+/* So few keys that sets of them are bits. */
+static const ScalarColumn bool_column = {.type = KEY_INT,
+                                         .row_count = ROWS,
+                                         .entry_count = ROWS,
+                                         .rows = entry_rows,
+                                         .ints = entry_bools};
 static const ScalarColumn bytes_column = {.type = KEY_BYTES,
                                           .row_count = ROWS,
                                           .entry_count = ROWS,
@@ -64,6 +71,10 @@ static const Case cases[] = {
     {"BIN_IVF_FLAT", METRIC_HAMMING, &bit_column, NULL, {4}},
     {"INVERTED", METRIC_L2, NULL, &int_column, {0}},
     {"INVERTED", METRIC_L2, NULL, &bytes_column, {0}},
+    {"BITMAP", METRIC_L2, NULL, &bool_column, {0}},
+    {"BITMAP", METRIC_L2, NULL, &bytes_column, {0}},
+    {"STL_SORT", METRIC_L2, NULL, &int_column, {0}},
+    {"STL_SORT", METRIC_L2, NULL, &bytes_column, {0}},
     {"HNSW", METRIC_COSINE, &wide_column, NULL, {4, 40}},
     {"HNSW_SQ", METRIC_L2, &vector_column, NULL, {4, 40, 1}},
     {"HNSW_SQ", METRIC_IP, &vector_column, NULL, {4, 40, 4}},
@@ -86,6 +97,7 @@ make_columns(void **state)
         random_wave(&seed, wide_vectors + row * WIDE, WIDE);
         entry_rows[row] = row;
         entry_ints[row] = (int64_t)(next_random(&seed) % 50);
+        entry_bools[row] = 20 + entry_ints[row] % 2;
         int size = snprintf(entry_text[row], sizeof entry_text[row], "key%d",
                             (int)entry_ints[row]);
         entry_bytes[row] = (Slice){entry_text[row], (size_t)size};

@@ -172,8 +172,6 @@ static const char *const unbuilt_kinds[] = {
     "SPARSE_INVERTED_INDEX",
     "SPARSE_WAND",
     "MINHASH_LSH",
-    "BITMAP",
-    "STL_SORT",
     "TRIE",
     "NGRAM",
     "RTREE",
@@ -193,9 +191,48 @@ kind_missing(const Node *using, Error *err)
     return error_hint(err, "SHOW INDEX TYPES lists all kinds.");
 }
 
-static mql_status
-choose_kind(const Node *node, TypeKind type, IndexDefinition *index, Error *err)
+static ScalarClass
+scalar_class(TypeKind kind)
 {
+    switch (kind) {
+    case TYPE_BOOL:
+        return SCALAR_BOOL;
+    case TYPE_FLOAT:
+    case TYPE_DOUBLE:
+        return SCALAR_REAL;
+    case TYPE_TIMESTAMPTZ:
+        return SCALAR_TIME;
+    case TYPE_VARCHAR:
+        return SCALAR_TEXT;
+    default:
+        return SCALAR_INT;
+    }
+}
+
+/* Whether a kind over scalars is for a field. */
+static mql_status
+check_scalar(const Node *using, const IndexKind *kind, const Field *field,
+             Error *err)
+{
+    bool is_array = field->type.kind == TYPE_ARRAY;
+    TypeKind type = is_array ? field->type.element : field->type.kind;
+    if (index_kind_takes_scalar(kind, scalar_class(type), is_array) &&
+        !(kind->refuses_primary && field->is_primary))
+        return MQL_OK;
+    if (index_kind_takes_scalar(kind, scalar_class(type), is_array))
+        return error_at(err, ERR_WRONG_OBJECT_TYPE, using->position,
+                        "index kind %s is not for primary keys", kind->name);
+    return error_at(err, ERR_WRONG_OBJECT_TYPE, using->position,
+                    "index kind %s does not take fields of type %s%s",
+                    kind->name, is_array ? "ARRAY of " : "",
+                    type_kind_name(type));
+}
+
+static mql_status
+choose_kind(const Node *node, const Field *field, IndexDefinition *index,
+            Error *err)
+{
+    TypeKind type = field->type.kind;
     bool is_vector = type_is_vector(type);
     ElementType element = is_vector ? type_element(type) : ELEMENT_F32;
     const Node *using = node_child(node, NODE_USING);
@@ -217,6 +254,8 @@ choose_kind(const Node *node, TypeKind type, IndexDefinition *index, Error *err)
         return error_at(err, ERR_WRONG_OBJECT_TYPE, using->position,
                         "index kind %s does not take fields of type %s",
                         index->kind->name, type_kind_name(type));
+    if (!is_vector)
+        TRY(check_scalar(using, index->kind, field, err));
     index_options_default(index->kind->build_options, &index->options);
     return MQL_OK;
 }
@@ -320,7 +359,7 @@ define_index(Prepared *prepared, const Node *node, const Collection *collection,
     index->field = field->id;
     if (type_is_vector(field->type.kind))
         index->metric = metric_usual(type_element(field->type.kind));
-    TRY(choose_kind(node, field->type.kind, index, err));
+    TRY(choose_kind(node, field, index, err));
     TRY(choose_name(prepared, node, collection, field, index, err));
     const Node *operator_class = node_child(node, NODE_INDEX_KEY)->first->next;
     if (operator_class != NULL)

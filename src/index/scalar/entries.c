@@ -90,11 +90,7 @@ drop_doubles(Entries *entries)
         if (!is_new &&
             entries_row(entries, kept) == entries_row(entries, kept - 1))
             continue;
-        if (is_new) {
-            entries->header.key_count++;
-            if (entries->column->type == KEY_BYTES)
-                entries->header.bytes_size += entries_bytes(entries, kept).size;
-        }
+        entries->header.key_count += is_new;
         kept++;
     }
     entries->count = kept;
@@ -174,14 +170,15 @@ entries_poll(const Entries *entries, uint32_t place, Error *err)
 
 /* The key itself, or for bytes where it ends. */
 static mql_status
-write_words(const Entries *entries, SectionWriter *writer, Error *err)
+write_words(const Entries *entries, bool is_each, SectionWriter *writer,
+            Error *err)
 {
     const ScalarColumn *column = entries->column;
     uint64_t end = 0;
     TRY(section_begin(writer, (SectionId){SCALAR_SECTION_KEYS, 0}, err));
     for (uint32_t i = 0; i < entries->count; i++) {
         TRY(entries_poll(entries, i, err));
-        if (!entries_is_new(entries, i))
+        if (!is_each && !entries_is_new(entries, i))
             continue;
         uint32_t entry = entries->items[i].value;
         uint64_t bits;
@@ -200,27 +197,42 @@ write_words(const Entries *entries, SectionWriter *writer, Error *err)
 }
 
 static mql_status
-write_bytes(const Entries *entries, SectionWriter *writer, Error *err)
+write_bytes(Entries *entries, bool is_each, SectionWriter *writer, Error *err)
 {
+    ScalarHeader *header = &entries->header;
     TRY(section_begin(writer, (SectionId){SCALAR_SECTION_BYTES, 0}, err));
     for (uint32_t i = 0; i < entries->count; i++) {
         TRY(entries_poll(entries, i, err));
-        if (!entries_is_new(entries, i))
+        if (!is_each && !entries_is_new(entries, i))
             continue;
         Slice key = entries_bytes(entries, i);
+        header->bytes_size += key.size;
         if (key.size > 0)
             TRY(section_append(writer, key.data, key.size, err));
     }
     return MQL_OK;
 }
 
+static mql_status
+write_keys(Entries *entries, bool is_each, SectionWriter *writer, Error *err)
+{
+    TRY(write_words(entries, is_each, writer, err));
+    return entries->column->type == KEY_BYTES
+               ? write_bytes(entries, is_each, writer, err)
+               : MQL_OK;
+}
+
 mql_status
 entries_write_keys(Entries *entries, SectionWriter *writer, Error *err)
 {
-    TRY(write_words(entries, writer, err));
-    return entries->column->type == KEY_BYTES
-               ? write_bytes(entries, writer, err)
-               : MQL_OK;
+    return write_keys(entries, false, writer, err);
+}
+
+mql_status
+entries_write_each_key(Entries *entries, SectionWriter *writer, Error *err)
+{
+    entries->header.key_count = entries->count;
+    return write_keys(entries, true, writer, err);
 }
 
 mql_status

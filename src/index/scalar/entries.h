@@ -35,6 +35,9 @@ mql_status entries_poll(const Entries *entries, uint32_t place, Error *err);
 /* The distinct keys: KEYS, and BYTES for texts. */
 mql_status entries_write_keys(Entries *entries, SectionWriter *writer,
                               Error *err);
+/* The key of each pair, however many have it. */
+mql_status entries_write_each_key(Entries *entries, SectionWriter *writer,
+                                  Error *err);
 mql_status entries_write_starts(const Entries *entries, SectionWriter *writer,
                                 Error *err);
 mql_status entries_write_rows(const Entries *entries, SectionWriter *writer,

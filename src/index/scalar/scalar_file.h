@@ -19,11 +19,13 @@
 
 enum {
     SCALAR_SECTION_HEADER = 1,
-    SCALAR_SECTION_KEYS = 2,   /* int64, double, or u64 ends of bytes    */
-    SCALAR_SECTION_BYTES = 3,  /* KEY_BYTES: the keys one after another  */
-    SCALAR_SECTION_STARTS = 4, /* u32 for each key and one more          */
-    SCALAR_SECTION_ROWS = 5,   /* u32 rows, ascending within a key       */
-    SCALAR_SECTION_VALID = 6,  /* bit array of rows that are not NULL    */
+    SCALAR_SECTION_KEYS = 2,    /* int64, double, or u64 ends of bytes    */
+    SCALAR_SECTION_BYTES = 3,   /* KEY_BYTES: the keys one after another  */
+    SCALAR_SECTION_STARTS = 4,  /* u32 for each key and one more          */
+    SCALAR_SECTION_ROWS = 5,    /* u32 rows, ascending within a key       */
+    SCALAR_SECTION_VALID = 6,   /* bit array of rows that are not NULL    */
+    SCALAR_SECTION_OFFSETS = 7, /* BITMAP: u64, where each set begins    */
+    SCALAR_SECTION_SETS = 8,    /* BITMAP: bits or u32 rows              */
 };
 
 typedef struct ScalarHeader {
@@ -82,6 +84,7 @@ struct ScalarIndex {
     ScalarHeader header;
     SectionFile *file;
     Section keys, bytes, starts, rows, valid;
+    Section own[2]; /* the kind's */
 };
 
 /* ---- scalar_file.c: the functions of an IndexKind ---- */

@@ -1,0 +1,475 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_indexes.c - a condition holds for the same rows with indexes and
+ * without.
+ *
+ * The same rows go into a collection without indexes and into one whose fields
+ * have indexes of random kinds: sealed segments, rows in memory, deleted rows,
+ * NULLs, -0.0, empty and multi-byte texts, arrays. Random conditions must give
+ * the same keys from both, also under NOT, AND and OR.
+ *
+ * MQL_TEST_SEED=n runs one seed, MQL_TEST_SAY=1 prints the statements.
+ */
+#include "files.h"
+#include "mql.h"
+#include "run_sql.h"
+
+#define ROUNDS 8
+#define CONDITIONS 500
+#define SEGMENTS 3
+#define ROWS 90 /* of a segment, and in memory */
+#define SQL_SIZE 65536
+
+typedef struct Test {
+    uint64_t random;
+    mql_conn *conn;
+    char sql[SQL_SIZE];
+    size_t size;
+    char indexes[2048]; /* for the words of a failure */
+    bool is_loud;
+} Test;
+
+static uint32_t
+below(Test *test, uint32_t most)
+{
+    return (uint32_t)(next_random(&test->random) >> 33) % most;
+}
+
+static void __attribute__((format(printf, 2, 3)))
+say(Test *test, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    size_t room = sizeof test->sql - test->size;
+    int size = vsnprintf(test->sql + test->size, room, format, arguments);
+    va_end(arguments);
+    assert_true(size >= 0 && (size_t)size < room);
+    test->size += (size_t)size;
+}
+
+static void
+run(Test *test)
+{
+    if (test->is_loud)
+        fprintf(stderr, "%.300s\n", test->sql);
+    run_sql(test->conn, test->sql);
+    test->size = 0;
+}
+
+/* ---- values ---- */
+
+static const char *const words[] = {
+    "''",
+    "'a'",
+    "'ab'",
+    "'abc'",
+    "'abcd'",
+    "'b'",
+    "'xabcy'",
+    "'ABC'",
+    "'AbCd'",
+    "'10%'",
+    "'a_c'",
+    "'\u00e9'",
+    "'\u00c9t\u00e9'",
+    "'caf\u00e9 noir'",
+    "'\ud55c\uad6d\uc5b4'",
+    "'\ud55c\uad6d'",
+    "'zz\ud55c\uad6dzz'",
+    "'abcabcabc'",
+    "'hello world'",
+    "'Hello, World!'",
+    "'lo wor'",
+    "'\U0001f600 ok'",
+    "'k\u212a'",
+};
+#define WORDS (sizeof words / sizeof words[0])
+
+static const char *const patterns[] = {
+    "'%'",
+    "''",
+    "'a%'",
+    "'abc%'",
+    "'%abc%'",
+    "'%bc'",
+    "'%b%d%'",
+    "'a_c%'",
+    "'_bc%'",
+    "'%abc%abc%'",
+    "'10\\%'",
+    "'%\\_c%'",
+    "'%\u00e9%'",
+    "'%\u00c9t%'",
+    "'%\ud55c\uad6d%'",
+    "'%\ud55c_\uc5b4'",
+    "'%lo wor%'",
+    "'HELLO%'",
+    "'abc'",
+    "'%k%'",
+    "'%zz%zz%'",
+    "'abcabcabc'",
+    "'%o w%'",
+    "'ABCABC%'",
+};
+#define PATTERNS (sizeof patterns / sizeof patterns[0])
+
+static const char *const regexes[] = {
+    "'abc'",         "'^abc'",         "'abc$'",         "'a.c'",
+    "'(abc|hello)'", "'(abc)+'",       "'(abc)*d'",      "'[Hh]ello,? w'",
+    "'(?i)abc'",     "'(?i)HELLO.*w'", "'\ud55c\uad6d'", "'x?abc(y|z)'",
+    "'(lo|la) wor'", "'abcd{0}'",      "'(?i)\u00c9t'",  "'b{2,3}c'",
+};
+#define REGEXES (sizeof regexes / sizeof regexes[0])
+
+static const char *const reals[] = {"0.0",   "-0.0",   "1.5",  "-1.5",
+                                    "1e300", "-1e300", "0.25", "2.0"};
+#define REALS (sizeof reals / sizeof reals[0])
+
+static const char *
+word(Test *test)
+{
+    return words[below(test, WORDS)];
+}
+
+static int
+number(Test *test)
+{
+    return (int)below(test, 15) - 7;
+}
+
+static void
+say_time(Test *test)
+{
+    say(test, "'2026-01-%02uT00:00:00Z'", 1 + below(test, 12));
+}
+
+/* A value of column `name`. */
+static void
+say_value(Test *test, char name)
+{
+    switch (name) {
+    case 'b':
+        say(test, "%s", below(test, 2) == 0 ? "true" : "false");
+        break;
+    case 'f':
+        say(test, "%s", reals[below(test, REALS)]);
+        break;
+    case 's':
+        say(test, "%s", word(test));
+        break;
+    case 't':
+        say_time(test);
+        break;
+    default:
+        say(test, "%d", number(test));
+    }
+}
+
+/* ---- rows ---- */
+
+static void
+say_list(Test *test, bool is_text, uint32_t count)
+{
+    say(test, "[");
+    for (uint32_t i = 0; i < count; i++) {
+        say(test, i > 0 ? ", " : "");
+        say_value(test, is_text ? 's' : 'n');
+    }
+    say(test, "]");
+}
+
+static void
+say_row(Test *test, uint32_t id)
+{
+    static const char columns[] = "bnmfst";
+    say(test, "(%u", id);
+    for (size_t i = 0; columns[i] != '\0'; i++) {
+        say(test, ", ");
+        if (below(test, 6) == 0)
+            say(test, "NULL");
+        else
+            say_value(test, columns[i]);
+    }
+    for (int is_text = 0; is_text < 2; is_text++) {
+        say(test, ", ");
+        if (below(test, 6) == 0)
+            say(test, "NULL");
+        else
+            say_list(test, is_text != 0, below(test, 5));
+    }
+    say(test, ")");
+}
+
+static void
+fill(Test *test)
+{
+    for (uint32_t part = 0; part <= SEGMENTS; part++) {
+        say(test, "INSERT INTO plain VALUES ");
+        for (uint32_t i = 0; i < ROWS; i++) {
+            say(test, i > 0 ? ", " : "");
+            say_row(test, part * ROWS + i);
+        }
+        run(test);
+        say(test,
+            "INSERT INTO c SELECT id, b, n, m, f, s, t, a, w FROM plain "
+            "WHERE id >= %u",
+            part * ROWS);
+        run(test);
+        if (part < SEGMENTS) {
+            say(test, "FLUSH");
+            run(test);
+        }
+    }
+    for (uint32_t i = 0; i < ROWS / 3; i++) {
+        uint32_t id = below(test, (SEGMENTS + 1) * ROWS);
+        say(test, "DELETE FROM plain WHERE id = %u;", id);
+        say(test, "DELETE FROM c WHERE id = %u", id);
+        run(test);
+    }
+}
+
+/* ---- indexes ---- */
+
+typedef struct Choice {
+    const char *field;
+    const char *kinds[8]; /* ends with NULL */
+} Choice;
+
+static const Choice choices[] = {
+    {"id", {"INVERTED", "STL_SORT", "AUTOINDEX"}},
+    {"b", {"INVERTED", "BITMAP", "AUTOINDEX"}},
+    {"n", {"INVERTED", "BITMAP", "STL_SORT", "AUTOINDEX"}},
+    {"m", {"INVERTED", "BITMAP", "STL_SORT"}},
+    {"f", {"INVERTED", "STL_SORT", "AUTOINDEX"}},
+    {"s", {"INVERTED", "BITMAP", "STL_SORT", "AUTOINDEX"}},
+    {"t", {"INVERTED", "STL_SORT", "AUTOINDEX"}},
+    {"a", {"INVERTED", "BITMAP", "AUTOINDEX"}},
+    {"w", {"INVERTED", "BITMAP", "AUTOINDEX"}},
+};
+#define CHOICES (sizeof choices / sizeof choices[0])
+
+/* One round has no index on some fields, each kind comes in some round. */
+static void
+make_indexes(Test *test, uint32_t round)
+{
+    test->indexes[0] = '\0';
+    for (size_t i = 0; i < CHOICES; i++) {
+        uint32_t count = 0;
+        while (choices[i].kinds[count] != NULL)
+            count++;
+        say(test, "DROP INDEX IF EXISTS %s ON c", choices[i].field);
+        run(test);
+        if (below(test, 8) == 0)
+            continue;
+        const char *kind = choices[i].kinds[(round + i) % count];
+        say(test, "CREATE INDEX ON c (%s) USING %s", choices[i].field, kind);
+        size_t used = strlen(test->indexes);
+        snprintf(test->indexes + used, sizeof test->indexes - used, "%.200s; ",
+                 test->sql);
+        run(test);
+    }
+}
+
+/* ---- conditions ---- */
+
+static const char *const operators[] = {"=", "<>", "<", "<=", ">", ">="};
+
+static void
+say_in(Test *test, char column)
+{
+    uint32_t count = 1 + below(test, 5);
+    say(test, "%c %sIN (", column, below(test, 3) == 0 ? "NOT " : "");
+    for (uint32_t i = 0; i < count; i++) {
+        say(test, i > 0 ? ", " : "");
+        say_value(test, column);
+    }
+    say(test, below(test, 6) == 0 ? ", NULL)" : ")");
+}
+
+static void
+say_range(Test *test, char column)
+{
+    uint32_t form = below(test, 3);
+    if (form == 0)
+        say(test, "%c %sBETWEEN ", column, below(test, 3) == 0 ? "NOT " : "");
+    else
+        say(test, "%c %s ", column, below(test, 2) == 0 ? ">" : ">=");
+    say_value(test, column);
+    say(test, " AND ");
+    if (form != 0)
+        say(test, "%c %s ", column, below(test, 2) == 0 ? "<" : "<=");
+    say_value(test, column);
+}
+
+static void
+say_array(Test *test)
+{
+    bool is_text = below(test, 2) == 0;
+    char column = is_text ? 'w' : 'a';
+    uint32_t form = below(test, 4);
+    if (form == 0) {
+        say(test, "array_contains(%c, ", column);
+        say_value(test, is_text ? 's' : 'n');
+        say(test, ")");
+    } else if (form == 1) {
+        say_value(test, is_text ? 's' : 'n');
+        say(test, " IN %c", column);
+    } else {
+        say(test, "array_contains_%s(%c, ", form == 2 ? "any" : "all", column);
+        say_list(test, is_text, 1 + below(test, 3));
+        say(test, ")");
+    }
+}
+
+static void
+say_text(Test *test)
+{
+    bool is_not = below(test, 4) == 0;
+    if (below(test, 3) == 0)
+        say(test, "s %s %s", is_not ? "!~" : "=~",
+            regexes[below(test, REGEXES)]);
+    else
+        say(test, "s %s%s %s", is_not ? "NOT " : "",
+            below(test, 2) == 0 ? "LIKE" : "ILIKE",
+            patterns[below(test, PATTERNS)]);
+}
+
+static void
+say_leaf(Test *test)
+{
+    static const char columns[] = "bnmfst";
+    char column = columns[below(test, 6)];
+    switch (below(test, 10)) {
+    case 0:
+        say(test, "%c IS %sNULL", "bnmfstaw"[below(test, 8)],
+            below(test, 2) == 0 ? "NOT " : "");
+        break;
+    case 1:
+        say_in(test, column);
+        break;
+    case 2:
+        if (column != 'b') {
+            say_range(test, column);
+            break;
+        }
+        say(test, "b");
+        break;
+    case 3:
+        say_array(test);
+        break;
+    case 4:
+    case 5:
+        say_text(test);
+        break;
+    case 6:
+        say(test, "id %s %u", operators[below(test, 6)],
+            below(test, (SEGMENTS + 1) * ROWS));
+        break;
+    case 7:
+        say(test, "n %% 3 = 1"); /* no index knows that */
+        break;
+    default:
+        say(test, "%c %s ", column,
+            operators[below(test, column == 'b' ? 2 : 6)]);
+        if (below(test, 12) == 0)
+            say(test, "NULL");
+        else
+            say_value(test, column);
+    }
+}
+
+/* Depth is bounded by `depth`. */
+static void
+say_condition(Test *test, uint32_t depth)
+{
+    uint32_t form = depth == 0 ? 0 : below(test, 4);
+    if (form == 0) {
+        say_leaf(test);
+        return;
+    }
+    say(test, form == 3 ? "NOT (" : "(");
+    say_condition(test, depth - 1);
+    if (form != 3) {
+        say(test, form == 1 ? ") AND (" : ") OR (");
+        say_condition(test, depth - 1);
+    }
+    say(test, ")");
+}
+
+/* The keys that a question gives, as a set of bits. */
+static void
+ask(Test *test, const char *from, const char *condition, uint8_t *rows)
+{
+    char sql[4096];
+    snprintf(sql, sizeof sql, "SELECT id FROM %s WHERE %s", from, condition);
+    mql_stmt *stmt = prepare_sql(test->conn, sql);
+    memset(rows, 0, (SEGMENTS + 1) * ROWS);
+    mql_status status;
+    while ((status = mql_step(stmt)) == MQL_ROW)
+        rows[mql_column_int64(stmt, 0)]++;
+    if (status != MQL_DONE)
+        fail_msg("%s\n%s", sql, test->indexes);
+    mql_finalize(stmt);
+}
+
+static void
+compare(Test *test)
+{
+    uint8_t wanted[(SEGMENTS + 1) * ROWS], found[(SEGMENTS + 1) * ROWS];
+    char condition[2048];
+    say_condition(test, below(test, 4));
+    assert_true(test->size < sizeof condition);
+    memcpy(condition, test->sql, test->size + 1);
+    test->size = 0;
+    if (test->is_loud)
+        fprintf(stderr, "%s\n", condition);
+    ask(test, "plain", condition, wanted);
+    ask(test, "c", condition, found);
+    for (uint32_t id = 0; id < (SEGMENTS + 1) * ROWS; id++)
+        if (wanted[id] != found[id])
+            fail_msg("row %u: %u without indexes, %u with\n%s\n%s", id,
+                     wanted[id], found[id], condition, test->indexes);
+}
+
+static void
+test_same_rows(void **state)
+{
+    (void)state;
+    const char *seed = getenv("MQL_TEST_SEED");
+    Test *test = calloc(1, sizeof *test);
+    assert_non_null(test);
+    test->random = seed != NULL ? strtoull(seed, NULL, 10) : 4;
+    test->is_loud = getenv("MQL_TEST_SAY") != NULL;
+    char *directory = temporary_directory();
+    char *path = path_in(directory, "db");
+    mql_db *db;
+    assert_int_equal(mql_open(path, NULL, &db, NULL), MQL_OK);
+    assert_int_equal(mql_connect(db, &test->conn, NULL), MQL_OK);
+    for (int i = 0; i < 2; i++) {
+        say(test,
+            "CREATE COLLECTION %s (id INT64 PRIMARY KEY, b BOOL, n INT64, m "
+            "INT8, f DOUBLE, s VARCHAR(40), t TIMESTAMPTZ, a ARRAY<INT64>(5), "
+            "w ARRAY<VARCHAR(40)>(5))",
+            i == 0 ? "plain" : "c");
+        run(test);
+    }
+    fill(test);
+    for (uint32_t round = 0; round < ROUNDS; round++) {
+        make_indexes(test, round);
+        for (uint32_t i = 0; i < CONDITIONS; i++)
+            compare(test);
+    }
+    mql_disconnect(test->conn);
+    mql_close(db);
+    remove_tree(directory);
+    free(path);
+    free(directory);
+    free(test);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_same_rows)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
