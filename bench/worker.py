@@ -19,6 +19,7 @@ from engines import engine_class
 from sets import Set
 
 SOAK_K = 10
+TRIED = 3  # queries of a library's loop that tell how many fit into the time
 COUNTED = 100  # queries whose distances are counted
 
 
@@ -126,12 +127,21 @@ class Grid:
         self.engine, self.queries, self.order = engine, queries, order
         self.files = 0
 
+    def looped(self, k):
+        """As many of the queries as fit into the time, by what the first ones took, in one call: (ids, numbers)."""
+        seconds = 1 / self.engine.round_many(self.queries[:TRIED], k)[1]["qps"]
+        count = int(min(max(self.order["seconds"] / seconds, TRIED), len(self.queries)))
+        found, line = self.engine.round_many(self.queries[:count], k)
+        ids = np.full((len(self.queries), k), -2, dtype=np.int64)
+        ids[:count] = found
+        return ids, line
+
     def point(self, number, case, effort):
         """One filter with one effort: the best of some rounds, the first of which is a warm-up."""
-        engine, queries, k = self.engine, self.queries, self.order["ks"][0]
+        engine, k = self.engine, self.order["ks"][0]
         engine.tune(effort, k)
-        ask = engine.round_many if engine.loops else lambda queries, k: engine.round(queries, k, self.order["seconds"])
-        rounds = [ask(queries, k) for _ in range(self.order["rounds"] + 1)]
+        ask = (lambda: self.looped(k)) if engine.loops else (lambda: engine.round(self.queries, k, self.order["seconds"]))
+        rounds = [ask() for _ in range(self.order["rounds"] + 1)]
         self.files += 1
         path = os.path.join(engine.folder, f"ids-{self.files}.npy")
         np.save(path, rounds[0][0])
