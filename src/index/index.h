@@ -180,6 +180,25 @@ typedef struct SearchCounters {
     uint64_t hops;      /* graph nodes expanded                         */
 } SearchCounters;
 
+/* How an index comes to the nearest of the allowed rows. */
+typedef enum FilterStrategy {
+    FILTER_AUTO,    /* the index chooses, by what it expects each to cost    */
+    FILTER_SCAN,    /* compare with all allowed rows                         */
+    FILTER_GRAPH,   /* walk a graph, keep the allowed rows met               */
+    FILTER_POST,    /* walk it for more rows, leave out those not allowed    */
+    FILTER_CLUSTER, /* go through the nearest lists, keep the allowed rows   */
+    FILTER_PLANS
+} FilterStrategy;
+
+#define FILTER_SET(plan) (1u << (plan))
+
+/* What searches among allowed rows did, for EXPLAIN ANALYZE: sums. */
+typedef struct FilterTrace {
+    uint32_t searches[FILTER_PLANS]; /* begun so; never FILTER_AUTO        */
+    uint32_t fallbacks;              /* of these, given up for a scan      */
+    double estimates[FILTER_PLANS];  /* nanoseconds expected of each plan  */
+} FilterTrace;
+
 typedef struct VectorQuery {
     const void *vector;          /* of the column's element type */
     uint32_t k;                  /* wanted, at least 1 */
@@ -194,7 +213,9 @@ typedef struct VectorQuery {
         allowed_count; /* bits set in it; the row count when allowed is NULL */
     bool reads_rows;   /* rows to rank are read from the file of the column, not
                           through its mapping */
-    const atomic_bool *cancel; /* may be NULL */
+    FilterStrategy filter_plan; /* where allowed is not NULL: of the kind's */
+    FilterTrace *trace;         /* may be NULL */
+    const atomic_bool *cancel;  /* may be NULL */
     SearchCounters *counters;
 } VectorQuery;
 
@@ -255,6 +276,8 @@ typedef struct IndexKind {
     bool is_exact;  /* the true nearest, not near ones                      */
     bool takes_recall; /* a search can be told the recall instead of the effort
                         */
+    uint32_t filter_plans; /* vector kinds: FILTER_SET() of those to choose from
+                            */
     bool has_file; /* build() writes a file; else open() gets no file      */
     uint32_t elements;    /* vector kinds: ELEMENT_SET() of the types it takes;
                              0: of floats only                                 */
@@ -314,6 +337,35 @@ typedef struct IndexKind {
 
     void (*close)(Index *index);
 } IndexKind;
+
+/* So many searches were begun by that plan. */
+static inline void
+trace_plan(const VectorQuery *query, FilterStrategy plan, uint32_t count)
+{
+    if (query->trace != NULL && query->allowed != NULL)
+        query->trace->searches[plan] += count;
+}
+
+/* What a plan was expected to cost, in nanoseconds. */
+static inline void
+trace_estimate(const VectorQuery *query, FilterStrategy plan, double cost)
+{
+    if (query->trace != NULL && query->allowed != NULL)
+        query->trace->estimates[plan] += cost;
+}
+
+/* A search by another plan goes on as a scan. */
+static inline void
+trace_fallback(const VectorQuery *query)
+{
+    if (query->trace != NULL && query->allowed != NULL)
+        query->trace->fallbacks++;
+}
+
+/* "auto", "scan", "graph", "post", "cluster". */
+const char *filter_plan_name(FilterStrategy plan);
+/* In any case; false: no such plan. */
+bool filter_plan_from_name(Slice name, FilterStrategy *plan);
 
 /* Every kind's struct starts with this. */
 struct Index {

@@ -428,6 +428,8 @@ search_target(SearchOperator *search, uint32_t target, uint64_t k, Error *err)
         .options = &search->options,
         .recall = plan->recall,
         .reads_rows = search->base.execution->reads_rows,
+        .filter_plan = plan->filter_plan,
+        .trace = &search->trace,
         .cancel = search->base.execution->run.cancel,
         .counters = &search->counters,
     };
@@ -745,6 +747,57 @@ explain_effort(Buffer *out, const SearchPlan *plan,
     }
 }
 
+/* Depends on the machine, as times do. */
+static void
+explain_estimates(Buffer *out, const SearchOperator *search, uint32_t searches,
+                  int indent)
+{
+    const char *before = "Estimated Times: ";
+    bool is_first = true;
+    for (int i = 0; search->base.execution->is_timed && i < FILTER_PLANS; i++) {
+        if (!(search->trace.estimates[i] > 0))
+            continue;
+        if (is_first)
+            explain_indent(out, indent);
+        buffer_printf(out, "%s%s %.3f ms", is_first ? before : ", ",
+                      filter_plan_name((FilterStrategy)i),
+                      search->trace.estimates[i] / searches / 1e6);
+        is_first = false;
+    }
+    if (!is_first)
+        buffer_printf(out, "\n");
+}
+
+/* Which plans were asked for and taken, and what each was expected to cost. */
+static void
+explain_filter_plans(Buffer *out, const SearchPlan *plan,
+                     const SearchOperator *search, int indent)
+{
+    const char *before = "Filtered Searches: ";
+    if (plan->filter_plan != FILTER_AUTO) {
+        explain_indent(out, indent);
+        buffer_printf(out, "Filter Plan: %s\n",
+                      filter_plan_name(plan->filter_plan));
+    }
+    uint32_t total = 0;
+    for (int i = 0; search != NULL && i < FILTER_PLANS; i++) {
+        uint32_t count = search->trace.searches[i];
+        if (count == 0)
+            continue;
+        if (total == 0)
+            explain_indent(out, indent);
+        buffer_printf(out, "%s%s %u", total == 0 ? before : ", ",
+                      filter_plan_name((FilterStrategy)i), count);
+        total += count;
+    }
+    if (total == 0)
+        return;
+    if (search->trace.fallbacks > 0)
+        buffer_printf(out, "; %u went on as a scan", search->trace.fallbacks);
+    buffer_printf(out, "\n");
+    explain_estimates(out, search, total, indent);
+}
+
 static void
 search_explain(Buffer *out, const PlanNode *node, const Operator *operator,
                int indent)
@@ -754,6 +807,7 @@ search_explain(Buffer *out, const PlanNode *node, const Operator *operator,
     explain_effort(out, plan, search, indent);
     table_explain(out, &plan->table,
                   search != NULL ? &search->filter_counters : NULL, indent);
+    explain_filter_plans(out, plan, search, indent);
     if (search == NULL)
         return;
     explain_indent(out, indent);

@@ -38,6 +38,7 @@ typedef struct SearchOperator {
     uint32_t nearest_capacity;
     FilterCounters filter_counters;
     SearchCounters counters;
+    FilterTrace trace; /* of index searches with a filter */
     uint32_t index_searches, exact_scans;
     uint32_t effort; /* the largest that a recall came to */
     Endless endless;

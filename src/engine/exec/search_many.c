@@ -151,6 +151,8 @@ search_round(SearchOperator *search, uint32_t segment, uint32_t dim,
         .options = &search->options,
         .recall = plan->recall,
         .reads_rows = search->base.execution->reads_rows,
+        .filter_plan = plan->filter_plan,
+        .trace = &search->trace,
         .cancel = search->base.execution->run.cancel,
         .counters = &search->counters,
     };

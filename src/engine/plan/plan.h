@@ -124,11 +124,13 @@ typedef struct SearchPlan {
     int64_t recall_position;
     const SearchTarget *targets;
     uint32_t target_count;
-    bool numbers_queries; /* several targets: column `query`         */
-    const Expr *limit;    /* NULL: 10                                */
-    const Expr *offset;   /* NULL: 0                                 */
-    bool is_exact;        /* exact = true                            */
-    bool is_endless;      /* a cursor's: all rows, in rounds         */
+    bool numbers_queries;       /* several targets: column `query`         */
+    const Expr *limit;          /* NULL: 10                                */
+    const Expr *offset;         /* NULL: 0                                 */
+    bool is_exact;              /* exact = true                            */
+    FilterStrategy filter_plan; /* asked for                             */
+    int64_t filter_plan_position;
+    bool is_endless; /* a cursor's: all rows, in rounds         */
     bool ignores_growing;
     bool has_radius, has_range_filter;
     double radius, range_filter; /* in the user's numbers              */

@@ -129,6 +129,23 @@ set_exact(Planner *planner, const Node *option, SearchPlan *plan, Error *err)
     return MQL_OK;
 }
 
+/* How an index is to come to the rows that a WHERE lets through. */
+static mql_status
+set_filter_plan(Planner *planner, const Node *option, SearchPlan *plan,
+                Error *err)
+{
+    Value value;
+    TRY(convert_option(planner, option, TYPE_VARCHAR, &value, err));
+    if (!filter_plan_from_name(value.bytes, &plan->filter_plan)) {
+        error_at(err, ERR_INVALID_PARAMETER, option->position,
+                 "unknown filter plan \"%.*s\"", (int)value.bytes.size,
+                 value.bytes.data);
+        return error_hint(err, "Plans are auto, scan, graph, post, cluster.");
+    }
+    plan->filter_plan_position = option->position;
+    return MQL_OK;
+}
+
 static mql_status
 set_ignore_growing(Planner *planner, const Node *option, SearchPlan *plan,
                    Error *err)
@@ -228,6 +245,7 @@ static const struct {
     {"range_filter", set_range_filter},
     {"round_decimal", set_round_decimal},
     {"exact", set_exact},
+    {"filter_plan", set_filter_plan},
     {"ignore_growing", set_ignore_growing},
     {"consistency_level", set_consistency},
     {"metric_type", set_metric},
@@ -343,6 +361,32 @@ check_effort(const SearchPlan *plan, Error *err)
     return MQL_OK;
 }
 
+/* The search must be one that can do it. */
+static mql_status
+check_filter_plan(const SearchPlan *plan, Error *err)
+{
+    bool is_by_index = plan->index != NULL && !plan->is_exact &&
+                       !plan->is_endless && !plan->has_range_filter;
+    const char *who = is_by_index ? plan->index->kind->name : "an exact search";
+    uint32_t plans =
+        is_by_index ? plan->index->kind->filter_plans : FILTER_SET(FILTER_SCAN);
+    plans |= FILTER_SET(FILTER_AUTO);
+    if ((plans & FILTER_SET(plan->filter_plan)) != 0)
+        return MQL_OK;
+    return error_at(err, ERR_INVALID_PARAMETER, plan->filter_plan_position,
+                    "%s has no filter plan \"%s\"", who,
+                    filter_plan_name(plan->filter_plan));
+}
+
+static void
+tell_no_condition(Planner *planner, const SearchPlan *plan)
+{
+    if (plan->filter_plan != FILTER_AUTO && plan->table.conjunct_count == 0 &&
+        planner->notice != NULL)
+        planner->notice(planner->notice_context,
+                        "\"filter_plan\" has no effect without a condition");
+}
+
 /* radius and range_filter must leave something between them. */
 static mql_status
 check_range(const Node *options, const SearchPlan *plan, Error *err)
@@ -374,6 +418,8 @@ planner_search_options(Planner *planner, const Node *options, SearchPlan *plan,
          option = option->next)
         TRY(set_option(planner, option, plan, err));
     TRY(check_effort(plan, err));
+    TRY(check_filter_plan(plan, err));
+    tell_no_condition(planner, plan);
     /* Last: what a range means depends on the metric. */
     return check_range(options, plan, err);
 }
@@ -558,6 +604,7 @@ plan_search(Planner *planner, const Node *node, bool is_endless,
     SearchPlan *search = NULL;
     TRY(plan_search_node(planner, node, &scope, &search, err));
     search->is_endless = is_endless;
+    TRY(check_filter_plan(search, err));
     *plan = &search->base;
 
     const Node *order_by = node_child(node, NODE_ORDER_BY);

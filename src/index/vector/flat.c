@@ -250,6 +250,7 @@ flat_search(const Index *index, const VectorQuery *query, Neighbor *nearest,
             uint32_t *found, Error *err)
 {
     const Flat *flat = (const Flat *)index;
+    trace_plan(query, FILTER_SCAN, 1);
     if (flat->codes.stride != 0)
         return flat_codes_scan(&flat->codes, flat->column, flat->metric, query,
                                nearest, found, err);
@@ -264,6 +265,8 @@ flat_search_many(const Index *index, const VectorQuery *query,
                  const VectorTargets *targets, Arena *arena, Error *err)
 {
     const Flat *flat = (const Flat *)index;
+    if (flat->codes.stride == 0 || targets->count > FEW_TARGETS)
+        trace_plan(query, FILTER_SCAN, targets->count);
     if (flat->codes.stride == 0)
         return vector_scan_many(flat->column, flat->metric, query, targets,
                                 arena, err);
@@ -349,6 +352,7 @@ const IndexKind flat_kind = {
     .help = "exact search by scanning codes of a byte for each element",
     .is_vector = true,
     .is_exact = true,
+    .filter_plans = FILTER_SET(FILTER_SCAN),
     .has_file = true,
     .elements = ELEMENT_NUMBERS,
     .build_options = no_options,
@@ -367,6 +371,7 @@ const IndexKind bin_flat_kind = {
     .help = "exact search of binary vectors by scanning; no file",
     .is_vector = true,
     .is_exact = true,
+    .filter_plans = FILTER_SET(FILTER_SCAN),
     .has_file = false,
     .elements = ELEMENT_SET(ELEMENT_BIT),
     .build_options = no_options,

@@ -26,8 +26,6 @@
 #define KEY_SIGN (UINT64_C(1) << 63)
 /* Between two looks at `cancel`. */
 #define CANCEL_STEPS 256
-/* What a fair part is: an eighth of what chance would give. */
-#define MASK_FAIR 8.0
 
 /* ---- memory ---- */
 
@@ -519,26 +517,38 @@ typedef struct MaskedWalk {
     const Walk *walk;
     const Level *level;
     const WalkMask *mask;
-    TopK top;
+    TopK top;         /* allowed rows                             */
+    TopK view;        /* any rows                                 */
     uint64_t first;   /* distances counted before */
     uint64_t reached; /* rows                     */
     uint64_t allowed; /* of these                 */
 } MaskedWalk;
 
+/* Enough rows that are nearer are known, allowed ones and others: where those
+ * near the target are all allowed, the former are too few for a good answer. */
+static bool
+is_far(const MaskedWalk *masked, float distance)
+{
+    const TopK *top = &masked->top, *view = &masked->view;
+    return top->count == top->k && distance >= top->heap[0].distance &&
+           view->count == view->k &&
+           (view->k == 0 || distance >= view->heap[0].distance);
+}
+
 /* A node was reached: worth going on from, and perhaps an answer. */
 static mql_status
 reach(MaskedWalk *masked, Neighbor entry, Error *err)
 {
-    TopK *top = &masked->top;
     bool is_allowed;
     TRY(copies_allowed(masked->mask->copies, masked->mask->allowed, entry.row,
                        &is_allowed, err));
     masked->reached++;
     masked->allowed += is_allowed;
-    if (top->count == top->k && entry.distance >= top->heap[0].distance)
+    if (is_far(masked, entry.distance))
         return MQL_OK;
     if (is_allowed)
-        top_k_offer(top, entry);
+        top_k_offer(&masked->top, entry);
+    top_k_offer(&masked->view, entry);
     return heap_push(masked->walk->scratch, entry, err);
 }
 
@@ -556,6 +566,7 @@ reach_starts(MaskedWalk *masked, Error *err)
                            scratch->heap[i].row, &is_allowed, err));
         if (is_allowed)
             top_k_offer(&masked->top, scratch->heap[i]);
+        top_k_offer(&masked->view, scratch->heap[i]);
     }
     return MQL_OK;
 }
@@ -566,19 +577,18 @@ is_hopeless(const MaskedWalk *masked)
     uint64_t work = masked->walk->counters->distances - masked->first;
     return work >= masked->mask->most ||
            (masked->reached >= masked->mask->trial &&
-            (double)masked->allowed * MASK_FAIR <
-                (double)masked->reached * masked->mask->share);
+            (double)masked->allowed <
+                (double)masked->reached * masked->mask->least);
 }
 
 static mql_status
 walk_on(MaskedWalk *masked, bool *is_given_up, Error *err)
 {
     Scratch *scratch = masked->walk->scratch;
-    const TopK *top = &masked->top;
     uint32_t hops = 0;
     while (scratch->heap_count > 0) {
         Neighbor nearest = heap_pop(scratch);
-        if (top->count == top->k && nearest.distance > top->heap[0].distance)
+        if (is_far(masked, nearest.distance))
             break;
         if (is_hopeless(masked)) {
             *is_given_up = true;
@@ -603,10 +613,12 @@ mql_status
 graph_walk_masked(const Walk *walk, const Level *level, WalkMask *mask,
                   Error *err)
 {
+    Neighbor *pool = walk->scratch->pool;
     MaskedWalk masked = {.walk = walk,
                          .level = level,
                          .mask = mask,
-                         .top = top_k_of(walk->scratch->pool, mask->width),
+                         .top = top_k_of(pool, mask->width),
+                         .view = top_k_of(pool + mask->width, mask->view),
                          .first = walk->counters->distances};
     mask->is_exhausted = false;
     TRY(begin(walk, level, err));

@@ -123,11 +123,11 @@ mql_status graph_walk(const Walk *walk, const Level *level, uint32_t width,
 typedef struct WalkMask {
     const uint64_t *allowed; /* bit array of rows                        */
     const Copies *copies;    /* a node with an allowed copy is allowed   */
-    double share;            /* part of all rows that is allowed         */
     uint32_t width;          /* nearest allowed rows to keep             */
+    uint32_t view;           /* rows of any kind that must be in view    */
     uint64_t most;           /* distances at most                        */
-    uint64_t trial;          /* after so many rows a fair part of them
-                                must have been allowed ones              */
+    uint64_t trial;          /* after so many rows ...                   */
+    double least;            /* ... this part must have been allowed     */
     bool is_exhausted;       /* out: given up: `most` was reached, or so
                                 few allowed rows met that it would be    */
 } WalkMask;
@@ -135,7 +135,8 @@ typedef struct WalkMask {
 /*
  * Same on the lowest level, keeping only allowed nodes; what is not allowed is
  * walked through. The pool holds the starting ids and then up to mask->width
- * rows; `most` may be exceeded by one row of links.
+ * rows, and has room for mask->view more; `most` may be exceeded by one row of
+ * links.
  */
 mql_status graph_walk_masked(const Walk *walk, const Level *level,
                              WalkMask *mask, Error *err);

@@ -303,6 +303,8 @@ FUNCTIONS(prq, hnsw_prq_kind)
 /* What all of them have. */
 #define GRAPH(name)                                                            \
     .is_vector = true, .has_file = true, .takes_recall = true,                 \
+    .filter_plans = FILTER_SET(FILTER_SCAN) | FILTER_SET(FILTER_GRAPH) |       \
+                    FILTER_SET(FILTER_POST),                                   \
     .memory = name##_memory, .build = name##_build, .open = name##_open,       \
     .search = hnsw_search, .check = hnsw_check, .close = hnsw_close
 

@@ -248,6 +248,7 @@ FUNCTIONS(bits, bin_ivf_flat_kind)
 /* What all of them have. */
 #define LISTS(name)                                                            \
     .is_vector = true, .has_file = true, .memory = name##_memory,              \
+    .filter_plans = FILTER_SET(FILTER_SCAN) | FILTER_SET(FILTER_CLUSTER),      \
     .build = name##_build, .open = name##_open, .search = ivf_search,          \
     .search_many = ivf_search_many, .check = ivf_check, .close = ivf_close
 

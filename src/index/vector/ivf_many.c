@@ -433,8 +433,10 @@ begin_eight(Many *many, uint32_t *t, Error *err)
         TRY(choose_lists(many, &seekers[i], many->distances + i * SIDE_ROWS,
                          &is_done, err));
         many->visit_count += seekers[i].chosen;
-        if (is_done)
+        if (is_done) {
+            trace_plan(many->query, FILTER_CLUSTER, 1);
             continue;
+        }
         many->visit_count -= seekers[i].chosen;
         seekers[i].chosen = 0; /* has nothing to look at */
         TRY(search_alone(many, seekers[i].target, err));
@@ -654,9 +656,11 @@ ivf_search_many(const Index *index, const VectorQuery *query,
     }
     bool is_shared = ivf->header.list_count > 0 && plan_turns(&many);
     if (ivf->header.list_count == 0 ||
-        ivf_is_scan_better(ivf, query, &many.goal))
+        ivf_is_scan_better(ivf, query, &many.goal)) {
+        trace_plan(query, FILTER_SCAN, targets->count);
         return vector_scan_many(ivf->column, (Metric)ivf->header.metric, query,
                                 targets, arena, err);
+    }
     /* Also where a statement may not have so much memory. */
     if (!is_shared || !make_seekers(&many) || !make_lists(&many)) {
         for (uint32_t t = 0; t < targets->count; t++)

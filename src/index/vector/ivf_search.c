@@ -21,6 +21,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/bits.h"
+
 /* ---- scratch memory ---- */
 
 IvfScratch *
@@ -179,6 +181,21 @@ ivf_list_worth(const IvfGoal *goal, uint64_t rows, uint64_t seen)
     return (double)seen < expected ? (double)seen / expected : 1.0;
 }
 
+/* Whether none of them is allowed, for what that is worth knowing: with many
+ * allowed ones it is not asked. */
+static bool
+are_out(const IvfCollect *collect, const uint32_t *rows, uint32_t count)
+{
+    const uint64_t *allowed = collect->query->allowed;
+    uint32_t row_count = collect->ivf->header.row_count;
+    if (allowed == NULL || collect->query->allowed_count > row_count / 8)
+        return false;
+    for (uint32_t i = 0; i < count; i++)
+        if (rows[i] >= row_count || bits_get(allowed, rows[i]))
+            return false;
+    return true;
+}
+
 mql_status
 ivf_collect_list(IvfCollect *collect, Neighbor list, Error *err)
 {
@@ -191,6 +208,10 @@ ivf_collect_list(IvfCollect *collect, Neighbor list, Error *err)
         uint32_t count = end - place < IVF_BLOCK ? end - place : IVF_BLOCK;
         if (is_cancelled(collect->query->cancel))
             return error_cancelled(err);
+        if (are_out(collect, ivf->rows + place, count)) {
+            collect->looked += count;
+            continue;
+        }
         ivf_estimate_block(collect, list, place, count, distances);
         TRY(ivf_collect_block(collect, ivf->rows + place, distances, count,
                               err));
@@ -351,6 +372,8 @@ ivf_goal_of(const Ivf *ivf, const VectorQuery *query, uint64_t kept)
     if (query->allowed == NULL)
         return goal;
     goal.share = (double)query->allowed_count / ivf->header.row_count;
+    if (query->filter_plan == FILTER_CLUSTER)
+        return goal;
     /* Rows that are ranked cost as much as those that are scanned. */
     double spared = (double)query->allowed_count - (double)kept;
     goal.looked = (uint64_t)(fmax(spared, 0) * scan_cost(ivf) / list_cost(ivf));
@@ -363,12 +386,22 @@ bool
 ivf_is_scan_better(const Ivf *ivf, const VectorQuery *query,
                    const IvfGoal *goal)
 {
-    if (query->allowed == NULL)
+    if (query->allowed == NULL || query->filter_plan == FILTER_CLUSTER)
         return false;
+    if (query->filter_plan == FILTER_SCAN)
+        return true;
     double listed = (double)ivf_listed(&ivf->header);
     double looked = goal->probes * listed / ivf->header.list_count;
     looked = fmax(looked, (double)goal->seen / goal->share);
     return fmin(looked, listed) > (double)goal->looked;
+}
+
+static mql_status
+ivf_scan(const Ivf *ivf, const VectorQuery *query, Neighbor *nearest,
+         uint32_t *found, Error *err)
+{
+    return vector_scan(ivf->column, (Metric)ivf->header.metric, query, nearest,
+                       found, err);
 }
 
 mql_status
@@ -381,21 +414,21 @@ ivf_search(const Index *index, const VectorQuery *query, Neighbor *nearest,
         (query->allowed != NULL && query->allowed_count == 0))
         return MQL_OK;
 
-    bool is_done = false;
-    if (ivf->header.list_count > 0) {
-        uint64_t kept = ivf_kept_of(ivf, query);
-        IvfGoal goal = ivf_goal_of(ivf, query, kept);
-        IvfScratch *scratch = NULL;
-        mql_status status = MQL_OK;
-        if (!ivf_is_scan_better(ivf, query, &goal)) {
-            TRY(scratch_take(ivf, &scratch, err));
-            status = search_lists(ivf, scratch, query, &goal, kept, nearest,
-                                  found, &is_done, err);
-            scratch_return(ivf, scratch);
-        }
-        TRY(status);
+    uint64_t kept = ivf_kept_of(ivf, query);
+    IvfGoal goal = ivf_goal_of(ivf, query, kept);
+    if (ivf->header.list_count == 0 || ivf_is_scan_better(ivf, query, &goal)) {
+        trace_plan(query, FILTER_SCAN, 1);
+        return ivf_scan(ivf, query, nearest, found, err);
     }
-    return is_done ? MQL_OK
-                   : vector_scan(ivf->column, (Metric)ivf->header.metric, query,
-                                 nearest, found, err);
+    bool is_done = false;
+    IvfScratch *scratch = NULL;
+    trace_plan(query, FILTER_CLUSTER, 1);
+    TRY(scratch_take(ivf, &scratch, err));
+    mql_status status = search_lists(ivf, scratch, query, &goal, kept, nearest,
+                                     found, &is_done, err);
+    scratch_return(ivf, scratch);
+    if (status != MQL_OK || is_done)
+        return status;
+    trace_fallback(query);
+    return ivf_scan(ivf, query, nearest, found, err);
 }

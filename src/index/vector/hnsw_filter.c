@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * hnsw_filter.c - answering with an HNSW graph where only some rows may be
+ * answers.
+ *
+ * There are three ways, chosen by what they are expected to cost: scan the
+ * allowed rows; walk the graph and keep the allowed ones; walk it as if all
+ * were allowed, with more rows in view, and leave out the others. A walk that
+ * turns out to cost more than the scan, or meets few allowed rows where there
+ * are many elsewhere, is given up for it, and whenever an answer is short of
+ * rows the scan completes it: k rows come back whenever there are k, and no
+ * plan costs much over twice the best.
+ */
+#include "index/vector/hnsw_search.h"
+
+#include <math.h>
+
+#include "base/bits.h"
+
+/* Rows in view of a walk to all: keeping more in order takes too long. */
+#define POST_MOST 8192
+/* What a walk takes before it looks at its first row of the lowest level, in
+ * nanoseconds: not worth it for few rows. */
+#define DESCENT_COST 5000.0
+/* Allowed rows a masked walk begins at besides the entry. */
+#define SEEDS 8
+/* A masked walk shows what it is worth in so many rows. */
+#define TRIAL 512
+/* When it meets fewer allowed rows than chance would give by this factor, they
+ * lie elsewhere, and what it finds of them may not be the nearest. */
+#define FAIR 0.5
+/* Where rows near the target may be allowed more often than others, a walk is
+ * tried if it then takes this part of the scan's time. */
+#define PROBE 0.4
+
+/* What one distance on a walk costs, in nanoseconds, of rows that are in memory
+ * and not in cache: it waits for each, the less the more nodes are expanded
+ * together. */
+static double
+walk_row_cost(const Hnsw *hnsw, bool is_masked)
+{
+    double size = (double)space_row_size(&hnsw->space);
+    return (is_masked ? 100.0 : 65.0) + size / 9.0;
+}
+
+static double
+share_of(const Hnsw *hnsw, const VectorQuery *query)
+{
+    return (double)query->allowed_count / hnsw->header.row_count;
+}
+
+/* Width of a masked walk: fewer rows need to be in view than without a mask,
+ * as for each of them others were passed. */
+static uint32_t
+masked_width(const Hnsw *hnsw, const VectorQuery *query)
+{
+    double width = hnsw_width(hnsw, query) * sqrt(share_of(hnsw, query));
+    uint64_t needed = hnsw_rerank_count(hnsw, query, UINT32_MAX);
+    uint64_t wanted = (uint64_t)width + 1;
+    return least_of(wanted > needed ? wanted : needed, query->allowed_count);
+}
+
+/* Rows that a walk is expected to look at until `width` are in view. */
+static double
+walk_work(const Hnsw *hnsw, double width)
+{
+    double work = hnsw->header.work * width / HNSW_WORK_EF;
+    return fmin(work, hnsw->header.node_count);
+}
+
+/* Add allowed rows from all over the segment to the starts in the pool. */
+static mql_status
+add_seeds(const Hnsw *hnsw, const VectorQuery *query, Scratch *scratch,
+          Error *err)
+{
+    uint32_t count = hnsw->header.row_count;
+    uint32_t last = scratch->pool[0].row;
+    for (uint32_t i = 0; i < SEEDS; i++) {
+        size_t from = (size_t)((uint64_t)count * i / SEEDS);
+        uint32_t row;
+        if (bits_collect(query->allowed, count, &from, &row, 1) == 0)
+            break;
+        bool is_null =
+            hnsw->column->valid != NULL && hnsw->column->valid[row] == 0;
+        if (is_null || row == last)
+            continue;
+        TRY(copies_node(&hnsw->copies, row, &row, err));
+        scratch->pool[scratch->pool_count++].row = row;
+        last = row;
+    }
+    return MQL_OK;
+}
+
+/* The allowed nodes of the pool. */
+static mql_status
+keep_allowed(const Hnsw *hnsw, const VectorQuery *query, Scratch *scratch,
+             Error *err)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < scratch->pool_count; i++) {
+        bool is_allowed;
+        TRY(copies_allowed(&hnsw->copies, query->allowed, scratch->pool[i].row,
+                           &is_allowed, err));
+        scratch->pool[kept] = scratch->pool[i];
+        kept += is_allowed;
+    }
+    scratch->pool_count = kept;
+    return MQL_OK;
+}
+
+/* Rows in view when all are walked to, for `wanted` of them to be allowed. */
+static uint32_t
+post_width(const Hnsw *hnsw, const VectorQuery *query, uint32_t wanted)
+{
+    double share = share_of(hnsw, query);
+    double others = wanted * (1 - share) / share;
+    double width = wanted + others + 3 * sqrt(others) + 1;
+    return (uint32_t)fmin(width, fmin(hnsw->header.node_count, POST_MOST));
+}
+
+/* What the plans are expected to cost, in nanoseconds. */
+typedef struct Costs {
+    HnswScan scan;
+    double graph, post;
+    double best; /* of a graph, with the target among the allowed rows */
+} Costs;
+
+static Costs
+costs_of(const Hnsw *hnsw, const VectorQuery *query)
+{
+    double row = walk_row_cost(hnsw, false);
+    double masked_row = walk_row_cost(hnsw, true);
+    uint32_t wanted = hnsw_plain_width(hnsw, query);
+    uint32_t width = masked_width(hnsw, query);
+    double share = share_of(hnsw, query);
+    Costs costs = {.scan = hnsw_scan_plan(hnsw, query)};
+    costs.graph = DESCENT_COST + masked_row * walk_work(hnsw, width / share);
+    costs.best =
+        DESCENT_COST +
+        masked_row * (walk_work(hnsw, hnsw_width(hnsw, query)) + TRIAL / 2.0);
+    costs.post =
+        DESCENT_COST + row * walk_work(hnsw, post_width(hnsw, query, wanted));
+    trace_estimate(query, FILTER_SCAN, costs.scan.cost);
+    trace_estimate(query, FILTER_GRAPH, costs.graph);
+    trace_estimate(query, FILTER_POST, costs.post);
+    return costs;
+}
+
+/* A walk to all rows finds more than one to the allowed ones. */
+static FilterStrategy
+choose(const VectorQuery *query, const Costs *costs)
+{
+    if (query->filter_plan != FILTER_AUTO)
+        return query->filter_plan;
+    if (costs->post <= costs->graph * 1.1 && costs->post < costs->scan.cost)
+        return FILTER_POST;
+    if (costs->graph < costs->scan.cost ||
+        costs->best < costs->scan.cost * PROBE)
+        return FILTER_GRAPH;
+    return FILTER_SCAN;
+}
+
+/*
+ * Walk as if all rows were allowed, with as many more in view as may be
+ * expected not to be, and leave these out. `is_done`: there are enough others;
+ * not so where those that are not allowed lie together, around the target.
+ */
+static mql_status
+search_post(const Hnsw *hnsw, const Walk *walk, const VectorQuery *query,
+            Neighbor *nearest, uint32_t *found, bool *is_done, Error *err)
+{
+    uint32_t wanted = hnsw_plain_width(hnsw, query);
+    uint32_t width = post_width(hnsw, query, wanted);
+    TRY(scratch_reserve(walk->scratch, width, err));
+    TRY(hnsw_descend(hnsw, walk, err));
+    TRY(graph_walk(walk, &hnsw->levels[0], width, err));
+    TRY(keep_allowed(hnsw, query, walk->scratch, err));
+    *is_done = walk->scratch->pool_count >= wanted;
+    return *is_done ? hnsw_rank(hnsw, walk, query, nearest, found, err)
+                    : MQL_OK;
+}
+
+/* What a masked walk may cost, and the part of the rows it meets that must be
+ * allowed for it to be worth that: with fewer it would go on for too long, or
+ * what is near would not be among what it finds. */
+static void
+limit_walk(const Hnsw *hnsw, const VectorQuery *query, const Costs *costs,
+           WalkMask *mask)
+{
+    double row = walk_row_cost(hnsw, true), share = share_of(hnsw, query);
+    bool is_probe = costs->graph >= costs->scan.cost;
+    double most = costs->scan.cost * (is_probe ? PROBE : 1);
+    double work = fmax(most / row, 1);
+    double least = walk_work(hnsw, 1) * mask->width / work;
+    mask->most = UINT64_MAX;
+    mask->trial = UINT64_MAX;
+    if (query->filter_plan != FILTER_AUTO)
+        return;
+    mask->most = (uint64_t)(costs->scan.cost / row) + 1;
+    mask->trial = TRIAL;
+    mask->least = is_probe ? fmin(least, 0.9) : share * FAIR;
+}
+
+/* Sets `is_done` when the walk gave the answer; else the scan must. */
+static mql_status
+search_masked(const Hnsw *hnsw, const Walk *walk, const VectorQuery *query,
+              const Costs *costs, Neighbor *nearest, uint32_t *found,
+              bool *is_done, Error *err)
+{
+    Scratch *scratch = walk->scratch;
+    WalkMask mask = {.allowed = query->allowed,
+                     .copies = &hnsw->copies,
+                     .width = masked_width(hnsw, query),
+                     .view = hnsw_width(hnsw, query)};
+    limit_walk(hnsw, query, costs, &mask);
+    TRY(scratch_reserve(scratch, mask.width + mask.view + SEEDS + 1, err));
+    TRY(hnsw_descend(hnsw, walk, err));
+    TRY(add_seeds(hnsw, query, scratch, err));
+    TRY(graph_walk_masked(walk, &hnsw->levels[0], &mask, err));
+    *is_done = !mask.is_exhausted && scratch->pool_count >= mask.width;
+    return *is_done ? hnsw_rank(hnsw, walk, query, nearest, found, err)
+                    : MQL_OK;
+}
+
+mql_status
+hnsw_search_allowed(const Hnsw *hnsw, const Walk *walk,
+                    const VectorQuery *query, Neighbor *nearest,
+                    uint32_t *found, Error *err)
+{
+    const Costs costs = costs_of(hnsw, query);
+    FilterStrategy plan = choose(query, &costs);
+    bool is_done = false;
+    trace_plan(query, plan, 1);
+    if (plan == FILTER_POST)
+        TRY(search_post(hnsw, walk, query, nearest, found, &is_done, err));
+    if (plan == FILTER_GRAPH)
+        TRY(search_masked(hnsw, walk, query, &costs, nearest, found, &is_done,
+                          err));
+    if (is_done && *found >= least_of(query->k, query->allowed_count))
+        return MQL_OK;
+    if (plan != FILTER_SCAN)
+        trace_fallback(query);
+    return hnsw_scan(hnsw, walk, costs.scan, query, nearest, found, err);
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * hnsw_search.h - what the searches with and without a filter share; for
+ * hnsw_search.c, hnsw_filter.c and hnsw_scan.c only.
+ */
+#ifndef INDEX_VECTOR_HNSW_SEARCH_H
+#define INDEX_VECTOR_HNSW_SEARCH_H
+
+#include "index/vector/hnsw_internal.h"
+
+static inline uint32_t
+least_of(uint64_t a, uint64_t b)
+{
+    return (uint32_t)(a < b ? a : b);
+}
+
+/* The width of the walk that the query asks for. */
+uint32_t hnsw_width(const Hnsw *hnsw, const VectorQuery *query);
+
+/* The same without a filter. Where codes blur much, the answers may be anywhere
+ * among the rows to rank: so many must be in view, however small `ef` is. */
+uint32_t hnsw_plain_width(const Hnsw *hnsw, const VectorQuery *query);
+
+/* How many of the pool are worth ranking by floats. */
+uint32_t hnsw_rerank_count(const Hnsw *hnsw, const VectorQuery *query,
+                           uint32_t pool_count);
+
+/* Leave the lowest level's node to begin at in the pool. */
+mql_status hnsw_descend(const Hnsw *hnsw, const Walk *walk, Error *err);
+
+/* The k nearest allowed rows of the pool by exact distance. */
+mql_status hnsw_rank(const Hnsw *hnsw, const Walk *walk,
+                     const VectorQuery *query, Neighbor *nearest,
+                     uint32_t *found, Error *err);
+
+/* The search with a filter: query->allowed is not NULL, at least one bit is
+ * set. min(k, allowed rows with a vector) are found. */
+mql_status hnsw_search_allowed(const Hnsw *hnsw, const Walk *walk,
+                               const VectorQuery *query, Neighbor *nearest,
+                               uint32_t *found, Error *err);
+
+/*
+ * What comparing with all allowed rows costs: over the codes, where these can
+ * tell the nearest and are worth it, else over the floats.
+ */
+typedef struct HnswScan {
+    uint32_t ranked; /* of the rows, nearest by code; 0: floats only */
+    double cost;     /* nanoseconds */
+} HnswScan;
+
+HnswScan hnsw_scan_plan(const Hnsw *hnsw, const VectorQuery *query);
+
+/* Do that. All rows that there are, up to k, are found. */
+mql_status hnsw_scan(const Hnsw *hnsw, const Walk *walk, HnswScan scan,
+                     const VectorQuery *query, Neighbor *nearest,
+                     uint32_t *found, Error *err);
+
+#endif
