@@ -241,7 +241,7 @@ static const Choice choices[] = {
     {"n", {"INVERTED", "BITMAP", "STL_SORT", "AUTOINDEX"}},
     {"m", {"INVERTED", "BITMAP", "STL_SORT"}},
     {"f", {"INVERTED", "STL_SORT", "AUTOINDEX"}},
-    {"s", {"INVERTED", "BITMAP", "STL_SORT", "AUTOINDEX"}},
+    {"s", {"INVERTED", "BITMAP", "STL_SORT", "TRIE", "AUTOINDEX"}},
     {"t", {"INVERTED", "STL_SORT", "AUTOINDEX"}},
     {"a", {"INVERTED", "BITMAP", "AUTOINDEX"}},
     {"w", {"INVERTED", "BITMAP", "AUTOINDEX"}},

@@ -172,7 +172,6 @@ static const char *const unbuilt_kinds[] = {
     "SPARSE_INVERTED_INDEX",
     "SPARSE_WAND",
     "MINHASH_LSH",
-    "TRIE",
     "NGRAM",
     "RTREE",
 };

@@ -26,6 +26,8 @@ enum {
     SCALAR_SECTION_VALID = 6,   /* bit array of rows that are not NULL    */
     SCALAR_SECTION_OFFSETS = 7, /* BITMAP: u64, where each set begins    */
     SCALAR_SECTION_SETS = 8,    /* BITMAP: bits or u32 rows              */
+    SCALAR_SECTION_NODES = 9,   /* TRIE: nodes, level by level           */
+    SCALAR_SECTION_LABELS = 10, /* TRIE: their bytes                     */
 };
 
 typedef struct ScalarHeader {
