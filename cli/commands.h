@@ -41,6 +41,7 @@ bool require_argument(Invocation *call, Text *word);
 Outcome command_go(Invocation *call);
 Outcome command_go_expanded(Invocation *call);
 Outcome command_go_set(Invocation *call);
+Outcome command_recall(Invocation *call);
 Outcome command_print(Invocation *call);
 Outcome command_reset(Invocation *call);
 Outcome command_write(Invocation *call);

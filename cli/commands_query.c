@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * commands_query.c - \g \gx \gset \p \r \w \e \s: the statement that is being
- * typed, and those before it.
+ * commands_query.c - \g \gx \gset \recall \p \r \w \e \s: the statement that is
+ * being typed, and those before it.
  */
 #include "commands.h"
 
@@ -20,16 +20,23 @@ current(const Invocation *call)
     return call->statement->size > 0 ? call->statement : &call->shell->previous;
 }
 
+/* What is being typed is now what was sent last. */
+static void
+take_statement(Invocation *call)
+{
+    Text *previous = &call->shell->previous;
+    if (call->statement->size == 0)
+        return;
+    text_clear(previous);
+    text_append(previous, call->statement->data, call->statement->size);
+    text_clear(call->statement);
+}
+
 static Outcome
 go(Invocation *call, const Request *request)
 {
     Shell *shell = call->shell;
-    if (call->statement->size > 0) {
-        text_clear(&shell->previous);
-        text_append(&shell->previous, call->statement->data,
-                    call->statement->size);
-        text_clear(call->statement);
-    }
+    take_statement(call);
     if (shell->previous.size == 0)
         return OUTCOME_DONE;
     return statement_run(shell, shell->previous.data, shell->previous.size,
@@ -73,6 +80,30 @@ command_go_expanded(Invocation *call)
 {
     Request request = {.is_expanded = true};
     return go_to(call, &request);
+}
+
+/* The query that follows, or the statement that \g would run. */
+Outcome
+command_recall(Invocation *call)
+{
+    Shell *shell = call->shell;
+    Text query = {0}, sql = {0};
+    Outcome outcome = OUTCOME_FAILED;
+    arguments_rest(&call->arguments, &query);
+    if (query.size == 0) {
+        take_statement(call);
+        text_append(&query, shell->previous.data, shell->previous.size);
+    }
+    if (query.size == 0) {
+        report(shell, "\\recall: missing a query");
+    } else {
+        text_append_text(&sql, "EXPLAIN (ANALYZE, RECALL) ");
+        text_append(&sql, query.data, query.size);
+        outcome = statement_run(shell, sql.data, sql.size, NULL);
+    }
+    text_free(&query);
+    text_free(&sql);
+    return outcome;
 }
 
 Outcome

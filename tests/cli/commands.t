@@ -424,3 +424,16 @@ $ mql -X -e -v x=1 <e.mql
 |         2
 | (1 row)
 | 
+
+# \recall: the statement that is typed, the last one, or what follows
+$ cat >r.mql <<'F'
+> CREATE COLLECTION near (id INT64 PRIMARY KEY, v FLOAT_VECTOR(2));
+> INSERT INTO near VALUES (1, [1, 0]), (2, [0, 2]);
+> SEARCH near FOR [1, 0] LIMIT 1 \recall
+> \recall
+> \recall SEARCH near FOR [1, 1] LIMIT 2
+> F
+$ mql -X -q rdb -f r.mql | grep Recall
+|  Recall@1: 1.0000 (1 of 1 rows)
+|  Recall@1: 1.0000 (1 of 1 rows)
+|  Recall@2: 1.0000 (2 of 2 rows)

@@ -38,6 +38,7 @@ typedef struct Execution {
 } Execution;
 
 typedef struct OperatorKind OperatorKind;
+struct Explainer; /* explain.h */
 
 typedef struct Operator {
     const OperatorKind *kind;
@@ -58,12 +59,12 @@ struct OperatorKind {
     mql_status (*next)(Operator *operator, Batch * batch, Error *err);
     void (*close)(
         Operator *operator); /* may be NULL; also after a failed open */
-    /* The rest of the first line; may be NULL. */
+    /* The rest of the first line of text; may be NULL. */
     void (*title)(Buffer *out, const PlanNode *plan);
-    /* May be NULL. Lines about the plan, and when `operator` is not NULL about
-     * its run; each begins with `indent` blanks. */
-    void (*explain)(Buffer *out, const PlanNode *plan, const Operator *operator,
-                    int indent);
+    /* May be NULL. About the plan, and when `operator` is not NULL about its
+     * run. */
+    void (*explain)(struct Explainer *explainer, const PlanNode *plan,
+                    const Operator *operator);
 };
 
 /* By PlanKind; see operators.c. */
@@ -77,10 +78,6 @@ void operator_close(Operator *operator); /* NULL is allowed */
 /* Whether all that the tree has read was there: DATA_CORRUPTED when a mapped
  * file could not be read. operator_next() asks after each batch. */
 mql_status operator_intact(const Operator *operator, Error * err);
-
-/* The whole tree's text; `operator` NULL: the plan only. */
-void operator_explain(Buffer *out, const PlanNode *plan,
-                      const Operator *operator, int indent);
 
 /* QUERY_CANCELED when the run was interrupted. */
 mql_status execution_poll(const Execution *execution, Error *err);
@@ -152,10 +149,6 @@ mql_status segment_filter(const TablePlan *table, Execution *execution,
  * columns. */
 mql_status table_read(const TablePlan *table, const Segment *segment,
                       RowRange range, Arena *arena, Batch *batch, Error *err);
-
-/* Lines about the filter. */
-void table_explain(Buffer *out, const TablePlan *table,
-                   const FilterCounters *counters, int indent);
 
 /* The CollectionVersion that the table means in the run's Version:
  * UNDEFINED_TABLE when it is gone. */

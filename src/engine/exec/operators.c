@@ -155,35 +155,3 @@ operator_close(Operator *operator)
     operator_close(operator->input);
     arena_free(&operator->batch_arena);
 }
-
-void
-explain_indent(Buffer *out, int indent)
-{
-    for (int i = 0; i < indent; i++)
-        buffer_append_char(out, ' ');
-}
-
-void
-operator_explain(Buffer *out, const PlanNode *plan, const Operator *operator,
-                 int indent)
-{
-    const OperatorKind *kind = operator_kinds[plan->kind];
-    explain_indent(out, indent);
-    if (indent > 0)
-        buffer_append_text(out, "->  ");
-    buffer_append_text(out, kind->name);
-    int inner = indent + (indent > 0 ? 6 : 2);
-    if (kind->title != NULL)
-        kind->title(out, plan);
-    if (operator!= NULL && operator->execution->is_timed)
-        buffer_printf(out, " (actual time=%.3f ms rows=%" PRIu64 ")",
-                      (double)operator->time / 1000.0, operator->rows);
-    else if (operator!= NULL)
-        buffer_printf(out, " (actual rows=%" PRIu64 ")", operator->rows);
-    buffer_append_char(out, '\n');
-    if (kind->explain != NULL)
-        kind->explain(out, plan, operator, inner);
-    if (plan->input != NULL)
-        operator_explain(out, plan->input,
-                         operator != NULL ? operator->input : NULL, inner);
-}

@@ -82,12 +82,12 @@ scan_title(Buffer *out, const PlanNode *plan)
 }
 
 static void
-scan_explain(Buffer *out, const PlanNode *plan, const Operator *operator,
-             int indent)
+scan_explain(Explainer *explainer, const PlanNode *plan,
+             const Operator *operator)
 {
     const ScanOperator *scan = (const ScanOperator *)operator;
-    table_explain(out, &((const ScanPlan *)plan)->table,
-                  scan != NULL ? &scan->counters : NULL, indent);
+    table_explain(explainer, &((const ScanPlan *)plan)->table,
+                  scan != NULL ? &scan->counters : NULL);
 }
 
 const OperatorKind scan_operator = {
@@ -163,13 +163,13 @@ count_title(Buffer *out, const PlanNode *plan)
 }
 
 static void
-count_explain(Buffer *out, const PlanNode *plan, const Operator *operator,
-              int indent)
+count_explain(Explainer *explainer, const PlanNode *plan,
+              const Operator *operator)
 {
     const CountOperator *count = (const CountOperator *)operator;
     if (plan->input == NULL)
-        table_explain(out, &((const CountPlan *)plan)->table,
-                      count != NULL ? &count->counters : NULL, indent);
+        table_explain(explainer, &((const CountPlan *)plan)->table,
+                      count != NULL ? &count->counters : NULL);
 }
 
 const OperatorKind count_operator = {

@@ -722,101 +722,149 @@ search_title(Buffer *out, const PlanNode *node)
 
 /* A recall and what the segments made of it, or the options of the index. */
 static void
-explain_effort(Buffer *out, const SearchPlan *plan,
-               const SearchOperator *search, int indent)
+explain_effort(Explainer *explainer, const SearchPlan *plan,
+               const SearchOperator *search)
 {
     const IndexKind *kind = plan->index != NULL ? plan->index->kind : NULL;
-    if (kind != NULL && kind->takes_recall && plan->recall > 0) {
-        explain_indent(out, indent);
-        buffer_printf(out, "Effort: recall = %g", plan->recall);
-        if (search != NULL && search->effort > 0)
-            buffer_printf(out, ", %s = %u", kind->search_options[0].name,
-                          search->effort);
-        buffer_printf(out, "\n");
+    if (kind == NULL)
+        return;
+    const IndexOption *options = kind->search_options;
+    if (kind->takes_recall && plan->recall > 0) {
+        explain_line(explainer, "Effort: recall = %g", plan->recall);
+        explain_real(explainer, "Expected Recall", plan->recall);
+        if (search != NULL && search->effort > 0) {
+            if (!explainer->is_json)
+                buffer_printf(explainer->out, ", %s = %u", options[0].name,
+                              search->effort);
+            explain_integer(explainer, options[0].name, search->effort);
+        }
+        explain_line_end(explainer);
         return;
     }
-    for (size_t i = 0; kind != NULL && kind->search_options[i].name != NULL;
-         i++) {
+    for (size_t i = 0; options[i].name != NULL; i++) {
         int64_t value = search != NULL ? search->options.values[i]
                                        : plan->options.values[i];
         if (value < 0)
             continue;
-        explain_indent(out, indent);
-        buffer_printf(out, "Effort: %s = %" PRId64 "\n",
-                      kind->search_options[i].name, value);
+        explain_line(explainer, "Effort: %s = %" PRId64, options[i].name,
+                     value);
+        explain_line_end(explainer);
+        explain_integer(explainer, options[i].name, (uint64_t)value);
     }
 }
 
 /* Depends on the machine, as times do. */
 static void
-explain_estimates(Buffer *out, const SearchOperator *search, uint32_t searches,
-                  int indent)
+explain_estimates(Explainer *explainer, const SearchOperator *search,
+                  uint32_t searches)
 {
-    const char *before = "Estimated Times: ";
+    const double *estimates = search->trace.estimates;
     bool is_first = true;
-    for (int i = 0; search->base.execution->is_timed && i < FILTER_PLANS; i++) {
-        if (!(search->trace.estimates[i] > 0))
+    explain_open(explainer, "Estimated Times", '{');
+    for (int i = 0; i < FILTER_PLANS; i++) {
+        if (!(estimates[i] > 0))
             continue;
+        const char *name = filter_plan_name((FilterStrategy)i);
+        double time = estimates[i] / searches / 1e6;
         if (is_first)
-            explain_indent(out, indent);
-        buffer_printf(out, "%s%s %.3f ms", is_first ? before : ", ",
-                      filter_plan_name((FilterStrategy)i),
-                      search->trace.estimates[i] / searches / 1e6);
+            explain_line(explainer, "Estimated Times: ");
+        if (!explainer->is_json)
+            buffer_printf(explainer->out, "%s%s %.3f ms", is_first ? "" : ", ",
+                          name, time);
+        explain_real(explainer, name, time);
         is_first = false;
     }
     if (!is_first)
-        buffer_printf(out, "\n");
+        explain_line_end(explainer);
+    explain_close(explainer, '}');
 }
 
-/* Which plans were asked for and taken, and what each was expected to cost. */
+/* Which plans were taken, and what each was expected to cost. */
 static void
-explain_filter_plans(Buffer *out, const SearchPlan *plan,
-                     const SearchOperator *search, int indent)
+explain_filtered(Explainer *explainer, const SearchOperator *search)
 {
-    const char *before = "Filtered Searches: ";
-    if (plan->filter_plan != FILTER_AUTO) {
-        explain_indent(out, indent);
-        buffer_printf(out, "Filter Plan: %s\n",
-                      filter_plan_name(plan->filter_plan));
-    }
+    const FilterTrace *trace = &search->trace;
     uint32_t total = 0;
-    for (int i = 0; search != NULL && i < FILTER_PLANS; i++) {
-        uint32_t count = search->trace.searches[i];
-        if (count == 0)
-            continue;
-        if (total == 0)
-            explain_indent(out, indent);
-        buffer_printf(out, "%s%s %u", total == 0 ? before : ", ",
-                      filter_plan_name((FilterStrategy)i), count);
-        total += count;
-    }
+    for (int i = 0; i < FILTER_PLANS; i++)
+        total += trace->searches[i];
     if (total == 0)
         return;
-    if (search->trace.fallbacks > 0)
-        buffer_printf(out, "; %u went on as a scan", search->trace.fallbacks);
-    buffer_printf(out, "\n");
-    explain_estimates(out, search, total, indent);
+    const char *before = "";
+    explain_line(explainer, "Filtered Searches: ");
+    explain_open(explainer, "Filtered Searches", '{');
+    for (int i = 0; i < FILTER_PLANS; i++) {
+        const char *name = filter_plan_name((FilterStrategy)i);
+        if (trace->searches[i] == 0)
+            continue;
+        explain_integer(explainer, name, trace->searches[i]);
+        if (!explainer->is_json)
+            buffer_printf(explainer->out, "%s%s %u", before, name,
+                          trace->searches[i]);
+        before = ", ";
+    }
+    explain_integer(explainer, "went on as a scan", trace->fallbacks);
+    explain_close(explainer, '}');
+    if (trace->fallbacks > 0 && !explainer->is_json)
+        buffer_printf(explainer->out, "; %u went on as a scan",
+                      trace->fallbacks);
+    explain_line_end(explainer);
+    if (search->base.execution->is_timed)
+        explain_estimates(explainer, search, total);
+}
+
+/* How it searches, for programs; people read it in the title. */
+static void
+explain_means(Explainer *explainer, const SearchPlan *plan)
+{
+    bool is_by_index = search_uses_index(plan);
+    explain_text(explainer, "Field",
+                 plan->table.collection->fields[plan->field].name);
+    if (is_by_index) {
+        explain_text(explainer, "Index Name", plan->index->name);
+        explain_text(explainer, "Index Kind", plan->index->kind->name);
+    }
+    explain_text(explainer, "Metric", metric_name(plan->metric));
+    explain_bool(explainer, "Exact",
+                 !is_by_index || plan->index->kind->is_exact);
 }
 
 static void
-search_explain(Buffer *out, const PlanNode *node, const Operator *operator,
-               int indent)
+explain_counts(Explainer *explainer, const SearchOperator *search)
+{
+    explain_line(explainer, "Targets: %u, index searches: %u, exact scans: %u",
+                 search->vector_count, search->index_searches,
+                 search->exact_scans);
+    explain_line_end(explainer);
+    explain_line(explainer, "Distances computed: %" PRIu64,
+                 search->counters.distances);
+    explain_line_end(explainer);
+    explain_integer(explainer, "Targets", search->vector_count);
+    explain_integer(explainer, "Index Searches", search->index_searches);
+    explain_integer(explainer, "Exact Scans", search->exact_scans);
+    explain_integer(explainer, "Distances Computed",
+                    search->counters.distances);
+}
+
+static void
+search_explain(Explainer *explainer, const PlanNode *node,
+               const Operator *operator)
 {
     const SearchPlan *plan = (const SearchPlan *)node;
     const SearchOperator *search = (const SearchOperator *)operator;
-    explain_effort(out, plan, search, indent);
-    table_explain(out, &plan->table,
-                  search != NULL ? &search->filter_counters : NULL, indent);
-    explain_filter_plans(out, plan, search, indent);
+    const char *filter_plan = filter_plan_name(plan->filter_plan);
+    explain_means(explainer, plan);
+    explain_effort(explainer, plan, search);
+    table_explain(explainer, &plan->table,
+                  search != NULL ? &search->filter_counters : NULL);
+    if (plan->filter_plan != FILTER_AUTO) {
+        explain_line(explainer, "Filter Plan: %s", filter_plan);
+        explain_line_end(explainer);
+        explain_text(explainer, "Filter Plan", filter_plan);
+    }
     if (search == NULL)
         return;
-    explain_indent(out, indent);
-    buffer_printf(out, "Targets: %u, index searches: %u, exact scans: %u\n",
-                  search->vector_count, search->index_searches,
-                  search->exact_scans);
-    explain_indent(out, indent);
-    buffer_printf(out, "Distances computed: %" PRIu64 "\n",
-                  search->counters.distances);
+    explain_filtered(explainer, search);
+    explain_counts(explainer, search);
 }
 
 const OperatorKind search_operator = {

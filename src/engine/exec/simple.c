@@ -139,15 +139,14 @@ filter_next(Operator *operator, Batch * batch, Error *err)
 }
 
 static void
-filter_explain(Buffer *out, const PlanNode *node, const Operator *operator,
-               int indent)
+filter_explain(Explainer *explainer, const PlanNode *node,
+               const Operator *operator)
 {
     const FilterPlan *plan = (const FilterPlan *)node;
+    Buffer text = BUFFER_INIT;
     (void)operator;
-    explain_indent(out, indent);
-    buffer_append_text(out, "Filter: ");
-    expr_print(out, plan->condition, plan->scope);
-    buffer_append_char(out, '\n');
+    expr_print(&text, plan->condition, plan->scope);
+    explain_value(explainer, "Filter", &text);
 }
 
 const OperatorKind filter_operator = {
@@ -180,19 +179,18 @@ project_next(Operator *operator, Batch * batch, Error *err)
 }
 
 static void
-project_explain(Buffer *out, const PlanNode *node, const Operator *operator,
-                int indent)
+project_explain(Explainer *explainer, const PlanNode *node,
+                const Operator *operator)
 {
     const ProjectPlan *plan = (const ProjectPlan *)node;
+    Buffer text = BUFFER_INIT;
     (void)operator;
-    explain_indent(out, indent);
-    buffer_append_text(out, "Output: ");
     for (uint32_t i = 0; i < plan->base.column_count; i++) {
         if (i > 0)
-            buffer_append_text(out, ", ");
-        expr_print(out, plan->items[i], plan->scope);
+            buffer_append_text(&text, ", ");
+        expr_print(&text, plan->items[i], plan->scope);
     }
-    buffer_append_char(out, '\n');
+    explain_value(explainer, "Output", &text);
 }
 
 const OperatorKind project_operator = {

@@ -189,27 +189,27 @@ sort_close(Operator *operator)
 }
 
 static void
-sort_explain(Buffer *out, const PlanNode *node, const Operator *operator,
-             int indent)
+sort_explain(Explainer *explainer, const PlanNode *node,
+             const Operator *operator)
 {
     (void)operator;
     const SortPlan *plan = (const SortPlan *)node;
     const Scope scope = {.columns = node->columns,
                          .column_count = node->column_count,
                          .dynamic_column = -1};
-    explain_indent(out, indent);
-    buffer_append_text(out, "Sort Key: ");
+    Buffer text = BUFFER_INIT;
     for (uint32_t i = 0; i < plan->key_count; i++) {
         if (i > 0)
-            buffer_append_text(out, ", ");
-        expr_print(out, plan->keys[i].expr, &scope);
+            buffer_append_text(&text, ", ");
+        expr_print(&text, plan->keys[i].expr, &scope);
         if (plan->keys[i].descends)
-            buffer_append_text(out, " DESC");
+            buffer_append_text(&text, " DESC");
         if (plan->keys[i].nulls_first != plan->keys[i].descends)
-            buffer_append_text(out, plan->keys[i].nulls_first ? " NULLS FIRST"
-                                                              : " NULLS LAST");
+            buffer_append_text(&text, plan->keys[i].nulls_first
+                                          ? " NULLS FIRST"
+                                          : " NULLS LAST");
     }
-    buffer_append_char(out, '\n');
+    explain_value(explainer, "Sort Key", &text);
 }
 
 const OperatorKind sort_operator = {

@@ -49,48 +49,74 @@ print_indexes(Buffer *out, const Condition *condition, Named *named)
                       condition->index->kind->name);
 }
 
+/* The conditions that indexes answer, or the others. */
 static void
-explain_conjunct(Buffer *out, const TablePlan *table, const Conjunct *conjunct,
-                 int indent)
+explain_conjuncts(Explainer *explainer, const TablePlan *table, bool is_indexed)
 {
-    explain_indent(out, indent);
-    buffer_append_text(out, conjunct->condition != NULL ? "Index Cond: "
-                                                        : "Filter: ");
-    expr_print(out, conjunct->expr, table->scope);
-    Named named = {.count = 0};
-    if (conjunct->condition != NULL)
-        print_indexes(out, conjunct->condition, &named);
-    buffer_append_char(out, '\n');
+    const char *name = is_indexed ? "Index Cond" : "Filter";
+    bool has_any = false;
+    for (uint32_t i = 0; i < table->conjunct_count; i++) {
+        const Conjunct *conjunct = &table->conjuncts[i];
+        if ((conjunct->condition != NULL) != is_indexed)
+            continue;
+        if (!has_any)
+            explain_open(explainer, name, '[');
+        has_any = true;
+        Buffer text = BUFFER_INIT;
+        Named named = {.count = 0};
+        expr_print(&text, conjunct->expr, table->scope);
+        if (is_indexed)
+            print_indexes(&text, conjunct->condition, &named);
+        explain_value(explainer, explainer->is_json ? NULL : name, &text);
+    }
+    if (has_any)
+        explain_close(explainer, ']');
+}
+
+static void
+explain_moment(Explainer *explainer, const TablePlan *table)
+{
+    if (table->moment == NULL)
+        return;
+    Buffer text = BUFFER_INIT;
+    if (table->is_sequence)
+        buffer_append_text(&text, "commit ");
+    expr_print(&text, table->moment, table->scope);
+    explain_value(explainer, "As of", &text);
+}
+
+static void
+explain_counters(Explainer *explainer, const TablePlan *table,
+                 const FilterCounters *counters)
+{
+    explain_line(explainer, "Segments: %u searched, %u pruned",
+                 counters->segments, counters->pruned);
+    explain_line_end(explainer);
+    explain_integer(explainer, "Segments Searched", counters->segments);
+    explain_integer(explainer, "Segments Pruned", counters->pruned);
+    if (table->conjunct_count == 0)
+        return;
+    explain_line(explainer,
+                 "Rows: %" PRIu64 " of %" PRIu64 " match, %" PRIu64
+                 " checked on columns",
+                 counters->matching_rows, counters->visible_rows,
+                 counters->checked_rows);
+    explain_line_end(explainer);
+    explain_integer(explainer, "Rows Matching", counters->matching_rows);
+    explain_integer(explainer, "Rows Visible", counters->visible_rows);
+    explain_integer(explainer, "Rows Checked", counters->checked_rows);
 }
 
 void
-table_explain(Buffer *out, const TablePlan *table,
-              const FilterCounters *counters, int indent)
+table_explain(Explainer *explainer, const TablePlan *table,
+              const FilterCounters *counters)
 {
-    if (table->moment != NULL) {
-        explain_indent(out, indent);
-        buffer_append_text(out,
-                           table->is_sequence ? "As of: commit " : "As of: ");
-        expr_print(out, table->moment, table->scope);
-        buffer_append_char(out, '\n');
-    }
-    for (uint32_t i = 0; i < table->conjunct_count; i++)
-        if (table->conjuncts[i].condition != NULL)
-            explain_conjunct(out, table, &table->conjuncts[i], indent);
-    for (uint32_t i = 0; i < table->conjunct_count; i++)
-        if (table->conjuncts[i].condition == NULL)
-            explain_conjunct(out, table, &table->conjuncts[i], indent);
-    if (counters == NULL)
-        return;
-    explain_indent(out, indent);
-    buffer_printf(out, "Segments: %u searched, %u pruned\n", counters->segments,
-                  counters->pruned);
-    if (table->conjunct_count == 0)
-        return;
-    explain_indent(out, indent);
-    buffer_printf(out,
-                  "Rows: %" PRIu64 " of %" PRIu64 " match, %" PRIu64
-                  " checked on columns\n",
-                  counters->matching_rows, counters->visible_rows,
-                  counters->checked_rows);
+    explain_text(explainer, "Collection", table->collection->name);
+    if (table->partition_count > 0)
+        explain_integer(explainer, "Partitions", table->partition_count);
+    explain_moment(explainer, table);
+    explain_conjuncts(explainer, table, true);
+    explain_conjuncts(explainer, table, false);
+    if (counters != NULL)
+        explain_counters(explainer, table, counters);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* delete.c - DELETE: the rows that a WHERE lets through, or all. */
+#include "engine/exec/explain.h"
 #include "engine/session/change.h"
 #include "engine/session/kinds.h"
 
@@ -89,9 +90,10 @@ delete_run(Prepared *prepared, Error *err)
 }
 
 void
-delete_explain(const Prepared *prepared, Buffer *out)
+delete_explain(const Prepared *prepared, Explainer *explainer)
 {
     const Delete *delete = prepared->detail;
-    buffer_printf(out, "Delete on %s\n", delete->scan.table.collection->name);
-    operator_explain(out, &delete->scan.base, NULL, 2);
+    explain_node(explainer, "Delete", delete->scan.table.collection->name);
+    explain_input(explainer, &delete->scan.base, NULL);
+    explain_node_end(explainer);
 }

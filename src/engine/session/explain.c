@@ -3,20 +3,27 @@
  * explain.c - EXPLAIN: the syntax tree (TREE), the plan, or with ANALYZE what a
  * run did.
  *
- * ANALYZE runs queries only: the others would change something.
+ * ANALYZE runs queries only: the others would change something. RECALL does a
+ * search again, exactly. FORMAT JSON gives one row with all of it.
  */
+#include <inttypes.h>
+
+#include "engine/exec/explain.h"
+#include "engine/exec/search_recall.h"
 #include "engine/session/kinds.h"
 
 typedef struct Explain {
     const Node *statement;
     bool is_tree;
     bool is_analyze;
+    bool is_recall;
+    bool is_json;
     bool hides_times; /* TIMING off: for output that must not shake */
-    const Node *timing;
+    const Node *timing, *recall, *format;
     const PlanNode *plan;
     const StatementKind *kind;
     /* A change of rows: how to say what its analysis found out. */
-    void (*explain_change)(const Prepared *prepared, Buffer *out);
+    void (*explain_change)(const Prepared *prepared, Explainer *explainer);
     void *detail;
 } Explain;
 
@@ -68,14 +75,13 @@ unbuilt_option(const Node *option, Error *err)
 }
 
 static mql_status
-set_format(const Node *option, Error *err)
+set_format(Explain *explain, const Node *option, Error *err)
 {
     Slice word = option_word(option);
-    if (slice_equal_nocase(word, SLICE_LITERAL("text")))
+    explain->is_json = slice_equal_nocase(word, SLICE_LITERAL("json"));
+    explain->format = option;
+    if (explain->is_json || slice_equal_nocase(word, SLICE_LITERAL("text")))
         return MQL_OK;
-    if (slice_equal_nocase(word, SLICE_LITERAL("json")))
-        return error_at(err, ERR_FEATURE_NOT_SUPPORTED, option->position,
-                        "EXPLAIN (FORMAT JSON) is not supported yet");
     return error_at(err, ERR_INVALID_PARAMETER, option->position,
                     "unrecognized value for EXPLAIN option \"%.*s\": \"%.*s\"",
                     (int)option->text.size, option->text.data, (int)word.size,
@@ -87,7 +93,7 @@ set_option(Explain *explain, const Node *option, Error *err)
 {
     Slice name = option->text;
     if (slice_equal_nocase(name, SLICE_LITERAL("format")))
-        return set_format(option, err);
+        return set_format(explain, option, err);
     bool is_on;
     if (slice_equal_nocase(name, SLICE_LITERAL("analyze")))
         return read_switch(option, &explain->is_analyze, err);
@@ -99,9 +105,12 @@ set_option(Explain *explain, const Node *option, Error *err)
         explain->timing = option;
         return MQL_OK;
     }
+    if (slice_equal_nocase(name, SLICE_LITERAL("recall"))) {
+        explain->recall = option;
+        return read_switch(option, &explain->is_recall, err);
+    }
     /* Known, and nothing to switch on yet. */
     if (slice_equal_nocase(name, SLICE_LITERAL("costs")) ||
-        slice_equal_nocase(name, SLICE_LITERAL("recall")) ||
         slice_equal_nocase(name, SLICE_LITERAL("verbose"))) {
         TRY(read_switch(option, &is_on, err));
         return is_on ? unbuilt_option(option, err) : MQL_OK;
@@ -109,6 +118,34 @@ set_option(Explain *explain, const Node *option, Error *err)
     return error_at(err, ERR_SYNTAX_ERROR, option->position,
                     "unrecognized EXPLAIN option \"%.*s\"", (int)name.size,
                     name.data);
+}
+
+/* Options that say nothing without another one. */
+static mql_status
+check_options(const Explain *explain, Error *err)
+{
+    const Node *needy = explain->timing != NULL ? explain->timing
+                        : explain->is_recall    ? explain->recall
+                                                : NULL;
+    if (needy != NULL && !explain->is_analyze)
+        return error_at(err, ERR_INVALID_PARAMETER, needy->position,
+                        "EXPLAIN option %s requires ANALYZE",
+                        needy == explain->timing ? "TIMING" : "RECALL");
+    if (explain->is_json && explain->is_tree)
+        return error_at(err, ERR_FEATURE_NOT_SUPPORTED,
+                        explain->format->position,
+                        "EXPLAIN (TREE, FORMAT JSON) is not supported");
+    return MQL_OK;
+}
+
+/* Only a search by vector has a recall. */
+static mql_status
+check_recall(const Explain *explain, Error *err)
+{
+    if (!explain->is_recall || plan_is_search(explain->plan))
+        return MQL_OK;
+    return error_at(err, ERR_INVALID_PARAMETER, explain->recall->position,
+                    "EXPLAIN option RECALL requires a search by vector");
 }
 
 static const Node *
@@ -154,11 +191,11 @@ prepare_change(Prepared *prepared, Explain *explain, Error *err)
 }
 
 static void
-explain_change(Prepared *prepared, Buffer *out)
+explain_change(Prepared *prepared, Explainer *explainer)
 {
     Explain *explain = prepared->detail;
     prepared->detail = explain->detail;
-    explain->explain_change(prepared, out);
+    explain->explain_change(prepared, explainer);
     prepared->detail = explain;
 }
 
@@ -176,18 +213,17 @@ explain_prepare(Prepared *prepared, Error *err)
                                                              : NULL;
              option != NULL; option = option->next)
             TRY(set_option(explain, option, err));
-    if (explain->timing != NULL && !explain->is_analyze)
-        return error_at(err, ERR_INVALID_PARAMETER, explain->timing->position,
-                        "EXPLAIN option TIMING requires ANALYZE");
+    TRY(check_options(explain, err));
     TRY(prepared_columns(prepared, plan_column, 1));
     if (explain->is_tree)
         return MQL_OK;
 
     const Node *statement = explain->statement;
     explain->kind = statement_kind(statement->kind);
-    if (statement->kind == NODE_SELECT || statement->kind == NODE_SEARCH)
-        return planner_query(&prepared->planner, statement, &explain->plan,
-                             err);
+    if (statement->kind == NODE_SELECT || statement->kind == NODE_SEARCH) {
+        TRY(planner_query(&prepared->planner, statement, &explain->plan, err));
+        return check_recall(explain, err);
+    }
     if (explain->kind == NULL)
         return planner_unbuilt(statement, node_kind_name(statement->kind), err);
     if (explain->is_analyze)
@@ -198,6 +234,16 @@ explain_prepare(Prepared *prepared, Error *err)
                : MQL_OK;
 }
 
+static mql_status
+add_row(Prepared *prepared, Slice text, Error *err)
+{
+    char *copy = arena_copy(&prepared->exec_arena, text.data, text.size);
+    if (copy == NULL)
+        return error_no_memory(err);
+    const Value row = value_text((Slice){copy, text.size});
+    return rows_add(prepared, &row, err);
+}
+
 /* One row for each line. */
 static mql_status
 add_lines(Prepared *prepared, Slice text, Error *err)
@@ -205,11 +251,7 @@ add_lines(Prepared *prepared, Slice text, Error *err)
     while (text.size > 0) {
         const char *end = memchr(text.data, '\n', text.size);
         size_t size = end != NULL ? (size_t)(end - text.data) : text.size;
-        char *copy = arena_copy(&prepared->exec_arena, text.data, size);
-        if (copy == NULL)
-            return error_no_memory(err);
-        const Value row = value_text((Slice){copy, size});
-        TRY(rows_add(prepared, &row, err));
+        TRY(add_row(prepared, (Slice){text.data, size}, err));
         size_t skipped = end != NULL ? size + 1 : size;
         text = (Slice){text.data + skipped, text.size - skipped};
     }
@@ -229,22 +271,72 @@ run_plan(Prepared *prepared, const Explain *explain, Operator **operator,
     return MQL_OK;
 }
 
+/* What part of the truth was found; of no rows all. */
+static void
+explain_recall(Explainer *explainer, const SearchRecall *recall)
+{
+    double part = recall->wanted == 0
+                      ? 1
+                      : (double)recall->found / (double)recall->wanted;
+    explain_line(explainer,
+                 "Recall@%" PRIu64 ": %.4f (%" PRIu64 " of %" PRIu64 " rows)",
+                 recall->k, part, recall->found, recall->wanted);
+    explain_line_end(explainer);
+    explain_open(explainer, "Recall", '{');
+    explain_integer(explainer, "Limit", recall->k);
+    explain_integer(explainer, "Rows", recall->wanted);
+    explain_integer(explainer, "Rows Found", recall->found);
+    explain_close(explainer, '}');
+}
+
 static mql_status
-explain_plan(Prepared *prepared, const Explain *explain, Buffer *out,
+explain_plan(Prepared *prepared, const Explain *explain, Explainer *explainer,
              Error *err)
 {
     Operator *operator= NULL;
     const Vfs *vfs = prepared->execution.vfs;
-    int64_t start = vfs->now(vfs->context);
+    int64_t start = vfs->now(vfs->context), spent = 0;
+    SearchRecall recall = {0};
     mql_status status = MQL_OK;
-    if (explain->is_analyze)
+    if (explain->is_analyze) {
         status = run_plan(prepared, explain, &operator, err);
+        spent = vfs->now(vfs->context) - start;
+    }
+    if (status == MQL_OK && explain->is_recall)
+        status = search_recall(operator, & recall, err);
     if (status == MQL_OK)
-        operator_explain(out, explain->plan, operator, 0);
-    if (explain->is_analyze && !explain->hides_times)
-        buffer_printf(out, "Execution Time: %.3f ms\n",
-                      (double)(vfs->now(vfs->context) - start) / 1000.0);
+        operator_explain(explainer, "Plan", explain->plan, operator);
+    if (explain->is_recall)
+        explain_recall(explainer, &recall);
+    if (explain->is_analyze && !explain->hides_times) {
+        double time = (double)spent / 1000.0;
+        explain_line(explainer, "Execution Time: %.3f ms", time);
+        explain_line_end(explainer);
+        explain_real(explainer, "Execution Time", time);
+    }
     operator_close(operator);
+    return status;
+}
+
+/* All but the syntax tree. */
+static mql_status
+explain_all(Prepared *prepared, const Explain *explain, Explainer *explainer,
+            Error *err)
+{
+    mql_status status = MQL_OK;
+    explain_open(explainer, NULL, '[');
+    explain_open(explainer, NULL, '{');
+    if (explain->plan != NULL) {
+        status = explain_plan(prepared, explain, explainer, err);
+    } else if (explain->explain_change != NULL) {
+        explain_change(prepared, explainer);
+    } else {
+        explain_line(explainer, "%s", explain->kind->tag);
+        explain_line_end(explainer);
+        explain_text(explainer, "Statement", explain->kind->tag);
+    }
+    explain_close(explainer, '}');
+    explain_close(explainer, ']');
     return status;
 }
 
@@ -253,19 +345,18 @@ explain_run(Prepared *prepared, Error *err)
 {
     const Explain *explain = prepared->detail;
     Buffer out = BUFFER_INIT;
+    Explainer explainer = {.out = &out, .is_json = explain->is_json};
     mql_status status = MQL_OK;
     if (explain->is_tree)
         node_print(&out, explain->statement);
-    else if (explain->plan != NULL)
-        status = explain_plan(prepared, explain, &out, err);
-    else if (explain->explain_change != NULL)
-        explain_change(prepared, &out);
     else
-        buffer_printf(&out, "%s\n", explain->kind->tag);
+        status = explain_all(prepared, explain, &explainer, err);
     if (status == MQL_OK && buffer_failed(&out))
         status = error_no_memory(err);
     if (status == MQL_OK)
-        status = add_lines(prepared, buffer_slice(&out), err);
+        status = explain->is_json
+                     ? add_row(prepared, buffer_slice(&out), err)
+                     : add_lines(prepared, buffer_slice(&out), err);
     buffer_free(&out);
     return status;
 }

@@ -6,6 +6,7 @@
  * is prepared; insert_rows.c evaluates them. Names that are no field go to the
  * dynamic field when the collection has one.
  */
+#include "engine/exec/explain.h"
 #include "engine/session/insert.h"
 
 #include <string.h>
@@ -327,23 +328,30 @@ insert_run(Prepared *prepared, Error *err)
 }
 
 void
-insert_explain(const Prepared *prepared, Buffer *out)
+insert_explain(const Prepared *prepared, Explainer *explainer)
 {
     const Insert *insert = prepared->detail;
     const Conflict *conflict = insert->conflict;
-    buffer_printf(out, "%s on %s\n", insert->is_upsert ? "Upsert" : "Insert",
-                  insert->collection->name);
-    if (conflict != NULL)
-        buffer_printf(out, "  Conflict Resolution: %s\n",
-                      conflict->updates ? "UPDATE" : "NOTHING");
-    if (conflict != NULL && conflict->where != NULL) {
-        buffer_append_text(out, "  Conflict Filter: ");
-        expr_print(out, conflict->where, conflict->scope);
-        buffer_append_char(out, '\n');
+    explain_node(explainer, insert->is_upsert ? "Upsert" : "Insert",
+                 insert->collection->name);
+    if (conflict != NULL) {
+        const char *resolution = conflict->updates ? "UPDATE" : "NOTHING";
+        explain_line(explainer, "Conflict Resolution: %s", resolution);
+        explain_line_end(explainer);
+        explain_text(explainer, "Conflict Resolution", resolution);
     }
-    if (insert->query != NULL)
-        operator_explain(out, insert->query, NULL, 2);
-    else
-        buffer_printf(out, "  ->  Values (%u %s)\n", insert->row_count,
-                      insert->row_count == 1 ? "row" : "rows");
+    if (conflict != NULL && conflict->where != NULL) {
+        Buffer text = BUFFER_INIT;
+        expr_print(&text, conflict->where, conflict->scope);
+        explain_value(explainer, "Conflict Filter", &text);
+    }
+    if (insert->query != NULL) {
+        explain_input(explainer, insert->query, NULL);
+    } else {
+        explain_line(explainer, "->  Values (%u %s)", insert->row_count,
+                     insert->row_count == 1 ? "row" : "rows");
+        explain_line_end(explainer);
+        explain_integer(explainer, "Values", insert->row_count);
+    }
+    explain_node_end(explainer);
 }

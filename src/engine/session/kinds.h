@@ -84,15 +84,15 @@ mql_status find_named_index(Prepared *prepared, const CollectionVersion **found,
 /* insert.c */
 mql_status insert_prepare(Prepared *prepared, Error *err);
 mql_status insert_run(Prepared *prepared, Error *err);
-void insert_explain(const Prepared *prepared, Buffer *out);
+void insert_explain(const Prepared *prepared, struct Explainer *explainer);
 /* delete.c */
 mql_status delete_prepare(Prepared *prepared, Error *err);
 mql_status delete_run(Prepared *prepared, Error *err);
-void delete_explain(const Prepared *prepared, Buffer *out);
+void delete_explain(const Prepared *prepared, struct Explainer *explainer);
 /* update.c */
 mql_status update_prepare(Prepared *prepared, Error *err);
 mql_status update_run(Prepared *prepared, Error *err);
-void update_explain(const Prepared *prepared, Buffer *out);
+void update_explain(const Prepared *prepared, struct Explainer *explainer);
 /* copy_from.c */
 mql_status copy_from_run(Prepared *prepared, Error *err);
 /* show.c */

@@ -7,6 +7,7 @@
  * change places among the rows (SET id = id + 1), in whatever order they come;
  * what is read is the snapshot the statement began with, never its own rows.
  */
+#include "engine/exec/explain.h"
 #include "engine/session/change.h"
 #include "engine/session/kinds.h"
 
@@ -140,9 +141,10 @@ update_run(Prepared *prepared, Error *err)
 }
 
 void
-update_explain(const Prepared *prepared, Buffer *out)
+update_explain(const Prepared *prepared, Explainer *explainer)
 {
     const Update *update = prepared->detail;
-    buffer_printf(out, "Update on %s\n", update->scan.table.collection->name);
-    operator_explain(out, &update->scan.base, NULL, 2);
+    explain_node(explainer, "Update", update->scan.table.collection->name);
+    explain_input(explainer, &update->scan.base, NULL);
+    explain_node_end(explainer);
 }
