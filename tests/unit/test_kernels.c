@@ -6,6 +6,7 @@
  * 16 elements (at least 1e-6), which is a few units in the last place of a sum
  * taken in any order. The integer functions must be equal.
  */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -325,6 +326,93 @@ test_insert_keys(void **state)
         }
 }
 
+/* What a table makes of `count` floats is what the scalar one does, bit by bit;
+ * blocks of exactly that size. */
+static void
+check_turning(const DistanceTable *table, size_t count, uint64_t seed)
+{
+    const DistanceTable *plain = &distance_scalar;
+    size_t size = count * sizeof(float);
+    float *a = malloc(size), *b = malloc(size), *room = malloc(size);
+    int8_t *code = malloc(count), *plain_code = malloc(count);
+    int32_t sums[2], plain_sums[2];
+    for (size_t i = 0; i < count; i++)
+        a[i] = b[i] = seed % 3 == 0 ? 0.0f : random_float(&seed);
+
+    size_t some = count < 64 ? count : 64;
+    uint64_t signs = next_random(&seed);
+    table->flip_signs(a, some, signs);
+    for (size_t i = 0; i < some; i++)
+        b[i] = (signs >> i & 1) != 0 ? -b[i] : b[i];
+    assert_memory_equal(a, b, size);
+
+    size_t power = 1;
+    while (power <= count / 2)
+        power *= 2;
+    table->hadamard(a, power, 0.3f, room);
+    plain->hadamard(b, power, 0.3f, room);
+    assert_memory_equal(a, b, size);
+
+    float largest = 0;
+    for (size_t i = 0; i < count; i++)
+        largest = fabsf(a[i]) > largest ? fabsf(a[i]) : largest;
+    assert_true(table->largest_f32(a, count) == largest);
+
+    /* Some of the codes are held to their range. */
+    float inverse = largest > 0 ? 200 / largest : 1;
+    table->nibble_target(a, count, inverse, code, sums);
+    plain->nibble_target(a, count, inverse, plain_code, plain_sums);
+    assert_memory_equal(code, plain_code, count);
+    assert_memory_equal(sums, plain_sums, sizeof sums);
+    int32_t sum = 0, squares = 0;
+    for (size_t i = 0; i < count; i++) {
+        float wanted = fminf(fmaxf(a[i] * inverse, -127), 127);
+        assert_true(fabsf((float)code[i] - wanted) <= 0.501f);
+        sum += code[i];
+        squares += code[i] * code[i];
+    }
+    assert_int_equal(sums[0], sum);
+    assert_int_equal(sums[1], squares);
+    free(a), free(b), free(room), free(code), free(plain_code);
+}
+
+static void
+test_turning(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const DistanceTable *table = distance_select(names[i]);
+        for (size_t n = 1; table != NULL && n < 2100; n += n < 140 ? 1 : 97)
+            check_turning(table, n, n);
+    }
+}
+
+/* The transform of an element alone has the same size everywhere; numbers that
+ * are none or too large go into a code somehow. */
+static void
+test_turning_edges(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const DistanceTable *table = distance_select(names[i]);
+        if (table == NULL)
+            continue;
+        float x[256] = {0}, room[256];
+        x[77] = 3;
+        table->hadamard(x, 256, 0.5f, room);
+        for (size_t j = 0; j < 256; j++)
+            assert_true(fabsf(x[j]) == 1.5f);
+        float odd[20] = {NAN, INFINITY, -INFINITY, 1e38f, -1e38f, 0.5f, -0.5f};
+        int8_t code[20];
+        int32_t sums[2];
+        table->nibble_target(odd, 20, 1, code, sums);
+        const int8_t wanted[7] = {-127, 127, -127, 127, -127, 1, 0};
+        assert_memory_equal(code, wanted, sizeof wanted);
+        assert_false(isfinite(table->largest_f32(odd, 20)));
+        assert_true(table->largest_f32(odd, 0) == 0);
+    }
+}
+
 /* The largest codes the rules allow must not wrap around. */
 static void
 test_extreme_codes(void **state)
@@ -374,6 +462,8 @@ main(void)
         cmocka_unit_test(test_rows_of_codes),
         cmocka_unit_test(test_rows_of_nibbles),
         cmocka_unit_test(test_insert_keys),
+        cmocka_unit_test(test_turning),
+        cmocka_unit_test(test_turning_edges),
         cmocka_unit_test(test_extreme_codes),
         cmocka_unit_test(test_select),
     };

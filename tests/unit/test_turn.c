@@ -58,12 +58,44 @@ test_spread(void **state)
         }
 }
 
+/* Files hold what was turned: the bits stay what they were. */
+static void
+test_bits(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t dim;
+        uint64_t sum;
+    } wanted[] = {{64, UINT64_C(0x80824a4d35fa2000)},
+                  {128, UINT64_C(0x0bced394a0aaeb0d)},
+                  {300, UINT64_C(0x49eb3c6229d9a000)},
+                  {784, UINT64_C(0xf2c5f9d685fc955c)},
+                  {1024, UINT64_C(0xdd272ae6a0ab8800)}};
+    float x[DIM_MOST], room[DIM_MOST];
+    for (size_t n = 0; n < sizeof wanted / sizeof wanted[0]; n++) {
+        uint32_t seed = 1, dim = wanted[n].dim;
+        uint64_t sum = 0;
+        for (uint32_t i = 0; i < dim; i++) {
+            seed = seed * 1103515245 + 12345;
+            x[i] = (float)((seed >> 16) % 255);
+        }
+        turn_vector(x, dim, room);
+        for (uint32_t i = 0; i < dim; i++) {
+            uint32_t bits;
+            memcpy(&bits, &x[i], sizeof bits);
+            sum = sum * 31 + bits;
+        }
+        assert_int_equal(sum, wanted[n].sum);
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_products),
         cmocka_unit_test(test_spread),
+        cmocka_unit_test(test_bits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -81,6 +81,27 @@ typedef struct DistanceTable {
      */
     uint32_t (*insert_keys)(int64_t *keys, uint32_t *count, uint32_t most,
                             const int64_t *fresh, uint32_t fresh_count);
+
+    /* What turns a target and makes its half bytes, see index/vector/turn.h and
+     * nibbles.h: the same bits in every table. */
+
+    /* Change the sign of element i where bit i is set; up to 64 elements. */
+    void (*flip_signs)(float *x, size_t count, uint64_t signs);
+
+    /*
+     * Hadamard's transform of a power of two of elements, in an order of its
+     * own, times `factor`. `room` is for as many elements and not part of x.
+     */
+    void (*hadamard)(float *x, size_t count, float factor, float *room);
+
+    /* The largest element but for its sign; no number where one is none. */
+    float (*largest_f32)(const float *x, size_t count);
+
+    /* code[i] is x[i] * inverse, rounded and held to -127..127, of what is no
+     * number the least; sums are those of the codes and of their squares. At
+     * most 2^17 elements. */
+    void (*nibble_target)(const float *x, size_t count, float inverse,
+                          int8_t *code, int32_t sums[2]);
 } DistanceTable;
 
 extern const DistanceTable distance_scalar;

@@ -10,6 +10,7 @@
 #include "index/kernels/distance.h"
 
 #include <immintrin.h>
+#include <string.h>
 
 static float
 sum_f32(__m256 v)
@@ -439,6 +440,7 @@ make_room(int64_t *keys, uint32_t place, uint32_t end)
 }
 
 #include "index/kernels/keys_template.h"
+#include "index/kernels/turn_template.h"
 
 const DistanceTable distance_avx2 = {
     .name = "avx2",
@@ -454,4 +456,8 @@ const DistanceTable distance_avx2 = {
     .dot_i8_rows = dot_i8_rows,
     .nibble_rows = nibble_rows,
     .insert_keys = insert_keys,
+    .flip_signs = flip_signs,
+    .hadamard = hadamard,
+    .largest_f32 = largest_f32,
+    .nibble_target = nibble_target,
 };

@@ -9,6 +9,7 @@
 #include "index/kernels/distance.h"
 
 #include <immintrin.h>
+#include <string.h>
 
 /* The mask of the first `count` of 16 elements. */
 static __mmask16
@@ -428,6 +429,7 @@ make_room(int64_t *keys, uint32_t place, uint32_t end)
 }
 
 #include "index/kernels/keys_template.h"
+#include "index/kernels/turn_template.h"
 
 const DistanceTable distance_avx512 = {
     .name = "avx512",
@@ -443,4 +445,8 @@ const DistanceTable distance_avx512 = {
     .dot_i8_rows = dot_i8_rows,
     .nibble_rows = nibble_rows,
     .insert_keys = insert_keys,
+    .flip_signs = flip_signs,
+    .hadamard = hadamard,
+    .largest_f32 = largest_f32,
+    .nibble_target = nibble_target,
 };

@@ -337,6 +337,8 @@ insert_keys(int64_t *keys, uint32_t *count, uint32_t most, const int64_t *fresh,
     return distance_scalar.insert_keys(keys, count, most, fresh, fresh_count);
 }
 
+#include "index/kernels/turn_template.h"
+
 #ifdef __ARM_FEATURE_DOTPROD
 const DistanceTable distance_neondot = {
     .name = "neondot",
@@ -356,4 +358,8 @@ const DistanceTable distance_neon = {
     .dot_i8_rows = dot_i8_rows,
     .nibble_rows = nibble_rows,
     .insert_keys = insert_keys,
+    .flip_signs = flip_signs,
+    .hadamard = hadamard,
+    .largest_f32 = largest_f32,
+    .nibble_target = nibble_target,
 };

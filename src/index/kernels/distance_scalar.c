@@ -168,6 +168,7 @@ make_room(int64_t *keys, uint32_t place, uint32_t end)
 }
 
 #include "index/kernels/keys_template.h"
+#include "index/kernels/turn_template.h"
 
 const DistanceTable distance_scalar = {
     .name = "scalar",
@@ -183,4 +184,8 @@ const DistanceTable distance_scalar = {
     .dot_i8_rows = dot_i8_rows,
     .nibble_rows = nibble_rows,
     .insert_keys = insert_keys,
+    .flip_signs = flip_signs,
+    .hadamard = hadamard,
+    .largest_f32 = largest_f32,
+    .nibble_target = nibble_target,
 };

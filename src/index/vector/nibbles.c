@@ -96,44 +96,35 @@ nibbles_encode(const Nibbles *nibbles, const void *vector, uint64_t seed,
     *norm = nibbles_norm(nibbles, code);
 }
 
-/* What is the same for all rows, see nibbles.h; s is the query's step. */
+/* What is the same for all rows, see nibbles.h; s is the query's step, and the
+ * sums are those of its code and of the squares of that. */
 static float
-base_of(const Nibbles *nibbles, const int8_t *code, float s)
+base_of(const Nibbles *nibbles, const int32_t sums[2], float s)
 {
-    int64_t sum = 0, squares = 0;
-    for (uint32_t i = 0; i < nibbles->dim; i++) {
-        sum += code[i];
-        squares += code[i] * code[i];
-    }
     float base =
-        (float)squares * s / (2.0f * nibbles->step) + 7.5f * (float)sum;
+        (float)sums[1] * s / (2.0f * nibbles->step) + 7.5f * (float)sums[0];
     return isfinite(base) ? base : 0;
 }
 
 NibbleQuery
 nibbles_query(const Nibbles *nibbles, const void *vector, uint8_t *room)
 {
+    const DistanceTable *kernels = distance_table();
     uint32_t dim = nibbles->dim;
     float *y = (float *)(void *)room;
     int8_t *code = (int8_t *)(room + 2 * dim * sizeof *y);
+    int32_t sums[2];
     prepare(nibbles, vector, UINT32_MAX, y);
-    float largest = 0;
-    for (uint32_t i = 0; i < dim; i++) {
-        float size = fabsf(y[i]);
-        largest = size > largest ? size : largest;
-    }
+    float largest = kernels->largest_f32(y, dim);
     if (!(largest > 1e-30f) || !isfinite(largest))
         largest = 1; /* all alike, or lost: the ranking will tell */
-    float s = largest / QUERY_MOST, inverse = 1.0f / s;
-    for (uint32_t i = 0; i < dim; i++)
-        code[i] =
-            (int8_t)((int32_t)held(y[i] * inverse + 128.5f, 1.0f, 255.0f) -
-                     128);
+    float s = largest / QUERY_MOST;
+    kernels->nibble_target(y, dim, 1.0f / s, code, sums);
     memset(code + dim, 0, 2 * nibbles->stride - dim);
     float weight = nibbles->step / (8.0f * s) * (float)(1u << nibbles->shift);
     if (nibbles->metric == METRIC_IP || !isfinite(weight))
         return (NibbleQuery){code, 0, 0};
-    return (NibbleQuery){code, weight, base_of(nibbles, code, s)};
+    return (NibbleQuery){code, weight, base_of(nibbles, sums, s)};
 }
 
 /* ---- choosing the step ---- */
