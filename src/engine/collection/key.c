@@ -54,6 +54,13 @@ row_key_of_column(const Column *column, uint32_t row)
     return row_key_of(&value);
 }
 
+uint64_t
+partition_of_key(const Collection *definition, const Value *key)
+{
+    uint64_t hash = row_key_of(key).hash;
+    return definition->partitions[hash % definition->partition_count].id;
+}
+
 bool
 row_key_equal(const RowKey *a, const RowKey *b)
 {

@@ -43,7 +43,8 @@ static bool
 is_of_field(SectionId id)
 {
     return id.kind == SECTION_VALUES || id.kind == SECTION_VALID ||
-           id.kind == SECTION_OFFSETS || id.kind == SECTION_BYTES;
+           id.kind == SECTION_OFFSETS || id.kind == SECTION_BYTES ||
+           id.kind == SECTION_ZONES;
 }
 
 /* Whether a section of a segment's file is wanted in memory. A dropped field's

@@ -9,6 +9,7 @@
  */
 #include "base/guard.h"
 #include "engine/collection/segment_internal.h"
+#include "engine/collection/zones.h"
 
 #include <stdlib.h>
 
@@ -35,6 +36,16 @@ find_sized(const SealedSegment *segment, SectionId id, uint64_t count,
            section->size == total;
 }
 
+/* A file may lack them. */
+static bool
+find_zones(SealedSegment *segment, SealedField *field)
+{
+    SectionId id = {SECTION_ZONES, field->id};
+    uint64_t count = zone_count(segment->row_count) + (uint64_t)1;
+    return !section_find(segment->file, id, &field->zones) ||
+           find_sized(segment, id, count, sizeof(Zone), &field->zones);
+}
+
 static bool
 find_field_sections(SealedSegment *segment, SealedField *field, uint64_t bytes)
 {
@@ -49,9 +60,11 @@ find_field_sections(SealedSegment *segment, SealedField *field, uint64_t bytes)
                            bytes, 1, &field->values)) {
         return false;
     }
-    return !field->has_valid ||
-           find_sized(segment, (SectionId){SECTION_VALID, field->id}, rows, 1,
-                      &field->valid);
+    if (field->has_valid &&
+        !find_sized(segment, (SectionId){SECTION_VALID, field->id}, rows, 1,
+                    &field->valid))
+        return false;
+    return !type_has_zones(field->type) || find_zones(segment, field);
 }
 
 static bool

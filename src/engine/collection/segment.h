@@ -25,6 +25,8 @@ typedef struct Segment Segment;
 uint64_t segment_id(const Segment *segment);
 uint64_t segment_partition(const Segment *segment); /* id */
 bool segment_is_sealed(const Segment *segment);
+/* Where rows go that have this value (not NULL) as their partition key: id. */
+uint64_t partition_of_key(const Collection *definition, const Value *key);
 /* Bytes on disk (sealed, indexes included) or in memory (growing). */
 uint64_t segment_bytes(const Segment *segment);
 

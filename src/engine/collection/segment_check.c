@@ -8,6 +8,7 @@
 
 #include "base/utf8.h"
 #include "engine/collection/segment_internal.h"
+#include "engine/collection/zones.h"
 
 static mql_status
 wrong(const Segment *segment, const char *what, Error *err)
@@ -30,6 +31,51 @@ check_texts(const Segment *segment, const Column *column, uint32_t count,
     return MQL_OK;
 }
 
+static void
+add_zones(ZoneBuilder *builder, const Column *column, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (column_is_null(column, i))
+            zones_add_null(builder);
+        else
+            zones_add(builder, zone_key_of_column(column, i));
+    }
+}
+
+/* Zones are those of the values. */
+static mql_status
+check_zones(const Segment *segment, const Field *field, uint32_t rows,
+            Arena *batch_arena, Error *err)
+{
+    const Zone *zones;
+    uint32_t blocks;
+    TRY(segment_zones(segment, field, &zones, &blocks, err));
+    if (zones == NULL || blocks != zone_count(rows))
+        return MQL_OK;
+    size_t count = (size_t)blocks + 1;
+    ZoneBuilder builder;
+    Zone *expected = calloc(count, sizeof *expected);
+    if (expected == NULL)
+        return error_no_memory(err);
+    zones_begin(&builder, expected, rows);
+    mql_status status = MQL_OK;
+    for (uint32_t first = 0; status == MQL_OK && first < rows;
+         first += BATCH_ROWS) {
+        uint32_t left = rows - first;
+        RowRange range = {NULL, first, left < BATCH_ROWS ? left : BATCH_ROWS};
+        Column column;
+        arena_reset(batch_arena);
+        status = segment_read(segment, field, range, batch_arena, &column, err);
+        if (status == MQL_OK)
+            add_zones(&builder, &column, range.count);
+    }
+    zones_finish(&builder);
+    if (status == MQL_OK && memcmp(zones, expected, count * sizeof *zones) != 0)
+        status = wrong(segment, "least and greatest values", err);
+    free(expected);
+    return status;
+}
+
 static mql_status
 check_values(const Segment *segment, const Collection *definition,
              uint32_t rows, Arena *batch_arena, Error *err)
@@ -46,6 +92,7 @@ check_values(const Segment *segment, const Collection *definition,
             if (field->type.kind == TYPE_VARCHAR)
                 TRY(check_texts(segment, &column, range.count, err));
         }
+        TRY(check_zones(segment, field, rows, batch_arena, err));
     }
     return MQL_OK;
 }

@@ -242,6 +242,7 @@ enum {
     SECTION_INSERTED = 6,
     SECTION_KEY_ORDER = 7,
     SECTION_BLOOM = 8,
+    SECTION_ZONES = 9,
     /* of a .del file */
     SECTION_DELETED_ROWS = 16,
     SECTION_DELETED_SEQUENCES = 17,
@@ -317,6 +318,7 @@ typedef struct SealedField {
     Section values; /* or the bytes of varying size */
     Section offsets;
     Section valid;
+    Section zones;         /* size 0: there are none */
     atomic_uchar *checked; /* for documents: per page */
 } SealedField;
 

@@ -8,6 +8,7 @@
  * KEY_ORDER, BLOOM, and the header last, when everything in it is known.
  */
 #include "engine/collection/segment_internal.h"
+#include "engine/collection/zones.h"
 
 #include <stdlib.h>
 
@@ -194,6 +195,87 @@ write_varying(Writing *writing, const Field *field, uint64_t *size, Error *err)
     return MQL_OK;
 }
 
+/* ---- zones ---- */
+
+static mql_status
+add_text_zones(const Run *run, const uint8_t *valid, ZoneBuilder *zones,
+               Error *err)
+{
+    for (uint32_t i = 0; i < run->count; i++) {
+        Value value = {.type = run->field->type};
+        if (valid[i] == 0) {
+            zones_add_null(zones);
+            continue;
+        }
+        TRY(source_slice(run->source, run->field, run->row + i, &value.bytes,
+                         err));
+        zones_add(zones, zone_key(&value));
+    }
+    return MQL_OK;
+}
+
+/* Of values of a fixed width, which are all the same when the segment lacks the
+ * field. */
+static mql_status
+add_fixed_zones(const Writing *writing, const Run *run, const uint8_t *valid,
+                ZoneBuilder *zones, Error *err)
+{
+    int64_t physical[POLL_ROWS]; /* as wide as any of them */
+    Column column = {.type = run->field->type, .ints = physical};
+    const char *values;
+    TRY(source_values(run->source, run->field, run->row, run->count, &values,
+                      err));
+    bool is_absent = values == NULL;
+    if (is_absent)
+        values = writing->absent;
+    values_to_physical(column.type, values, is_absent ? 1 : run->count,
+                       physical, 0);
+    column.data = physical;
+    for (uint32_t i = 0; i < run->count; i++) {
+        if (valid[i] == 0)
+            zones_add_null(zones);
+        else
+            zones_add(zones, zone_key_of_column(&column, is_absent ? 0 : i));
+    }
+    return MQL_OK;
+}
+
+static mql_status
+add_zones(Writing *writing, const Run *run, void *context, Error *err)
+{
+    uint8_t constant[POLL_ROWS];
+    const uint8_t *valid;
+    TRY(source_valid(run->source, run->field, run->row, run->count, &valid,
+                     err));
+    if (valid == NULL) {
+        memset(constant, source_absent_is_valid(run->source, run->field),
+               run->count);
+        valid = constant;
+    }
+    if (run->field->type.kind == TYPE_VARCHAR)
+        return add_text_zones(run, valid, context, err);
+    return add_fixed_zones(writing, run, valid, context, err);
+}
+
+static mql_status
+write_zones(Writing *writing, const Field *field, Error *err)
+{
+    size_t count = (size_t)zone_count(writing->row_count) + 1;
+    ZoneBuilder builder;
+    Zone *zones = calloc(count, sizeof *zones);
+    if (zones == NULL)
+        return error_no_memory(err);
+    zones_begin(&builder, zones, writing->row_count);
+    mql_status status = each_run(writing, field, add_zones, &builder, err);
+    zones_finish(&builder);
+    if (status == MQL_OK)
+        status = section_write(writing->writer,
+                               (SectionId){SECTION_ZONES, field->id}, zones,
+                               count * sizeof *zones, err);
+    free(zones);
+    return status;
+}
+
 /* Values of a fixed width, unless they were written ahead. */
 static mql_status
 write_fixed(Writing *writing, const Field *field, Error *err)
@@ -237,6 +319,8 @@ write_field(Writing *writing, const Field *field, Error *err)
                           (SectionId){SECTION_VALID, field->id}, err));
         TRY(each_run(writing, field, append_valid, NULL, err));
     }
+    if (type_has_zones(field->type))
+        TRY(write_zones(writing, field, err));
     buffer_append_u32(&writing->header, field->id);
     buffer_append_u8(&writing->header, (uint8_t)field->type.kind);
     buffer_append_u8(&writing->header, (uint8_t)field->type.element);

@@ -225,9 +225,8 @@ find_places(Insert *insert, const InsertTarget *target, Error *err)
     for (uint32_t row = 0; row < rows; row++) {
         uint64_t partition = target->partition;
         if (key != NULL) {
-            uint64_t hash = row_key_of_column(key, row).hash;
-            partition =
-                definition->partitions[hash % definition->partition_count].id;
+            Value value = column_value(key, row);
+            partition = partition_of_key(definition, &value);
         }
         if (row > 0 && insert->places[row - 1]->partition == partition)
             insert->places[row] = insert->places[row - 1];

@@ -119,7 +119,10 @@ uint32_t segment_rows_next(const SegmentRows *rows, size_t *from,
 /* What filtering cost, for EXPLAIN ANALYZE. */
 typedef struct FilterCounters {
     uint32_t segments;      /* looked at                             */
-    uint32_t pruned;        /* left out by partition                 */
+    uint32_t pruned;        /* left out by partition or least and greatest
+                               values */
+    uint32_t blocks;        /* of the others, whose values were asked */
+    uint32_t blocks_pruned; /* left out by them                       */
     uint64_t visible_rows;  /* before the filter; after a lookup by key */
     uint64_t matching_rows; /* after it                              */
     uint64_t checked_rows;  /* whose columns were read for it        */

@@ -3,8 +3,9 @@
  * filter.c - the rows of a segment that a WHERE lets through, as a bit array.
  *
  * Rows named by their keys are looked up and nothing else is. All rows of a
- * segment need no bits. Otherwise visible rows first; then each conjunct that
- * indexes answer narrows the bits by a RowSet; what is left of the condition is
+ * segment need no bits. Otherwise visible rows first, less the blocks that
+ * least and greatest values rule out (zones.c); then each conjunct that indexes
+ * answer narrows the bits by a RowSet; what is left of the condition is
  * evaluated on the columns of the rows that are still in, a batch at a time.
  */
 #include "base/bits.h"
@@ -428,7 +429,30 @@ apply_keys(Filter *filter, bool *is_done, SegmentRows *rows, bool *is_keys,
     return status;
 }
 
-/* All rows that are there, less those that indexes rule out. */
+/* Take away the blocks whose least and greatest values rule them out: of a
+ * segment in another partition than the condition's all. */
+static mql_status
+apply_zones(Filter *filter, SegmentRows *rows, Error *err)
+{
+    ZoneAnswer answer;
+    TRY(zones_ask(filter->table, filter->execution, filter->segment,
+                  filter->arena, &answer, err));
+    if (answer.is_none || (answer.block_count > 0 && answer.left == 0)) {
+        filter->counters->segments--;
+        filter->counters->pruned++;
+        rows->count = rows->row_count = 0;
+        return MQL_OK;
+    }
+    filter->counters->blocks += answer.block_count;
+    filter->counters->blocks_pruned += answer.block_count - answer.left;
+    if (answer.left < answer.block_count) {
+        zones_mask(&answer, rows->row_count, rows->bits);
+        rows->count = (uint32_t)bits_count(rows->bits, rows->row_count);
+    }
+    return MQL_OK;
+}
+
+/* All rows that are there, less those that zones and indexes rule out. */
 static mql_status
 apply_visible(Filter *filter, bool *is_done, SegmentRows *rows, Error *err)
 {
@@ -450,6 +474,8 @@ apply_visible(Filter *filter, bool *is_done, SegmentRows *rows, Error *err)
                              rows->row_count, rows->bits, &hidden, err));
     rows->count -= hidden;
     filter->counters->visible_rows += rows->count;
+    if (rows->count > 0)
+        TRY(apply_zones(filter, rows, err));
     return rows->count > 0 ? apply_indexes(filter, is_done, rows, err) : MQL_OK;
 }
 

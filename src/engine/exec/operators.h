@@ -14,4 +14,18 @@ extern const OperatorKind sort_operator;
 extern const OperatorKind limit_operator;
 extern const OperatorKind project_operator;
 
+/* What least and greatest values tell of a segment (zones.c). */
+typedef struct ZoneAnswer {
+    bool is_none;         /* no row of the segment          */
+    uint32_t block_count; /* 0: nothing is known of blocks  */
+    uint32_t left;        /* blocks that may have rows      */
+    uint64_t *blocks;     /* their bits                     */
+} ZoneAnswer;
+
+mql_status zones_ask(const TablePlan *table, Execution *execution,
+                     const Segment *segment, Arena *arena, ZoneAnswer *answer,
+                     Error *err);
+/* Clear the bits of rows that are in none of these blocks. */
+void zones_mask(const ZoneAnswer *answer, uint32_t row_count, uint64_t *bits);
+
 #endif

@@ -96,6 +96,14 @@ explain_counters(Explainer *explainer, const TablePlan *table,
     explain_integer(explainer, "Segments Pruned", counters->pruned);
     if (table->conjunct_count == 0)
         return;
+    if (counters->blocks > 0) {
+        uint32_t searched = counters->blocks - counters->blocks_pruned;
+        explain_line(explainer, "Blocks: %u searched, %u pruned", searched,
+                     counters->blocks_pruned);
+        explain_line_end(explainer);
+        explain_integer(explainer, "Blocks Searched", searched);
+        explain_integer(explainer, "Blocks Pruned", counters->blocks_pruned);
+    }
     explain_line(explainer,
                  "Rows: %" PRIu64 " of %" PRIu64 " match, %" PRIu64
                  " checked on columns",

@@ -314,6 +314,7 @@ planner_filter(Planner *planner, const Collection *collection,
         const Expr *expr = is_and ? where->arguments[i] : where;
         conjuncts[i].expr = expr;
         conjuncts[i].condition = build(&builder, expr, false);
+        conjuncts[i].zones = planner_zones(planner, collection, expr);
         TRY(list_columns(planner, scope, expr, &conjuncts[i], err));
     }
     table->conjuncts = conjuncts;

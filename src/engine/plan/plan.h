@@ -62,10 +62,36 @@ typedef struct Condition {
     Slice prefix;     /* PREFIX */
 } Condition;
 
+typedef enum ZoneTestKind {
+    ZONE_AND,
+    ZONE_OR,
+    ZONE_COMPARE, /* column <compare> low                              */
+    ZONE_IN,      /* column IN list                                    */
+    ZONE_PREFIX,  /* column begins with `prefix`                       */
+    ZONE_NULL,    /* column IS NULL                                    */
+    ZONE_VALUE,   /* column has a value                                */
+} ZoneTestKind;
+
+/*
+ * What a block of rows must have for a condition to be TRUE for any of them, as
+ * far as least and greatest values tell (collection/zones.h). Needs no index.
+ */
+typedef struct ZoneTest {
+    ZoneTestKind kind;
+    const struct ZoneTest *const *children; /* AND, OR */
+    uint32_t child_count;
+    uint32_t column; /* a field of a type with zones */
+    CompareOp compare;
+    const Expr *value; /* COMPARE: a constant      */
+    const Expr *list;  /* IN: the EXPR_IN node     */
+    Slice prefix;      /* PREFIX                   */
+} ZoneTest;
+
 /* One member of the WHERE's top-level AND. */
 typedef struct Conjunct {
     const Expr *expr;
     const Condition *condition; /* NULL: only on columns */
+    const ZoneTest *zones;      /* NULL: they tell nothing */
     const uint32_t *columns;    /* fields expr reads, by position    */
     uint32_t column_count;
 } Conjunct;

@@ -67,6 +67,11 @@ mql_status planner_filter(Planner *planner, const Collection *collection,
                           const Scope *scope, const Expr *where,
                           TablePlan *table, Error *err);
 
+/* What least and greatest values of blocks tell of a condition; NULL: nothing.
+ */
+const ZoneTest *planner_zones(Planner *planner, const Collection *collection,
+                              const Expr *where);
+
 /* The plan of a SELECT or SEARCH. Its columns are the result's. */
 mql_status planner_query(Planner *planner, const Node *query,
                          const PlanNode **plan, Error *err);
