@@ -11,6 +11,8 @@
  * index: microseconds a search, recall@10, and what was chosen. Each search has
  * a mask of its own; making it is not timed. The last column is what the
  * index's choice costs, of the quickest plan whose recall is at least 0.95.
+ * With RUN_FILTERS_ESTIMATES in the environment also the rows looked at and the
+ * microseconds that were expected.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -256,6 +258,10 @@ print_point(const Bench *bench, Place place, double share)
                          place, share);
         printf(" %.0f (%.3f)%s |", result.time * 1e6 / bench->query_count,
                result.recall, result.is_short ? " SHORT" : "");
+        if (getenv("RUN_FILTERS_ESTIMATES") != NULL)
+            printf(" [%.0f rows, %.0f] |", result.distances,
+                   result.trace.estimates[plan % FILTER_CLUSTER] / ROUNDS /
+                       bench->query_count / 1e3);
         if (!is_auto && result.recall >= ENOUGH && result.time < quickest)
             quickest = result.time;
     }

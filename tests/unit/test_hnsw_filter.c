@@ -201,9 +201,10 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_recall),
+        /* in this order: what is measured on the way may change plans */
         cmocka_unit_test(test_scan_reads_codes),
         cmocka_unit_test(test_trace),
+        cmocka_unit_test(test_recall),
         cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests(tests, make_index, free_index);

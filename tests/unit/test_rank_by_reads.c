@@ -184,7 +184,12 @@ answers_are_the_same(void **state)
         compare(fixture, is_bits, "LIMIT 20");
         compare(fixture, is_bits, "LIMIT 500");
         compare(fixture, is_bits, "LIMIT 20 WHERE id % 50 = 0");
-        compare(fixture, is_bits, "LIMIT 20 WHERE id % 3 <> 0");
+        /* by one plan: which one is chosen depends on the time it takes */
+        if (kinds[i][1] == NULL || strcmp(kinds[i][1], "HNSW") != 0)
+            compare(fixture, is_bits, "LIMIT 20 WHERE id % 3 <> 0");
+        else
+            compare(fixture, is_bits,
+                    "LIMIT 20 WITH (filter_plan = 'graph') WHERE id % 3 <> 0");
     }
 }
 

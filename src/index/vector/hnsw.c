@@ -195,6 +195,7 @@ hnsw_open(const IndexKind *kind, HnswShape shape, const IndexOpen *input,
     hnsw->shape = shape;
     hnsw->column = input->vectors;
     hnsw->file = input->file;
+    hnsw->pace = &hnsw->pace_room;
     hnsw->space = (Space){.kernels = distance_table(),
                           .column = input->vectors,
                           .metric = input->metric};

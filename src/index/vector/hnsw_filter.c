@@ -17,6 +17,8 @@
 
 #include "base/bits.h"
 
+/* Of nsmc it is 0.84 to 0.91, of Fashion-MNIST 0.65 to 0.75. */
+#define WORK_GROWTH 0.8
 /* Rows in view of a walk to all: keeping more in order takes too long. */
 #define POST_MOST 8192
 /* What a walk takes before it looks at its first row of the lowest level, in
@@ -32,16 +34,6 @@
 /* Where rows near the target may be allowed more often than others, a walk is
  * tried if it then takes this part of the scan's time. */
 #define PROBE 0.4
-
-/* What one distance on a walk costs, in nanoseconds, of rows that are in memory
- * and not in cache: it waits for each, the less the more nodes are expanded
- * together. */
-static double
-walk_row_cost(const Hnsw *hnsw, bool is_masked)
-{
-    double size = (double)space_row_size(&hnsw->space);
-    return (is_masked ? 100.0 : 65.0) + size / 9.0;
-}
 
 static double
 share_of(const Hnsw *hnsw, const VectorQuery *query)
@@ -60,11 +52,12 @@ masked_width(const Hnsw *hnsw, const VectorQuery *query)
     return least_of(wanted > needed ? wanted : needed, query->allowed_count);
 }
 
-/* Rows that a walk is expected to look at until `width` are in view. */
+/* Rows that a walk is expected to look at until `width` are in view: not twice
+ * as many for twice the width, as rows near each other share neighbours. */
 static double
 walk_work(const Hnsw *hnsw, double width)
 {
-    double work = hnsw->header.work * width / HNSW_WORK_EF;
+    double work = hnsw->header.work * pow(width / HNSW_WORK_EF, WORK_GROWTH);
     return fmin(work, hnsw->header.node_count);
 }
 
@@ -128,8 +121,8 @@ typedef struct Costs {
 static Costs
 costs_of(const Hnsw *hnsw, const VectorQuery *query)
 {
-    double row = walk_row_cost(hnsw, false);
-    double masked_row = walk_row_cost(hnsw, true);
+    double row = hnsw_row_cost(hnsw, PACE_WALK);
+    double masked_row = hnsw_row_cost(hnsw, PACE_MASKED);
     uint32_t wanted = hnsw_plain_width(hnsw, query);
     uint32_t width = masked_width(hnsw, query);
     double share = share_of(hnsw, query);
@@ -171,10 +164,15 @@ search_post(const Hnsw *hnsw, const Walk *walk, const VectorQuery *query,
 {
     uint32_t wanted = hnsw_plain_width(hnsw, query);
     uint32_t width = post_width(hnsw, query, wanted);
+    int64_t start = pace_now();
+    uint64_t before = walk->counters->distances;
     TRY(scratch_reserve(walk->scratch, width, err));
     TRY(hnsw_descend(hnsw, walk, err));
     TRY(graph_walk(walk, &hnsw->levels[0], width, err));
     TRY(keep_allowed(hnsw, query, walk->scratch, err));
+    if (query->filter_plan == FILTER_AUTO)
+        pace_add(hnsw->pace, PACE_WALK, pace_now() - start,
+                 walk->counters->distances - before);
     *is_done = walk->scratch->pool_count >= wanted;
     return *is_done ? hnsw_rank(hnsw, walk, query, nearest, found, err)
                     : MQL_OK;
@@ -187,11 +185,13 @@ static void
 limit_walk(const Hnsw *hnsw, const VectorQuery *query, const Costs *costs,
            WalkMask *mask)
 {
-    double row = walk_row_cost(hnsw, true), share = share_of(hnsw, query);
+    double row = hnsw_row_cost(hnsw, PACE_MASKED),
+           share = share_of(hnsw, query);
     bool is_probe = costs->graph >= costs->scan.cost;
     double most = costs->scan.cost * (is_probe ? PROBE : 1);
     double work = fmax(most / row, 1);
-    double least = walk_work(hnsw, 1) * mask->width / work;
+    double least = (double)mask->width / HNSW_WORK_EF *
+                   pow(hnsw->header.work / work, 1 / WORK_GROWTH);
     mask->most = UINT64_MAX;
     mask->trial = UINT64_MAX;
     if (query->filter_plan != FILTER_AUTO)
@@ -212,11 +212,16 @@ search_masked(const Hnsw *hnsw, const Walk *walk, const VectorQuery *query,
                      .copies = &hnsw->copies,
                      .width = masked_width(hnsw, query),
                      .view = hnsw_width(hnsw, query)};
+    int64_t start = pace_now();
+    uint64_t before = walk->counters->distances;
     limit_walk(hnsw, query, costs, &mask);
     TRY(scratch_reserve(scratch, mask.width + mask.view + SEEDS + 1, err));
     TRY(hnsw_descend(hnsw, walk, err));
     TRY(add_seeds(hnsw, query, scratch, err));
     TRY(graph_walk_masked(walk, &hnsw->levels[0], &mask, err));
+    if (query->filter_plan == FILTER_AUTO)
+        pace_add(hnsw->pace, PACE_MASKED, pace_now() - start,
+                 walk->counters->distances - before);
     *is_done = !mask.is_exhausted && scratch->pool_count >= mask.width;
     return *is_done ? hnsw_rank(hnsw, walk, query, nearest, found, err)
                     : MQL_OK;

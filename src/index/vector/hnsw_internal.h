@@ -15,6 +15,7 @@
 
 #include "index/vector/graph.h"
 #include "index/vector/hnsw_effort.h"
+#include "index/vector/hnsw_pace.h"
 
 #define HNSW_VERSION 2
 #define HNSW_LEVELS_MOST 16
@@ -83,6 +84,9 @@ typedef struct Hnsw {
     Level levels[HNSW_LEVELS_MOST];
     Copies copies;
     HnswEfforts efforts;
+    HnswPace *pace; /* pace_room: searches that measure see the index as const
+                     */
+    HnswPace pace_room;
     pthread_mutex_t lock;    /* guards free_scratches */
     Scratch *free_scratches; /* of searches that are over */
 } Hnsw;

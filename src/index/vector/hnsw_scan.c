@@ -28,14 +28,6 @@
 /* Between two looks at `cancel`: rows. */
 #define CANCEL_ROWS (64u << 10)
 
-/* What comparing with one row costs, in nanoseconds, of rows that are in memory
- * and not in cache: a scan runs ahead of itself. */
-static double
-row_cost(size_t size)
-{
-    return 20.0 + (double)size / 9.0;
-}
-
 /* The rows to rank; 0: codes are of no use. */
 static uint32_t
 ranked_of(const Hnsw *hnsw, const VectorQuery *query)
@@ -51,8 +43,8 @@ ranked_of(const Hnsw *hnsw, const VectorQuery *query)
 HnswScan
 hnsw_scan_plan(const Hnsw *hnsw, const VectorQuery *query)
 {
-    double vector = row_cost(vector_row_size(hnsw->column));
-    double code = row_cost(space_row_size(&hnsw->space));
+    double vector = hnsw_row_cost(hnsw, PACE_FLOATS);
+    double code = hnsw_row_cost(hnsw, PACE_CODES);
     uint32_t ranked = ranked_of(hnsw, query);
     double floats = query->allowed_count * vector;
     double codes = query->allowed_count * code + ranked * vector * 2;
@@ -67,6 +59,8 @@ collect_nearest(const Hnsw *hnsw, const Walk *walk, uint32_t ranked,
                 const VectorQuery *query, Error *err)
 {
     Scratch *scratch = walk->scratch;
+    int64_t start = pace_now();
+    uint64_t before = walk->counters->distances;
     TRY(scratch_reserve(scratch, ranked, err));
     TopK top = top_k_of(scratch->pool, ranked);
     uint32_t rows[VECTOR_ROWS], count, looked = 0;
@@ -88,6 +82,8 @@ collect_nearest(const Hnsw *hnsw, const Walk *walk, uint32_t ranked,
         looked = 0;
     }
     scratch->pool_count = top_k_finish(&top);
+    pace_add(hnsw->pace, PACE_CODES, pace_now() - start,
+             walk->counters->distances - before);
     return MQL_OK;
 }
 
@@ -212,6 +208,23 @@ scan_codes(const Hnsw *hnsw, const Walk *walk, uint32_t ranked,
     return MQL_OK;
 }
 
+static mql_status
+scan_vectors(const Hnsw *hnsw, const Walk *walk, const VectorQuery *query,
+             Neighbor *nearest, uint32_t *found, Error *err)
+{
+    bool is_measured = query->allowed_count >= PACE_ROWS_LEAST;
+    int64_t start = is_measured ? pace_now() : 0;
+    uint64_t before = walk->counters->distances;
+    VectorQuery exact = *query;
+    exact.counters = walk->counters;
+    TRY(vector_scan(hnsw->column, hnsw->space.metric, &exact, nearest, found,
+                    err));
+    if (is_measured)
+        pace_add(hnsw->pace, PACE_FLOATS, pace_now() - start,
+                 walk->counters->distances - before);
+    return MQL_OK;
+}
+
 mql_status
 hnsw_scan(const Hnsw *hnsw, const Walk *walk, HnswScan scan,
           const VectorQuery *query, Neighbor *nearest, uint32_t *found,
@@ -223,8 +236,5 @@ hnsw_scan(const Hnsw *hnsw, const Walk *walk, HnswScan scan,
                        err));
     if (is_done)
         return MQL_OK;
-    VectorQuery exact = *query;
-    exact.counters = walk->counters;
-    return vector_scan(hnsw->column, hnsw->space.metric, &exact, nearest, found,
-                       err);
+    return scan_vectors(hnsw, walk, query, nearest, found, err);
 }

@@ -33,6 +33,15 @@ mql_status hnsw_rank(const Hnsw *hnsw, const Walk *walk,
                      const VectorQuery *query, Neighbor *nearest,
                      uint32_t *found, Error *err);
 
+/* What looking at a row costs in a filtered search, in nanoseconds. */
+static inline double
+hnsw_row_cost(const Hnsw *hnsw, Pace way)
+{
+    const PaceSizes sizes = {.code = space_row_size(&hnsw->space),
+                             .vector = vector_row_size(hnsw->column)};
+    return pace_cost(hnsw->pace, way, sizes);
+}
+
 /* The search with a filter: query->allowed is not NULL, at least one bit is
  * set. min(k, allowed rows with a vector) are found. */
 mql_status hnsw_search_allowed(const Hnsw *hnsw, const Walk *walk,

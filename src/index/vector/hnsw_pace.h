@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * hnsw_pace.h - what looking at a row costs, in the ways in which a filtered
+ * search may do it: measured on the first searches that do, and then kept, in
+ * memory alone, as long as the index is open. Files know nothing of it.
+ */
+#ifndef INDEX_VECTOR_HNSW_PACE_H
+#define INDEX_VECTOR_HNSW_PACE_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum Pace {
+    PACE_CODES,  /* scanning codes                       */
+    PACE_FLOATS, /* scanning vectors                     */
+    PACE_MASKED, /* walking, keeping the allowed rows    */
+    PACE_WALK,   /* walking as if all were allowed       */
+    PACES
+} Pace;
+
+/* Fewer rows tell nothing. */
+#define PACE_ROWS_LEAST 256
+
+/* All zero: nothing was measured. Any number of threads. */
+typedef struct HnswPace {
+    atomic_uint runs[PACES];  /* that were measured                          */
+    atomic_uint least[PACES]; /* the quickest, sixteenths of a nanosecond a
+                                 row; 0: none                                */
+} HnswPace;
+
+/* Bytes that each way reads for a row. */
+typedef struct PaceSizes {
+    size_t code, vector;
+} PaceSizes;
+
+/*
+ * Nanoseconds a row. What was not measured is what it usually is, of rows that
+ * are in memory and not in cache, slower or faster by as much as the other
+ * scan, or the other walk, was.
+ */
+double pace_cost(const HnswPace *pace, Pace way, PaceSizes sizes);
+
+/* A search looked at so many rows in so many nanoseconds. Few rows, or after
+ * the first searches, tell nothing. */
+void pace_add(HnswPace *pace, Pace way, int64_t nanoseconds, uint64_t rows);
+
+/* The processor time of this thread, to measure by. */
+int64_t pace_now(void);
+
+#endif
