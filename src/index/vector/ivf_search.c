@@ -369,7 +369,8 @@ ivf_goal_of(const Ivf *ivf, const VectorQuery *query, uint64_t kept)
                     .looked = UINT64_MAX};
     int64_t bits = option_of(ivf, query, ivf->bits_option);
     goal.bits = bits > 0 ? (uint32_t)bits : 0;
-    if (query->allowed == NULL)
+    /* Without lists there is nothing that costs. */
+    if (query->allowed == NULL || ivf->header.list_count == 0)
         return goal;
     goal.share = (double)query->allowed_count / ivf->header.row_count;
     if (query->filter_plan == FILTER_CLUSTER)
