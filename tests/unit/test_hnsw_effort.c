@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_hnsw_effort.c - between the points of a table of efforts. */
+/* test_hnsw_effort.c - between the points of a table of efforts; what a small
+ * effort saves. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,6 +10,8 @@
 #include <cmocka.h>
 
 #include "index/vector/hnsw_effort.h"
+#include "index/vector/hnsw_internal.h"
+#include "unit/index_fixture.h"
 
 static const HnswEfforts climbing = {{
     {12, 15, 23, 35, 57, 88, 137, 400},
@@ -80,13 +84,84 @@ test_damaged(void **state)
     assert_false(efforts_are_valid(&efforts));
 }
 
+/* ---- rows in view ---- */
+
+enum { WIDE_ROWS = 1500, WIDE = 256 };
+
+/* Distances of all searches for the ten nearest, with that ef (-1: not said);
+ * each row is to find itself. */
+static uint64_t
+distances_at(const Fixture *fixture, int64_t ef)
+{
+    SearchCounters counters = {0, 0};
+    IndexOptions options;
+    index_options_default(fixture->kind->search_options, &options);
+    options.values[HNSW_OPTION_EF] = ef;
+    for (uint32_t row = 0; row < WIDE_ROWS; row += 15) {
+        Error err = ERROR_INIT;
+        Neighbor nearest[10];
+        uint32_t found = 0;
+        VectorQuery query = {.vector = vector_row(fixture->vectors, row),
+                             .k = 10,
+                             .options = &options,
+                             .allowed_count = WIDE_ROWS,
+                             .counters = &counters};
+        must(fixture->kind->search(fixture->index, &query, nearest, &found,
+                                   &err),
+             &err);
+        assert_int_equal(found, 10);
+        assert_int_equal(nearest[0].row, row);
+    }
+    return counters.distances;
+}
+
+/* Half bytes: who says a small `ef` gets few rows in view, who says nothing as
+ * many as are ranked. */
+static void
+test_small_effort(void **state)
+{
+    (void)state;
+    static float rows[WIDE_ROWS][WIDE];
+    for (uint32_t row = 0; row < WIDE_ROWS; row++)
+        for (uint32_t i = 0; i < WIDE; i++)
+            rows[row][i] =
+                sinf((float)(row * 7 % 1499) * 0.013f * (float)(i % 9 + 1) +
+                     (float)i);
+    const VectorColumn column = {.data = rows, .count = WIDE_ROWS, .dim = WIDE};
+    Fixture fixture;
+    fixture_init(&fixture, index_kind_find(SLICE_LITERAL("hnsw")), METRIC_L2);
+    fixture.vectors = &column;
+    fixture_make(&fixture);
+    const HnswHeader *header = &((Hnsw *)fixture.index)->header;
+    assert_int_equal(header->code_type, CODES_NIBBLES);
+    assert_true(header->rerank_percent <= HNSW_NIBBLES_BLUR);
+    uint64_t unsaid = distances_at(&fixture, -1);
+    uint64_t small = distances_at(&fixture, 10);
+    assert_true(small + 500 < unsaid); /* ranks six rows or more less */
+    assert_true(distances_at(&fixture, 64) > unsaid);
+    fixture_free(&fixture);
+}
+
+static void
+test_view_least(void **state)
+{
+    (void)state;
+    Space space = {.kernels = NULL};
+    assert_int_equal(hnsw_view_least(&space, 150, 10, 19), 19);
+    space.nibbles.stride = 128;
+    assert_int_equal(hnsw_view_least(&space, 150, 10, 19), 12);
+    assert_int_equal(hnsw_view_least(&space, 200, 100, 204), 126);
+    assert_int_equal(hnsw_view_least(&space, 400, 10, 44), 44);
+    assert_int_equal(hnsw_view_least(&space, 150, 10, 7), 7); /* few nodes */
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_points),
-        cmocka_unit_test(test_between),
-        cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_points),     cmocka_unit_test(test_between),
+        cmocka_unit_test(test_damaged),    cmocka_unit_test(test_small_effort),
+        cmocka_unit_test(test_view_least),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -119,6 +119,18 @@ hnsw_links_most(uint32_t m, uint32_t level)
  */
 WalkStop hnsw_stop(const HnswHeader *header, uint32_t count, uint32_t width);
 
+/* Half bytes blur no more than that: percentages to rank. */
+#define HNSW_NIBBLES_BLUR 200
+
+/*
+ * So many rows at least are in view of a walk for the `count` nearest that was
+ * told its effort, where `ranked` of them would be ranked. All of these, for
+ * the answers may be anywhere among them; only where half bytes blur little a
+ * fourth of what they are more than the answers: who asks for few wants speed.
+ */
+uint32_t hnsw_view_least(const Space *space, uint32_t percent, uint32_t count,
+                         uint32_t ranked);
+
 /* A scratch for one search; given back with hnsw_scratch_return(). */
 mql_status hnsw_scratch_take(Hnsw *hnsw, Scratch **scratch, Error *err);
 void hnsw_scratch_return(Hnsw *hnsw, Scratch *scratch);

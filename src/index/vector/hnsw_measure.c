@@ -130,8 +130,11 @@ ranked(const Measure *measure, uint32_t limit, uint32_t pool_count)
 static bool
 is_wide_enough(const Measure *measure, uint32_t limit, uint32_t step)
 {
-    uint32_t nodes = measure->build->header.node_count;
-    return measure->widths[step] >= least(ranked(measure, limit, nodes), nodes);
+    const HnswHeader *header = &measure->build->header;
+    uint32_t wanted = ranked(measure, limit, header->node_count);
+    return measure->widths[step] >= hnsw_view_least(&measure->space,
+                                                    header->rerank_percent,
+                                                    limit, wanted);
 }
 
 static void

@@ -141,13 +141,36 @@ hnsw_descend(const Hnsw *hnsw, const Walk *walk, Error *err)
 }
 
 uint32_t
+hnsw_view_least(const Space *space, uint32_t percent, uint32_t count,
+                uint32_t ranked)
+{
+    if (space->nibbles.stride == 0 || percent > HNSW_NIBBLES_BLUR ||
+        ranked <= count)
+        return ranked;
+    return count + (ranked - count) / 4;
+}
+
+/* Whether it was said how much to look at, and nothing else. */
+static bool
+is_told_effort(const VectorQuery *query)
+{
+    if (query->allowed != NULL || refine_of(query) > 0)
+        return false;
+    return query->recall > 0 || (query->options != NULL &&
+                                 query->options->values[HNSW_OPTION_EF] >= 1);
+}
+
+uint32_t
 hnsw_plain_width(const Hnsw *hnsw, const VectorQuery *query)
 {
     uint32_t width = hnsw_width(hnsw, query);
+    uint32_t percent = hnsw->header.rerank_percent;
     if (hnsw->space.nibbles.stride == 0 && refine_of(query) == 0 &&
-        hnsw->header.rerank_percent <= BLUR_LEAST)
+        percent <= BLUR_LEAST)
         return width;
     uint32_t needed = hnsw_rerank_count(hnsw, query, hnsw->header.node_count);
+    if (is_told_effort(query))
+        needed = hnsw_view_least(&hnsw->space, percent, query->k, needed);
     return width > needed ? width : needed;
 }
 

@@ -18,7 +18,8 @@ least_of(uint64_t a, uint64_t b)
 uint32_t hnsw_width(const Hnsw *hnsw, const VectorQuery *query);
 
 /* The same without a filter. Where codes blur much, the answers may be anywhere
- * among the rows to rank: so many must be in view, however small `ef` is. */
+ * among the rows to rank: so many must be in view, however small `ef` is, or
+ * nearly so (hnsw_view_least()). */
 uint32_t hnsw_plain_width(const Hnsw *hnsw, const VectorQuery *query);
 
 /* How many of the pool are worth ranking by floats. */
