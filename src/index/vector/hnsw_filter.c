@@ -31,6 +31,11 @@
 /* When it meets fewer allowed rows than chance would give by this factor, they
  * lie elsewhere, and what it finds of them may not be the nearest. */
 #define FAIR 0.5
+/* A walk is worth more than a scan, which finds all, at this part of its time.
+ */
+#define CERTAIN 0.7
+/* Walking to all rows is worth it from this part of allowed ones on. */
+#define POST_SHARE 0.4
 /* Where rows near the target may be allowed more often than others, a walk is
  * tried if it then takes this part of the scan's time. */
 #define PROBE 0.4
@@ -139,16 +144,18 @@ costs_of(const Hnsw *hnsw, const VectorQuery *query)
     return costs;
 }
 
-/* A walk to all rows finds more than one to the allowed ones. */
+/* A walk to all rows finds more than one to the allowed ones, but is no quicker
+ * where those near the target are allowed; a scan finds all. */
 static FilterStrategy
-choose(const VectorQuery *query, const Costs *costs)
+choose(const Hnsw *hnsw, const VectorQuery *query, const Costs *costs)
 {
+    double scan = costs->scan.cost * CERTAIN;
     if (query->filter_plan != FILTER_AUTO)
         return query->filter_plan;
-    if (costs->post <= costs->graph * 1.1 && costs->post < costs->scan.cost)
+    if (share_of(hnsw, query) >= POST_SHARE &&
+        costs->post <= costs->graph * 1.1 && costs->post < scan)
         return FILTER_POST;
-    if (costs->graph < costs->scan.cost ||
-        costs->best < costs->scan.cost * PROBE)
+    if (costs->graph < scan || costs->best < costs->scan.cost * PROBE)
         return FILTER_GRAPH;
     return FILTER_SCAN;
 }
@@ -187,7 +194,7 @@ limit_walk(const Hnsw *hnsw, const VectorQuery *query, const Costs *costs,
 {
     double row = hnsw_row_cost(hnsw, PACE_MASKED),
            share = share_of(hnsw, query);
-    bool is_probe = costs->graph >= costs->scan.cost;
+    bool is_probe = costs->graph >= costs->scan.cost * CERTAIN;
     double most = costs->scan.cost * (is_probe ? PROBE : 1);
     double work = fmax(most / row, 1);
     double least = (double)mask->width / HNSW_WORK_EF *
@@ -233,7 +240,7 @@ hnsw_search_allowed(const Hnsw *hnsw, const Walk *walk,
                     uint32_t *found, Error *err)
 {
     const Costs costs = costs_of(hnsw, query);
-    FilterStrategy plan = choose(query, &costs);
+    FilterStrategy plan = choose(hnsw, query, &costs);
     bool is_done = false;
     trace_plan(query, plan, 1);
     if (plan == FILTER_POST)
