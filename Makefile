@@ -81,6 +81,7 @@ $(BUILD)/%_neondot.o: EXTRA = -march=armv8.2-a+dotprod
 # Rounding and holding to a range become vector code; nobody looks at FP traps.
 $(BUILD)/src/index/vector/codes.o $(BUILD)/src/index/vector/nibbles.o: EXTRA = -fno-trapping-math
 $(BUILD)/src/index/%.o: CFLAGS := $(patsubst -O2,-O3,$(CFLAGS))
+$(BUILD)/src/engine/expr/%.o: CFLAGS := $(patsubst -O2,-O3,$(CFLAGS))
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call SAY,CC)

@@ -22,6 +22,33 @@ bits_set_range(uint64_t *words, size_t first, size_t count)
     words[last] |= tail;
 }
 
+static void
+clear_range(uint64_t *words, size_t first, size_t end)
+{
+    size_t word = first / 64, last = (end - 1) / 64;
+    uint64_t head = ~(uint64_t)0 << (first % 64);
+    uint64_t tail = ~(uint64_t)0 >> (63 - (end - 1) % 64);
+    if (word == last) {
+        words[word] &= ~(head & tail);
+        return;
+    }
+    words[word++] &= ~head;
+    while (word < last)
+        words[word++] = 0;
+    words[last] &= ~tail;
+}
+
+void
+bits_replace(uint64_t *words, size_t first, size_t end,
+             const uint32_t *positions, uint32_t count)
+{
+    if (first >= end)
+        return;
+    clear_range(words, first, end);
+    for (uint32_t i = 0; i < count; i++)
+        bits_set(words, positions[i]);
+}
+
 size_t
 bits_count(const uint64_t *words, size_t bits)
 {
@@ -57,6 +84,12 @@ bits_collect(const uint64_t *words, size_t bits, size_t *from,
         return 0;
     for (size_t i = *from / 64; i * 64 < bits; i++) {
         uint64_t word = word_between(words, i, *from, bits);
+        if (word == ~(uint64_t)0 && most - count > 64) {
+            for (uint32_t j = 0; j < 64; j++)
+                positions[count + j] = (uint32_t)(i * 64 + j);
+            count += 64;
+            continue;
+        }
         while (word != 0) {
             size_t position = i * 64 + (size_t)__builtin_ctzll(word);
             positions[count++] = (uint32_t)position;

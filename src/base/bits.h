@@ -51,6 +51,11 @@ bits_clear(uint64_t *words, size_t i)
 /* Set bits [first, first + count). */
 void bits_set_range(uint64_t *words, size_t first, size_t count);
 
+/* Of the bits [first, end) only those at `positions`, ascending and among them,
+ * are set afterwards. */
+void bits_replace(uint64_t *words, size_t first, size_t end,
+                  const uint32_t *positions, uint32_t count);
+
 /* Number of bits set among the first `bits`. */
 size_t bits_count(const uint64_t *words, size_t bits);
 

@@ -225,9 +225,9 @@ bits_match_a_plain_loop(void **state)
         assert_int_equal(bits_count(words, bits), expected);
         size_t from = 0;
         size_t seen = 0;
-        uint32_t positions[7];
+        uint32_t positions[200];
         uint32_t got;
-        uint32_t most = 1 + (uint32_t)(next_random(&seed) % 7);
+        uint32_t most = 1 + (uint32_t)(next_random(&seed) % 200);
         while ((got = bits_collect(words, bits, &from, positions, most)) > 0) {
             for (uint32_t i = 0; i < got; i++)
                 assert_true(plain[positions[i]]);
@@ -235,6 +235,17 @@ bits_match_a_plain_loop(void **state)
         }
         assert_int_equal(seen, expected);
         assert_int_equal(from, bits);
+
+        uint32_t kept = 0;
+        for (size_t i = first; i < first + count && kept < 200; i++)
+            if (next_random(&seed) % 3 == 0)
+                positions[kept++] = (uint32_t)i;
+        bits_replace(words, first, first + count, positions, kept);
+        memset(plain + first, 0, count * sizeof *plain);
+        for (uint32_t i = 0; i < kept; i++)
+            plain[positions[i]] = true;
+        for (size_t i = 0; i < bits; i++)
+            assert_int_equal(bits_get(words, i), plain[i]);
     }
 }
 

@@ -114,16 +114,19 @@ range_fits(RowRange range, uint32_t row_count)
     return most < row_count;
 }
 
-/* Values of one width that were verified before, none of them NULL. Asking that
- * of the whole section is a load for each 4 MiB: cheaper than of each row. */
+/* Values of one width that were verified before, as were their NULLs. Asking
+ * that of the whole section is a load for each 4 MiB: cheaper than of each row.
+ */
 #define SIZE_FOR_ROW ((size_t)32 << 20)
 static bool
 is_plain(const SealedSegment *segment, const SealedField *field, RowRange range)
 {
-    return field->width > 0 && !field->has_valid &&
+    return field->width > 0 && range.rows != NULL &&
            field->values.size / SIZE_FOR_ROW < range.count &&
            range_fits(range, segment->row_count) &&
-           section_is_verified(segment->file, &field->values);
+           section_is_verified(segment->file, &field->values) &&
+           (!field->has_valid ||
+            section_is_verified(segment->file, &field->valid));
 }
 
 static mql_status
@@ -133,6 +136,8 @@ read_rows(const SealedSegment *segment, const SealedField *field,
     uint32_t row, run;
     if (is_plain(segment, field, range)) {
         values_gather(field->type, field->values.data, range, out->data);
+        for (uint32_t i = 0; field->has_valid && i < range.count; i++)
+            out->valid[i] = (uint8_t)field->valid.data[range.rows[i]];
         return MQL_OK;
     }
     for (uint32_t i = 0; i < range.count; i += run) {

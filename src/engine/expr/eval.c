@@ -200,8 +200,17 @@ expr_filter(const Expr *expr, ExprRun *run, const Batch *batch, Arena *arena,
 {
     Column column;
     TRY(expr_eval(expr, run, batch, arena, &column, err));
-    for (uint32_t row = 0; row < batch->count; row++)
-        keep[row] = !column_is_null(&column, row) && column.bools[row] != 0;
+    if (column.type.kind == TYPE_NULL) {
+        memset(keep, 0, batch->count);
+        return MQL_OK;
+    }
+    const uint8_t *values = column.bools;
+    const uint8_t *valid = column.valid;
+    uint32_t count = batch->count;
+    for (uint32_t row = 0; valid == NULL && row < count; row++)
+        keep[row] = values[row] != 0;
+    for (uint32_t row = 0; valid != NULL && row < count; row++)
+        keep[row] = (valid[row] != 0) & (values[row] != 0);
     return MQL_OK;
 }
 

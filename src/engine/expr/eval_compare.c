@@ -32,9 +32,43 @@ typedef struct Comparison {
     uint8_t *result;
 } Comparison;
 
+/* Column against constant: what is accepted is one range, or all but it. */
+static void
+compare_with_int(const Comparison *c)
+{
+    const int64_t *left = c->left.column.ints;
+    int64_t y = c->right.column.ints[0];
+    uint8_t *result = c->result;
+    uint32_t count = c->context->count;
+    uint8_t turned = c->op == COMPARE_GE || c->op == COMPARE_LE;
+    switch (c->op) {
+    case COMPARE_EQ:
+        for (uint32_t row = 0; row < count; row++)
+            result[row] = left[row] == y;
+        return;
+    case COMPARE_NE:
+        for (uint32_t row = 0; row < count; row++)
+            result[row] = left[row] != y;
+        return;
+    case COMPARE_LT:
+    case COMPARE_GE:
+        for (uint32_t row = 0; row < count; row++)
+            result[row] = (left[row] < y) ^ turned;
+        return;
+    default:
+        for (uint32_t row = 0; row < count; row++)
+            result[row] = (left[row] > y) ^ turned;
+        return;
+    }
+}
+
 static void
 compare_ints(const Comparison *c, Accept accept)
 {
+    if (c->left.step == 1 && c->right.step == 0) {
+        compare_with_int(c);
+        return;
+    }
     const int64_t *left = c->left.column.ints;
     const int64_t *right = c->right.column.ints;
     uint32_t a = c->left.step;
@@ -53,12 +87,14 @@ compare_doubles(const Comparison *c, Accept accept)
 {
     const double *left = c->left.column.reals;
     const double *right = c->right.column.reals;
+    uint8_t *result = c->result;
+    uint32_t count = c->context->count;
     uint32_t a = c->left.step;
     uint32_t b = c->right.step;
-    for (uint32_t row = 0; row < c->context->count; row++) {
+    for (uint32_t row = 0; row < count; row++) {
         double x = left[row * a];
         double y = right[row * b];
-        c->result[row] =
+        result[row] =
             (uint8_t)((accept.less & (x < y)) | (accept.equal & (x == y)) |
                       (accept.greater & (x > y)));
     }
@@ -250,6 +286,41 @@ find_rows(const Eval *context, const Expr *expr, const Operand *in,
     }
 }
 
+/* Of so many integers each is compared with every row; more are looked up. */
+#define FEW_INTEGERS 16u
+
+/* Integers among few integers: nothing branches. */
+static void
+find_integers(const Eval *context, const Expr *expr, const Operand *in,
+              uint8_t *result, uint8_t *valid)
+{
+    const int64_t *values = in->column.ints;
+    uint32_t count = context->count;
+    memset(result, 0, count);
+    for (uint32_t i = 0; i < expr->list_count; i++) {
+        int64_t wanted = expr->list[i].integer;
+        for (uint32_t row = 0; row < count; row++)
+            result[row] |= values[row] == wanted;
+    }
+    for (uint32_t row = 0; row < count && expr->list_has_null; row++)
+        valid[row] &= result[row];
+    for (uint32_t row = 0; row < count && expr->is_negated; row++)
+        result[row] ^= 1;
+}
+
+static bool
+is_of_few_integers(const Expr *expr, const Operand *in)
+{
+    if (in->step != 1 || expr->list_count > FEW_INTEGERS ||
+        type_physical(in->column.type.kind) != PHYSICAL_INT)
+        return false;
+    for (uint32_t i = 0; i < expr->list_count; i++)
+        if (expr->list[i].is_null ||
+            type_physical(expr->list[i].type.kind) != PHYSICAL_INT)
+            return false;
+    return true;
+}
+
 mql_status
 eval_in(const Eval *context, const Expr *expr, Column *out)
 {
@@ -260,7 +331,10 @@ eval_in(const Eval *context, const Expr *expr, Column *out)
     uint8_t *result = arena_alloc(context->arena, context->count + 1u);
     if (result == NULL)
         return error_no_memory(context->err);
-    find_rows(context, expr, &in, result, valid);
+    if (is_of_few_integers(expr, &in))
+        find_integers(context, expr, &in, result, valid);
+    else
+        find_rows(context, expr, &in, result, valid);
     *out =
         (Column){.type = type_of(TYPE_BOOL), .valid = valid, .bools = result};
     return MQL_OK;
@@ -274,8 +348,14 @@ eval_is_null(const Eval *context, const Expr *expr, Column *out)
     uint8_t *result = arena_alloc(context->arena, context->count + 1u);
     if (result == NULL)
         return error_no_memory(context->err);
-    for (uint32_t row = 0; row < context->count; row++)
-        result[row] = operand_is_null(&in, row) != expr->is_negated;
+    const uint8_t *valid = in.column.valid;
+    if (in.step == 1 && valid != NULL && in.column.type.kind != TYPE_NULL) {
+        for (uint32_t row = 0; row < context->count; row++)
+            result[row] = (valid[row] == 0) ^ expr->is_negated;
+    } else {
+        for (uint32_t row = 0; row < context->count; row++)
+            result[row] = operand_is_null(&in, row) != expr->is_negated;
+    }
     *out = (Column){.type = type_of(TYPE_BOOL), .bools = result};
     return MQL_OK;
 }

@@ -45,21 +45,26 @@ combine(Logic *logic, const Column *term, uint32_t count)
 {
     uint8_t decides = logic->decides;
     uint32_t decided = 0;
+    /* Of its own, as a byte that is stored could be part of *logic. */
+    uint8_t *result = logic->result;
+    uint8_t *valid = logic->valid;
+    uint8_t *undecided = logic->active;
+    const uint8_t *values = term->bools;
+    const uint8_t *knowns = term->valid;
     if (term->type.kind == TYPE_NULL) {
         for (uint32_t row = 0; row < count; row++)
             logic->valid[row] &= !logic->active[row];
         return;
     }
     for (uint32_t row = 0; row < count; row++) {
-        uint8_t active = logic->active[row];
-        uint8_t known = term->valid == NULL || term->valid[row] != 0;
-        uint8_t value = term->bools[row] != 0;
+        uint8_t active = undecided[row];
+        uint8_t known = knowns == NULL || knowns[row] != 0;
+        uint8_t value = values[row] != 0;
         uint8_t hit = active & known & (uint8_t)(value == decides);
         uint8_t unknown = active & (uint8_t)!known;
-        logic->result[row] =
-            (uint8_t)((logic->result[row] & !hit) | (decides & hit));
-        logic->valid[row] = (uint8_t)((logic->valid[row] & !unknown) | hit);
-        logic->active[row] = active & !hit;
+        result[row] = (uint8_t)((result[row] & !hit) | (decides & hit));
+        valid[row] = (uint8_t)((valid[row] & !unknown) | hit);
+        undecided[row] = active & !hit;
         decided += hit;
     }
     logic->undecided -= decided;

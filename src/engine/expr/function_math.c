@@ -132,6 +132,20 @@ real_arithmetic(ArithmeticOp op, double a, double b, double *result, Error *err)
     return isfinite(*result) ? MQL_OK : check_real(*result, err);
 }
 
+/* By a constant above 0, which cannot fail: of any row, NULL or not. Dividing
+ * 32 bits takes a third of the time of 64. */
+static void
+batch_remainders(const BatchCall *call, int64_t divisor, int64_t *data)
+{
+    const int64_t *values = call->arguments[0].column.ints;
+    for (uint32_t row = 0; row < call->count; row++) {
+        int64_t value = values[row];
+        bool is_small = ((uint64_t)value | (uint64_t)divisor) <= UINT32_MAX;
+        data[row] = is_small ? (int64_t)((uint32_t)value % (uint32_t)divisor)
+                             : value % divisor;
+    }
+}
+
 static mql_status
 batch_integers(const BatchCall *call, Error *err)
 {
@@ -139,6 +153,12 @@ batch_integers(const BatchCall *call, Error *err)
     const Operand *left = &call->arguments[0];
     const Operand *right = &call->arguments[1];
     int64_t *data = call->data;
+    if (op == ARITHMETIC_REMAINDER && right->step == 0 && left->step == 1 &&
+        call->count > 0 && right->column.type.kind != TYPE_NULL &&
+        right->column.ints[0] > 0) {
+        batch_remainders(call, right->column.ints[0], data);
+        return MQL_OK;
+    }
     for (uint32_t row = 0; row < call->count; row++) {
         if (call->valid[row])
             TRY(integer_arithmetic(op, left->column.ints[row * left->step],

@@ -269,6 +269,35 @@ build(const Builder *builder, const Expr *expr, bool negated)
     }
 }
 
+/* What computing it for a row costs, as multiples of a comparison of numbers.
+ * What may fail is dearer than all that cannot. */
+#define COST_TEXT 4u
+#define COST_PATTERN 8u
+#define COST_JSON 16u
+#define COST_MAY_FAIL 1000000u
+
+static uint32_t
+cost_of(const Expr *expr)
+{
+    uint64_t cost = 1;
+    if (expr->kind == EXPR_CALL || expr->kind == EXPR_CAST ||
+        expr->kind == EXPR_CASE || expr->kind == EXPR_LET ||
+        expr->kind == EXPR_PARAMETER)
+        return COST_MAY_FAIL;
+    if (expr->kind == EXPR_LIKE)
+        cost = COST_PATTERN;
+    else if (expr->kind == EXPR_IN)
+        cost = 2;
+    else if (expr->kind == EXPR_COLUMN && expr->type.kind == TYPE_JSON)
+        cost = COST_JSON;
+    else if (expr->kind == EXPR_COLUMN &&
+             type_physical(expr->type.kind) == PHYSICAL_BYTES)
+        cost = COST_TEXT;
+    for (uint32_t i = 0; i < expr->argument_count; i++)
+        cost += cost_of(expr->arguments[i]);
+    return cost < COST_MAY_FAIL ? (uint32_t)cost : COST_MAY_FAIL;
+}
+
 /* Note the columns below `expr`. */
 static void
 note_columns(const Expr *expr, bool *used)
@@ -314,6 +343,7 @@ planner_filter(Planner *planner, const Collection *collection,
         const Expr *expr = is_and ? where->arguments[i] : where;
         conjuncts[i].expr = expr;
         conjuncts[i].condition = build(&builder, expr, false);
+        conjuncts[i].cost = cost_of(expr);
         conjuncts[i].zones = planner_zones(planner, collection, expr);
         TRY(list_columns(planner, scope, expr, &conjuncts[i], err));
     }

@@ -94,6 +94,7 @@ typedef struct Conjunct {
     const ZoneTest *zones;      /* NULL: they tell nothing */
     const uint32_t *columns;    /* fields expr reads, by position    */
     uint32_t column_count;
+    uint32_t cost; /* of a row, by rule of thumb; the dearest may fail */
 } Conjunct;
 
 /* A collection, and which of its rows. */
