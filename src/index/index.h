@@ -237,6 +237,8 @@ typedef enum PredicateKind {
     PREDICATE_RANGE,    /* low <= / < key <= / < high; either end may be open */
     PREDICATE_IN,       /* key is one of the list (sorted, no doubles)        */
     PREDICATE_PREFIX,   /* KEY_BYTES: key starts with `prefix`                */
+    PREDICATE_CONTAINS, /* KEY_BYTES: the text contains each of the list, ASCII
+                           letters in any case; more rows may be found */
     PREDICATE_NOT_NULL, /* the row is not NULL                                */
 } PredicateKind;
 
@@ -257,7 +259,7 @@ typedef struct ScalarPredicate {
     bool has_low, has_high; /* RANGE */
     bool low_inclusive, high_inclusive;
     Key low, high;
-    const Key *list; /* IN */
+    const Key *list; /* IN, CONTAINS */
     uint32_t list_count;
     Slice prefix; /* PREFIX */
 } ScalarPredicate;
@@ -322,10 +324,16 @@ typedef struct IndexKind {
                               const VectorTargets *targets, Arena *arena,
                               Error *err);
 
-    /* Scalar kinds: add exactly the rows with a key that satisfies the
-     * predicate to `rows`, a set of the segment's row count. */
+    /* Scalar kinds: add the rows with a key that satisfies the predicate to
+     * `rows`, a set of the segment's row count; exactly these, but for
+     * PREDICATE_CONTAINS. */
     mql_status (*lookup)(const Index *index, const ScalarPredicate *predicate,
                          RowSet *rows, Error *err);
+
+    /* Scalar kinds, may be NULL: whether lookup() of a predicate it answers
+     * brings less than all rows that are not NULL. */
+    bool (*helps)(const IndexOptions *options,
+                  const ScalarPredicate *predicate);
 
     /* Scalar kinds: an upper bound of the rows lookup() adds, exact where
      * cheap. */

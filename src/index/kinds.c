@@ -20,16 +20,18 @@ extern const IndexKind ivf_flat_kind;
 extern const IndexKind ivf_pq_kind;
 extern const IndexKind ivf_rabitq_kind;
 extern const IndexKind ivf_sq8_kind;
+extern const IndexKind ngram_kind;
 extern const IndexKind scann_kind;
 extern const IndexKind stl_sort_kind;
 extern const IndexKind trie_kind;
 
 const IndexKind *const index_kinds[] = {
-    &flat_kind,     &bin_flat_kind,   &hnsw_kind,     &hnsw_sq_kind,
-    &hnsw_pq_kind,  &hnsw_prq_kind,   &ivf_flat_kind, &ivf_sq8_kind,
-    &ivf_pq_kind,   &ivf_rabitq_kind, &scann_kind,    &bin_ivf_flat_kind,
-    &inverted_kind, &bitmap_kind,     &stl_sort_kind, &trie_kind,
-    NULL,
+    &flat_kind,       &bin_flat_kind, &hnsw_kind,
+    &hnsw_sq_kind,    &hnsw_pq_kind,  &hnsw_prq_kind,
+    &ivf_flat_kind,   &ivf_sq8_kind,  &ivf_pq_kind,
+    &ivf_rabitq_kind, &scann_kind,    &bin_ivf_flat_kind,
+    &inverted_kind,   &bitmap_kind,   &stl_sort_kind,
+    &trie_kind,       &ngram_kind,    NULL,
 };
 
 static bool

@@ -232,7 +232,7 @@ fill(Test *test)
 
 typedef struct Choice {
     const char *field;
-    const char *kinds[8]; /* ends with NULL */
+    const char *kinds[12]; /* ends with NULL */
 } Choice;
 
 static const Choice choices[] = {
@@ -241,7 +241,11 @@ static const Choice choices[] = {
     {"n", {"INVERTED", "BITMAP", "STL_SORT", "AUTOINDEX"}},
     {"m", {"INVERTED", "BITMAP", "STL_SORT"}},
     {"f", {"INVERTED", "STL_SORT", "AUTOINDEX"}},
-    {"s", {"INVERTED", "BITMAP", "STL_SORT", "TRIE", "AUTOINDEX"}},
+    {"s",
+     {"INVERTED", "BITMAP", "STL_SORT", "TRIE",
+      "NGRAM WITH (min_gram = 2, max_gram = 3)",
+      "NGRAM WITH (min_gram = 1, max_gram = 1)",
+      "NGRAM WITH (min_gram = 3, max_gram = 4)", "AUTOINDEX"}},
     {"t", {"INVERTED", "STL_SORT", "AUTOINDEX"}},
     {"a", {"INVERTED", "BITMAP", "AUTOINDEX"}},
     {"w", {"INVERTED", "BITMAP", "AUTOINDEX"}},
@@ -325,7 +329,9 @@ static void
 say_text(Test *test)
 {
     bool is_not = below(test, 4) == 0;
-    if (below(test, 3) == 0)
+    if (below(test, 8) == 0)
+        say(test, "starts_with(s, %s)", word(test));
+    else if (below(test, 3) == 0)
         say(test, "s %s %s", is_not ? "!~" : "=~",
             regexes[below(test, REGEXES)]);
     else

@@ -76,6 +76,7 @@ static const Case cases[] = {
     {"STL_SORT", METRIC_L2, NULL, &int_column, {0}},
     {"STL_SORT", METRIC_L2, NULL, &bytes_column, {0}},
     {"TRIE", METRIC_L2, NULL, &bytes_column, {0}},
+    {"NGRAM", METRIC_L2, NULL, &bytes_column, {2, 3}},
     {"HNSW", METRIC_COSINE, &wide_column, NULL, {4, 40}},
     {"HNSW_SQ", METRIC_L2, &vector_column, NULL, {4, 40, 1}},
     {"HNSW_SQ", METRIC_IP, &vector_column, NULL, {4, 40, 4}},
@@ -172,7 +173,11 @@ ask_scalars(Fixture *fixture, Answers *answers)
                                                      : PREDICATE_RANGE,
          .prefix = SLICE_LITERAL("key1")},
     };
+    const ScalarPredicate contains = {
+        .kind = PREDICATE_CONTAINS, .list = list, .list_count = 1};
     for (uint32_t i = 0; i < 4; i++) {
+        if (!index_kind_answers(fixture->kind, predicates[i].kind))
+            predicates[i] = contains;
         RowSet rows = row_set_empty(ROWS);
         uint64_t estimate =
             fixture->kind->estimate(fixture->index, &predicates[i]);

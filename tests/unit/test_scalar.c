@@ -3,6 +3,8 @@
  * test_scalar.c - scalar kinds against a loop over all entries: random keys
  * of every type, one or many to a row, NULLs, every predicate.
  */
+#include <strings.h>
+
 #include "unit/index_fixture.h"
 
 #define ROWS 3000
@@ -219,7 +221,7 @@ static bool
 takes(const IndexKind *kind, int type)
 {
     static const ScalarClass classes[] = {SCALAR_INT, SCALAR_REAL, SCALAR_TEXT};
-    return !kind->is_vector &&
+    return !kind->is_vector && index_kind_answers(kind, PREDICATE_RANGE) &&
            index_kind_takes_scalar(kind, classes[type], false);
 }
 
@@ -437,6 +439,98 @@ test_cancel(void **state)
     each_kind(cancelled);
 }
 
+/* ---- texts that contain others ---- */
+
+static bool
+has_text(Slice text, Slice part)
+{
+    for (size_t i = 0; i + part.size <= text.size; i++)
+        if (part.size == 0 ||
+            strncasecmp(text.data + i, part.data, part.size) == 0)
+            return true;
+    return false;
+}
+
+/* No row is missing; those that are too many have all grams of the part. */
+static void
+check_contains(Fixture *fixture, const Data *data, const char *part,
+               bool is_gram)
+{
+    Key key = {.bytes = slice_of(part)};
+    ScalarPredicate predicate = {
+        .kind = PREDICATE_CONTAINS, .list = &key, .list_count = 1};
+    RowSet rows = row_set_empty(data->column.row_count);
+    must(
+        fixture->kind->lookup(fixture->index, &predicate, &rows, &fixture->err),
+        &fixture->err);
+    uint32_t count = row_set_count(&rows), wanted = 0;
+    assert_true(fixture->kind->estimate(fixture->index, &predicate) >= count);
+    for (uint32_t i = 0; i < data->column.entry_count; i++)
+        if (has_text(data->bytes[i], key.bytes)) {
+            assert_true(row_set_contains(&rows, data->rows[i]));
+            wanted++;
+        }
+    if (is_gram)
+        assert_int_equal(count, wanted);
+    row_set_free(&rows);
+}
+
+static void
+test_contains(void **state)
+{
+    (void)state;
+    Data *data = data_new(KEY_BYTES, ROWS, 1, 5000, 3);
+    Fixture fixture;
+    fixture_init(&fixture, index_kind_find(SLICE_LITERAL("NGRAM")), METRIC_L2);
+    fixture.options.values[0] = 2;
+    fixture.options.values[1] = 3;
+    fixture.scalars = &data->column;
+    fixture_make(&fixture);
+    check_contains(&fixture, data, "12", true);
+    check_contains(&fixture, data, "123", true);
+    check_contains(&fixture, data,
+                   "\xc3\xa9"
+                   "1",
+                   true);
+    check_contains(&fixture, data, "COM", true);
+    check_contains(&fixture, data, "zzz", true);
+    check_contains(&fixture, data, "mon/Prefix/12", false);
+    check_contains(&fixture, data, "1234", false);
+    check_contains(&fixture, data, "1", false);
+    check_contains(&fixture, data, "", false);
+    ScalarPredicate range = {.kind = PREDICATE_RANGE};
+    RowSet rows = row_set_empty(ROWS);
+    assert_int_not_equal(
+        fixture.kind->lookup(fixture.index, &range, &rows, &fixture.err),
+        MQL_OK);
+    fixture_close(&fixture);
+    error_clear(&fixture.err);
+    fixture.options.values[0] = 1; /* built with others */
+    assert_int_equal(fixture_open(&fixture), MQL_CORRUPT);
+    fixture_free(&fixture);
+    free(data);
+}
+
+/* NULLs, no rows, no grams. */
+static void
+test_few_grams(void **state)
+{
+    (void)state;
+    for (uint32_t count = 0; count < 4; count++) {
+        Data *data = data_new(KEY_BYTES, count, 1, 3, 3);
+        Fixture fixture;
+        fixture_init(&fixture, index_kind_find(SLICE_LITERAL("NGRAM")),
+                     METRIC_L2);
+        fixture.options.values[0] = fixture.options.values[1] = 9;
+        fixture.scalars = &data->column;
+        fixture_make(&fixture);
+        check_contains(&fixture, data, "123456789", true);
+        check_contains(&fixture, data, "1", false);
+        fixture_free(&fixture);
+        free(data);
+    }
+}
+
 int
 main(void)
 {
@@ -448,6 +542,8 @@ main(void)
         cmocka_unit_test(test_extreme_keys),
         cmocka_unit_test(test_doubled_entries),
         cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_contains),
+        cmocka_unit_test(test_few_grams),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -70,6 +70,21 @@ list_keys(Filter *filter, const Expr *list, ScalarPredicate *predicate,
     return MQL_OK;
 }
 
+static mql_status
+text_keys(Filter *filter, const Condition *condition,
+          ScalarPredicate *predicate, Error *err)
+{
+    Key *keys =
+        arena_alloc_array(filter->arena, condition->text_count, sizeof *keys);
+    if (keys == NULL)
+        return error_no_memory(err);
+    for (uint32_t i = 0; i < condition->text_count; i++)
+        keys[i].bytes = condition->texts[i];
+    predicate->list = keys;
+    predicate->list_count = condition->text_count;
+    return MQL_OK;
+}
+
 /* Fill in the values of this run. `is_null` OUT: compared with NULL, never
  * true. */
 static mql_status
@@ -87,6 +102,8 @@ fill_predicate(Filter *filter, const Condition *condition,
     };
     if (condition->list != NULL)
         return list_keys(filter, condition->list, predicate, err);
+    if (condition->predicate == PREDICATE_CONTAINS)
+        return text_keys(filter, condition, predicate, err);
     if (condition->predicate != PREDICATE_RANGE)
         return MQL_OK;
 
@@ -274,7 +291,7 @@ apply_indexes(Filter *filter, bool *is_done, SegmentRows *rows, Error *err)
             continue;
         is_narrowed = true;
         mql_status status = narrow(filter, condition, rows->bits, err);
-        is_done[i] = status == MQL_OK;
+        is_done[i] = status == MQL_OK && condition_is_exact(condition);
         if (status == MQL_CORRUPT)
             distrust(condition, filter->segment, err);
         TRY(execution_bypass(filter->execution, status, err));
@@ -469,7 +486,8 @@ apply_keys(Filter *filter, bool *is_done, SegmentRows *rows, bool *is_keys,
     mql_status status =
         add_condition(filter, table->conjuncts[i].condition, &found, err);
     if (status == MQL_OK) {
-        *is_keys = is_done[i] = true;
+        *is_keys = true;
+        is_done[i] = condition_is_exact(table->conjuncts[i].condition);
         status = take_rows(filter, &found, rows, err);
     } else {
         status = execution_bypass(filter->execution, status, err);

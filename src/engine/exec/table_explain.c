@@ -67,6 +67,8 @@ explain_conjuncts(Explainer *explainer, const TablePlan *table, bool is_indexed)
         expr_print(&text, conjunct->expr, table->scope);
         if (is_indexed)
             print_indexes(&text, conjunct->condition, &named);
+        if (is_indexed && !condition_is_exact(conjunct->condition))
+            buffer_append_text(&text, ", rechecked");
         explain_value(explainer, explainer->is_json ? NULL : name, &text);
     }
     if (has_any)

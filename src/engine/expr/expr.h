@@ -138,6 +138,12 @@ mql_status expr_coerce(Expr *in, Type to, Arena *arena, Expr **out, Error *err);
 /* Whether it is a call of the function with that (canonical) name. */
 bool expr_is_call(const Expr *expr, const char *name);
 
+/* Of a LIKE, ILIKE or ~ with a constant pattern: texts that whatever matches
+ * contains, ASCII letters in any case; of all else, and of patterns that have
+ * none, none. */
+mql_status expr_literals(const Expr *expr, Arena *arena, const Slice **texts,
+                         uint32_t *count, Error *err);
+
 /* Whether it reads no column (constants, parameters, functions of them). */
 bool expr_is_constant(const Expr *expr);
 

@@ -238,6 +238,20 @@ mql_status regex_compile(Slice pattern, Arena *arena, Regex **out, Error *err);
 /* Whether the pattern matches anywhere in the text. */
 bool regex_search(Regex *regex, Slice text);
 
+/* literals.c: texts of a pattern, one behind the other, in an arena. */
+typedef struct Literals {
+    char *bytes;
+    size_t size, start; /* of all; where the text in the making begins */
+    Slice *texts;
+    uint32_t count;
+} Literals;
+mql_status literals_begin(Literals *literals, size_t pattern_size, Arena *arena,
+                          Error *err);
+void literals_add(Literals *literals, uint32_t c, bool ignores_case);
+/* What follows does not stand right behind what came before. */
+void literals_cut(Literals *literals);
+void like_literals(const LikePattern *pattern, Literals *literals);
+
 /* casefold.c */
 uint32_t upper_case(uint32_t code_point);
 uint32_t lower_case(uint32_t code_point);

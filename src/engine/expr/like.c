@@ -194,3 +194,21 @@ like_match(const LikePattern *like, Slice text)
     const char *start = tail_start(last, at, end);
     return start != NULL && match_here(like, last, start, end) == end;
 }
+
+void
+like_literals(const LikePattern *like, Literals *literals)
+{
+    for (uint32_t i = 0; i < like->count; i++) {
+        const Piece *piece = &like->pieces[i];
+        const char *at = piece->bytes, *end = at + piece->size;
+        while (at < end) {
+            bool is_wild = piece->wild[at - piece->bytes] != 0;
+            uint32_t c = utf8_next(&at);
+            if (is_wild)
+                literals_cut(literals);
+            else
+                literals_add(literals, c, like->ignores_case);
+        }
+        literals_cut(literals);
+    }
+}

@@ -7,7 +7,8 @@
  * by De Morgan's laws) is a predicate on an indexed field or on the key. A leaf
  * stands for the set of rows for which it is TRUE; a negated leaf for the rows
  * that are not NULL and do not satisfy it: so uniting and intersecting is right
- * under three-valued logic.
+ * under three-valued logic. A leaf may stand for more rows (is_wide), but then
+ * not for a negation; its conjunct is evaluated on the rows it leaves.
  */
 #include <string.h>
 
@@ -107,6 +108,24 @@ has_plain_keys(const Expr *column)
     return kind != TYPE_ARRAY && kind != TYPE_JSON && !type_is_vector(kind);
 }
 
+/* NOT (a < 1) is a >= 1: both are NULL when a or the constant is. */
+static CompareOp
+opposite(CompareOp op)
+{
+    switch (op) {
+    case COMPARE_LT:
+        return COMPARE_GE;
+    case COMPARE_LE:
+        return COMPARE_GT;
+    case COMPARE_GT:
+        return COMPARE_LE;
+    case COMPARE_GE:
+        return COMPARE_LT;
+    default:
+        return op == COMPARE_EQ ? COMPARE_NE : COMPARE_EQ;
+    }
+}
+
 static const Condition *
 build_compare(const Builder *builder, const Expr *expr, bool negated)
 {
@@ -116,13 +135,12 @@ build_compare(const Builder *builder, const Expr *expr, bool negated)
         !fits_key(column, constant))
         return NULL;
 
-    CompareOp op = expr->compare;
+    CompareOp op = negated ? opposite(expr->compare) : expr->compare;
     Condition *condition = NULL;
     if (op == COMPARE_EQ)
-        condition = key_leaf(builder, column, negated);
+        condition = key_leaf(builder, column, false);
     if (condition == NULL)
-        condition = leaf(builder, column, PREDICATE_RANGE,
-                         op == COMPARE_NE ? !negated : negated);
+        condition = leaf(builder, column, PREDICATE_RANGE, op == COMPARE_NE);
     if (condition == NULL)
         return NULL;
 
@@ -170,31 +188,102 @@ build_is_null(const Builder *builder, const Expr *expr, bool negated)
     return condition;
 }
 
-/* LIKE 'abc%' is a prefix; other patterns are not for this index. */
-static const Condition *
-build_like(const Builder *builder, const Expr *expr, bool negated)
+static bool
+is_text_match(const Builder *builder, const Expr *expr)
 {
     const Expr *column = expr->arguments[0];
     const Expr *pattern = expr->arguments[1];
-    if (!is_field(builder, column) || column->type.kind != TYPE_VARCHAR ||
-        expr->ignores_case || pattern->kind != EXPR_CONSTANT ||
-        pattern->value.is_null)
-        return NULL;
-    Slice text = pattern->value.bytes;
-    for (size_t i = 0; i < text.size; i++) {
-        char c = text.data[i];
-        bool is_last_percent = c == '%' && i == text.size - 1;
-        if ((c == '%' && !is_last_percent) || c == '_' ||
-            (expr->escape != 0 && c == expr->escape) || c == '\\')
-            return NULL;
-    }
-    if (text.size == 0 || text.data[text.size - 1] != '%')
-        return NULL;
+    return is_field(builder, column) && column->type.kind == TYPE_VARCHAR &&
+           pattern->kind == EXPR_CONSTANT && !pattern->value.is_null;
+}
 
+static bool
+is_special(const Expr *like, char c)
+{
+    return c == '%' || c == '_' || c == '\\' ||
+           (like->escape != 0 && c == like->escape);
+}
+
+/* LIKE 'abc%' is a prefix; of 'abc%d' the prefix has all and more. */
+static const Condition *
+build_like_prefix(const Builder *builder, const Expr *expr, bool excludes)
+{
+    Slice text = expr->arguments[1]->value.bytes;
+    size_t size = 0;
+    while (size < text.size && !is_special(expr, text.data[size]))
+        size++;
+    bool is_whole = size + 1 == text.size && text.data[size] == '%';
+    if (expr->ignores_case || (!is_whole && (excludes || size == 0)))
+        return NULL;
     Condition *condition =
-        leaf(builder, column, PREDICATE_PREFIX, expr->is_negated != negated);
+        leaf(builder, expr->arguments[0], PREDICATE_PREFIX, excludes);
+    if (condition != NULL) {
+        condition->prefix = (Slice){text.data, size};
+        condition->is_wide = !is_whole;
+    }
+    return condition;
+}
+
+/* Texts as keys, for asking whether they are of use. */
+static bool
+helps(const Builder *builder, const Condition *condition)
+{
+    const IndexDefinition *index = condition->index;
+    Key *keys = arena_alloc_array(builder->planner->arena,
+                                  condition->text_count, sizeof *keys);
+    if (keys == NULL)
+        return false;
+    for (uint32_t i = 0; i < condition->text_count; i++)
+        keys[i].bytes = condition->texts[i];
+    const ScalarPredicate predicate = {.kind = PREDICATE_CONTAINS,
+                                       .list = keys,
+                                       .list_count = condition->text_count};
+    return index->kind->helps == NULL ||
+           index->kind->helps(&index->options, &predicate);
+}
+
+/* Rows that contain all texts of a pattern. Those that do not match are more
+ * than the rest of the rows, so there is no negation. */
+static const Condition *
+build_texts(const Builder *builder, const Expr *expr, bool excludes)
+{
+    const Slice *texts;
+    uint32_t count;
+    Error ignored = ERROR_INIT;
+    if (excludes || !is_text_match(builder, expr) ||
+        expr_literals(expr, builder->planner->arena, &texts, &count,
+                      &ignored) != MQL_OK ||
+        count == 0)
+        return NULL;
+    Condition *condition =
+        leaf(builder, expr->arguments[0], PREDICATE_CONTAINS, false);
+    if (condition == NULL)
+        return NULL;
+    condition->texts = texts;
+    condition->text_count = count;
+    condition->is_wide = true;
+    return helps(builder, condition) ? condition : NULL;
+}
+
+static const Condition *
+build_like(const Builder *builder, const Expr *expr, bool negated)
+{
+    bool excludes = expr->is_negated != negated;
+    if (!is_text_match(builder, expr))
+        return NULL;
+    const Condition *prefix = build_like_prefix(builder, expr, excludes);
+    return prefix != NULL ? prefix : build_texts(builder, expr, excludes);
+}
+
+static const Condition *
+build_starts_with(const Builder *builder, const Expr *expr, bool negated)
+{
+    if (!is_text_match(builder, expr))
+        return NULL;
+    Condition *condition =
+        leaf(builder, expr->arguments[0], PREDICATE_PREFIX, negated);
     if (condition != NULL)
-        condition->prefix = (Slice){text.data, text.size - 1};
+        condition->prefix = expr->arguments[1]->value.bytes;
     return condition;
 }
 
@@ -221,6 +310,54 @@ build_contains(const Builder *builder, const Expr *expr, bool negated)
     return condition;
 }
 
+/* ---- ranges ---- */
+
+static bool
+is_half_range(const Condition *condition)
+{
+    return condition != NULL && condition->kind == CONDITION_INDEX &&
+           condition->predicate == PREDICATE_RANGE && !condition->is_negated &&
+           condition->has_low != condition->has_high;
+}
+
+/* a >= 1 AND a < 5 is one range: NULL when these are not both ends of one. Half
+ * ranges are of fields with one key in a row, never of arrays. */
+static const Condition *
+merge_ranges(const Builder *builder, const Condition *a, const Condition *b)
+{
+    if (!is_half_range(a) || !is_half_range(b) || a->index != b->index ||
+        a->has_low == b->has_low)
+        return NULL;
+    const Condition *low = a->has_low ? a : b, *high = a->has_low ? b : a;
+    Condition *both = arena_new(builder->planner->arena, Condition);
+    if (both == NULL)
+        return NULL;
+    *both = *low;
+    both->has_high = true;
+    both->high_inclusive = high->high_inclusive;
+    both->high = high->high;
+    return both;
+}
+
+/* The number of conditions that are left of an AND. */
+static uint32_t
+merge_children(const Builder *builder, const Condition **children,
+               uint32_t count)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const Condition *both = NULL;
+        for (uint32_t k = 0; k < kept && both == NULL; k++) {
+            both = merge_ranges(builder, children[k], children[i]);
+            if (both != NULL)
+                children[k] = both;
+        }
+        if (both == NULL)
+            children[kept++] = children[i];
+    }
+    return kept;
+}
+
 static const Condition *
 build_list(const Builder *builder, const Expr *expr, bool negated)
 {
@@ -235,12 +372,25 @@ build_list(const Builder *builder, const Expr *expr, bool negated)
             return NULL;
     }
     bool is_and = (expr->kind == EXPR_AND) != negated;
+    uint32_t count = expr->argument_count;
+    if (is_and)
+        count = merge_children(builder, children, count);
     *condition = (Condition){
         .kind = is_and ? CONDITION_AND : CONDITION_OR,
         .children = (struct Condition *const *)children,
-        .child_count = expr->argument_count,
+        .child_count = count,
     };
-    return condition;
+    return count == 1 ? children[0] : condition;
+}
+
+static const Condition *
+build_call(const Builder *builder, const Expr *expr, bool negated)
+{
+    if (expr_is_call(expr, "array_contains"))
+        return build_contains(builder, expr, negated);
+    if (expr_is_call(expr, "starts_with"))
+        return build_starts_with(builder, expr, negated);
+    return expr_is_call(expr, "~") ? build_texts(builder, expr, negated) : NULL;
 }
 
 static const Condition *
@@ -261,12 +411,19 @@ build(const Builder *builder, const Expr *expr, bool negated)
     case EXPR_LIKE:
         return build_like(builder, expr, negated);
     case EXPR_CALL:
-        return expr_is_call(expr, "array_contains")
-                   ? build_contains(builder, expr, negated)
-                   : NULL;
+        return build_call(builder, expr, negated);
     default:
         return NULL;
     }
+}
+
+bool
+condition_is_exact(const Condition *condition)
+{
+    for (uint32_t i = 0; i < condition->child_count; i++)
+        if (!condition_is_exact(condition->children[i]))
+            return false;
+    return !condition->is_wide;
 }
 
 /* What computing it for a row costs, as multiples of a comparison of numbers.
@@ -326,6 +483,45 @@ list_columns(Planner *planner, const Scope *scope, const Expr *expr,
     return MQL_OK;
 }
 
+/* Both sides of a range as one conjunct. */
+static mql_status
+join_conjuncts(Planner *planner, const Condition *both, const Expr *expr,
+               Conjunct *conjunct, Error *err)
+{
+    const Expr *sides[] = {conjunct->expr, expr};
+    Expr *joined = arena_new(planner->arena, Expr);
+    Expr **arguments = arena_alloc_array(planner->arena, 2, sizeof *arguments);
+    if (joined == NULL || arguments == NULL)
+        return error_no_memory(err);
+    memcpy(arguments, sides, sizeof sides);
+    *joined = (Expr){.kind = EXPR_AND,
+                     .type = type_of(TYPE_BOOL),
+                     .position = conjunct->expr->position,
+                     .arguments = arguments,
+                     .argument_count = 2};
+    conjunct->expr = joined;
+    conjunct->condition = both;
+    return MQL_OK;
+}
+
+/* Enter a member of the AND: into one that is there when both are the ends of
+ * a range. */
+static mql_status
+add_conjunct(const Builder *builder, const Expr *expr, Conjunct *conjuncts,
+             uint32_t *count, Error *err)
+{
+    const Condition *condition = build(builder, expr, false);
+    for (uint32_t i = 0; i < *count; i++) {
+        const Condition *both =
+            merge_ranges(builder, conjuncts[i].condition, condition);
+        if (both != NULL)
+            return join_conjuncts(builder->planner, both, expr, &conjuncts[i],
+                                  err);
+    }
+    conjuncts[(*count)++] = (Conjunct){.expr = expr, .condition = condition};
+    return MQL_OK;
+}
+
 mql_status
 planner_filter(Planner *planner, const Collection *collection,
                const Scope *scope, const Expr *where, TablePlan *table,
@@ -333,19 +529,19 @@ planner_filter(Planner *planner, const Collection *collection,
 {
     const Builder builder = {planner, collection};
     bool is_and = where->kind == EXPR_AND;
-    uint32_t count = is_and ? where->argument_count : 1;
+    uint32_t members = is_and ? where->argument_count : 1, count = 0;
     Conjunct *conjuncts =
-        arena_alloc_array(planner->arena, count, sizeof *conjuncts);
+        arena_alloc_array(planner->arena, members, sizeof *conjuncts);
     if (conjuncts == NULL)
         return error_no_memory(err);
-
+    for (uint32_t i = 0; i < members; i++)
+        TRY(add_conjunct(&builder, is_and ? where->arguments[i] : where,
+                         conjuncts, &count, err));
     for (uint32_t i = 0; i < count; i++) {
-        const Expr *expr = is_and ? where->arguments[i] : where;
-        conjuncts[i].expr = expr;
-        conjuncts[i].condition = build(&builder, expr, false);
-        conjuncts[i].cost = cost_of(expr);
-        conjuncts[i].zones = planner_zones(planner, collection, expr);
-        TRY(list_columns(planner, scope, expr, &conjuncts[i], err));
+        Conjunct *conjunct = &conjuncts[i];
+        conjunct->cost = cost_of(conjunct->expr);
+        conjunct->zones = planner_zones(planner, collection, conjunct->expr);
+        TRY(list_columns(planner, scope, conjunct->expr, conjunct, err));
     }
     table->conjuncts = conjuncts;
     table->conjunct_count = count;

@@ -58,9 +58,16 @@ typedef struct Condition {
     bool wants_null; /* INDEX: IS NULL: the rows that have no key       */
     bool has_low, has_high, low_inclusive, high_inclusive;
     const Expr *low, *high; /* RANGE, KEY and INDEX with one value (low) */
-    const Expr *list; /* IN: the EXPR_IN node                            */
-    Slice prefix;     /* PREFIX */
+    const Expr *list;   /* IN: the EXPR_IN node                            */
+    Slice prefix;       /* PREFIX */
+    const Slice *texts; /* CONTAINS */
+    uint32_t text_count;
+    bool is_wide; /* INDEX: more rows may be found than satisfy it, so that
+                     they are looked at again; never negated             */
 } Condition;
+
+/* Whether it finds the rows for which it is TRUE and no others. */
+bool condition_is_exact(const Condition *condition);
 
 typedef enum ZoneTestKind {
     ZONE_AND,

@@ -163,17 +163,9 @@ set_index_option(Prepared *prepared, const Node *option,
 /* Milvus' kinds that are not built yet. */
 static const char *const unbuilt_kinds[] = {
 
-    "DISKANN",
-    "AISAQ",
-    "GPU_BRUTE_FORCE",
-    "GPU_IVF_FLAT",
-    "GPU_IVF_PQ",
-    "GPU_CAGRA",
-    "SPARSE_INVERTED_INDEX",
-    "SPARSE_WAND",
-    "MINHASH_LSH",
-    "NGRAM",
-    "RTREE",
+    "DISKANN",     "AISAQ",     "GPU_BRUTE_FORCE",       "GPU_IVF_FLAT",
+    "GPU_IVF_PQ",  "GPU_CAGRA", "SPARSE_INVERTED_INDEX", "SPARSE_WAND",
+    "MINHASH_LSH", "RTREE",
 };
 
 static mql_status

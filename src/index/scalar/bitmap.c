@@ -131,8 +131,9 @@ bitmap_build(const IndexBuild *input, SectionWriter *writer, Error *err)
 /* ---- reading ---- */
 
 static mql_status
-bitmap_find_sections(ScalarIndex *index, Error *err)
+bitmap_find_sections(ScalarIndex *index, const IndexOpen *input, Error *err)
 {
+    (void)input;
     uint64_t keys = index->header.key_count;
     TRY(scalar_section(index, SCALAR_SECTION_OFFSETS,
                        (keys + 1) * sizeof(uint64_t), &index->own[OFFSETS],

@@ -232,7 +232,8 @@ check_header(const ScalarIndex *index, const IndexOpen *input, Error *err)
     if (header->version != SCALAR_VERSION ||
         header->layout != index->layout->number)
         return scalar_wrong(index, "version", err);
-    if (header->key_type != (uint32_t)input->key_type)
+    KeyType type = index->layout->has_hashes ? KEY_INT : input->key_type;
+    if (header->key_type != (uint32_t)type)
         return scalar_wrong(index, "key type", err);
     if (header->row_count != input->row_count ||
         header->valid_count > header->row_count)
@@ -290,7 +291,7 @@ read_file(ScalarIndex *index, const IndexOpen *input, Error *err)
     TRY(check_header(index, input, err));
     TRY(find_sections(index, err));
     return index->layout->open == NULL ? MQL_OK
-                                       : index->layout->open(index, err);
+                                       : index->layout->open(index, input, err);
 }
 
 mql_status

@@ -39,7 +39,9 @@ typedef struct ScalarHeader {
     uint32_t valid_count; /* rows that are not NULL                 */
     uint64_t bytes_size;  /* of SCALAR_SECTION_BYTES                */
     uint32_t layout;      /* ScalarLayout.number                    */
-    uint32_t reserved[7]; /* 0                                      */
+    uint32_t least_gram;  /* NGRAM: characters of its grams         */
+    uint32_t most_gram;
+    uint32_t reserved[5]; /* 0                                      */
 } ScalarHeader;
 
 _Static_assert(sizeof(ScalarHeader) == 64, "on-disk format");
@@ -64,10 +66,11 @@ typedef struct ScalarLayout {
     const IndexKind *kind;
     uint32_t number;   /* in the header                                   */
     bool has_keys;     /* KEYS and BYTES, for scalar_key()                */
+    bool has_hashes;   /* KEYS are hashes, whatever the field's type      */
     bool has_starts;   /* STARTS; else place and row are one to one       */
     bool has_row_list; /* ROWS                                            */
-    /* Find the kind's own sections; NULL: it has none. */
-    mql_status (*open)(ScalarIndex *index, Error *err);
+    /* Find the kind's own sections, check what only it knows; may be NULL. */
+    mql_status (*open)(ScalarIndex *index, const IndexOpen *input, Error *err);
     mql_status (*find)(const ScalarIndex *index, Bound bound, uint32_t *place,
                        Error *err);
     mql_status (*add)(const ScalarIndex *index, Stretch keys, RowSet *rows,

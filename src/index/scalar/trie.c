@@ -198,8 +198,9 @@ node_count(const ScalarIndex *index)
 }
 
 static mql_status
-find_sections(ScalarIndex *index, Error *err)
+find_sections(ScalarIndex *index, const IndexOpen *input, Error *err)
 {
+    (void)input;
     uint32_t keys = index->header.key_count;
     if (!section_find(index->file, (SectionId){SCALAR_SECTION_NODES, 0},
                       &index->own[NODES]) ||
