@@ -416,10 +416,11 @@ extern const IndexKind *const index_kinds[];
  */
 const IndexKind *index_kind_find(Slice name);
 
-/* What AUTOINDEX and a missing USING mean for a field, with its options filled
- * in; `element` is of vectors. */
-const IndexKind *index_kind_auto(bool is_vector, ElementType element,
-                                 IndexOptions *options);
+/* What AUTOINDEX and a missing USING mean for a field of vectors, or of scalars
+ * or arrays of them, with its options filled in. */
+const IndexKind *index_kind_auto(ElementType element, IndexOptions *options);
+const IndexKind *index_kind_auto_scalar(ScalarClass scalar,
+                                        IndexOptions *options);
 
 /* Fill `options` with the usual values of `table`. */
 void index_options_default(const IndexOption *table, IndexOptions *options);

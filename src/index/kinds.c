@@ -52,11 +52,10 @@ index_kind_find(Slice name)
 }
 
 const IndexKind *
-index_kind_auto(bool is_vector, ElementType element, IndexOptions *options)
+index_kind_auto(ElementType element, IndexOptions *options)
 {
-    const IndexKind *kind = is_vector ? &hnsw_kind : &inverted_kind;
-    if (is_vector && element == ELEMENT_BIT)
-        kind = &bin_flat_kind;
+    const IndexKind *kind =
+        element == ELEMENT_BIT ? &bin_flat_kind : &hnsw_kind;
     index_options_default(kind->build_options, options);
     if (kind == &hnsw_kind) { /* Milvus' values over dense vectors */
         Error ignored = ERROR_INIT;
@@ -66,5 +65,17 @@ index_kind_auto(bool is_vector, ElementType element, IndexOptions *options)
                          SLICE_LITERAL("efConstruction"), true, 240,
                          (Slice){NULL, 0}, &ignored);
     }
+    return kind;
+}
+
+const IndexKind *
+index_kind_auto_scalar(ScalarClass scalar, IndexOptions *options)
+{
+    const IndexKind *kind = &inverted_kind;
+    if (scalar == SCALAR_BOOL)
+        kind = &bitmap_kind;
+    else if (scalar == SCALAR_TIME)
+        kind = &stl_sort_kind;
+    index_options_default(kind->build_options, options);
     return kind;
 }

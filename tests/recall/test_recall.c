@@ -279,7 +279,7 @@ static const IndexKind *
 kind_of(const Least *least, ElementType element, IndexOptions *options)
 {
     if (strcmp(least->kind, "AUTOINDEX") == 0)
-        return index_kind_auto(true, element, options);
+        return index_kind_auto(element, options);
     const IndexKind *kind = index_kind_find(slice_of(least->kind));
     assert_non_null(kind);
     index_options_default(kind->build_options, options);

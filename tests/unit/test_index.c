@@ -790,14 +790,22 @@ test_kinds(void **state)
 {
     (void)state;
     IndexOptions options;
-    const IndexKind *kind = index_kind_auto(true, ELEMENT_I8, &options);
+    const IndexKind *kind = index_kind_auto(ELEMENT_I8, &options);
     assert_string_equal(kind->name, "HNSW");
     assert_int_equal(options.values[0], 18);
     assert_int_equal(options.values[1], 240);
-    assert_string_equal(index_kind_auto(true, ELEMENT_BIT, &options)->name,
+    assert_string_equal(index_kind_auto(ELEMENT_BIT, &options)->name,
                         "BIN_FLAT");
-    assert_string_equal(index_kind_auto(false, ELEMENT_F32, &options)->name,
-                        "INVERTED");
+    static const char *const wanted[] = {[SCALAR_BOOL] = "BITMAP",
+                                         [SCALAR_INT] = "INVERTED",
+                                         [SCALAR_REAL] = "INVERTED",
+                                         [SCALAR_TIME] = "STL_SORT",
+                                         [SCALAR_TEXT] = "INVERTED"};
+    for (int i = SCALAR_BOOL; i <= SCALAR_TEXT; i++) {
+        kind = index_kind_auto_scalar((ScalarClass)i, &options);
+        assert_string_equal(kind->name, wanted[i]);
+        assert_true(index_kind_takes_scalar(kind, (ScalarClass)i, false));
+    }
     assert_null(index_kind_find(SLICE_LITERAL("IVF")));
     for (size_t i = 0; index_kinds[i] != NULL; i++) {
         kind = index_kinds[i];

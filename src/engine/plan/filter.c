@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "engine/plan/planner.h"
+#include "engine/value/json.h"
 
 typedef struct Builder {
     Planner *planner;
@@ -287,7 +288,21 @@ build_starts_with(const Builder *builder, const Expr *expr, bool negated)
     return condition;
 }
 
-/* array_contains(field, constant): the index has an entry for each element. */
+/* Whether an array field has `constant` among its elements: the index has an
+ * entry for each. */
+static const Condition *
+element_leaf(const Builder *builder, const Expr *column, const Expr *constant)
+{
+    Condition *condition = leaf(builder, column, PREDICATE_RANGE, false);
+    if (condition == NULL)
+        return NULL;
+    condition->has_low = condition->has_high = true;
+    condition->low_inclusive = condition->high_inclusive = true;
+    condition->low = condition->high = constant;
+    return condition;
+}
+
+/* array_contains(field, constant) */
 static const Condition *
 build_contains(const Builder *builder, const Expr *expr, bool negated)
 {
@@ -301,12 +316,53 @@ build_contains(const Builder *builder, const Expr *expr, bool negated)
     if (type_physical(column->type.element) !=
         type_physical(constant->type.kind))
         return NULL;
-    Condition *condition = leaf(builder, column, PREDICATE_RANGE, false);
-    if (condition == NULL)
+    return element_leaf(builder, column, constant);
+}
+
+/* An element of a constant list, NULL where no key of the field is like it.
+ * Reals are left out: in lists -0 is not 0. */
+static const Expr *
+element_constant(const Builder *builder, const Expr *column, Json element)
+{
+    Value value;
+    Expr *constant = arena_new(builder->planner->arena, Expr);
+    if (constant == NULL || !value_of_json(element, &value) ||
+        type_physical(value.type.kind) == PHYSICAL_REAL ||
+        type_physical(value.type.kind) != type_physical(column->type.element))
         return NULL;
-    condition->has_low = condition->has_high = true;
-    condition->low_inclusive = condition->high_inclusive = true;
-    condition->low = condition->high = constant;
+    *constant =
+        (Expr){.kind = EXPR_CONSTANT, .type = value.type, .value = value};
+    return constant;
+}
+
+/* array_contains_all(field, [...]) is an AND of elements, ..._any an OR. */
+static const Condition *
+build_contains_many(const Builder *builder, const Expr *expr, bool negated,
+                    ConditionKind kind)
+{
+    const Expr *column = expr->arguments[0], *list = expr->arguments[1];
+    if (negated || !is_field(builder, column) ||
+        column->type.kind != TYPE_ARRAY || list->kind != EXPR_CONSTANT ||
+        list->value.is_null)
+        return NULL;
+    Json elements = json_of(list->value.bytes);
+    uint32_t count = json_count(elements);
+    const Condition **children =
+        arena_alloc_array(builder->planner->arena, count, sizeof *children);
+    Condition *condition = arena_new(builder->planner->arena, Condition);
+    if (count == 0 || children == NULL || condition == NULL)
+        return NULL;
+    for (uint32_t i = 0; i < count; i++) {
+        const Expr *constant =
+            element_constant(builder, column, json_element(elements, i));
+        children[i] =
+            constant != NULL ? element_leaf(builder, column, constant) : NULL;
+        if (children[i] == NULL)
+            return NULL;
+    }
+    *condition = (Condition){.kind = kind,
+                             .children = (struct Condition *const *)children,
+                             .child_count = count};
     return condition;
 }
 
@@ -388,6 +444,10 @@ build_call(const Builder *builder, const Expr *expr, bool negated)
 {
     if (expr_is_call(expr, "array_contains"))
         return build_contains(builder, expr, negated);
+    if (expr_is_call(expr, "array_contains_all"))
+        return build_contains_many(builder, expr, negated, CONDITION_AND);
+    if (expr_is_call(expr, "array_contains_any"))
+        return build_contains_many(builder, expr, negated, CONDITION_OR);
     if (expr_is_call(expr, "starts_with"))
         return build_starts_with(builder, expr, negated);
     return expr_is_call(expr, "~") ? build_texts(builder, expr, negated) : NULL;

@@ -200,13 +200,33 @@ scalar_class(TypeKind kind)
     }
 }
 
+/* Of the field, or of its elements. */
+static TypeKind
+scalar_type(const Field *field)
+{
+    return field->type.kind == TYPE_ARRAY ? field->type.element
+                                          : field->type.kind;
+}
+
+/* STL_SORT takes no arrays. */
+static const IndexKind *
+auto_scalar(const Field *field, IndexOptions *options)
+{
+    ScalarClass scalar = scalar_class(scalar_type(field));
+    bool is_array = field->type.kind == TYPE_ARRAY;
+    const IndexKind *kind = index_kind_auto_scalar(scalar, options);
+    if (index_kind_takes_scalar(kind, scalar, is_array))
+        return kind;
+    return index_kind_auto_scalar(SCALAR_INT, options);
+}
+
 /* Whether a kind over scalars is for a field. */
 static mql_status
 check_scalar(const Node *using, const IndexKind *kind, const Field *field,
              Error *err)
 {
     bool is_array = field->type.kind == TYPE_ARRAY;
-    TypeKind type = is_array ? field->type.element : field->type.kind;
+    TypeKind type = scalar_type(field);
     if (index_kind_takes_scalar(kind, scalar_class(type), is_array) &&
         !(kind->refuses_primary && field->is_primary))
         return MQL_OK;
@@ -231,7 +251,8 @@ choose_kind(const Node *node, const Field *field, IndexDefinition *index,
         using == NULL ||
         slice_equal_nocase(using->text, SLICE_LITERAL("AUTOINDEX"));
     if (index->is_auto) {
-        index->kind = index_kind_auto(is_vector, element, &index->options);
+        index->kind = is_vector ? index_kind_auto(element, &index->options)
+                                : auto_scalar(field, &index->options);
         return MQL_OK;
     }
     index->kind = index_kind_find(using->text);
