@@ -62,10 +62,10 @@ static mql_status
 add(Compiler *compiler, RegexOp op, uint32_t *place)
 {
     Regex *regex = compiler->regex;
+    *place = regex->count;
     if (regex->count == regex->capacity)
         return error_set(compiler->err, ERR_INVALID_REGEX,
                          "regular expression is too complex");
-    *place = regex->count;
     regex->program[regex->count] =
         (Instruction){.op = op, .next = regex->count + 1};
     regex->count++;
