@@ -796,16 +796,6 @@ test_kinds(void **state)
     assert_int_equal(options.values[1], 240);
     assert_string_equal(index_kind_auto(ELEMENT_BIT, &options)->name,
                         "BIN_FLAT");
-    static const char *const wanted[] = {[SCALAR_BOOL] = "BITMAP",
-                                         [SCALAR_INT] = "INVERTED",
-                                         [SCALAR_REAL] = "INVERTED",
-                                         [SCALAR_TIME] = "STL_SORT",
-                                         [SCALAR_TEXT] = "INVERTED"};
-    for (int i = SCALAR_BOOL; i <= SCALAR_TEXT; i++) {
-        kind = index_kind_auto_scalar((ScalarClass)i, &options);
-        assert_string_equal(kind->name, wanted[i]);
-        assert_true(index_kind_takes_scalar(kind, (ScalarClass)i, false));
-    }
     assert_null(index_kind_find(SLICE_LITERAL("IVF")));
     for (size_t i = 0; index_kinds[i] != NULL; i++) {
         kind = index_kinds[i];

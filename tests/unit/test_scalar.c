@@ -531,6 +531,24 @@ test_few_grams(void **state)
     }
 }
 
+static void
+test_auto(void **state)
+{
+    (void)state;
+    IndexOptions options;
+    static const char *const wanted[] = {[SCALAR_BOOL] = "BITMAP",
+                                         [SCALAR_INT] = "INVERTED",
+                                         [SCALAR_REAL] = "INVERTED",
+                                         [SCALAR_TIME] = "STL_SORT",
+                                         [SCALAR_TEXT] = "INVERTED"};
+    for (int i = SCALAR_BOOL; i <= SCALAR_TEXT; i++) {
+        const IndexKind *kind =
+            index_kind_auto_scalar((ScalarClass)i, &options);
+        assert_string_equal(kind->name, wanted[i]);
+        assert_true(index_kind_takes_scalar(kind, (ScalarClass)i, false));
+    }
+}
+
 int
 main(void)
 {
@@ -544,6 +562,7 @@ main(void)
         cmocka_unit_test(test_cancel),
         cmocka_unit_test(test_contains),
         cmocka_unit_test(test_few_grams),
+        cmocka_unit_test(test_auto),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
