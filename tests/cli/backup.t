@@ -34,6 +34,6 @@ $ printf x | dd of=b/meta.backup bs=1 seek=100 conv=notrunc 2>/dev/null; mql -X 
 
 # a damaged database is not backed up
 $ printf Uf | dd of=$(ls d/segments/*.seg | head -n 1) bs=1 seek=4200 conv=notrunc 2>/dev/null; mql -X d -c "BACKUP DATABASE TO 'b2'"; test -e b2
-! ERROR:  padding is not zero
-! DETAIL:  File "d/segments/5.seg", offset 4200.
+! ERROR:  damaged block 1
+! DETAIL:  File "d/segments/5.seg", offset 4160.
 ? 1

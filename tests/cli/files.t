@@ -51,4 +51,4 @@ $ printf Uf | dd of=$(ls e/segments/*.idx) bs=1 seek=4200 conv=notrunc 2>/dev/nu
 | 2
 | 102
 | 202
-! NOTICE:  a damaged index is not used, its rows are scanned: damaged block 1. File "e/segments/5-4.idx", offset 4160.
+! NOTICE:  a damaged index is not used, its rows are scanned: damaged block 0. File "e/segments/5-4.idx", offset 4096.
