@@ -213,7 +213,7 @@ test_mended(void **state)
     make_database(path, "CREATE INDEX ON c (n) USING INVERTED");
     char *file = find_file(segments, ".idx");
     mend(path, file, 0);
-    mend(path, file, 4096 + 100);
+    mend(path, file, 4096 + 20);
     free(file);
     free(segments);
     remove_tree(root);
