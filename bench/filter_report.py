@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""filter_report.py RESULTS.jsonl PAGE.md FIGURES: the page of filtered searches, from the lines that bench/run kept of sets with filters.
+"""filter_report.py RESULTS.jsonl PAGE.md: the page of filtered searches, its figures beside it, from the lines that bench/run kept of sets
+with filters.
 
 An engine's speed under a filter is that of its quickest effort with which it finds LEVEL of the rows and never returns fewer than there are.
 Where it has none, the recall of its best effort stands there instead, with "short" where rows were missing.
@@ -78,7 +79,10 @@ def figure(cells, title, folder, name):
             if cell.speed:
                 curves.setdefault(engine, []).append((share, cell.speed))
     ordered = dict(sorted(curves.items(), key=lambda item: (item[0] != OURS, item[0])))
-    return report.write_figure(folder, name, svg.plot(title, ordered, svg.SHARE)) if ordered else ""
+    if not ordered:
+        return ""
+    report.write_figure(folder, name, svg.plot(title, ordered, svg.SHARE))
+    return f"![{name}]({name}.svg)"
 
 
 def section(results, clock, data, folder):
@@ -94,7 +98,7 @@ def section(results, clock, data, folder):
 
 INTRODUCTION = """# Filtered searches
 
-Made by `bench/filter_report.py` from the results beside it; do not edit. How it is measured: [bench](../bench/README.md).
+Made by `bench/filter_report.py` from the results beside it; do not edit. How it is measured: [bench](../../bench/README.md).
 
 Every filter is a range of a column with an index. *Independent* filters have nothing to do with the vectors; *correlated* ones let the rows through that lie
 where the queries are, *anti-correlated* ones those farthest from there. A number is the queries a second of the quickest effort that finds 0.95 of
@@ -106,11 +110,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("results")
     parser.add_argument("page")
-    parser.add_argument("figures")
     parser.add_argument("--clock", choices=("wall", "cpu"), default="wall", help="cpu: for a machine that does other things meanwhile")
     options = parser.parse_args()
     results, clock = report.Results(options.results), report.Clock(options.clock, options.clock)
-    sections = [section(results, clock, data, pathlib.Path(options.figures)) for data in results.sets]
+    sections = [section(results, clock, data, pathlib.Path(options.page).parent) for data in results.sets]
     text = "\n\n".join([INTRODUCTION, report.head(results, clock), *sections])
     pathlib.Path(options.page).write_text(text + "\n", encoding="utf-8")
 
