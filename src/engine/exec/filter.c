@@ -253,20 +253,6 @@ add_condition(Filter *filter, const Condition *condition, RowSet *rows,
     }
 }
 
-/* bits &= the rows the condition's indexes name. */
-static mql_status
-narrow(Filter *filter, const Condition *condition, uint64_t *bits, Error *err)
-{
-    RowSet found = row_set_empty(filter->row_count);
-    mql_status status = add_condition(filter, condition, &found, err);
-    if (status == MQL_OK)
-        status = segment_indexes_intact(filter->segment, err);
-    if (status == MQL_OK)
-        row_set_mask(&found, bits);
-    row_set_free(&found);
-    return status;
-}
-
 /* The index of a condition that is damaged is not asked again. */
 static void
 distrust(const Condition *condition, const Segment *segment,
@@ -276,6 +262,31 @@ distrust(const Condition *condition, const Segment *segment,
         segment_index_distrust(segment, condition->index->id, problem);
     for (uint32_t i = 0; i < condition->child_count; i++)
         distrust(condition->children[i], segment, problem);
+}
+
+/* The rows that the condition's indexes name, if all of them could be read. */
+static mql_status
+ask_indexes(Filter *filter, const Condition *condition, RowSet *rows,
+            Error *err)
+{
+    mql_status status = add_condition(filter, condition, rows, err);
+    if (status == MQL_OK)
+        status = segment_indexes_intact(filter->segment, err);
+    if (status == MQL_CORRUPT)
+        distrust(condition, filter->segment, err);
+    return status;
+}
+
+/* bits &= the rows the condition's indexes name. */
+static mql_status
+narrow(Filter *filter, const Condition *condition, uint64_t *bits, Error *err)
+{
+    RowSet found = row_set_empty(filter->row_count);
+    mql_status status = ask_indexes(filter, condition, &found, err);
+    if (status == MQL_OK)
+        row_set_mask(&found, bits);
+    row_set_free(&found);
+    return status;
 }
 
 /* A damaged index is not trusted and not needed: the columns know. */
@@ -292,8 +303,6 @@ apply_indexes(Filter *filter, bool *is_done, SegmentRows *rows, Error *err)
         is_narrowed = true;
         mql_status status = narrow(filter, condition, rows->bits, err);
         is_done[i] = status == MQL_OK && condition_is_exact(condition);
-        if (status == MQL_CORRUPT)
-            distrust(condition, filter->segment, err);
         TRY(execution_bypass(filter->execution, status, err));
     }
     if (is_narrowed)
@@ -484,7 +493,7 @@ apply_keys(Filter *filter, bool *is_done, SegmentRows *rows, bool *is_keys,
         return MQL_OK;
     RowSet found = row_set_empty(filter->row_count);
     mql_status status =
-        add_condition(filter, table->conjuncts[i].condition, &found, err);
+        ask_indexes(filter, table->conjuncts[i].condition, &found, err);
     if (status == MQL_OK) {
         *is_keys = true;
         is_done[i] = condition_is_exact(table->conjuncts[i].condition);
