@@ -5,7 +5,7 @@
  * distances, ranked through the mapping or by reading; what is not a sound file
  * any more is an error in both.
  */
-#include "files.h"
+#include "run_sql.h"
 
 #include "mql.h"
 
@@ -17,16 +17,6 @@ typedef struct Fixture {
     mql_db *db;
     mql_conn *conn;
 } Fixture;
-
-static void
-execute(const Fixture *fixture, const char *sql)
-{
-    mql_error error = MQL_ERROR_INIT;
-    mql_status status = mql_exec(fixture->conn, sql);
-    mql_error_get(fixture->conn, &error);
-    if (status != MQL_OK)
-        fail_msg("%.200s: %s %s", sql, error.message, error.detail);
-}
 
 /* Keys and distances as one text; the SQLSTATE when it fails. */
 static char *
@@ -132,7 +122,7 @@ fill(const Fixture *fixture, const char *type, const char *kind,
                 "; CREATE INDEX ON c (v) USING %s WITH (metric_type = '%s')",
                 kind, metric);
     fclose(out);
-    execute(fixture, sql);
+    run_sql(fixture->conn, sql);
     free(sql);
 }
 
@@ -148,9 +138,9 @@ compare(const Fixture *fixture, bool is_bits, const char *rest)
     print_vector(out, is_bits, &seed);
     fprintf(out, " %s", rest);
     fclose(out);
-    execute(fixture, "SET rank_by_reads = off");
+    run_sql(fixture->conn, "SET rank_by_reads = off");
     char *mapped = answer(fixture, sql);
-    execute(fixture, "SET rank_by_reads = on");
+    run_sql(fixture->conn, "SET rank_by_reads = on");
     char *read = answer(fixture, sql);
     assert_string_equal(read, mapped);
     assert_true(strlen(read) > 100 || is_bits);
@@ -247,11 +237,11 @@ a_descriptor_is_kept_and_closed(void **state)
     fill(fixture, "FLOAT_VECTOR", NULL, NULL);
     free(answer(fixture, search));
     assert_int_equal(count_open(fixture), 0);
-    execute(fixture, "SET rank_by_reads = on");
+    run_sql(fixture->conn, "SET rank_by_reads = on");
     free(answer(fixture, search));
     free(answer(fixture, search));
     assert_int_equal(count_open(fixture), 1);
-    execute(fixture, "DROP COLLECTION c");
+    run_sql(fixture->conn, "DROP COLLECTION c");
     assert_int_equal(count_open(fixture), 0);
 }
 
@@ -261,9 +251,9 @@ memory_is_not_read_again(void **state)
 {
     Fixture *fixture = *state;
     fill(fixture, "FLOAT_VECTOR", NULL, NULL);
-    execute(fixture, "RELEASE COLLECTION c; ALTER COLLECTION c SET "
-                     "(mmap.enabled = false); LOAD COLLECTION c; "
-                     "SET rank_by_reads = on");
+    run_sql(fixture->conn, "RELEASE COLLECTION c; ALTER COLLECTION c SET "
+                           "(mmap.enabled = false); LOAD COLLECTION c; "
+                           "SET rank_by_reads = on");
     free(answer(fixture, search));
     assert_int_equal(count_open(fixture), 0);
 }
@@ -279,14 +269,14 @@ damage_is_found(void **state)
     bytes.data[bytes.size / 2] ^= 1;
     write_file(path, bytes.data, bytes.size);
     open_database(fixture);
-    execute(fixture, "SET rank_by_reads = on");
+    run_sql(fixture->conn, "SET rank_by_reads = on");
     assert_answer(fixture, "XX001");
     close_database(fixture);
     bytes.data[bytes.size / 2] ^= 1;
     write_file(path, bytes.data, bytes.size);
     open_database(fixture);
     char *expected = answer(fixture, search);
-    execute(fixture, "SET rank_by_reads = on");
+    run_sql(fixture->conn, "SET rank_by_reads = on");
     assert_answer(fixture, expected);
     /* Cut: what was read before cannot be read again. */
     assert_int_equal(truncate(path, 8192), 0);

@@ -5,7 +5,7 @@
  * conditions at the borders of blocks and of values, with deletions and
  * updates; and they do leave blocks and segments out. SEED=n tries others.
  */
-#include "files.h"
+#include "run_sql.h"
 
 #include <inttypes.h>
 
@@ -22,16 +22,6 @@ typedef struct Fixture {
     mql_conn *conn;
     uint64_t seed;
 } Fixture;
-
-static void
-execute(const Fixture *fixture, const char *sql)
-{
-    mql_error error = MQL_ERROR_INIT;
-    mql_status status = mql_exec(fixture->conn, sql);
-    mql_error_get(fixture->conn, &error);
-    if (status != MQL_OK)
-        fail_msg("%.200s: %s %s", sql, error.message, error.detail);
-}
 
 /* The value of a column that a row `i` could have. */
 static void
@@ -100,7 +90,7 @@ fill(const Fixture *fixture, const char *name)
         print_row(out, i);
     }
     fclose(out);
-    execute(fixture, sql);
+    run_sql(fixture->conn, sql);
     free(sql);
 }
 
@@ -119,7 +109,7 @@ set_up(void **state)
     assert_int_equal(mql_connect(fixture->db, &fixture->conn, NULL), MQL_OK);
     fill(fixture, "sealed");
     fill(fixture, "growing");
-    execute(fixture, "FLUSH sealed");
+    run_sql(fixture->conn, "FLUSH sealed");
     *state = fixture;
     return 0;
 }
@@ -273,10 +263,10 @@ and_after_changes(void **state)
             const char *rest = strstr(changes[i], "%s") + 2;
             snprintf(sql, sizeof sql, "%.*s%s%s", (int)(rest - 2 - changes[i]),
                      changes[i], table == 0 ? "sealed" : "growing", rest);
-            execute(fixture, sql);
+            run_sql(fixture->conn, sql);
         }
     compare_some(fixture, CONDITIONS / 4);
-    execute(fixture, "FLUSH sealed; COMPACT sealed; CHECK DATABASE");
+    run_sql(fixture->conn, "FLUSH sealed; COMPACT sealed; CHECK DATABASE");
     compare_some(fixture, CONDITIONS / 4);
 }
 

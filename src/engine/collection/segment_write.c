@@ -127,19 +127,28 @@ append_bytes(Writing *writing, const Run *run, void *context, Error *err)
     return MQL_OK;
 }
 
+/* A byte for each row of the run, 0: NULL; in place, or in `room`. */
+static mql_status
+read_valid(const Run *run, uint8_t room[POLL_ROWS], const uint8_t **valid,
+           Error *err)
+{
+    TRY(source_valid(run->source, run->field, run->row, run->count, valid,
+                     err));
+    if (*valid == NULL) {
+        memset(room, source_absent_is_valid(run->source, run->field),
+               run->count);
+        *valid = room;
+    }
+    return MQL_OK;
+}
+
 static mql_status
 append_valid(Writing *writing, const Run *run, void *context, Error *err)
 {
     (void)context;
-    uint8_t constant[POLL_ROWS];
+    uint8_t room[POLL_ROWS];
     const uint8_t *valid;
-    TRY(source_valid(run->source, run->field, run->row, run->count, &valid,
-                     err));
-    if (valid == NULL) {
-        memset(constant, source_absent_is_valid(run->source, run->field),
-               run->count);
-        valid = constant;
-    }
+    TRY(read_valid(run, room, &valid, err));
     return section_append(writing->writer, valid, run->count, err);
 }
 
@@ -243,15 +252,9 @@ add_fixed_zones(const Writing *writing, const Run *run, const uint8_t *valid,
 static mql_status
 add_zones(Writing *writing, const Run *run, void *context, Error *err)
 {
-    uint8_t constant[POLL_ROWS];
+    uint8_t room[POLL_ROWS];
     const uint8_t *valid;
-    TRY(source_valid(run->source, run->field, run->row, run->count, &valid,
-                     err));
-    if (valid == NULL) {
-        memset(constant, source_absent_is_valid(run->source, run->field),
-               run->count);
-        valid = constant;
-    }
+    TRY(read_valid(run, room, &valid, err));
     if (run->field->type.kind == TYPE_VARCHAR)
         return add_text_zones(run, valid, context, err);
     return add_fixed_zones(writing, run, valid, context, err);

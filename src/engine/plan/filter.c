@@ -198,11 +198,16 @@ is_text_match(const Builder *builder, const Expr *expr)
            pattern->kind == EXPR_CONSTANT && !pattern->value.is_null;
 }
 
-static bool
-is_special(const Expr *like, char c)
+Slice
+planner_like_beginning(const Expr *like)
 {
-    return c == '%' || c == '_' || c == '\\' ||
-           (like->escape != 0 && c == like->escape);
+    Slice text = like->arguments[1]->value.bytes;
+    size_t size = 0;
+    while (size < text.size && text.data[size] != '%' &&
+           text.data[size] != '_' && text.data[size] != '\\' &&
+           (like->escape == 0 || text.data[size] != like->escape))
+        size++;
+    return (Slice){text.data, size};
 }
 
 /* LIKE 'abc%' is a prefix; of 'abc%d' the prefix has all and more. */
@@ -210,9 +215,7 @@ static const Condition *
 build_like_prefix(const Builder *builder, const Expr *expr, bool excludes)
 {
     Slice text = expr->arguments[1]->value.bytes;
-    size_t size = 0;
-    while (size < text.size && !is_special(expr, text.data[size]))
-        size++;
+    size_t size = planner_like_beginning(expr).size;
     bool is_whole = size + 1 == text.size && text.data[size] == '%';
     if (expr->ignores_case || (!is_whole && (excludes || size == 0)))
         return NULL;

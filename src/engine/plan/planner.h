@@ -67,6 +67,10 @@ mql_status planner_filter(Planner *planner, const Collection *collection,
                           const Scope *scope, const Expr *where,
                           TablePlan *table, Error *err);
 
+/* What the constant pattern of a LIKE begins with, until it may go on in
+ * several ways; in place. */
+Slice planner_like_beginning(const Expr *like);
+
 /* What least and greatest values of blocks tell of a condition; NULL: nothing.
  */
 const ZoneTest *planner_zones(Planner *planner, const Collection *collection,

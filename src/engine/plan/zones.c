@@ -84,19 +84,6 @@ build_is_null(const Builder *builder, const Expr *expr, bool negated)
                 wants_null ? ZONE_NULL : ZONE_VALUE);
 }
 
-/* What a pattern begins with until it may go on in several ways. */
-static Slice
-fixed_part(const Expr *like)
-{
-    Slice text = like->arguments[1]->value.bytes;
-    size_t size = 0;
-    while (size < text.size && text.data[size] != '%' &&
-           text.data[size] != '_' && text.data[size] != '\\' &&
-           (like->escape == 0 || text.data[size] != like->escape))
-        size++;
-    return (Slice){text.data, size};
-}
-
 static const ZoneTest *
 build_like(const Builder *builder, const Expr *expr, bool negated)
 {
@@ -110,7 +97,7 @@ build_like(const Builder *builder, const Expr *expr, bool negated)
     if (excludes || expr->ignores_case || !is_known)
         test->kind = ZONE_VALUE;
     else
-        test->prefix = fixed_part(expr);
+        test->prefix = planner_like_beginning(expr);
     return test;
 }
 
