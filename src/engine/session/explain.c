@@ -283,6 +283,7 @@ explain_recall(Explainer *explainer, const SearchRecall *recall)
                  recall->k, part, recall->found, recall->wanted);
     explain_line_end(explainer);
     explain_open(explainer, "Recall", '{');
+    explain_real(explainer, "Recall", part);
     explain_integer(explainer, "Limit", recall->k);
     explain_integer(explainer, "Rows", recall->wanted);
     explain_integer(explainer, "Rows Found", recall->found);

@@ -80,10 +80,11 @@ add_seeds(const Hnsw *hnsw, const VectorQuery *query, Scratch *scratch,
             break;
         bool is_null =
             hnsw->column->valid != NULL && hnsw->column->valid[row] == 0;
-        if (is_null || row == last)
+        if (is_null)
             continue;
         TRY(copies_node(&hnsw->copies, row, &row, err));
-        scratch->pool[scratch->pool_count++].row = row;
+        if (row != last)
+            scratch->pool[scratch->pool_count++].row = row;
         last = row;
     }
     return MQL_OK;
