@@ -286,6 +286,7 @@ typedef struct IndexKind {
     uint32_t scalars;     /* scalar kinds: SCALAR_SET() of what it takes, of
                              arrays the elements; 0: all */
     bool takes_arrays;    /* scalar kinds: fields with many keys in a row */
+    bool takes_paths;     /* scalar kinds: values at a path of JSON fields  */
     bool refuses_primary; /* scalar kinds: not over the primary key        */
     uint32_t predicates;  /* scalar kinds: PREDICATE_SET() of what lookup()
                              answers */

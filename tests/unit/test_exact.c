@@ -7,6 +7,7 @@
 #include "unit/vectors_fixture.h"
 
 #include "index/vector/exact.h"
+#include "index/vector/exact_near.h"
 
 #define ROWS 264
 static int
@@ -149,12 +150,50 @@ test_flat(void **state)
     for_all_data(check_flat);
 }
 
+/* The neighbours of rows: all but the row itself, however many are as near. */
+static void
+check_neighbours(const Data *data, Metric metric)
+{
+    enum { K = 10, ROWS_ASKED = 5 };
+    static Neighbor truth[ROWS];
+    Neighbor nearest[ROWS_ASKED * K];
+    uint32_t rows[ROWS_ASKED], found[ROWS_ASKED], count = 0;
+    Error err = ERROR_INIT;
+    for (uint32_t row = 0; row < ROWS && count < ROWS_ASKED; row += 17)
+        if (data->valid[row] != 0)
+            rows[count++] = row;
+    for (int i = 0; i < 2; i++) {
+        const uint64_t *allowed = i == 0 ? NULL : data->allowed;
+        const TrueNear near = {&data->column, metric, allowed, K, NULL};
+        must(true_near(&near, rows, count, nearest, found, &err), &err);
+        for (uint32_t j = 0; j < count; j++) {
+            VectorQuery query = {.vector = vector_row(&data->column, rows[j]),
+                                 .k = ROWS,
+                                 .allowed = allowed};
+            uint32_t all = sort_all(data, metric, &query, truth), others = 0;
+            for (uint32_t n = 0; n < all; n++)
+                if (truth[n].row != rows[j])
+                    truth[others++] = truth[n];
+            check_answer(nearest + (size_t)j * K, found[j], truth,
+                         others < K ? others : K);
+        }
+    }
+}
+
+static void
+test_neighbours(void **state)
+{
+    (void)state;
+    for_all_data(check_neighbours);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_scans),
         cmocka_unit_test(test_flat),
+        cmocka_unit_test(test_neighbours),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

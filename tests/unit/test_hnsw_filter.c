@@ -183,6 +183,20 @@ test_trace(void **state)
     assert_int_equal(nearly.trace.searches[FILTER_SCAN], 0);
 }
 
+/* Where the very nearest rows are not allowed, a wider walk finds the others;
+ * where all that it can see are not, the scan does. */
+static void
+test_wider_walk(void **state)
+{
+    Outcome few = search_all(*state, FILTER_POST, FAR, ROWS - 10);
+    assert_int_equal(few.trace.fallbacks, 0);
+    assert_true(few.right >= QUERIES * K * 95 / 100);
+    assert_true(few.counters.distances < (uint64_t)QUERIES * ROWS / 2);
+    Outcome many = search_all(*state, FILTER_POST, FAR, ROWS - 1280);
+    assert_int_equal(many.trace.fallbacks, QUERIES);
+    assert_int_equal(many.right, QUERIES * K);
+}
+
 static void
 test_names(void **state)
 {
@@ -204,6 +218,7 @@ main(void)
         /* in this order: what is measured on the way may change plans */
         cmocka_unit_test(test_scan_reads_codes),
         cmocka_unit_test(test_trace),
+        cmocka_unit_test(test_wider_walk),
         cmocka_unit_test(test_recall),
         cmocka_unit_test(test_names),
     };

@@ -399,6 +399,39 @@ test_wrong_growth(void **state)
     fixture_free(&fixture);
 }
 
+/* A bit of a set that ranges are made from: right checksums, and all rows are
+ * where they should be. check() says so. */
+static void
+test_wrong_mark(void **state)
+{
+    (void)state;
+    enum { MARKS = 11 }; /* docs/format/index-files.md */
+    uint32_t marked = 0;
+    for (size_t c = 0; c < CASES; c++) {
+        Fixture fixture;
+        Copy copies[SECTIONS_MOST];
+        case_init(&fixture, &cases[c]);
+        must(fixture_build(&fixture, NULL), &fixture.err);
+        uint32_t count = copy_sections(&fixture, copies);
+        for (uint32_t i = 0; fixture.scalars != NULL && i < count; i++) {
+            if (copies[i].id.kind != MARKS)
+                continue;
+            Answers answers;
+            bool is_checked;
+            marked++;
+            assert_int_equal(copies[i].size, 32 * ((ROWS + 63) / 64) * 8);
+            copies[i].data[marked * 8] ^= 4;
+            write_copies(&fixture, copies, count);
+            ask(&fixture, &answers, &is_checked);
+            assert_false(is_checked);
+        }
+        for (uint32_t i = 0; i < count; i++)
+            free(copies[i].data);
+        fixture_free(&fixture);
+    }
+    assert_int_equal(marked, 5); /* INVERTED, STL_SORT, TRIE */
+}
+
 /* A good file of another segment, metric or option is refused. */
 static void
 test_foreign_files(void **state)
@@ -432,6 +465,7 @@ main(void)
         cmocka_unit_test(test_changed_bytes),
         cmocka_unit_test(test_made_up_sections),
         cmocka_unit_test(test_wrong_growth),
+        cmocka_unit_test(test_wrong_mark),
         cmocka_unit_test(test_foreign_files),
     };
     return cmocka_run_group_tests(tests, make_columns, NULL);

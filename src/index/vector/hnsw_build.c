@@ -217,8 +217,10 @@ join(Build *build, Worker *worker, uint32_t node, Error *err)
         uint32_t count = scratch->pool_count;
         Neighbor *candidates = worker->candidates;
         worker->candidates = scratch->pool; /* chosen from in place */
-        count = build_choose(build, worker, level, count, build->header.m);
+        mql_status status =
+            build_choose(build, worker, level, &count, build->header.m, err);
         worker->candidates = candidates;
+        TRY(status);
         build_set_links(build, level, level == 0 ? row : node, worker->chosen,
                         count);
         if (level == 0)

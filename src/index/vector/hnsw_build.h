@@ -113,12 +113,12 @@ void build_set_links(Build *build, uint32_t level, uint32_t id,
                      const uint32_t *links, uint32_t count);
 
 /*
- * Choose up to `most` links among worker->candidates, nearest first: one that
- * is nearer to a chosen one than to the node is passed over, since a walk gets
- * there by way of that one. Leaves the ids in worker->chosen; returns how many.
+ * Choose up to `most` links among `*count` worker->candidates, nearest first:
+ * one that is nearer to a chosen one than to the node is passed over, since a
+ * walk gets there by way of that one. Leaves `*count` ids in worker->chosen.
  */
-uint32_t build_choose(const Build *build, Worker *worker, uint32_t level,
-                      uint32_t count, uint32_t most);
+mql_status build_choose(const Build *build, Worker *worker, uint32_t level,
+                        uint32_t *count, uint32_t most, Error *err);
 
 /* Links that are to be added: key is where from, value is where to. */
 typedef struct NewLinks {

@@ -39,7 +39,7 @@ choose_work(void *context, uint32_t thread, uint64_t first, uint64_t count,
             size_t node = i * NEAR_TILE + number;
             uint32_t found = near_take(&bulk->near, thread, tile, number,
                                        worker->candidates);
-            found = build_choose(build, worker, 0, found, m);
+            TRY(build_choose(build, worker, 0, &found, m, err));
             bulk->degrees[node] = found;
             memcpy(bulk->chosen + node * m, worker->chosen,
                    found * sizeof *worker->chosen);

@@ -5,6 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Candidates that a chosen one is compared with at once: enough to fetch rows
+ * ahead; those behind the last one chosen are compared in vain. */
+#define CHOICE_BLOCK 32
+
 void
 build_set_links(Build *build, uint32_t level, uint32_t id,
                 const uint32_t *links, uint32_t count)
@@ -16,48 +20,109 @@ build_set_links(Build *build, uint32_t level, uint32_t id,
         slots[i] = id;
 }
 
+/* Candidates of a block that no chosen one covers, nearest first. */
+typedef struct OpenBlock {
+    uint32_t count;
+    uint32_t places[CHOICE_BLOCK]; /* among the candidates */
+    uint32_t rows[CHOICE_BLOCK];
+} OpenBlock;
+
+/* What is being chosen. */
+typedef struct Choice {
+    const Build *build;
+    Worker *worker;
+    uint32_t level;
+    uint32_t chosen; /* links so far            */
+    uint32_t passed; /* candidates passed over  */
+} Choice;
+
 /*
- * Whether one of the chosen is nearer to the candidate than the node is. A copy
- * of a chosen one is passed over too: else a clump of equal vectors would link
- * to itself and nowhere else. (Under IP distance 0 says nothing about being
- * equal.)
+ * Close the candidates that are nearer to a chosen one than to the node. A copy
+ * of the chosen one is passed over too: else a clump of equal vectors would
+ * link to itself and nowhere else. (Under IP distance 0 says nothing about
+ * being equal.)
  */
-static bool
-is_covered(const Build *build, const Worker *worker, uint32_t level,
-           Neighbor candidate, uint32_t chosen_count)
+static mql_status
+close_covered(const Choice *choice, uint32_t id, OpenBlock *open, Error *err)
 {
-    const Space *space = &build->space;
+    const Space *space = &choice->build->space;
+    const Neighbor *candidates = choice->worker->candidates;
     SpaceQuery from =
-        space_query_row(space, build_row(build, level, candidate.row));
+        space_query_row(space, build_row(choice->build, choice->level, id));
     bool equal_counts =
         space->metric == METRIC_L2 || space->coder.type == CODES_L2;
-    for (uint32_t i = 0; i < chosen_count; i++) {
-        uint32_t row = build_row(build, level, worker->chosen[i]);
-        float distance = space_distance(space, &from, row);
-        if (distance < candidate.distance || (equal_counts && distance == 0))
-            return true;
+    float distances[CHOICE_BLOCK];
+    uint32_t left = 0;
+    TRY(space_distances(space, &from, open->rows, open->count, distances, err));
+    for (uint32_t i = 0; i < open->count; i++) {
+        uint32_t place = open->places[i];
+        bool is_covered = distances[i] < candidates[place].distance ||
+                          (equal_counts && distances[i] == 0);
+        open->places[left] = place;
+        open->rows[left] = open->rows[i];
+        left += !is_covered;
     }
-    return false;
+    open->count = left;
+    return MQL_OK;
 }
 
-uint32_t
-build_choose(const Build *build, Worker *worker, uint32_t level, uint32_t count,
-             uint32_t most)
+/* Those that are left, one after the other, each closing others. Sets the bits
+ * of the chosen in the block. */
+static mql_status
+take_open(Choice *choice, uint32_t first, uint32_t most, OpenBlock *open,
+          uint32_t *taken, Error *err)
 {
-    uint32_t chosen = 0, passed = 0;
-    uint32_t fill = most;
-    for (uint32_t i = 0; i < count && chosen < most; i++) {
-        Neighbor candidate = worker->candidates[i];
-        if (is_covered(build, worker, level, candidate, chosen)) {
-            if (passed < fill)
-                worker->passed[passed++] = candidate.row;
-            continue;
-        }
-        worker->chosen[chosen++] = candidate.row;
+    Worker *worker = choice->worker;
+    while (open->count > 0 && choice->chosen < most) {
+        uint32_t place = open->places[0];
+        uint32_t id = worker->candidates[place].row;
+        *taken |= 1u << (place - first);
+        worker->chosen[choice->chosen++] = id;
+        open->count--;
+        memmove(open->places, open->places + 1,
+                open->count * sizeof *open->places);
+        memmove(open->rows, open->rows + 1, open->count * sizeof *open->rows);
+        TRY(close_covered(choice, id, open, err));
     }
-    for (uint32_t i = 0; i < passed && chosen < fill; i++)
-        worker->chosen[chosen++] = worker->passed[i];
-    return chosen;
+    return MQL_OK;
+}
+
+/* Choose among the candidates from `first` up to `end`. */
+static mql_status
+choose_block(Choice *choice, uint32_t first, uint32_t end, uint32_t most,
+             Error *err)
+{
+    Worker *worker = choice->worker;
+    OpenBlock open = {.count = end - first};
+    uint32_t taken = 0;
+    for (uint32_t i = first; i < end; i++) {
+        open.places[i - first] = i;
+        open.rows[i - first] =
+            build_row(choice->build, choice->level, worker->candidates[i].row);
+    }
+    for (uint32_t i = 0; i < choice->chosen && open.count > 0; i++)
+        TRY(close_covered(choice, worker->chosen[i], &open, err));
+    TRY(take_open(choice, first, most, &open, &taken, err));
+    for (uint32_t i = first; i < end && choice->passed < most; i++)
+        if ((taken >> (i - first) & 1) == 0)
+            worker->passed[choice->passed++] = worker->candidates[i].row;
+    return MQL_OK;
+}
+
+mql_status
+build_choose(const Build *build, Worker *worker, uint32_t level,
+             uint32_t *count, uint32_t most, Error *err)
+{
+    Choice choice = {build, worker, level, 0, 0};
+    for (uint32_t i = 0; i < *count && choice.chosen < most;
+         i += CHOICE_BLOCK) {
+        uint32_t end = *count - i < CHOICE_BLOCK ? *count : i + CHOICE_BLOCK;
+        TRY(choose_block(&choice, i, end, most, err));
+    }
+    for (uint32_t i = 0; i < choice.passed && choice.chosen < most; i++)
+        worker->chosen[choice.chosen++] = worker->passed[i];
+    *count = choice.chosen;
+    return MQL_OK;
 }
 
 /* Fill worker->candidates with the nearest of the first `count` worker->ids. */
@@ -112,7 +177,8 @@ add_to(Build *build, Worker *worker, uint32_t level, const SortItem *sources,
                 worker->ids[total++] = sources[done].value;
         TRY(gather(build, worker, level, target, &total, err));
         /* Room for some more, so that not every link needs a choice. */
-        degree = build_choose(build, worker, level, total, most - most / 4);
+        TRY(build_choose(build, worker, level, &total, most - most / 4, err));
+        degree = total;
         build_set_links(build, level, target, worker->chosen, degree);
     }
     return MQL_OK;

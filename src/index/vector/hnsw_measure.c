@@ -13,14 +13,14 @@
 #include <stdlib.h>
 
 #include "base/bits.h"
+#include "index/vector/exact_near.h"
 
 #define SAMPLES 128
 /* Exact distances in all, as elements; fewer samples of more. */
 #define ELEMENTS_MOST (UINT64_C(1) << 35)
 #define SAMPLES_LEAST 32
-#define TOGETHER 8 /* samples that share one pass over the rows */
-#define GROUP 64   /* rows of a pass at once                    */
-#define WANTED 100 /* the largest of the limits                 */
+#define GRAIN 2    /* samples that a thread searches at a time */
+#define WANTED 100 /* the largest of the limits                */
 #define WIDTH_LEAST 8
 #define WIDTH_RATIO 1.25
 #define WIDTHS 27      /* up to about 2,640 */
@@ -40,72 +40,63 @@ typedef struct Measure {
     Space space; /* what searches walk over */
     Sample *samples;
     uint32_t sample_count;
+    uint64_t *nodes; /* bit for each row that is one */
     uint32_t widths[WIDTHS];
     bool is_grown; /* growth is known */
 } Measure;
 
-/* What a piece of work needs. */
-typedef struct Room {
-    SpaceQuery queries[TOGETHER];
-    uint8_t *codes[TOGETHER];
-    Neighbor nearest[TOGETHER][WANTED];
-} Room;
-
 /* ---- the true neighbours ---- */
 
-static bool
-is_node(const Build *build, uint32_t row)
+/* A bit for each node: copies of one are found with it. */
+static mql_status
+mark_nodes(Measure *measure, Error *err)
 {
-    return has_vector(build->column, row) && !bits_get(build->is_copy, row);
+    const Build *build = measure->build;
+    uint32_t row_count = build->header.row_count;
+    measure->nodes = calloc(bits_words(row_count), sizeof *measure->nodes);
+    if (measure->nodes == NULL)
+        return error_no_memory(err);
+    for (uint32_t row = 0; row < row_count; row++)
+        if (has_vector(build->column, row) && !bits_get(build->is_copy, row))
+            bits_set(measure->nodes, row);
+    return MQL_OK;
 }
 
 static void
-offer_rows(const Measure *measure, Room *room, TopK *tops, uint64_t first,
-           uint32_t count, const uint32_t *rows, uint32_t row_count)
+set_wanted(Sample *sample, const Neighbor *nearest, uint32_t found)
 {
-    const void *vectors[GROUP];
-    float distances[GROUP];
-    for (uint32_t i = 0; i < row_count; i++)
-        vectors[i] = vector_row(measure->build->column, rows[i]);
-    for (uint32_t q = 0; q < count; q++) {
-        exact_distances(&room->queries[q].exact, vectors, row_count, distances);
-        for (uint32_t i = 0; i < row_count; i++)
-            if (rows[i] != measure->samples[first + q].row)
-                top_k_offer(&tops[q], (Neighbor){distances[i], rows[i]});
+    for (uint32_t i = 0; i < EFFORT_LIMITS; i++) {
+        uint32_t limit = effort_limits[i];
+        sample->wanted[i] = limit < found ? limit : found;
+        if (found > 0)
+            sample->farthest[i] = nearest[sample->wanted[i] - 1].distance;
     }
 }
 
 static mql_status
-find_true(const Measure *measure, Room *room, uint64_t first, uint32_t count,
+find_true(void *context, uint32_t thread, uint64_t first, uint64_t count,
           Error *err)
 {
-    const Build *build = measure->build;
-    uint32_t rows[GROUP], row_count = 0;
-    TopK tops[TOGETHER];
-    for (uint32_t q = 0; q < count; q++)
-        tops[q] = top_k_of(room->nearest[q], WANTED);
-    for (uint32_t row = 0; row < build->header.row_count; row++) {
-        if (is_node(build, row))
-            rows[row_count++] = row;
-        if (row_count < GROUP && row + 1 < build->header.row_count)
-            continue;
-        if (is_cancelled(build->input->cancel))
-            return error_cancelled(err);
-        offer_rows(measure, room, tops, first, count, rows, row_count);
-        row_count = 0;
-    }
-    for (uint32_t q = 0; q < count; q++) {
-        Sample *sample = &measure->samples[first + q];
-        uint32_t found = top_k_finish(&tops[q]);
-        for (uint32_t i = 0; i < EFFORT_LIMITS; i++) {
-            uint32_t limit = effort_limits[i];
-            sample->wanted[i] = limit < found ? limit : found;
-            if (found > 0)
-                sample->farthest[i] =
-                    room->nearest[q][sample->wanted[i] - 1].distance;
-        }
-    }
-    return MQL_OK;
+    (void)thread;
+    const Measure *measure = context;
+    const TrueNear near = {.column = measure->build->column,
+                           .metric = measure->space.metric,
+                           .allowed = measure->nodes,
+                           .k = WANTED,
+                           .cancel = measure->build->input->cancel};
+    Sample *samples = measure->samples + first;
+    uint32_t rows[NEAR_TOGETHER] = {0}, found[NEAR_TOGETHER];
+    Neighbor *nearest = calloc(count * WANTED, sizeof *nearest);
+    if (nearest == NULL)
+        return error_no_memory(err);
+    for (uint64_t i = 0; i < count; i++)
+        rows[i] = samples[i].row;
+    mql_status status =
+        true_near(&near, rows, (uint32_t)count, nearest, found, err);
+    for (uint64_t i = 0; status == MQL_OK && i < count; i++)
+        set_wanted(&samples[i], nearest + i * WANTED, found[i]);
+    free(nearest);
+    return status;
 }
 
 /* ---- what searches find ---- */
@@ -223,41 +214,21 @@ measure_sample(const Measure *measure, Worker *worker, const SpaceQuery *query,
 }
 
 static mql_status
-measure_samples(const Measure *measure, Room *room, Worker *worker,
-                uint64_t first, uint32_t count, Error *err)
-{
-    size_t size = space_query_size(&measure->space) + 64;
-    for (uint32_t q = 0; q < count; q++) {
-        uint32_t row = measure->samples[first + q].row;
-        room->codes[q] = calloc(size, 1);
-        if (room->codes[q] == NULL)
-            return error_no_memory(err);
-        room->queries[q] = space_query(&measure->space,
-                                       vector_row(measure->build->column, row),
-                                       room->codes[q]);
-    }
-    if (measure->is_grown)
-        TRY(find_true(measure, room, first, count, err));
-    for (uint32_t q = 0; q < count; q++)
-        TRY(measure_sample(measure, worker, &room->queries[q],
-                           &measure->samples[first + q], err));
-    return MQL_OK;
-}
-
-static mql_status
 measure_work(void *context, uint32_t thread, uint64_t first, uint64_t count,
              Error *err)
 {
     const Measure *measure = context;
-    Room *room = calloc(1, sizeof *room);
-    if (room == NULL)
-        return error_no_memory(err);
-    mql_status status =
-        measure_samples(measure, room, &measure->build->workers[thread], first,
-                        (uint32_t)count, err);
-    for (uint32_t q = 0; q < TOGETHER; q++)
-        free(room->codes[q]);
-    free(room);
+    uint8_t *code = calloc(space_query_size(&measure->space) + 64, 1);
+    mql_status status = code == NULL ? error_no_memory(err) : MQL_OK;
+    for (uint64_t i = first; status == MQL_OK && i < first + count; i++) {
+        Sample *sample = &measure->samples[i];
+        SpaceQuery query =
+            space_query(&measure->space,
+                        vector_row(measure->build->column, sample->row), code);
+        status = measure_sample(measure, &measure->build->workers[thread],
+                                &query, sample, err);
+    }
+    free(code);
     return status;
 }
 
@@ -333,11 +304,14 @@ measure_all(Measure *measure, Error *err)
     /* Those of products are not proportional to true ones. */
     if (measure->space.coder.type == CODES_L2 &&
         measure->space.small.type != CODES_PRODUCT)
-        TRY(pool_run(pool, measure->sample_count, TOGETHER, measure_work,
-                     measure, err));
+        TRY(pool_run(pool, measure->sample_count, GRAIN, measure_work, measure,
+                     err));
     build->header.growth = mean_growth(measure);
     measure->is_grown = true;
-    TRY(pool_run(pool, measure->sample_count, TOGETHER, measure_work, measure,
+    TRY(mark_nodes(measure, err));
+    TRY(pool_run(pool, measure->sample_count, NEAR_TOGETHER, find_true, measure,
+                 err));
+    TRY(pool_run(pool, measure->sample_count, GRAIN, measure_work, measure,
                  err));
     fill_efforts(measure, &build->efforts);
     return MQL_OK;
@@ -362,5 +336,6 @@ build_measure_efforts(Build *build, Error *err)
         measure.samples[i].row = build->nodes[first + i];
     mql_status status = measure_all(&measure, err);
     free(measure.samples);
+    free(measure.nodes);
     return status;
 }

@@ -16,12 +16,13 @@
 #include "index/keys.h"
 
 #define LIST_ROWS 100 /* nodes of a list, on average ...               */
+#define LIST_LEAST 50 /* what looking through a shorter one counts for */
 #define LISTS_EACH                                                             \
     8192                   /* ... up to so many lists; then their number       \
                               grows with the root of that of the nodes      */
 #define WINDOW_LEAST 1024u /* rows of a list that are looked through        */
 #define WINDOW_LISTS 4u    /* ... or so many times the average              */
-#define ROWS_EACH 40u      /* rows looked through for each efConstruction   */
+#define ROWS_EACH 40u      /* ... for each efConstruction, at most            */
 #define EARLY_PART 3u      /* one node in so many links as if it joined early */
 #define ROOM_SPARE 64      /* neighbours found before some are dropped      */
 
@@ -191,6 +192,7 @@ near_free(Near *near)
     free(near->rooms);
     free(near->starts);
     free(near->counts);
+    free(near->weights);
     free(near->members);
     free(near->ranks);
     free(near->codes);
@@ -215,6 +217,14 @@ make_leaders(Near *near, Error *err)
     return MQL_OK;
 }
 
+static uint32_t
+weight_of(const Near *near, uint32_t list)
+{
+    uint32_t count = near->counts[list], window = near->window * SIDE_ROWS;
+    count = count < window ? count : window;
+    return count > LIST_LEAST ? count : LIST_LEAST;
+}
+
 /* Count the nodes of each leader, and lay out the lists. */
 static mql_status
 size_lists(Near *near, Error *err)
@@ -223,12 +233,14 @@ size_lists(Near *near, Error *err)
     uint64_t places = 0, tiles = 0;
     near->counts = calloc(near->list_count, sizeof *near->counts);
     near->starts = calloc(near->list_count, sizeof *near->starts);
-    if (near->counts == NULL || near->starts == NULL)
+    near->weights = calloc(near->list_count, sizeof *near->weights);
+    if (near->counts == NULL || near->starts == NULL || near->weights == NULL)
         return error_no_memory(err);
     for (uint32_t i = 0; i < nodes; i++)
         near->counts[near->nearest[i]]++;
     for (uint32_t list = 0; list < near->list_count; list++) {
         near->starts[list] = (uint32_t)places;
+        near->weights[list] = weight_of(near, list);
         places += (uint64_t)side_groups(near->counts[list]) * SIDE_ROWS;
         tiles += (near->counts[list] + NEAR_TILE - 1) / NEAR_TILE;
     }
@@ -307,9 +319,6 @@ set_sizes(Near *near)
     near->early = nodes / EARLY_PART;
     uint32_t window = nodes / near->list_count * WINDOW_LISTS;
     near->window = side_groups(window > WINDOW_LEAST ? window : WINDOW_LEAST);
-    near->probes = near->rows / (LIST_ROWS / 2) + 8;
-    if (near->probes > near->list_count)
-        near->probes = near->list_count;
 }
 
 mql_status
@@ -330,7 +339,8 @@ near_make(const Build *build, Near *near, Error *err)
     free(near->nearest);
     near->nearest = NULL;
     TRY(side_make(near, near->places, &near->codes, &near->norms, err));
-    return pool_run(pool, near->tile_count, 4, put_codes, near, err);
+    TRY(pool_run(pool, near->tile_count, 4, put_codes, near, err));
+    return near_set_reach(near, err);
 }
 
 /* ---- looking through lists ---- */
@@ -355,23 +365,51 @@ window_of(const Near *near, uint32_t list, NearTile tile)
     return (Window){first, first + near->window};
 }
 
-/* Votes for the nearest lists of a node, with near->rows rows together. */
+static uint64_t
+weigh(const Near *near, const NearKey *keys, uint32_t count)
+{
+    uint64_t weight = 0;
+    for (uint32_t i = 0; i < count; i++)
+        weight += near->weights[(uint32_t)keys[i]];
+    return weight;
+}
+
+/* Bring the nearest lists, that weigh as much as the rows a node looks through,
+ * to the front; returns their number. */
+static uint32_t
+select_lists(const Near *near, NearKey *keys, uint32_t count)
+{
+    uint32_t first = 0, end = count;
+    uint64_t wanted = near->rows;
+    while (end - first > 2) {
+        uint32_t place = keys_part(keys + first, end - first);
+        uint64_t weight = weigh(near, keys + first, place);
+        if (weight >= wanted) {
+            end = first + place;
+        } else {
+            first += place;
+            wanted -= weight;
+        }
+    }
+    return end;
+}
+
+static void
+see_lists(const Near *near, NearRoom *room, const int32_t *distances)
+{
+    for (uint32_t list = 0; list < near->list_count; list++)
+        room->lists[list] = key_of(distances[list], list);
+}
+
+/* Votes for the nearest lists of a node. */
 static void
 vote(const Near *near, NearRoom *room, uint32_t number,
      const int32_t *distances)
 {
-    uint32_t most = near->probes;
-    for (uint32_t list = 0; list < near->list_count; list++)
-        room->lists[list] = key_of(distances[list], list);
-    keys_select(room->lists, near->list_count, most);
-    keys_sort(room->lists, most);
-    uint32_t window = near->window * SIDE_ROWS;
-    for (uint64_t i = 0, rows = 0; i < most && rows < near->rows; i++) {
-        uint32_t list = (uint32_t)room->lists[i];
-        uint32_t count = near->counts[list];
-        room->votes[list] |= (uint64_t)1 << number;
-        rows += count < window ? count : window;
-    }
+    see_lists(near, room, distances);
+    uint32_t count = select_lists(near, room->lists, near->list_count);
+    for (uint32_t i = 0; i < count; i++)
+        room->votes[(uint32_t)room->lists[i]] |= (uint64_t)1 << number;
 }
 
 /* Lists with votes, those with the most first. */
@@ -513,20 +551,38 @@ near_find(const Near *near, uint32_t thread, NearTile tile)
 }
 
 uint32_t
-near_take(const Near *near, uint32_t thread, NearTile tile, uint32_t number,
-          Neighbor *neighbors)
+near_sort(const Near *near, uint32_t thread, uint32_t number)
 {
     NearRoom *room = &near->rooms[thread];
     NearKey *found = room->found + (size_t)number * near->most;
     uint32_t count = room->counts[number];
-    int32_t norm = near->norms[tile.first + number];
     if (count > near->kept) {
         keys_select(found, count, near->kept);
         count = near->kept;
     }
     keys_sort(found, count);
+    return count;
+}
+
+uint32_t
+near_take(const Near *near, uint32_t thread, NearTile tile, uint32_t number,
+          Neighbor *neighbors)
+{
+    const NearKey *found =
+        near->rooms[thread].found + (size_t)number * near->most;
+    uint32_t count = near_sort(near, thread, number);
+    int32_t norm = near->norms[tile.first + number];
     for (uint32_t i = 0; i < count; i++)
         neighbors[i] = (Neighbor){(float)(key_distance(found[i]) + norm),
                                   near->members[(uint32_t)found[i]]};
     return count;
+}
+
+void
+near_sort_lists(const Near *near, uint32_t thread, uint32_t place)
+{
+    NearRoom *room = &near->rooms[thread];
+    see_leaders(near, room, near->members + place, 1);
+    see_lists(near, room, seen_leaders(near, room, 0));
+    keys_sort(room->lists, near->list_count);
 }

@@ -7,10 +7,10 @@
  * chance, the leaders (as in IVF). The nodes of one list look together through
  * the lists whose leaders are nearest to them: the codes of a list come into
  * cache once for all of them, and lie so that 16 are compared with 8 nodes at
- * once. That is four times the distances of a walk, at a thirtieth of the cost
- * of each. (Groups and all pairs inside are PiPNN's idea, arXiv 2602.21247.
- * There groups overlap; here a node is in one list, so that all its neighbours
- * are found at one place, and nothing has to be kept or merged.)
+ * once. That is up to four times the distances of a walk, at a thirtieth of the
+ * cost of each. (Groups and all pairs inside are PiPNN's idea, arXiv
+ * 2602.21247. There groups overlap; here a node is in one list, so that all its
+ * neighbours are found at one place, and nothing has to be kept or merged.)
  *
  * The same neighbours are found whatever the number of threads and the
  * instruction set: distances are integers, ties are broken by place.
@@ -52,10 +52,10 @@ typedef struct Near {
     uint32_t most;   /* ... before the farther ones are dropped        */
     uint32_t rows;   /* a node looks through about so many             */
     uint32_t window; /* ... of one list at most, in groups             */
-    uint32_t probes; /* ... and through so many lists at most          */
     uint32_t list_count;
     uint32_t *starts;  /* places of a list: from a multiple of SIDE_ROWS ... */
     uint32_t *counts;  /* ... so many                                        */
+    uint32_t *weights; /* what looking through a list counts for, in rows    */
     uint32_t places;   /* of all lists                                       */
     uint32_t *members; /* the row of each place                              */
     uint32_t *ranks;   /* ... and its number in the order of nodes           */
@@ -86,5 +86,15 @@ void near_find(const Near *near, uint32_t thread, NearTile tile);
  * near->kept. Returns how many. */
 uint32_t near_take(const Near *near, uint32_t thread, NearTile tile,
                    uint32_t number, Neighbor *neighbors);
+
+/* The keys of places that node `number` of the tile found, sorted in
+ * room->found from number * near->most on; returns how many. */
+uint32_t near_sort(const Near *near, uint32_t thread, uint32_t number);
+
+/* All lists as seen from a place, nearest first, into room->lists. */
+void near_sort_lists(const Near *near, uint32_t thread, uint32_t place);
+
+/* Set near->rows to what is enough here (hnsw_reach.c), at most what it is. */
+mql_status near_set_reach(Near *near, Error *err);
 
 #endif

@@ -94,12 +94,11 @@ read_pool(const Hnsw *hnsw, const Walk *walk, uint32_t count, Error *err)
 
 mql_status
 hnsw_rank(const Hnsw *hnsw, const Walk *walk, const VectorQuery *query,
-          Neighbor *nearest, uint32_t *found, Error *err)
+          uint32_t count, Neighbor *nearest, uint32_t *found, Error *err)
 {
     Scratch *scratch = walk->scratch;
     const VectorColumn *column = hnsw->column;
     TopK top = top_k_of(nearest, query->k);
-    uint32_t count = hnsw_rerank_count(hnsw, query, scratch->pool_count);
     bool is_coded = hnsw->space.coder.type != CODES_NONE;
     bool is_ranked = !is_coded || query->reads_rows;
 
@@ -194,7 +193,8 @@ search_plain(const Hnsw *hnsw, const Walk *walk, const VectorQuery *query,
     lowest.stop = hnsw_stop(&hnsw->header, query->k, width);
     lowest.stop.base = space_base(&hnsw->space, walk->query);
     TRY(graph_walk(&lowest, &hnsw->levels[0], width, err));
-    return hnsw_rank(hnsw, walk, query, nearest, found, err);
+    uint32_t count = hnsw_rerank_count(hnsw, query, walk->scratch->pool_count);
+    return hnsw_rank(hnsw, walk, query, count, nearest, found, err);
 }
 
 /* ---- the search of the kind ---- */

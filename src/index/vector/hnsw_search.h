@@ -29,10 +29,11 @@ uint32_t hnsw_rerank_count(const Hnsw *hnsw, const VectorQuery *query,
 /* Leave the lowest level's node to begin at in the pool. */
 mql_status hnsw_descend(const Hnsw *hnsw, const Walk *walk, Error *err);
 
-/* The k nearest allowed rows of the pool by exact distance. */
+/* The k nearest allowed rows of the first `count` of the pool by exact
+ * distance. */
 mql_status hnsw_rank(const Hnsw *hnsw, const Walk *walk,
-                     const VectorQuery *query, Neighbor *nearest,
-                     uint32_t *found, Error *err);
+                     const VectorQuery *query, uint32_t count,
+                     Neighbor *nearest, uint32_t *found, Error *err);
 
 /* What looking at a row costs in a filtered search, in nanoseconds. */
 static inline double
