@@ -25,24 +25,30 @@ keys_sort(uint64_t *keys, uint32_t count)
     }
 }
 
+/* As one of three keys is smaller and one is larger than the middle one,
+ * neither part is empty. */
+uint32_t
+keys_part(uint64_t *keys, uint32_t count)
+{
+    uint64_t a = keys[0], b = keys[count / 2], c = keys[count - 1];
+    uint64_t low = a < b ? a : b, high = a < b ? b : a;
+    uint64_t pivot = c < low ? low : c < high ? c : high;
+    uint32_t place = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t key = keys[i];
+        keys[i] = keys[place];
+        keys[place] = key;
+        place += key < pivot;
+    }
+    return place;
+}
+
 void
 keys_select(uint64_t *keys, uint32_t count, uint32_t wanted)
 {
     uint32_t first = 0, end = count;
     while (end - first > SORT_MOST && wanted > first && wanted < end) {
-        uint64_t a = keys[first], b = keys[first + (end - first) / 2];
-        uint64_t c = keys[end - 1];
-        uint64_t low = a < b ? a : b, high = a < b ? b : a;
-        uint64_t pivot = c < low ? low : c < high ? c : high;
-        uint32_t place = first;
-        for (uint32_t i = first; i < end; i++) {
-            uint64_t key = keys[i];
-            keys[i] = keys[place];
-            keys[place] = key;
-            place += key < pivot;
-        }
-        /* As one of the three is smaller and one is larger than the pivot,
-         * neither part is empty. */
+        uint32_t place = first + keys_part(keys + first, end - first);
         if (place < wanted)
             first = place;
         else

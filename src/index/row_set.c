@@ -176,6 +176,24 @@ row_set_add_bits(RowSet *set, const uint64_t *bits, Error *err)
     return MQL_OK;
 }
 
+mql_status
+row_set_flip(RowSet *set, const uint32_t *rows, uint32_t count, Error *err)
+{
+    TRY(make_bits(set, err));
+    for (uint32_t i = 0; i < count; i++)
+        set->words[rows[i] / 64] ^= (uint64_t)1 << (rows[i] % 64);
+    return MQL_OK;
+}
+
+mql_status
+row_set_flip_bits(RowSet *set, const uint64_t *bits, Error *err)
+{
+    TRY(make_bits(set, err));
+    for (size_t i = 0; i < bits_words(set->row_count); i++)
+        set->words[i] ^= bits[i];
+    return MQL_OK;
+}
+
 /* ---- two sets ---- */
 
 /* Of the list, keep the rows that are in the other set, or those that are

@@ -45,6 +45,12 @@ mql_status row_set_add_range(RowSet *set, uint32_t first, uint32_t count,
 /* Add the rows whose bit is set; bits of row_count, zero past it. */
 mql_status row_set_add_bits(RowSet *set, const uint64_t *bits, Error *err);
 
+/* Add those that the set does not have and take away those that it has; none
+ * is named twice. */
+mql_status row_set_flip(RowSet *set, const uint32_t *rows, uint32_t count,
+                        Error *err);
+mql_status row_set_flip_bits(RowSet *set, const uint64_t *bits, Error *err);
+
 /* Make `set` what is in both, in either, in it but not in the other. Both are
  * of the same row count; `other` is taken and empty afterwards, also on a
  * failure. */

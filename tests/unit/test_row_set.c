@@ -31,6 +31,7 @@ typedef enum Form {
     ONE_BY_ONE,
     RANGES,
     BITS,
+    FLIPS,
     FORMS
 } Form;
 
@@ -140,6 +141,20 @@ add_ranges(RowSet *set, const Model *model, Error *err)
     return MQL_OK;
 }
 
+/* Rows with even numbers first and last, so that those among them are flipped
+ * three times. */
+static mql_status
+flip(Fixture *fixture, RowSet *set, uint32_t count, Error *err)
+{
+    uint64_t *bits = fixture->bits;
+    memset(bits, 0, bits_words(set->row_count) * sizeof *bits);
+    for (uint32_t row = 0; row < set->row_count; row += 2)
+        bits_set(bits, row);
+    TRY(row_set_flip_bits(set, bits, err));
+    TRY(row_set_flip(set, fixture->rows, count, err));
+    return row_set_flip_bits(set, bits, err);
+}
+
 static mql_status
 make(Fixture *fixture, const Model *model, Form form, RowSet *set, Error *err)
 {
@@ -160,6 +175,8 @@ make(Fixture *fixture, const Model *model, Form form, RowSet *set, Error *err)
     case BITS:
         model_bits(model, fixture->bits);
         return row_set_add_bits(set, fixture->bits, err);
+    case FLIPS:
+        return flip(fixture, set, count, err);
     default:
         return row_set_add(set, rows, count, err);
     }

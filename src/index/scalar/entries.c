@@ -256,7 +256,7 @@ entries_write_rows(const Entries *entries, SectionWriter *writer, Error *err)
         uint32_t row = entries_row(entries, i);
         TRY(section_append(writer, &row, sizeof row, err));
     }
-    return MQL_OK;
+    return entries_write_marks(entries, writer, err);
 }
 
 static mql_status

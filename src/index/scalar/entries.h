@@ -40,8 +40,12 @@ mql_status entries_write_each_key(Entries *entries, SectionWriter *writer,
                                   Error *err);
 mql_status entries_write_starts(const Entries *entries, SectionWriter *writer,
                                 Error *err);
+/* ROWS, and MARKS where they are of use. */
 mql_status entries_write_rows(const Entries *entries, SectionWriter *writer,
                               Error *err);
+/* MARKS; none where a row has two keys (marks.c). */
+mql_status entries_write_marks(const Entries *entries, SectionWriter *writer,
+                               Error *err);
 
 /* VALID, and at the end the header. */
 mql_status entries_write_header(Entries *entries, const ScalarLayout *layout,

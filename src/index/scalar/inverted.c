@@ -56,6 +56,7 @@ const IndexKind inverted_kind = {
     .is_exact = true,
     .has_file = true,
     .takes_arrays = true,
+    .takes_paths = true,
     .predicates = PREDICATES_OF_KEYS,
     .build_options = no_options,
     .search_options = no_options,

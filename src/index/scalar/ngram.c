@@ -412,6 +412,7 @@ const IndexKind ngram_kind = {
     .has_file = true,
     .scalars = SCALAR_SET(SCALAR_TEXT),
     .takes_arrays = false,
+    .takes_paths = true,
     .predicates =
         PREDICATE_SET(PREDICATE_CONTAINS) | PREDICATE_SET(PREDICATE_NOT_NULL),
     .build_options = build_options,

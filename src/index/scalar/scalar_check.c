@@ -121,5 +121,5 @@ scalar_check(const Index *base, Error *err)
             return scalar_wrong_key(index, "no rows", place, err);
         TRY(layout->check_rows(index, valid, place, entries, err));
     }
-    return MQL_OK;
+    return scalar_check_marks(index, err);
 }

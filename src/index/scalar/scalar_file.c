@@ -67,14 +67,22 @@ scalar_rows(const ScalarIndex *index, Stretch entries, const uint32_t **rows,
 }
 
 mql_status
-scalar_add_rows(const ScalarIndex *index, const uint32_t *found, uint32_t count,
-                RowSet *rows, Error *err)
+scalar_check_bounds(const ScalarIndex *index, const uint32_t *rows,
+                    uint32_t count, Error *err)
 {
     uint32_t most = 0;
     for (uint32_t i = 0; i < count; i++)
-        most = found[i] > most ? found[i] : most;
-    if (count > 0 && most >= index->header.row_count)
-        return scalar_wrong(index, "row", err);
+        most = rows[i] > most ? rows[i] : most;
+    return count == 0 || most < index->header.row_count
+               ? MQL_OK
+               : scalar_wrong(index, "row", err);
+}
+
+mql_status
+scalar_add_rows(const ScalarIndex *index, const uint32_t *found, uint32_t count,
+                RowSet *rows, Error *err)
+{
+    TRY(scalar_check_bounds(index, found, count, err));
     return row_set_add(rows, found, count, err);
 }
 
@@ -85,6 +93,8 @@ scalar_add_listed(const ScalarIndex *index, Stretch keys, RowSet *rows,
     Stretch entries;
     const uint32_t *found;
     TRY(scalar_entries(index, keys, &entries, err));
+    if (scalar_is_marked(index, entries))
+        return scalar_add_marked(index, entries, rows, err);
     TRY(scalar_rows(index, entries, &found, err));
     return scalar_add_rows(index, found, entries.end - entries.first, rows,
                            err);
@@ -275,6 +285,8 @@ find_sections(ScalarIndex *index, Error *err)
         TRY(scalar_section(index, SCALAR_SECTION_ROWS,
                            (uint64_t)header->entry_count * sizeof(uint32_t),
                            &index->rows, err));
+    if (layout->has_row_list)
+        TRY(scalar_find_marks(index, err));
     return scalar_section(index, SCALAR_SECTION_VALID,
                           bits_words(header->row_count) * sizeof(uint64_t),
                           &index->valid, err);

@@ -28,6 +28,7 @@ enum {
     SCALAR_SECTION_SETS = 8,    /* BITMAP: bits or u32 rows              */
     SCALAR_SECTION_NODES = 9,   /* TRIE: nodes, level by level           */
     SCALAR_SECTION_LABELS = 10, /* TRIE: their bytes                     */
+    SCALAR_SECTION_MARKS = 11,  /* bits: rows of the first entries       */
 };
 
 typedef struct ScalarHeader {
@@ -89,6 +90,7 @@ struct ScalarIndex {
     ScalarHeader header;
     SectionFile *file;
     Section keys, bytes, starts, rows, valid;
+    Section marks;  /* of size 0: none */
     Section own[2]; /* the kind's */
 };
 
@@ -120,13 +122,32 @@ mql_status scalar_entries(const ScalarIndex *index, Stretch keys,
 mql_status scalar_rows(const ScalarIndex *index, Stretch entries,
                        const uint32_t **rows, Error *err);
 
-/* Add rows that came from the file, which none may name past the last. */
+/* No row that came from the file may be past the last. */
+mql_status scalar_check_bounds(const ScalarIndex *index, const uint32_t *rows,
+                               uint32_t count, Error *err);
+
+/* Add rows that came from the file, checked. */
 mql_status scalar_add_rows(const ScalarIndex *index, const uint32_t *found,
                            uint32_t count, RowSet *rows, Error *err);
 
 /* ScalarLayout.add of a kind with ROWS. */
 mql_status scalar_add_listed(const ScalarIndex *index, Stretch keys,
                              RowSet *rows, Error *err);
+
+/* ---- marks.c: the rows of long stretches ---- */
+
+/* Find the section, where the file has one. */
+mql_status scalar_find_marks(ScalarIndex *index, Error *err);
+
+/* Whether the rows of these entries are quicker made from marks. */
+bool scalar_is_marked(const ScalarIndex *index, Stretch entries);
+
+/* Add them so. */
+mql_status scalar_add_marked(const ScalarIndex *index, Stretch entries,
+                             RowSet *rows, Error *err);
+
+/* That they are what the rows make. */
+mql_status scalar_check_marks(const ScalarIndex *index, Error *err);
 
 /* ---- scalar_search.c: keys in a sorted table ---- */
 
