@@ -459,6 +459,7 @@ analyse_call(Analyser *analyser, const Node *node, Expr **out)
     const Function *function = function_find(node->text);
     Expr *arguments[FUNCTION_ARGUMENTS_MOST];
     uint32_t count = 0;
+    Analyser inner = *analyser;
     if (is_metric_call(node))
         return analyse_metric_call(analyser, node, out);
     if (function == NULL)
@@ -472,7 +473,10 @@ analyse_call(Analyser *analyser, const Node *node, Expr **out)
         return analyse_distance(analyser, node, function, out);
     for (const Node *child = node->first; child != NULL; child = child->next) {
         Type expected = expected_at(function, count, child, arguments[0]);
-        TRY(analyse(analyser, child, expected, &arguments[count]));
+        /* coalesce() computes an argument only where those before are NULL. */
+        inner.is_guarded = analyser->is_guarded ||
+                           (function->row == row_coalesce && count > 0);
+        TRY(analyse(&inner, child, expected, &arguments[count]));
         count++;
     }
     return make_call(analyser, function, arguments, count, node->position, out);

@@ -57,6 +57,8 @@ eval_call(const Eval *context, const Expr *expr, Column *out)
     uint8_t *valid;
     uint32_t count = expr->argument_count;
     const Function *function = expr->function;
+    if (function->row == row_coalesce)
+        return eval_coalesce(context, expr, out);
     bool takes_null = (function->flags & FUNCTION_TAKES_NULL) != 0;
     Operand *arguments =
         arena_alloc_array(context->arena, count + 1u, sizeof *arguments);
@@ -143,18 +145,27 @@ compile_like(const Eval *context, const Expr *expr, const Operand *patterns,
     return MQL_OK;
 }
 
-mql_status
-eval_like(const Eval *context, const Expr *expr, Column *out)
+/* One pattern for all rows of a column. */
+static mql_status
+match_column(const Eval *context, const Expr *expr, const Operand sides[2],
+             const uint8_t *valid, uint8_t *result)
 {
-    Operand sides[2];
-    uint8_t *valid;
+    LikePattern *pattern;
+    if (memchr(valid, 1, context->count) == NULL)
+        return MQL_OK;
+    TRY(compile_like(context, expr, &sides[1], 0, &pattern));
+    like_match_all(pattern, sides[0].column.bytes, context->count, valid,
+                   result);
+    for (uint32_t row = 0; expr->is_negated && row < context->count; row++)
+        result[row] ^= 1;
+    return MQL_OK;
+}
+
+static mql_status
+match_each(const Eval *context, const Expr *expr, const Operand sides[2],
+           const uint8_t *valid, uint8_t *result)
+{
     LikePattern *pattern = NULL;
-    TRY(eval_operand(context, expr->arguments[0], &sides[0]));
-    TRY(eval_operand(context, expr->arguments[1], &sides[1]));
-    TRY(result_init(context, sides, 2, &valid));
-    uint8_t *result = arena_alloc(context->arena, context->count + 1u);
-    if (result == NULL)
-        return error_no_memory(context->err);
     for (uint32_t row = 0; row < context->count; row++) {
         if (!valid[row])
             continue;
@@ -163,6 +174,26 @@ eval_like(const Eval *context, const Expr *expr, Column *out)
         Slice text = sides[0].column.bytes[row * sides[0].step];
         result[row] = like_match(pattern, text) != expr->is_negated;
     }
+    return MQL_OK;
+}
+
+mql_status
+eval_like(const Eval *context, const Expr *expr, Column *out)
+{
+    Operand sides[2];
+    uint8_t *valid;
+    TRY(eval_operand(context, expr->arguments[0], &sides[0]));
+    TRY(eval_operand(context, expr->arguments[1], &sides[1]));
+    TRY(result_init(context, sides, 2, &valid));
+    uint8_t *result = arena_alloc(context->arena, context->count + 1u);
+    if (result == NULL)
+        return error_no_memory(context->err);
+    /* A pattern that is NULL leaves nothing to match, nor to compile. */
+    bool is_column = sides[0].step == 1 && sides[1].step == 0 &&
+                     sides[0].column.type.kind == TYPE_VARCHAR &&
+                     !operand_is_null(&sides[1], 0);
+    TRY(is_column ? match_column(context, expr, sides, valid, result)
+                  : match_each(context, expr, sides, valid, result));
     *out =
         (Column){.type = type_of(TYPE_BOOL), .valid = valid, .bools = result};
     return MQL_OK;

@@ -6,6 +6,7 @@
  * than the other side's, a missing path and JSON's null compare as UNKNOWN.
  */
 #include "engine/expr/expr_internal.h"
+#include "engine/expr/text_find.h"
 
 /* ---- one loop per form ---- */
 
@@ -110,9 +111,47 @@ compare_bools(const Comparison *c)
     }
 }
 
+/* Whether they are the same, their first eight bytes being so. */
+static bool
+is_same_text(Slice x, Slice y)
+{
+    return x.size == y.size &&
+           (x.size <= 8 || memcmp(x.data, y.data, x.size) == 0);
+}
+
+/* Column against constant: the first eight bytes mostly decide. Whoever is not
+ * valid is empty, or a text all the same. */
+static void
+compare_with_text(const Comparison *c, Accept accept)
+{
+    const Slice *left = c->left.column.bytes;
+    Slice y = c->right.column.bytes[0];
+    uint64_t head = text_head(y);
+    uint64_t rank = __builtin_bswap64(head);
+    bool is_equality = c->op == COMPARE_EQ || c->op == COMPARE_NE;
+    const char *end = texts_end(left, c->context->count);
+    for (uint32_t row = 0; row < c->context->count; row++) {
+        uint64_t x = text_head_before(left[row], end);
+        uint64_t x_rank = __builtin_bswap64(x);
+        if (x != head)
+            c->result[row] = x_rank < rank ? accept.less : accept.greater;
+        else if (is_equality)
+            c->result[row] =
+                is_same_text(left[row], y) ? accept.equal : accept.less;
+        else
+            c->result[row] =
+                order_satisfies(c->op, slice_compare(left[row], y));
+    }
+}
+
 static void
 compare_texts(const Comparison *c)
 {
+    if (c->left.step == 1 && c->right.step == 0 && c->context->count > 0 &&
+        !operand_is_null(&c->right, 0)) {
+        compare_with_text(c, accept_of(c->op));
+        return;
+    }
     bool is_equality = c->op == COMPARE_EQ || c->op == COMPARE_NE;
     for (uint32_t row = 0; row < c->context->count; row++) {
         if (!c->valid[row])
@@ -286,8 +325,8 @@ find_rows(const Eval *context, const Expr *expr, const Operand *in,
     }
 }
 
-/* Of so many integers each is compared with every row; more are looked up. */
-#define FEW_INTEGERS 16u
+/* Of so many values each is compared with every row; more are looked up. */
+#define FEW_VALUES 16u
 
 /* Integers among few integers: nothing branches. */
 static void
@@ -311,7 +350,7 @@ find_integers(const Eval *context, const Expr *expr, const Operand *in,
 static bool
 is_of_few_integers(const Expr *expr, const Operand *in)
 {
-    if (in->step != 1 || expr->list_count > FEW_INTEGERS ||
+    if (in->step != 1 || expr->list_count > FEW_VALUES ||
         type_physical(in->column.type.kind) != PHYSICAL_INT)
         return false;
     for (uint32_t i = 0; i < expr->list_count; i++)
@@ -319,6 +358,40 @@ is_of_few_integers(const Expr *expr, const Operand *in)
             type_physical(expr->list[i].type.kind) != PHYSICAL_INT)
             return false;
     return true;
+}
+
+static bool
+is_of_few_texts(const Expr *expr, const Operand *in)
+{
+    if (in->step != 1 || expr->list_count > FEW_VALUES ||
+        in->column.type.kind != TYPE_VARCHAR)
+        return false;
+    for (uint32_t i = 0; i < expr->list_count; i++)
+        if (expr->list[i].is_null || expr->list[i].type.kind != TYPE_VARCHAR)
+            return false;
+    return true;
+}
+
+/* Texts among few texts: told apart by their first eight bytes and their
+ * sizes. */
+static void
+find_texts(const Eval *context, const Expr *expr, const Operand *in,
+           uint8_t *result, uint8_t *valid)
+{
+    uint64_t heads[FEW_VALUES];
+    const Slice *texts = in->column.bytes;
+    for (uint32_t i = 0; i < expr->list_count; i++)
+        heads[i] = text_head(expr->list[i].bytes);
+    const char *end = texts_end(texts, context->count);
+    for (uint32_t row = 0; row < context->count; row++) {
+        uint64_t head = text_head_before(texts[row], end);
+        bool is_found = false;
+        for (uint32_t i = 0; i < expr->list_count; i++)
+            if (heads[i] == head &&
+                is_same_text(texts[row], expr->list[i].bytes))
+                is_found = true;
+        set_in(expr, is_found, &result[row], &valid[row]);
+    }
 }
 
 mql_status
@@ -333,6 +406,8 @@ eval_in(const Eval *context, const Expr *expr, Column *out)
         return error_no_memory(context->err);
     if (is_of_few_integers(expr, &in))
         find_integers(context, expr, &in, result, valid);
+    else if (is_of_few_texts(expr, &in))
+        find_texts(context, expr, &in, result, valid);
     else
         find_rows(context, expr, &in, result, valid);
     *out =

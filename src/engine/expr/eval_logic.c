@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * eval_logic.c - AND, OR, NOT and CASE, in three-valued logic.
+ * eval_logic.c - AND, OR, NOT, CASE and COALESCE, in three-valued logic.
  *
  * Each term of AND and OR is computed only for the rows that the terms before
  * it left undecided. Terms are computed in an arena of their own, reset after
@@ -199,24 +199,65 @@ eval_branches(const Eval *context, const Expr *expr, Arena *scratch,
     return take_branch(context, expr->arguments[2 * whens], run->left, run);
 }
 
+/* All active rows are left. */
+static mql_status
+case_init(const Eval *context, const Expr *expr, CaseRun *run)
+{
+    TRY(column_builder_init(&run->result, expr->type, context->count,
+                            context->arena, context->err));
+    run->left = arena_alloc(context->arena, context->count + 1u);
+    run->taken = arena_alloc(context->arena, context->count + 1u);
+    if (run->left == NULL || run->taken == NULL)
+        return error_no_memory(context->err);
+    for (uint32_t row = 0; row < context->count; row++) {
+        run->left[row] = is_active(context, row);
+        run->left_count += run->left[row];
+    }
+    return MQL_OK;
+}
+
 mql_status
 eval_case(const Eval *context, const Expr *expr, Column *out)
 {
     CaseRun run = {0};
     Arena scratch;
-    TRY(column_builder_init(&run.result, expr->type, context->count,
-                            context->arena, context->err));
-    run.left = arena_alloc(context->arena, context->count + 1u);
-    run.taken = arena_alloc(context->arena, context->count + 1u);
-    if (run.left == NULL || run.taken == NULL)
-        return error_no_memory(context->err);
-    for (uint32_t row = 0; row < context->count; row++) {
-        run.left[row] = is_active(context, row);
-        run.left_count += run.left[row];
-    }
+    TRY(case_init(context, expr, &run));
     arena_init(&scratch, context->arena->limit);
     mql_status status = eval_branches(context, expr, &scratch, &run);
     arena_free(&scratch);
     *out = column_builder_finish(&run.result);
     return status;
+}
+
+/* ---- COALESCE ---- */
+
+/* The argument for the rows in run->left; where it is not NULL they are left no
+ * more. */
+static mql_status
+take_first(const Eval *context, const Expr *argument, CaseRun *run)
+{
+    Eval inner = *context;
+    Operand value;
+    inner.active = run->left;
+    TRY(eval_operand(&inner, argument, &value));
+    for (uint32_t row = 0; row < context->count; row++) {
+        if (run->left[row] == 0 || operand_is_null(&value, row))
+            continue;
+        Value one = operand_value(&value, row);
+        column_builder_set(&run->result, row, &one);
+        run->left[row] = 0;
+        run->left_count--;
+    }
+    return MQL_OK;
+}
+
+mql_status
+eval_coalesce(const Eval *context, const Expr *expr, Column *out)
+{
+    CaseRun run = {0};
+    TRY(case_init(context, expr, &run));
+    for (uint32_t i = 0; i < expr->argument_count && run.left_count > 0; i++)
+        TRY(take_first(context, expr->arguments[i], &run));
+    *out = column_builder_finish(&run.result);
+    return MQL_OK;
 }

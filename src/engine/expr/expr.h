@@ -174,7 +174,8 @@ struct ExprRun {
      * here (the hash table of `x IN $1`). NULL: it is computed for each batch.
      */
     Arena *arena;
-    struct ExprKept *kept; /* starts as NULL */
+    struct ExprKept *kept;     /* starts as NULL */
+    struct RegexKept *regexes; /* same: of x ~ 'pattern' */
 };
 
 /*

@@ -192,6 +192,8 @@ mql_status result_init(const Eval *context, const Operand *arguments,
 mql_status eval_logic(const Eval *context, const Expr *expr, Column *out);
 mql_status eval_not(const Eval *context, const Expr *expr, Column *out);
 mql_status eval_case(const Eval *context, const Expr *expr, Column *out);
+/* Each argument for the rows for which those before are NULL. */
+mql_status eval_coalesce(const Eval *context, const Expr *expr, Column *out);
 /* eval_compare.c */
 mql_status eval_compare(const Eval *context, const Expr *expr, Column *out);
 mql_status eval_in(const Eval *context, const Expr *expr, Column *out);
@@ -231,12 +233,21 @@ typedef struct LikePattern LikePattern;
 mql_status like_compile(Slice pattern, char escape, bool ignores_case,
                         Arena *arena, LikePattern **out, Error *err);
 bool like_match(const LikePattern *pattern, Slice text);
+/* Of each of the texts; those not `valid` may get anything, and are empty or
+ * texts all the same. */
+void like_match_all(const LikePattern *pattern, const Slice *texts,
+                    uint32_t count, const uint8_t *valid, uint8_t *matches);
 
-/* regex.c: time linear in the text. */
+/* regex.c, regex_states.c: time linear in the text. The arena is used for as
+ * long as the regex is. */
 typedef struct Regex Regex;
 mql_status regex_compile(Slice pattern, Arena *arena, Regex **out, Error *err);
 /* Whether the pattern matches anywhere in the text. */
 bool regex_search(Regex *regex, Slice text);
+/* Of each of the texts; those not `valid` may get anything, and are empty or
+ * texts all the same. */
+void regex_search_all(Regex *regex, const Slice *texts, uint32_t count,
+                      const uint8_t *valid, uint8_t *matches);
 
 /* literals.c: texts of a pattern, one behind the other, in an arena. */
 typedef struct Literals {

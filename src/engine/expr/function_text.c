@@ -5,6 +5,7 @@
  */
 #include "base/utf8.h"
 #include "engine/expr/expr_internal.h"
+#include "engine/expr/text_find.h"
 
 #define RESULT_MOST TEXT_SIZE_MOST
 
@@ -31,50 +32,113 @@ check_size(uint64_t size, Error *err)
     return MQL_OK;
 }
 
-/* The other case of a letter has as many bytes or fewer. */
-mql_status
-row_change_case(const RowCall *call, const Value *arguments, Value *result,
-                Error *err)
+#define EACH UINT64_C(0x0101010101010101)
+#define HIGH UINT64_C(0x8080808080808080)
+
+/* Small or capital letters of eight bytes, all of them ASCII; false: they are
+ * not. */
+static bool
+turn_eight(const char *at, bool wants_upper, char *out)
 {
-    bool wants_upper = call->expr->function->operation == 1;
-    Slice text = arguments[0].bytes;
+    uint64_t word;
+    memcpy(&word, at, sizeof word);
+    if ((word & HIGH) != 0)
+        return false;
+    uint64_t first = wants_upper ? 'a' : 'A';
+    /* The highest bit of a byte: it is not below the first letter, not beyond
+     * the last. */
+    uint64_t from = word + (0x80 - first) * EACH;
+    uint64_t beyond = word + (0x80 - first - 26) * EACH;
+    word ^= (from & ~beyond & HIGH) >> 2;
+    memcpy(out, &word, sizeof word);
+    return true;
+}
+
+/* All small or capital letters of `text`, at `out`; the end. The other case of
+ * a letter has as many bytes or fewer. */
+static char *
+change_case(Slice text, bool wants_upper, char *out)
+{
     const char *at = text.data;
     const char *end = text.data + text.size;
-    char *out = arena_alloc(call->arena, text.size + 4);
-    if (out == NULL)
-        return error_no_memory(err);
-    result->bytes.data = out;
+    char first = wants_upper ? 'a' : 'A';
     while (at < end) {
+        if (end - at >= 8 && turn_eight(at, wants_upper, out)) {
+            at += 8;
+            out += 8;
+            continue;
+        }
+        if ((unsigned char)*at < 0x80) {
+            char c = *at++;
+            *out++ = (unsigned char)(c - first) < 26 ? (char)(c ^ 0x20) : c;
+            continue;
+        }
         uint32_t code_point = utf8_next(&at);
         code_point =
             wants_upper ? upper_case(code_point) : lower_case(code_point);
-        if (code_point < 0x80)
-            *out++ = (char)code_point;
-        else
-            out += utf8_encode(code_point, out);
+        out += utf8_encode(code_point, out);
     }
-    result->bytes.size = (size_t)(out - result->bytes.data);
+    return out;
+}
+
+/* Room for the texts of all rows is taken at once. */
+mql_status
+batch_change_case(const BatchCall *call, Error *err)
+{
+    bool wants_upper = call->expr->function->operation == 1;
+    const Operand *texts = &call->arguments[0];
+    Slice *results = call->data;
+    size_t size = 4;
+    for (uint32_t row = 0; row < call->count; row++)
+        if (call->valid[row])
+            size += texts->column.bytes[row * texts->step].size;
+    char *out = arena_alloc(call->arena, size);
+    if (out == NULL)
+        return error_no_memory(err);
+    for (uint32_t row = 0; row < call->count; row++) {
+        if (!call->valid[row])
+            continue;
+        char *end = change_case(texts->column.bytes[row * texts->step],
+                                wants_upper, out);
+        results[row] = (Slice){out, (size_t)(end - out)};
+        out = end;
+    }
     return MQL_OK;
 }
 
-mql_status
-row_length(const RowCall *call, const Value *arguments, Value *result,
-           Error *err)
+/* Characters of a text, eight bytes at a time: those that continue one have the
+ * highest bit and not the next. `end`: texts_end() of all. */
+static size_t
+characters_before(Slice text, const char *end)
 {
-    (void)call;
-    (void)err;
-    result->integer =
-        (int64_t)utf8_length(arguments[0].bytes.data, arguments[0].bytes.size);
-    return MQL_OK;
+    size_t inside = 0;
+    for (size_t i = 0; i < text.size; i += 8) {
+        const Slice rest = {text.data + i, text.size - i};
+        uint64_t word = text_head_before(rest, end);
+        uint64_t inner = word & ~(word << 1) & HIGH;
+        inside += (inner >> 7) * EACH >> 56;
+    }
+    return text.size - inside;
 }
 
 mql_status
-row_octet_length(const RowCall *call, const Value *arguments, Value *result,
-                 Error *err)
+batch_length(const BatchCall *call, Error *err)
 {
-    (void)call;
+    bool counts_bytes = call->expr->function->operation == 1;
+    const Operand *texts = &call->arguments[0];
+    int64_t *lengths = call->data;
     (void)err;
-    result->integer = (int64_t)arguments[0].bytes.size;
+    if (memchr(call->valid, 1, call->count) == NULL)
+        return MQL_OK;
+    const char *end =
+        texts_end(texts->column.bytes, texts->step == 0 ? 1 : call->count);
+    for (uint32_t row = 0; row < call->count; row++) {
+        Slice text = texts->column.bytes[row * texts->step];
+        if (call->valid[row])
+            lengths[row] =
+                (int64_t)(counts_bytes ? text.size
+                                       : characters_before(text, end));
+    }
     return MQL_OK;
 }
 
@@ -319,57 +383,114 @@ row_strpos(const RowCall *call, const Value *arguments, Value *result,
 }
 
 mql_status
-row_starts_with(const RowCall *call, const Value *arguments, Value *result,
-                Error *err)
+batch_starts_with(const BatchCall *call, Error *err)
 {
-    Slice text = arguments[0].bytes;
-    Slice start = arguments[1].bytes;
-    (void)call;
+    const Operand *texts = &call->arguments[0];
+    const Operand *starts = &call->arguments[1];
+    uint8_t *results = call->data;
     (void)err;
-    result->boolean =
-        start.size == 0 || (text.size >= start.size &&
-                            memcmp(text.data, start.data, start.size) == 0);
+    for (uint32_t row = 0; row < call->count; row++) {
+        if (!call->valid[row])
+            continue;
+        Slice text = texts->column.bytes[row * texts->step];
+        Slice start = starts->column.bytes[row * starts->step];
+        results[row] =
+            start.size == 0 || (text.size >= start.size &&
+                                memcmp(text.data, start.data, start.size) == 0);
+    }
     return MQL_OK;
 }
 
 mql_status
-row_empty(const RowCall *call, const Value *arguments, Value *result,
-          Error *err)
+batch_empty(const BatchCall *call, Error *err)
 {
-    (void)call;
+    const Operand *texts = &call->arguments[0];
+    uint8_t *results = call->data;
     (void)err;
-    result->boolean = arguments[0].bytes.size == 0;
+    for (uint32_t row = 0; row < call->count; row++)
+        results[row] = call->valid[row] &&
+                       texts->column.bytes[row * texts->step].size == 0;
     return MQL_OK;
 }
 
+/* A pattern that was compiled once, for all batches of a run. */
+struct RegexKept {
+    const Expr *expr;
+    Regex *regex;
+    struct RegexKept *next;
+};
+
+/* The regex of a pattern that is the same in every batch. */
 static mql_status
-match_rows(const BatchCall *call, Arena *arena, Error *err)
+keep_regex(const BatchCall *call, Slice pattern, Regex **regex, Error *err)
+{
+    ExprRun *run = call->run;
+    struct RegexKept *kept = run->regexes;
+    while (kept != NULL && kept->expr != call->expr)
+        kept = kept->next;
+    if (kept != NULL) {
+        *regex = kept->regex;
+        return MQL_OK;
+    }
+    Arena *arena = run->arena == NULL ? call->arena : run->arena;
+    TRY(regex_compile(pattern, arena, regex, err));
+    if (run->arena == NULL)
+        return MQL_OK;
+    kept = arena_new(arena, struct RegexKept);
+    if (kept == NULL)
+        return error_no_memory(err);
+    *kept = (struct RegexKept){call->expr, *regex, run->regexes};
+    run->regexes = kept;
+    return MQL_OK;
+}
+
+/* One pattern for all rows. */
+static mql_status
+match_column(const BatchCall *call, Error *err)
+{
+    const Operand *texts = &call->arguments[0];
+    uint8_t *matches = call->data;
+    Regex *regex;
+    if (memchr(call->valid, 1, call->count) == NULL)
+        return MQL_OK;
+    TRY(keep_regex(call, call->arguments[1].column.bytes[0], &regex, err));
+    if (texts->step == 1) {
+        regex_search_all(regex, texts->column.bytes, call->count, call->valid,
+                         matches);
+        return MQL_OK;
+    }
+    matches[0] = regex_search(regex, texts->column.bytes[0]);
+    memset(matches, matches[0], call->count);
+    return MQL_OK;
+}
+
+/* A pattern of its own for each row. */
+static mql_status
+match_each(const BatchCall *call, Arena *arena, Error *err)
 {
     const Operand *texts = &call->arguments[0];
     const Operand *patterns = &call->arguments[1];
-    bool is_constant = patterns->step == 0;
     uint8_t *data = call->data;
-    Regex *regex = NULL;
     for (uint32_t row = 0; row < call->count; row++) {
+        Regex *regex;
         if (!call->valid[row])
             continue;
-        if (!is_constant)
-            arena_reset(arena);
-        if (regex == NULL || !is_constant)
-            TRY(regex_compile(patterns->column.bytes[row * patterns->step],
-                              arena, &regex, err));
+        arena_reset(arena);
+        TRY(regex_compile(patterns->column.bytes[row * patterns->step], arena,
+                          &regex, err));
         data[row] = regex_search(regex, texts->column.bytes[row * texts->step]);
     }
     return MQL_OK;
 }
 
-/* A constant pattern is compiled once for the batch, any other once a row. */
 mql_status
 batch_match(const BatchCall *call, Error *err)
 {
     Arena scratch;
+    if (call->arguments[1].step == 0)
+        return match_column(call, err);
     arena_init(&scratch, call->arena->limit);
-    mql_status status = match_rows(call, &scratch, err);
+    mql_status status = match_each(call, &scratch, err);
     arena_free(&scratch);
     return status;
 }

@@ -69,7 +69,7 @@ static const Function functions[] = {
     {"to_json", "e", 'j', 0, row_to_json, NULL, 0, "to_json(a) -> JSON", "the value as JSON; text as a string"},
 
     /* ---- choice ---- */
-    {"coalesce", "s*", 's', NULLS, row_coalesce, NULL, 0, "coalesce(a, ...)", "the first that is not NULL"},
+    {"coalesce", "s*", 's', NULLS, row_coalesce, NULL, 0, "coalesce(a, ...)", "the first that is not NULL; those behind it are not computed"},
     {"nullif", "ss", 's', NULLS, row_nullif, NULL, 0, "nullif(a, b)", "NULL if a = b, else a"},
     {"greatest", "s*", 's', NULLS, row_greatest, NULL, 0, "greatest(a, ...)", "the largest that is not NULL"},
     {"least", "s*", 's', NULLS, row_greatest, NULL, 1, "least(a, ...)", "the smallest that is not NULL"},
@@ -93,11 +93,11 @@ static const Function functions[] = {
     {"random_sample", "d", 'b', FUNCTION_VOLATILE, row_random_sample, NULL, 0, "random_sample(p) -> BOOL", "true for about the part p of the rows, 0 < p < 1"},
 
     /* ---- text ---- */
-    {"lower", "t", 't', 0, row_change_case, NULL, 0, "lower(text) -> VARCHAR", "in small letters"},
-    {"upper", "t", 't', 0, row_change_case, NULL, 1, "upper(text) -> VARCHAR", "in capital letters"},
-    {"length", "t", 'i', 0, row_length, NULL, 0, "length(text) -> INT64", "number of characters"},
-    {"char_length", "t", 'i', 0, row_length, NULL, 0, "char_length(text) -> INT64", "as length"},
-    {"octet_length", "t", 'i', 0, row_octet_length, NULL, 0, "octet_length(text) -> INT64", "number of bytes"},
+    {"lower", "t", 't', 0, NULL, batch_change_case, 0, "lower(text) -> VARCHAR", "in small letters"},
+    {"upper", "t", 't', 0, NULL, batch_change_case, 1, "upper(text) -> VARCHAR", "in capital letters"},
+    {"length", "t", 'i', 0, NULL, batch_length, 0, "length(text) -> INT64", "number of characters"},
+    {"char_length", "t", 'i', 0, NULL, batch_length, 0, "char_length(text) -> INT64", "as length"},
+    {"octet_length", "t", 'i', 0, NULL, batch_length, 1, "octet_length(text) -> INT64", "number of bytes"},
     {"substr", "ti|i", 't', 0, row_substr, NULL, 0, "substr(text, from [, count]) -> VARCHAR", "characters from the from-th, counted from 1"},
     {"substring", "ti|i", 't', 0, row_substr, NULL, 0, "substring(text, from [, count]) -> VARCHAR", "as substr"},
     {"trim", "t|t", 't', 0, row_trim, NULL, 3, "trim(text [, characters]) -> VARCHAR", "without blanks, or those characters, at both ends"},
@@ -112,8 +112,8 @@ static const Function functions[] = {
     {"lpad", "ti|t", 't', 0, row_pad, NULL, 0, "lpad(text, length [, fill]) -> VARCHAR", "filled up at the start, or cut at the end"},
     {"rpad", "ti|t", 't', 0, row_pad, NULL, 1, "rpad(text, length [, fill]) -> VARCHAR", "filled up or cut at the end"},
     {"strpos", "tt", 'i', 0, row_strpos, NULL, 0, "strpos(text, part) -> INT64", "where part begins, from 1; 0: nowhere"},
-    {"starts_with", "tt", 'b', 0, row_starts_with, NULL, 0, "starts_with(text, start) -> BOOL", "whether text begins with start"},
-    {"empty", "t", 'b', 0, row_empty, NULL, 0, "empty(text) -> BOOL", "whether text is ''"},
+    {"starts_with", "tt", 'b', 0, NULL, batch_starts_with, 0, "starts_with(text, start) -> BOOL", "whether text begins with start"},
+    {"empty", "t", 'b', 0, NULL, batch_empty, 0, "empty(text) -> BOOL", "whether text is ''"},
 
     /* ---- time ---- */
     {"now", "", 'z', FUNCTION_STABLE, row_now, NULL, 0, "now() -> TIMESTAMPTZ", "when the transaction began; without BEGIN, the statement"},

@@ -144,9 +144,10 @@ ROW_FUNCTION(row_is_truth) /* operation 1: IS TRUE, 0: IS FALSE */
 ROW_FUNCTION(row_distinct)
 
 /* function_text.c */
-ROW_FUNCTION(row_change_case) /* operation 1: upper */
-ROW_FUNCTION(row_length)
-ROW_FUNCTION(row_octet_length)
+mql_status batch_change_case(const BatchCall *call,
+                             Error *err); /* operation 1: upper */
+mql_status batch_length(const BatchCall *call,
+                        Error *err); /* operation 1: bytes */
 ROW_FUNCTION(row_substr)
 ROW_FUNCTION(row_trim) /* operation: sides, 1 left + 2 right */
 ROW_FUNCTION(row_replace)
@@ -155,8 +156,8 @@ ROW_FUNCTION(row_split_part)
 ROW_FUNCTION(row_left) /* operation 1: right */
 ROW_FUNCTION(row_pad)  /* operation 1: right */
 ROW_FUNCTION(row_strpos)
-ROW_FUNCTION(row_starts_with)
-ROW_FUNCTION(row_empty)
+mql_status batch_starts_with(const BatchCall *call, Error *err);
+mql_status batch_empty(const BatchCall *call, Error *err);
 mql_status batch_match(const BatchCall *call,
                        Error *err); /* regular expression */
 

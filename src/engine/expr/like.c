@@ -8,9 +8,13 @@
  * Taking the first place where a piece fits is right, because what follows only
  * gets more room. The time is linear in the text for pieces without _ (memmem),
  * and at most text times piece with them.
+ *
+ * x, x%, %x and %x%, x being bytes that nothing else may stand for, are what
+ * most patterns are: like_match_all() compares bytes for them.
  */
 #include "base/utf8.h"
 #include "engine/expr/expr_internal.h"
+#include "engine/expr/text_find.h"
 
 /* Between two %: bytes, where wild[i] marks a _ at byte i. */
 typedef struct Piece {
@@ -20,11 +24,21 @@ typedef struct Piece {
     bool has_wild;
 } Piece;
 
+typedef enum LikeForm {
+    LIKE_ANY, /* of pieces */
+    LIKE_SAME,
+    LIKE_BEGIN,
+    LIKE_END,
+    LIKE_INSIDE,
+} LikeForm;
+
 struct LikePattern {
     Piece *pieces; /* one more than there are %; pieces in the middle may be
                       empty */
     uint32_t count;
     bool ignores_case;
+    LikeForm form;
+    Needle needle; /* of LIKE_ANY: what a match contains, or of no size */
 };
 
 /* ---- compiling ---- */
@@ -85,6 +99,58 @@ cut(Slice pattern, char escape, LikePattern *like, Error *err)
     return MQL_OK;
 }
 
+/* Whether a piece is nothing but its bytes: no character of it has another case
+ * that is not ASCII. */
+static bool
+is_plain(const Piece *piece, bool ignores_case)
+{
+    for (size_t i = 0; ignores_case && i < piece->size; i++)
+        if ((unsigned char)piece->bytes[i] >= 0x80)
+            return false;
+    return !piece->has_wild;
+}
+
+static void
+choose_form(LikePattern *like)
+{
+    const Piece *pieces = like->pieces;
+    const Piece *piece = NULL;
+    for (uint32_t i = 0; i < like->count; i++) {
+        if (pieces[i].size == 0)
+            continue;
+        if (piece != NULL)
+            return;
+        piece = &pieces[i];
+    }
+    if (piece == NULL || !is_plain(piece, like->ignores_case))
+        return;
+    bool is_first = piece == &pieces[0];
+    bool is_last = piece == &pieces[like->count - 1];
+    if (is_first)
+        like->form = is_last ? LIKE_SAME : LIKE_BEGIN;
+    else
+        like->form = is_last ? LIKE_END : LIKE_INSIDE;
+    like->needle = (Needle){piece->bytes, piece->size, like->ignores_case};
+}
+
+/* A byte alone stands nearly everywhere. */
+#define NEEDLE_LEAST 2u
+
+/* The longest of the texts that whatever matches contains. */
+static mql_status
+choose_needle(LikePattern *like, size_t size, Arena *arena, Error *err)
+{
+    Literals literals;
+    TRY(literals_begin(&literals, size, arena, err));
+    like_literals(like, &literals);
+    for (uint32_t i = 0; i < literals.count; i++) {
+        Slice text = literals.texts[i];
+        if (text.size >= NEEDLE_LEAST && text.size > like->needle.size)
+            like->needle = (Needle){text.data, text.size, like->ignores_case};
+    }
+    return MQL_OK;
+}
+
 mql_status
 like_compile(Slice pattern, char escape, bool ignores_case, Arena *arena,
              LikePattern **out, Error *err)
@@ -104,10 +170,24 @@ like_compile(Slice pattern, char escape, bool ignores_case, Arena *arena,
     like->pieces[0].bytes = bytes;
     like->pieces[0].wild = wild;
     *out = like;
-    return cut(pattern, escape, like, err);
+    TRY(cut(pattern, escape, like, err));
+    choose_form(like);
+    return like->form == LIKE_ANY
+               ? choose_needle(like, pattern.size, arena, err)
+               : MQL_OK;
 }
 
 /* ---- matching ---- */
+
+static inline uint32_t
+next_character(const char **at)
+{
+    unsigned char c = (unsigned char)**at;
+    if (c >= 0x80)
+        return utf8_next(at);
+    *at += 1;
+    return c;
+}
 
 /* The end of the piece when it stands at `at`, else NULL. */
 static const char *
@@ -126,8 +206,8 @@ match_here(const LikePattern *like, const Piece *piece, const char *at,
         if (at == end)
             return NULL;
         bool is_wild = piece->wild[wanted - piece->bytes] != 0;
-        uint32_t c = utf8_next(&at);
-        uint32_t w = utf8_next(&wanted);
+        uint32_t c = next_character(&at);
+        uint32_t w = next_character(&wanted);
         if (!is_wild && c != w && !(like->ignores_case && lower_case(c) == w))
             return NULL;
     }
@@ -193,6 +273,50 @@ like_match(const LikePattern *like, Slice text)
         return false;
     const char *start = tail_start(last, at, end);
     return start != NULL && match_here(like, last, start, end) == end;
+}
+
+/* Where the needle must stand, in a text that has room for it. */
+static void
+match_at(const LikePattern *like, const Slice *texts, uint32_t count,
+         uint8_t *matches)
+{
+    const Needle *needle = &like->needle;
+    const Slice wanted = {needle->bytes, needle->size < 8 ? needle->size : 8};
+    uint64_t head = text_head(wanted);
+    uint64_t mask = ~UINT64_C(0) >> (8 - wanted.size) * 8;
+    bool is_begin = like->form != LIKE_END && !needle->ignores_case;
+    const char *end = texts_end(texts, count);
+    for (uint32_t row = 0; row < count; row++) {
+        size_t size = texts[row].size;
+        matches[row] = like->form == LIKE_SAME ? size == needle->size
+                                               : size >= needle->size;
+        if (is_begin)
+            matches[row] &=
+                ((text_head_before(texts[row], end) ^ head) & mask) == 0;
+        if (!matches[row] || (is_begin && needle->size <= 8))
+            continue;
+        size_t from = like->form == LIKE_END ? size - needle->size : 0;
+        matches[row] = needle_is_at(needle, texts[row].data + from);
+    }
+}
+
+void
+like_match_all(const LikePattern *like, const Slice *texts, uint32_t count,
+               const uint8_t *valid, uint8_t *matches)
+{
+    if (like->form == LIKE_INSIDE) {
+        needle_find_all(&like->needle, texts, count, matches);
+    } else if (like->form != LIKE_ANY) {
+        match_at(like, texts, count, matches);
+    } else {
+        if (like->needle.size > 0)
+            needle_find_all(&like->needle, texts, count, matches);
+        else
+            memcpy(matches, valid, count);
+        for (uint32_t row = 0; row < count; row++)
+            if (matches[row])
+                matches[row] = like_match(like, texts[row]);
+    }
 }
 
 void

@@ -72,14 +72,21 @@ add_pattern(Literals *literals, const Pattern *pattern, bool ignores_case)
     }
 }
 
+void
+literals_add_pattern(Literals *literals, const Pattern *pattern,
+                     bool ignores_case)
+{
+    add_pattern(literals, pattern, ignores_case);
+    literals_cut(literals);
+}
+
 static mql_status
 regex_literals(Slice text, Arena *arena, Literals *literals, Error *err)
 {
     Pattern *pattern;
     bool ignores_case;
     TRY(regex_parse(text, arena, &pattern, &ignores_case, err));
-    add_pattern(literals, pattern, ignores_case);
-    literals_cut(literals);
+    literals_add_pattern(literals, pattern, ignores_case);
     return MQL_OK;
 }
 

@@ -1,53 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * regex.c - matching regular expressions in linear time.
+ * regex.c - regular expressions as programs of a small machine.
  *
- * The tree becomes a program of a small machine, run on all its threads at once
- * (Thompson 1968; Pike's lockstep simulation): a set of instructions for the
- * place before each character. A text of n characters and a program of m
- * instructions take n * m steps at most, whatever the pattern. Only whether
- * there is a match is asked, so a thread is nothing but its instruction.
+ * The machine is on all its threads at once (Thompson 1968; Pike's lockstep
+ * simulation): a set of instructions for the place before each character. A
+ * text of n characters and a program of m instructions take n * m steps at
+ * most, whatever the pattern. Only whether there is a match is asked, so a
+ * thread is nothing but its instruction. regex_states.c runs it.
  */
-#include "base/utf8.h"
+#include "base/bits.h"
 #include "engine/expr/regex_internal.h"
-
-typedef enum RegexOp {
-    REGEX_CHARACTER,
-    REGEX_ANY,
-    REGEX_CLASS,
-    REGEX_BEGIN,
-    REGEX_END,
-    REGEX_BOUNDARY,
-    REGEX_NO_BOUNDARY,
-    REGEX_SPLIT, /* goes on at both `next` and `other` */
-    REGEX_JUMP,
-    REGEX_MATCH,
-} RegexOp;
-
-typedef struct Instruction {
-    RegexOp op;
-    uint32_t character;
-    const CharClass *characters;
-    uint32_t next;
-    uint32_t other;
-} Instruction;
-
-/* Instructions reached, each once: list and the place of each in it. */
-typedef struct StateSet {
-    uint32_t *list;
-    uint32_t *places;
-    uint32_t count;
-} StateSet;
-
-struct Regex {
-    Instruction *program;
-    uint32_t count;
-    uint32_t capacity;
-    bool ignores_case;
-    StateSet now;
-    StateSet then;
-    uint32_t *stack;
-};
 
 /* ---- compiling ---- */
 
@@ -86,6 +48,9 @@ emit_leaf(Compiler *compiler, const Pattern *pattern)
     };
     uint32_t place;
     TRY(add(compiler, ops[pattern->kind], &place));
+    if (pattern->kind == PATTERN_BOUNDARY ||
+        pattern->kind == PATTERN_NO_BOUNDARY)
+        compiler->regex->has_boundaries = true;
     compiler->regex->program[place].character = pattern->character;
     compiler->regex->program[place].characters = &pattern->characters;
     return MQL_OK;
@@ -159,6 +124,27 @@ emit(Compiler *compiler, const Pattern *pattern)
     }
 }
 
+/* The longest of the texts that whatever matches contains. */
+static mql_status
+regex_needle(Regex *regex, const Pattern *pattern, size_t size, Error *err)
+{
+    Literals literals;
+    TRY(literals_begin(&literals, size, regex->arena, err));
+    literals_add_pattern(&literals, pattern, regex->ignores_case);
+    for (uint32_t i = 0; i < literals.count; i++) {
+        Slice text = literals.texts[i];
+        if (text.size <= regex->needle.size)
+            continue;
+        regex->needle = (Needle){text.data, text.size, regex->ignores_case};
+        regex->has_needle = true;
+    }
+    /* Letters in no case of their own become small ones, as a needle's are. */
+    for (size_t i = 0; regex->ignores_case && i < literals.size; i++)
+        if (literals.bytes[i] >= 'A' && literals.bytes[i] <= 'Z')
+            literals.bytes[i] = (char)(literals.bytes[i] + 32);
+    return MQL_OK;
+}
+
 static bool
 set_init(StateSet *set, uint32_t count, Arena *arena)
 {
@@ -187,171 +173,13 @@ regex_compile(Slice text, Arena *arena, Regex **out, Error *err)
     /* Each instruction is pushed by at most two others, and once to begin. */
     regex->stack = arena_alloc_array(arena, (size_t)regex->count * 2 + 1,
                                      sizeof *regex->stack);
-    if (regex->stack == NULL || !set_init(&regex->now, regex->count, arena) ||
-        !set_init(&regex->then, regex->count, arena))
+    regex->arena = arena;
+    regex->reached =
+        arena_alloc_array(arena, bits_words(regex->count), sizeof(uint64_t));
+    if (regex->stack == NULL || regex->reached == NULL ||
+        !set_init(&regex->now, regex->count, arena) ||
+        !regex_states_init(regex))
         return error_no_memory(err);
     *out = regex;
-    return MQL_OK;
-}
-
-/* ---- running ---- */
-
-/* The place between two characters. */
-typedef struct Place {
-    bool is_begin;
-    bool is_end;
-    bool is_boundary; /* a word begins or ends here */
-} Place;
-
-static bool
-is_word(uint32_t c)
-{
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || c == '_' ||
-           (c >= 'a' && c <= 'z');
-}
-
-static bool
-holds(RegexOp op, const Place *place)
-{
-    switch (op) {
-    case REGEX_BEGIN:
-        return place->is_begin;
-    case REGEX_END:
-        return place->is_end;
-    case REGEX_BOUNDARY:
-        return place->is_boundary;
-    default:
-        return !place->is_boundary;
-    }
-}
-
-static bool
-set_add(StateSet *set, uint32_t state)
-{
-    uint32_t place = set->places[state];
-    if (place < set->count && set->list[place] == state)
-        return false;
-    set->places[state] = set->count;
-    set->list[set->count++] = state;
-    return true;
-}
-
-/* Add a state and all that follow it without reading a character. */
-static bool
-follow(Regex *regex, StateSet *set, uint32_t first, const Place *place)
-{
-    uint32_t depth = 0;
-    regex->stack[depth++] = first;
-    while (depth > 0) {
-        uint32_t state = regex->stack[--depth];
-        const Instruction *instruction = &regex->program[state];
-        if (!set_add(set, state))
-            continue;
-        switch (instruction->op) {
-        case REGEX_MATCH:
-            return true;
-        case REGEX_SPLIT:
-            regex->stack[depth++] = instruction->other;
-            regex->stack[depth++] = instruction->next;
-            break;
-        case REGEX_JUMP:
-            regex->stack[depth++] = instruction->next;
-            break;
-        case REGEX_BEGIN:
-        case REGEX_END:
-        case REGEX_BOUNDARY:
-        case REGEX_NO_BOUNDARY:
-            if (holds(instruction->op, place))
-                regex->stack[depth++] = instruction->next;
-            break;
-        default:
-            break;
-        }
-    }
-    return false;
-}
-
-static bool
-in_ranges(const CharClass *class, uint32_t c)
-{
-    for (uint32_t i = 0; i < class->count; i++) {
-        if (c >= class->ranges[i].first && c <= class->ranges[i].last)
-            return true;
-    }
-    return false;
-}
-
-static bool
-in_class(const Regex *regex, const CharClass *class, uint32_t c)
-{
-    bool is_in = in_ranges(class, c);
-    if (!is_in && regex->ignores_case)
-        is_in =
-            in_ranges(class, lower_case(c)) || in_ranges(class, upper_case(c));
-    return is_in != class->is_negated;
-}
-
-static bool
-reads(const Regex *regex, const Instruction *instruction, uint32_t c)
-{
-    switch (instruction->op) {
-    case REGEX_CHARACTER:
-        return c == instruction->character ||
-               (regex->ignores_case &&
-                lower_case(c) == lower_case(instruction->character));
-    case REGEX_ANY:
-        return c != '\n';
-    case REGEX_CLASS:
-        return in_class(regex, instruction->characters, c);
-    default:
-        return false;
-    }
-}
-
-/* All threads read one character. */
-static bool
-step(Regex *regex, uint32_t c, const Place *place)
-{
-    regex->then.count = 0;
-    for (uint32_t i = 0; i < regex->now.count; i++) {
-        const Instruction *instruction = &regex->program[regex->now.list[i]];
-        if (reads(regex, instruction, c) &&
-            follow(regex, &regex->then, instruction->next, place))
-            return true;
-    }
-    StateSet swap = regex->now;
-    regex->now = regex->then;
-    regex->then = swap;
-    return false;
-}
-
-static Place
-place_at(const char *at, const char *start, const char *end, uint32_t before)
-{
-    const char *next = at;
-    bool was_word = at > start && is_word(before);
-    bool will_be_word = at < end && is_word(utf8_next(&next));
-    return (Place){.is_begin = at == start,
-                   .is_end = at == end,
-                   .is_boundary = was_word != will_be_word};
-}
-
-bool
-regex_search(Regex *regex, Slice text)
-{
-    const char *start = text.size == 0 ? "" : text.data;
-    const char *end = start + text.size;
-    const char *at = start;
-    Place place = place_at(at, start, end, 0);
-    regex->now.count = 0;
-    if (follow(regex, &regex->now, 0, &place))
-        return true;
-    while (at < end) {
-        uint32_t c = utf8_next(&at);
-        place = place_at(at, start, end, c);
-        /* A match may begin at any place. */
-        if (step(regex, c, &place) || follow(regex, &regex->now, 0, &place))
-            return true;
-    }
-    return false;
+    return regex_needle(regex, pattern, text.size, err);
 }
