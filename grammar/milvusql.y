@@ -749,6 +749,7 @@ expr(A) ::= FALSE(T).                    { A = node_new(parse, NODE_FALSE_VALUE,
 expr(A) ::= id(Y) STRING(S).             { A = build_typed_literal(parse, Y, S); }
 expr(A) ::= LB(T) RB.                    { A = node_new(parse, NODE_LIST, T); }
 expr(A) ::= LB(T) exprs(L) RB.           { A = node_turn(parse, L, NODE_LIST, T); }
+expr(A) ::= LB(T) exprs(L) COMMA RB.     { A = node_turn(parse, L, NODE_LIST, T); }
 expr(A) ::= LP expr(E) RP.               { A = build_in_parentheses(E); }
 expr(A) ::= LP query(Q) RP.              { A = Q; }
 
@@ -780,6 +781,7 @@ expr(A) ::= expr(L) NOT_INFIX(T) IN in_list(R). [IN] { A = node_flag(node_pair(p
 in_list(A) ::= LP(T) exprs(L) RP.        { A = node_turn(parse, L, NODE_LIST, T); }
 in_list(A) ::= LP(T) RP.                 { A = node_new(parse, NODE_LIST, T); }
 in_list(A) ::= LB(T) exprs(L) RB.        { A = node_turn(parse, L, NODE_LIST, T); }
+in_list(A) ::= LB(T) exprs(L) COMMA RB.  { A = node_turn(parse, L, NODE_LIST, T); }
 in_list(A) ::= LB(T) RB.                 { A = node_new(parse, NODE_LIST, T); }
 in_list(A) ::= LP query(Q) RP.           { A = Q; }
 in_list(A) ::= VECTOR(T).                { A = literal_list(parse, T); }

@@ -48,7 +48,9 @@ typedef struct Step {
     const char *text;
 } Step;
 
-#define TABLE "(id INT64 PRIMARY KEY, n INT64, v VECTOR(4))"
+#define TABLE                                                                  \
+    "(id INT64 PRIMARY KEY, n INT64, v VECTOR(4)) WITH (enable_dynamic_field " \
+    "= true)"
 
 static const Step steps[] = {
     {"CREATE COLLECTION a " TABLE, STEP_CREATE, 0, 0, 0, 0, NULL},
@@ -93,6 +95,8 @@ static const Step steps[] = {
     {"DROP INDEX a_v ON a", STEP_DROP_INDEX, 0, 0, 0, 0, "a_v"},
     {"CREATE INDEX b_v ON b (v) USING FLAT", STEP_INDEX, 1, 0, 0, 0, "b_v"},
     {"FLUSH b", STEP_NOTHING, 1, 0, 0, 0, NULL},
+    {"CREATE INDEX b_x ON b (x) WITH (json_cast_type = 'DOUBLE')", STEP_INDEX,
+     1, 0, 0, 0, "b_x"},
     {"INSERT INTO c VALUES %s", STEP_PUT, 2, 10, 12, 150, NULL},
 };
 

@@ -70,6 +70,7 @@ static const char *const queries[] = {
     "SEARCH items ON v FOR (SELECT v FROM items WHERE id = 5) LIMIT 10 WITH "
     "(ef "
     "= 400)",
+    "SELECT id FROM items WHERE j.k = 7 ORDER BY id",
     "SELECT id, n FROM others ORDER BY id",
 };
 #define QUERIES (sizeof queries / sizeof queries[0])
@@ -95,7 +96,7 @@ insert_rows(mql_conn *conn, int first, int last)
         for (int i = 0; i < dimension(); i++)
             buffer_printf(&sql, "%s%d", i == 0 ? "" : ", ",
                           (int)((next_random(&random) + (unsigned)id) % 1000));
-        buffer_append_text(&sql, "])");
+        buffer_printf(&sql, "], '{\"k\": %d}')", id % 50);
     }
     run_sql(conn, buffer_text(&sql));
     buffer_free(&sql);
@@ -111,15 +112,16 @@ make_database(const char *path, const char *old, int rows)
     char sql[256];
     snprintf(sql, sizeof sql,
              "CREATE COLLECTION items (id INT64 PRIMARY KEY, n INT64, s "
-             "VARCHAR(20), v VECTOR(%d)); CREATE COLLECTION others (id INT64 "
-             "PRIMARY KEY, n INT64)",
+             "VARCHAR(20), v VECTOR(%d), j JSON); CREATE COLLECTION others (id "
+             "INT64 PRIMARY KEY, n INT64)",
              dimension());
     run_sql(database.conn, sql);
     insert_rows(database.conn, 1, rows);
     run_sql(database.conn,
             "CREATE INDEX items_v ON items (v) USING HNSW WITH (metric_type = "
             "'L2'); CREATE INDEX items_n ON items (n) USING INVERTED; CREATE "
-            "INDEX items_s ON items (s) USING INVERTED; FLUSH items");
+            "INDEX items_s ON items (s) USING INVERTED; CREATE INDEX items_j "
+            "ON items (j.k) WITH (json_cast_type = 'DOUBLE'); FLUSH items");
     machine_close(&database);
     if (old != NULL)
         copy_tree(path, old);
@@ -202,7 +204,7 @@ is_asked(const Damage *damage, size_t query)
     if (!is_all && dot != NULL && strcmp(dot, ".seg") == 0)
         return query == 2;
     if (!is_all && dot != NULL && strcmp(dot, ".idx") == 0)
-        return query >= 3 && query <= 5;
+        return query >= 3 && query <= 6;
     return true;
 }
 

@@ -24,6 +24,23 @@ set_field(Collection *collection, uint32_t position, const char *name,
     field->default_value = VALUE_NULL;
 }
 
+/* An index over that path of field 6. */
+static void
+add_path_index(Collection *collection, const char *path)
+{
+    Buffer bytes = BUFFER_INIT;
+    OK(json_parse(slice_of(path), &bytes, err));
+    const IndexDefinition index = {.id = 16,
+                                   .name = text(collection, "by_kind"),
+                                   .field = 6,
+                                   .cast = CAST_ARRAY_DOUBLE,
+                                   .path = buffer_slice(&bytes),
+                                   .kind =
+                                       index_kind_find(slice_of("INVERTED"))};
+    OK(collection_add_index(collection, &index, err));
+    buffer_free(&bytes);
+}
+
 /* One of everything. */
 static Collection *
 make_collection(void)
@@ -35,8 +52,8 @@ make_collection(void)
     collection->database = 1;
     collection->name = text(collection, "items");
     collection->comment = text(collection, "all of them");
-    collection->fields = arena_alloc_array(arena, 5, sizeof(Field));
-    collection->field_count = 5;
+    collection->fields = arena_alloc_array(arena, 6, sizeof(Field));
+    collection->field_count = 6;
     collection->next_field_id = 9;
     set_field(collection, 0, "id", type_of(TYPE_INT64));
     set_field(collection, 1, "price", type_of(TYPE_DOUBLE));
@@ -44,6 +61,7 @@ make_collection(void)
     set_field(collection, 3, "tags", (Type){.kind = TYPE_VARCHAR, .length = 9});
     set_field(collection, 4, "v",
               (Type){.kind = TYPE_FLOAT_VECTOR, .length = 3});
+    set_field(collection, 5, "meta", type_of(TYPE_JSON));
     collection->fields[0].is_primary = true;
     collection->fields[0].is_auto_id = true;
     collection->fields[1].is_nullable = true;
@@ -59,7 +77,7 @@ make_collection(void)
         (Partition){13, text(collection, "_default"), true};
     collection->partitions[1] =
         (Partition){14, text(collection, "east"), false};
-    collection->indexes = arena_alloc_array(arena, 1, sizeof(IndexDefinition));
+    collection->indexes = arena_alloc_array(arena, 2, sizeof(IndexDefinition));
     collection->index_count = 1;
     IndexDefinition *index = &collection->indexes[0];
     *index = (IndexDefinition){.id = 15,
@@ -73,6 +91,7 @@ make_collection(void)
     index_options_default(index->kind->build_options, &index->options);
     OK(index_option_set(index->kind->build_options, &index->options,
                         slice_of("M"), true, 24, (Slice){NULL, 0}, err));
+    add_path_index(collection, "[\"a\\\"b\", 2, \"c\"]");
     collection->properties = arena_alloc_array(arena, 1, sizeof(Property));
     collection->property_count = 1;
     collection->properties[0] = (Property){
@@ -115,6 +134,12 @@ test_everything_comes_back(void **state)
     assert_int_equal(copy->indexes[0].options.values[0],
                      collection->indexes[0].options.values[0]);
     assert_int_equal(copy->indexes[0].metric, METRIC_COSINE);
+    assert_int_equal(copy->indexes[0].cast, CAST_NONE);
+    assert_int_equal(copy->indexes[1].cast, CAST_ARRAY_DOUBLE);
+    Buffer path = BUFFER_INIT;
+    json_path_print(&path, copy->indexes[1].path);
+    assert_string_equal(buffer_text(&path), "['a\"b'][2][\"c\"]");
+    buffer_free(&path);
     assert_string_equal(collection_property(copy, "collection.ttl.seconds"),
                         "86400");
     assert_null(collection_property(copy, "mmap.enabled"));
@@ -182,7 +207,7 @@ test_parts_are_found(void **state)
     assert_int_equal(collection_find_field(collection, slice_of("PRICE")), 1);
     assert_int_equal(collection_find_field(collection, slice_of("prize")), -1);
     assert_int_equal(collection_find_field_id(collection, 5), 4);
-    assert_int_equal(collection_find_field_id(collection, 6), -1);
+    assert_int_equal(collection_find_field_id(collection, 7), -1);
     assert_int_equal(collection_find_partition(collection, slice_of("EAST")),
                      1);
     assert_int_equal(collection_find_partition_id(collection, 13), 0);
@@ -190,6 +215,44 @@ test_parts_are_found(void **state)
     assert_int_equal(collection_find_index(collection, slice_of("near")), 0);
     assert_int_equal(collection_find_index(collection, slice_of("far")), -1);
     collection_release(collection);
+}
+
+static void
+check_path(const char *path, bool is_path)
+{
+    Buffer bytes = BUFFER_INIT;
+    OK(json_parse(slice_of(path), &bytes, err));
+    assert_int_equal(json_path_check(buffer_slice(&bytes)), is_path);
+    buffer_free(&bytes);
+}
+
+/* What no statement makes is no path, and no definition has it. */
+static void
+test_paths(void **state)
+{
+    (void)state;
+    check_path("[]", true);
+    check_path("[\"\", 0, 7]", true);
+    check_path("[-1]", false);
+    check_path("[1.5]", false);
+    check_path("[[1]]", false);
+    check_path("{\"a\": 1}", false);
+    check_path("\"a\"", false);
+    static const char *const wrong[] = {"[-1]", "[null]", "{}", "1"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        Collection *collection = make_collection(), *copy;
+        collection->index_count = 1;
+        add_path_index(collection, wrong[i]);
+        FAILS("XX001", collection_copy(collection, &copy, err));
+        collection->indexes[1].path = (Slice){NULL, 0};
+        FAILS("XX001", collection_copy(collection, &copy, err));
+        collection->indexes[1].field = 2;
+        FAILS("XX001", collection_copy(collection, &copy, err));
+        collection->indexes[1].cast = CAST_NONE;
+        OK(collection_copy(collection, &copy, err));
+        collection_release(copy);
+        collection_release(collection);
+    }
 }
 
 static void
@@ -309,6 +372,7 @@ main(void)
         cmocka_unit_test(test_everything_comes_back),
         cmocka_unit_test(test_mapping),
         cmocka_unit_test(test_parts_are_found),
+        cmocka_unit_test(test_paths),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_closest_name),
         cmocka_unit_test(test_hostile_bytes),

@@ -196,6 +196,57 @@ test_rows_left_unread(void **state)
 }
 
 /* The words are those of this call, not of an earlier failure. */
+/* The keys a run gives as digits, "13". */
+static void
+assert_keys(mql_stmt *stmt, const char *expected)
+{
+    char keys[16] = "";
+    size_t count = 0;
+    while (mql_step(stmt) == MQL_ROW && count + 1 < sizeof keys)
+        keys[count++] = (char)('0' + mql_column_int64(stmt, 0));
+    assert_string_equal(keys, expected);
+    mql_reset(stmt);
+}
+
+/* Beside JSON a parameter is of the type of its value, in each run: an index
+ * over the path is of use where its cast is that type. */
+static void
+test_parameter_beside_path(void **state)
+{
+    static const char *const made[] = {
+        "", "CREATE INDEX ON p (j.a) WITH (json_cast_type = 'DOUBLE')",
+        "DROP INDEX j_a ON p; CREATE INDEX ON p (j.a) WITH (json_cast_type = "
+        "'VARCHAR')"};
+    (void)state;
+    Fixture fixture;
+    set_up(&fixture, "SELECT id FROM t");
+    mql_finalize(fixture.stmt);
+    run_sql(
+        fixture.changer,
+        "CREATE COLLECTION p (id INT64 PRIMARY KEY, j JSON);"
+        "INSERT INTO p VALUES (1, '{\"a\": 1}'), (2, '{\"a\": \"x\"}'), (3, "
+        "'{\"a\": 9007199254740993}'), (4, '{\"a\": 9007199254740992}'), "
+        "(5, '{\"a\": true}'), (6, NULL); FLUSH p");
+    for (size_t i = 0; i < sizeof made / sizeof made[0]; i++) {
+        run_sql(fixture.changer, made[i]);
+        fixture.stmt = prepare_sql(
+            fixture.user, "SELECT id FROM p WHERE j.a >= $1 ORDER BY id");
+        mql_bind_int64(fixture.stmt, 1, 1);
+        assert_keys(fixture.stmt, "134");
+        mql_bind_int64(fixture.stmt, 1, INT64_C(9007199254740993));
+        assert_keys(fixture.stmt, "3");
+        mql_bind_text(fixture.stmt, 1, "x", 1, MQL_STATIC);
+        assert_keys(fixture.stmt, "2");
+        mql_bind_double(fixture.stmt, 1, 9007199254740992.0);
+        assert_keys(fixture.stmt, "34");
+        mql_bind_null(fixture.stmt, 1);
+        assert_keys(fixture.stmt, "");
+        if (i + 1 < sizeof made / sizeof made[0])
+            mql_finalize(fixture.stmt);
+    }
+    tear_down(&fixture);
+}
+
 static void
 test_disconnect_too_early(void **state)
 {
@@ -222,6 +273,7 @@ main(void)
         cmocka_unit_test(test_parameter_type),
         cmocka_unit_test(test_changes_with_parameters),
         cmocka_unit_test(test_rows_left_unread),
+        cmocka_unit_test(test_parameter_beside_path),
         cmocka_unit_test(test_disconnect_too_early),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

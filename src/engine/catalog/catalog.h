@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 
 #include "base/arena.h"
+#include "engine/value/json.h"
 #include "engine/value/value.h"
 #include "index/index.h"
 
@@ -58,10 +59,30 @@ typedef struct Partition {
     bool is_loaded;
 } Partition;
 
+/*
+ * What an index over a JSON field keeps of the value at its path, as Milvus'
+ * json_cast_type: booleans, numbers (as doubles) or strings; of an array its
+ * elements of that kind. A value of another kind is not in the index: nothing
+ * is converted.
+ */
+typedef enum JsonCast {
+    CAST_NONE, /* an index over a field of another type */
+    CAST_BOOL,
+    CAST_DOUBLE,
+    CAST_VARCHAR,
+    CAST_ARRAY_BOOL,
+    CAST_ARRAY_DOUBLE,
+    CAST_ARRAY_VARCHAR,
+    CAST_COUNT
+} JsonCast;
+
 typedef struct IndexDefinition {
     uint64_t id;
     char *name;
     uint32_t field; /* id */
+    JsonCast cast;  /* of JSON fields, else CAST_NONE */
+    Slice path;     /* with a cast: a JSON array of keys and positions, []: the
+                       whole document; see json_path_find() */
     const IndexKind *kind;
     bool is_auto;  /* was asked for as AUTOINDEX or without USING */
     Metric metric; /* vector kinds */
@@ -144,6 +165,32 @@ int32_t collection_find_partition_id(const Collection *collection, uint64_t id);
 int32_t collection_find_index(const Collection *collection, Slice name);
 /* Whether it has the index with that id. */
 bool collection_has_index(const Collection *collection, uint64_t id);
+/* Put an index at the end of the list, which has room for it: its texts are
+ * copied. */
+mql_status collection_add_index(Collection *collection,
+                                const IndexDefinition *index, Error *err);
+/* The index over that field, and of a JSON field over that path; NULL: none. */
+const IndexDefinition *collection_field_index(const Collection *collection,
+                                              uint32_t field, Slice path);
+
+/* "DOUBLE", "ARRAY_VARCHAR"; in any case, false: no such cast. */
+const char *json_cast_name(JsonCast cast);
+bool json_cast_from_name(Slice name, JsonCast *cast);
+bool json_cast_is_array(JsonCast cast);
+/* BOOL, DOUBLE or VARCHAR: what values or elements are. */
+TypeKind json_cast_kind(JsonCast cast);
+/* The key of a scalar, false: it is not of the cast's kind. */
+bool json_cast_key(JsonCast cast, Json scalar, Key *key);
+
+/* What stands at the path of a document, absent (data NULL) where nothing does.
+ */
+Json json_path_find(Json document, Slice path);
+/* Whether untrusted bytes are a path: a JSON array of strings and positions, no
+ * longer than documents are deep. */
+bool json_path_check(Slice path);
+/* ["a"][0], which is read as it was written. */
+void json_path_print(Buffer *out, Slice path);
+
 /* How well a name means the collection, and by which of its names: its own, or
  * an alias. */
 typedef enum NameMatch {

@@ -84,6 +84,8 @@ encode_index(Buffer *out, const IndexDefinition *index)
     buffer_append_u8(out, index->is_auto ? 1 : 0);
     buffer_append_u8(out, (uint8_t)index->metric);
     buffer_append_u8(out, (uint8_t)index->mapping);
+    buffer_append_u8(out, (uint8_t)index->cast);
+    buffer_append_sized(out, index->path);
     uint8_t count = 0;
     while (index->kind->build_options[count].name != NULL)
         count++;
@@ -356,6 +358,22 @@ decode_index_options(Decoder *decoder, IndexDefinition *index)
     return MQL_OK;
 }
 
+/* A cast and a path for JSON fields, none for others. */
+static mql_status
+decode_path(Decoder *decoder, const Field *field, IndexDefinition *index)
+{
+    uint8_t cast = read_u8(&decoder->reader);
+    Slice path = read_sized(&decoder->reader);
+    bool is_json = field->type.kind == TYPE_JSON;
+    if (decoder->reader.failed || cast >= CAST_COUNT ||
+        is_json != (cast != CAST_NONE) ||
+        (is_json ? !json_path_check(path) : path.size != 0))
+        return damaged(decoder, "Wrong path of an index");
+    index->cast = (JsonCast)cast;
+    index->path = (Slice){catalog_copy_text(decoder->arena, path), path.size};
+    return index->path.data == NULL ? error_no_memory(decoder->err) : MQL_OK;
+}
+
 static mql_status
 decode_index(Decoder *decoder, const Collection *collection,
              IndexDefinition *index)
@@ -382,6 +400,7 @@ decode_index(Decoder *decoder, const Collection *collection,
             !metric_fits(index->metric, element))
             return damaged(decoder, "Index of a wrong metric");
     }
+    TRY(decode_path(decoder, &collection->fields[field], index));
     return decode_index_options(decoder, index);
 }
 

@@ -148,6 +148,32 @@ collection_find_index(const Collection *collection, Slice name)
     return find_part(collection, collection->index_count, index_name, name);
 }
 
+mql_status
+collection_add_index(Collection *collection, const IndexDefinition *index,
+                     Error *err)
+{
+    IndexDefinition *added = &collection->indexes[collection->index_count];
+    Arena *arena = &collection->arena;
+    *added = *index;
+    added->name = catalog_copy_text(arena, slice_of(index->name));
+    added->path.data = catalog_copy_text(arena, index->path);
+    if (added->name == NULL || added->path.data == NULL)
+        return error_no_memory(err);
+    collection->index_count++;
+    return MQL_OK;
+}
+
+const IndexDefinition *
+collection_field_index(const Collection *collection, uint32_t field, Slice path)
+{
+    for (uint32_t i = 0; i < collection->index_count; i++) {
+        const IndexDefinition *index = &collection->indexes[i];
+        if (index->field == field && slice_equal(index->path, path))
+            return index;
+    }
+    return NULL;
+}
+
 int32_t
 collection_find_field_id(const Collection *collection, uint32_t id)
 {

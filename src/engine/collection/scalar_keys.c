@@ -35,10 +35,13 @@ key_type_of(TypeKind kind, KeyType *type)
 }
 
 mql_status
-scalar_keys_type(const Field *field, KeyType *type, Error *err)
+scalar_keys_type(const Field *field, const IndexDefinition *index,
+                 KeyType *type, Error *err)
 {
     TypeKind kind =
         field->type.kind == TYPE_ARRAY ? field->type.element : field->type.kind;
+    if (index->cast != CAST_NONE)
+        kind = json_cast_kind(index->cast);
     if (key_type_of(kind, type))
         return MQL_OK;
     return error_set(err, ERR_FEATURE_NOT_SUPPORTED,
@@ -144,6 +147,31 @@ add_elements(ScalarKeys *keys, uint32_t row, Slice document, Error *err)
     return MQL_OK;
 }
 
+/* What the index's cast takes of a document's value at its path. */
+static mql_status
+add_path(ScalarKeys *keys, const IndexDefinition *index, uint32_t row,
+         Slice document, Error *err)
+{
+    Key key;
+    Json value = json_path_find(json_of(document), index->path);
+    keys->valid[row] = json_is_present(value);
+    if (value.data == NULL)
+        return MQL_OK;
+    if (!json_cast_is_array(index->cast)) {
+        if (json_cast_key(index->cast, value, &key))
+            add(keys, row, key);
+        return MQL_OK;
+    }
+    if (json_tag(value) != JSON_ARRAY)
+        return MQL_OK;
+    uint32_t count = json_count(value);
+    TRY(reserve(keys, count, err));
+    for (uint32_t i = 0; i < count; i++)
+        if (json_cast_key(index->cast, json_element(value, i), &key))
+            add(keys, row, key);
+    return MQL_OK;
+}
+
 static Key
 scalar_key(const Column *column, uint32_t row)
 {
@@ -166,15 +194,18 @@ scalar_key(const Column *column, uint32_t row)
 }
 
 static mql_status
-add_batch(ScalarKeys *keys, const Column *column, uint32_t first,
-          uint32_t count, Error *err)
+add_batch(ScalarKeys *keys, const IndexDefinition *index, const Column *column,
+          RowRange range, Error *err)
 {
-    TRY(reserve(keys, count, err));
-    for (uint32_t i = 0; i < count; i++) {
+    uint32_t first = range.first;
+    TRY(reserve(keys, range.count, err));
+    for (uint32_t i = 0; i < range.count; i++) {
         keys->valid[first + i] = !column_is_null(column, i);
         if (column_is_null(column, i))
             continue;
-        if (column->type.kind == TYPE_ARRAY)
+        if (index->cast != CAST_NONE)
+            TRY(add_path(keys, index, first + i, column->bytes[i], err));
+        else if (column->type.kind == TYPE_ARRAY)
             TRY(add_elements(keys, first + i, column->bytes[i], err));
         else
             add(keys, first + i, scalar_key(column, i));
@@ -184,37 +215,41 @@ add_batch(ScalarKeys *keys, const Column *column, uint32_t first,
 
 static mql_status
 read_batches(ScalarKeys *keys, const Segment *segment, const Field *field,
-             const Watch *watch, Arena *batch_arena, Error *err)
+             const IndexDefinition *index, const Watch *watch, Error *err)
 {
+    Arena batch_arena;
+    arena_init(&batch_arena, 0);
+    mql_status status = MQL_OK;
     uint32_t rows = keys->column.row_count;
-    for (uint32_t first = 0; first < rows; first += BATCH_ROWS) {
+    for (uint32_t first = 0; status == MQL_OK && first < rows;
+         first += BATCH_ROWS) {
         uint32_t count = rows - first < BATCH_ROWS ? rows - first : BATCH_ROWS;
         Column column;
         RowRange range = {NULL, first, count};
-        arena_reset(batch_arena);
-        TRY(segment_read(segment, field, range, batch_arena, &column, err));
-        TRY(add_batch(keys, &column, first, count, err));
-        TRY(watch_poll(watch, err));
+        arena_reset(&batch_arena);
+        status =
+            segment_read(segment, field, range, &batch_arena, &column, err);
+        if (status == MQL_OK)
+            status = add_batch(keys, index, &column, range, err);
+        if (status == MQL_OK)
+            status = watch_poll(watch, err);
     }
-    return MQL_OK;
+    arena_free(&batch_arena);
+    return status;
 }
 
 mql_status
 scalar_keys_read(ScalarKeys *keys, const Segment *segment, const Field *field,
-                 const Watch *watch, Error *err)
+                 const IndexDefinition *index, const Watch *watch, Error *err)
 {
     *keys = (ScalarKeys){0};
-    TRY(scalar_keys_type(field, &keys->column.type, err));
+    TRY(scalar_keys_type(field, index, &keys->column.type, err));
     uint32_t rows = segment_row_count(segment, UINT64_MAX);
     keys->column.row_count = rows;
     keys->valid = malloc(rows);
     if (keys->valid == NULL)
         return error_no_memory(err);
-    Arena batch_arena;
-    arena_init(&batch_arena, 0);
-    mql_status status =
-        read_batches(keys, segment, field, watch, &batch_arena, err);
-    arena_free(&batch_arena);
+    mql_status status = read_batches(keys, segment, field, index, watch, err);
     keys->column.rows = keys->rows;
     keys->column.valid = keys->valid;
     if (keys->column.type == KEY_INT)

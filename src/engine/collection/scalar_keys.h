@@ -16,14 +16,21 @@ typedef struct ScalarKeys {
     size_t capacity; /* of rows and keys */
 } ScalarKeys;
 
-/* Of the field's keys; FEATURE_NOT_SUPPORTED: it has none. */
-mql_status scalar_keys_type(const Field *field, KeyType *type, Error *err);
+/* Of the keys that the index has of its field; FEATURE_NOT_SUPPORTED: none. */
+mql_status scalar_keys_type(const Field *field, const IndexDefinition *index,
+                            KeyType *type, Error *err);
 
-/* Read the whole field. BOOL, integers, TIMESTAMPTZ, FLOAT, DOUBLE, VARCHAR and
- * ARRAYs of those (one entry for each distinct element of a row); else
- * FEATURE_NOT_SUPPORTED. */
+/*
+ * Read the whole field. BOOL, integers, TIMESTAMPTZ, FLOAT, DOUBLE, VARCHAR and
+ * ARRAYs of those (one entry for each distinct element of a row); of JSON what
+ * the index's cast takes of the value at its path (elements may come twice).
+ * Else FEATURE_NOT_SUPPORTED. Rows of a JSON field are valid where something
+ * exists at the path, of whatever kind (json_is_present()): such rows may have
+ * no key.
+ */
 mql_status scalar_keys_read(ScalarKeys *keys, const Segment *segment,
-                            const Field *field, const Watch *watch, Error *err);
+                            const Field *field, const IndexDefinition *index,
+                            const Watch *watch, Error *err);
 void scalar_keys_free(ScalarKeys *keys);
 
 #endif

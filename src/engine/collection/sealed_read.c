@@ -129,13 +129,48 @@ is_plain(const SealedSegment *segment, const SealedField *field, RowRange range)
             section_is_verified(segment->file, &field->valid));
 }
 
+/* Texts that were verified before, and their offsets and NULLs; documents have
+ * checks of their own. */
+static bool
+is_plain_text(const SealedSegment *segment, const SealedField *field,
+              RowRange range)
+{
+    return field->width == 0 && field->checked == NULL && range.rows != NULL &&
+           field->values.size / SIZE_FOR_ROW < range.count &&
+           range_fits(range, segment->row_count) &&
+           section_is_verified(segment->file, &field->offsets) &&
+           section_is_verified(segment->file, &field->values) &&
+           (!field->has_valid ||
+            section_is_verified(segment->file, &field->valid));
+}
+
+static mql_status
+gather_slices(const SealedSegment *segment, const SealedField *field,
+              RowRange range, Slice *slices, Error *err)
+{
+    const uint64_t *offsets = (const void *)field->offsets.data;
+    for (uint32_t i = 0; i < range.count; i++) {
+        uint64_t from = offsets[range.rows[i]];
+        uint64_t to = offsets[range.rows[i] + 1];
+        if (from > to || to > field->values.size)
+            return damaged(segment, "wrong offset of a value", err);
+        slices[i] = (Slice){from == to ? NULL : field->values.data + from,
+                            (size_t)(to - from)};
+    }
+    return MQL_OK;
+}
+
 static mql_status
 read_rows(const SealedSegment *segment, const SealedField *field,
           RowRange range, ColumnBuilder *out, Error *err)
 {
     uint32_t row, run;
-    if (is_plain(segment, field, range)) {
-        values_gather(field->type, field->values.data, range, out->data);
+    bool is_text = is_plain_text(segment, field, range);
+    if (is_text || is_plain(segment, field, range)) {
+        if (is_text)
+            TRY(gather_slices(segment, field, range, out->data, err));
+        else
+            values_gather(field->type, field->values.data, range, out->data);
         for (uint32_t i = 0; field->has_valid && i < range.count; i++)
             out->valid[i] = (uint8_t)field->valid.data[range.rows[i]];
         return MQL_OK;

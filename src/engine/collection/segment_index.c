@@ -87,7 +87,7 @@ build_sections(const FileSpace *space, const SealedSegment *segment,
         return run_build(space, index, &vectors, NULL, watch, writer, err);
     }
     ScalarKeys keys;
-    TRY(scalar_keys_read(&keys, &segment->base, field, watch, err));
+    TRY(scalar_keys_read(&keys, &segment->base, field, index, watch, err));
     mql_status status =
         run_build(space, index, NULL, &keys.column, watch, writer, err);
     scalar_keys_free(&keys);
@@ -164,7 +164,7 @@ open_parts(const FileSpace *space, const SealedSegment *segment,
                        .options = &index->options,
                        .row_count = segment->row_count};
     if (!index->kind->is_vector)
-        TRY(scalar_keys_type(field, &input.key_type, err));
+        TRY(scalar_keys_type(field, index, &input.key_type, err));
     if (index->kind->is_vector) {
         if (!sealed_vectors(segment, field, &opened->vectors))
             return error_set(err, ERR_DATA_CORRUPTED, "vectors are missing");

@@ -743,14 +743,8 @@ append_index(Collection *definition, const IndexDefinition *index, Error *err)
         return error_no_memory(err);
     for (uint32_t i = 0; i < count; i++)
         indexes[i] = definition->indexes[i];
-    indexes[count] = *index;
-    indexes[count].name =
-        catalog_copy_text(&definition->arena, slice_of(index->name));
-    if (indexes[count].name == NULL)
-        return error_no_memory(err);
     definition->indexes = indexes;
-    definition->index_count = count + 1;
-    return MQL_OK;
+    return collection_add_index(definition, index, err);
 }
 
 static mql_status

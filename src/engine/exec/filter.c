@@ -10,6 +10,7 @@
  */
 #include "base/bits.h"
 #include "engine/exec/operators.h"
+#include "engine/plan/filter_path.h"
 
 /* A filter of one segment in the making. */
 typedef struct Filter {
@@ -25,23 +26,45 @@ typedef struct Filter {
 static mql_status add_condition(Filter *filter, const Condition *condition,
                                 RowSet *rows, Error *err);
 
+/* Whether a parameter whose type only this run knows is such that the index
+ * over a JSON path tells of it. */
+static bool
+is_of_cast(const Filter *filter, const Condition *condition,
+           const Expr *constant)
+{
+    const ExprRun *run = &filter->execution->run;
+    if (constant == NULL || constant->kind != EXPR_PARAMETER ||
+        constant->type.kind != TYPE_NULL ||
+        constant->parameter >= run->parameter_count)
+        return true;
+    const Value *value = &run->parameters[constant->parameter];
+    return value->is_null ||
+           path_takes(condition->index->cast, value->type.kind);
+}
+
 /* Whether this segment has every index the condition asks. */
 static bool
-is_answerable(const Condition *condition, const Segment *segment)
+is_answerable(const Filter *filter, const Condition *condition)
 {
     if (condition->kind == CONDITION_KEY)
         return true;
     if (condition->kind == CONDITION_INDEX)
-        return segment_index(segment, condition->index->id) != NULL;
+        return segment_index(filter->segment, condition->index->id) != NULL &&
+               is_of_cast(filter, condition, condition->low) &&
+               is_of_cast(filter, condition, condition->high);
     for (uint32_t i = 0; i < condition->child_count; i++)
-        if (!is_answerable(condition->children[i], segment))
+        if (!is_answerable(filter, condition->children[i]))
             return false;
     return true;
 }
 
+/* A value as a key: among reals integers are reals. */
 static Key
-key_of(const Value *value)
+key_of(const Value *value, KeyType type)
 {
+    bool is_integer = type_is_integer(value->type.kind);
+    if (type == KEY_REAL && is_integer)
+        return (Key){.real = (double)value->integer};
     switch (type_physical(value->type.kind)) {
     case PHYSICAL_BOOL:
         return (Key){.integer = value->boolean ? 1 : 0};
@@ -54,19 +77,26 @@ key_of(const Value *value)
     }
 }
 
-/* Keys of the list that are not NULL, sorted as the analyser left them. */
+/* Keys of the list that are not NULL, sorted as the analyser left them; of
+ * integers some may become one real. */
 static mql_status
-list_keys(Filter *filter, const Expr *list, ScalarPredicate *predicate,
-          Error *err)
+list_keys(Filter *filter, const Condition *condition,
+          ScalarPredicate *predicate, Error *err)
 {
+    const Expr *list = condition->list;
+    bool is_real = condition->key_type == KEY_REAL;
+    uint32_t count = 0;
     Key *keys =
         arena_alloc_array(filter->arena, list->list_count, sizeof *keys);
     if (keys == NULL)
         return error_no_memory(err);
-    for (uint32_t i = 0; i < list->list_count; i++)
-        keys[i] = key_of(&list->list[i]);
+    for (uint32_t i = 0; i < list->list_count; i++) {
+        keys[count] = key_of(&list->list[i], condition->key_type);
+        count +=
+            !is_real || count == 0 || keys[count].real != keys[count - 1].real;
+    }
     predicate->list = keys;
-    predicate->list_count = list->list_count;
+    predicate->list_count = count;
     return MQL_OK;
 }
 
@@ -101,7 +131,7 @@ fill_predicate(Filter *filter, const Condition *condition,
         .prefix = condition->prefix,
     };
     if (condition->list != NULL)
-        return list_keys(filter, condition->list, predicate, err);
+        return list_keys(filter, condition, predicate, err);
     if (condition->predicate == PREDICATE_CONTAINS)
         return text_keys(filter, condition, predicate, err);
     if (condition->predicate != PREDICATE_RANGE)
@@ -111,22 +141,24 @@ fill_predicate(Filter *filter, const Condition *condition,
     ExprRun *run = &filter->execution->run;
     TRY(expr_value(condition->low, run, filter->arena, &value, err));
     *is_null = value.is_null;
-    predicate->low = predicate->high = key_of(&value);
+    predicate->low = predicate->high = key_of(&value, condition->key_type);
     if (condition->high != condition->low) {
         TRY(expr_value(condition->high, run, filter->arena, &value, err));
         *is_null = *is_null || value.is_null;
-        predicate->high = key_of(&value);
+        predicate->high = key_of(&value, condition->key_type);
     }
     return MQL_OK;
 }
 
 /* The rows a negated condition may be true for: all of them, or those that are
- * not NULL. */
+ * not NULL; of a JSON path those with any key. */
 static mql_status
 add_whole(const Condition *condition, const Index *index, RowSet *rows,
           Error *err)
 {
-    const ScalarPredicate every = {.kind = PREDICATE_NOT_NULL};
+    bool is_path = condition->index->cast != CAST_NONE;
+    const ScalarPredicate every = {.kind = is_path ? PREDICATE_RANGE
+                                                   : PREDICATE_NOT_NULL};
     return condition->wants_null
                ? row_set_add_range(rows, 0, rows->row_count, err)
                : index->kind->lookup(index, &every, rows, err);
@@ -296,8 +328,7 @@ apply_indexes(Filter *filter, bool *is_done, SegmentRows *rows, Error *err)
     bool is_narrowed = false;
     for (uint32_t i = 0; i < filter->table->conjunct_count; i++) {
         const Condition *condition = filter->table->conjuncts[i].condition;
-        is_done[i] =
-            condition != NULL && is_answerable(condition, filter->segment);
+        is_done[i] = condition != NULL && is_answerable(filter, condition);
         if (!is_done[i])
             continue;
         is_narrowed = true;
@@ -486,7 +517,7 @@ apply_keys(Filter *filter, bool *is_done, SegmentRows *rows, bool *is_keys,
     uint32_t i = 0;
     while (i < table->conjunct_count &&
            !(is_keyed(table->conjuncts[i].condition) &&
-             is_answerable(table->conjuncts[i].condition, filter->segment)))
+             is_answerable(filter, table->conjuncts[i].condition)))
         i++;
     *is_keys = false;
     if (i == table->conjunct_count)

@@ -13,16 +13,18 @@ table_title(Buffer *out, const TablePlan *table)
                       table->collection->partition_count);
 }
 
-/* Indexes named so far; NULL is the primary key. A field has one at most. */
+#define NAMED_MOST 32u /* more are "..." */
+
+/* Indexes named so far; NULL is the primary key. */
 typedef struct Named {
-    const IndexDefinition *list[FIELDS_MOST + 2];
+    const IndexDefinition *list[NAMED_MOST];
     uint32_t count;
 } Named;
 
 static bool
 is_named(const Named *named, const IndexDefinition *index)
 {
-    for (uint32_t i = 0; i < named->count; i++)
+    for (uint32_t i = 0; i < named->count && i < NAMED_MOST; i++)
         if (named->list[i] == index)
             return true;
     return false;
@@ -38,8 +40,13 @@ print_indexes(Buffer *out, const Condition *condition, Named *named)
         return;
     const IndexDefinition *index =
         condition->kind == CONDITION_KEY ? NULL : condition->index;
-    if (is_named(named, index))
+    if (named->count > NAMED_MOST || is_named(named, index))
         return;
+    if (named->count == NAMED_MOST) {
+        named->count++;
+        buffer_append_text(out, ", ...");
+        return;
+    }
     buffer_append_text(out, named->count == 0 ? " using " : ", ");
     named->list[named->count++] = index;
     if (condition->kind == CONDITION_KEY)

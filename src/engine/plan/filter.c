@@ -12,12 +12,14 @@
  */
 #include <string.h>
 
+#include "engine/plan/filter_path.h"
 #include "engine/plan/planner.h"
 #include "engine/value/json.h"
 
 typedef struct Builder {
     Planner *planner;
     const Collection *collection;
+    const Expr *operand; /* what EXPR_OPERAND stands for, or NULL */
 } Builder;
 
 static const Condition *build(const Builder *builder, const Expr *expr,
@@ -50,13 +52,29 @@ key_type_of(Type type)
     }
 }
 
-/* A leaf on an indexed field, or NULL: not possible here. */
+static bool
+is_field(const Builder *builder, const Expr *expr)
+{
+    return expr->kind == EXPR_COLUMN &&
+           expr->column < builder->collection->field_count;
+}
+
+/* The index over a field or a JSON path, NULL: none. */
+static const IndexDefinition *
+index_over(const Builder *builder, const Expr *column)
+{
+    const Collection *collection = builder->collection;
+    if (is_field(builder, column) && column->type.kind != TYPE_JSON)
+        return scalar_index(collection, collection->fields[column->column].id);
+    return path_index(collection, column);
+}
+
+/* A leaf on an indexed field or path, or NULL: not possible here. */
 static Condition *
 leaf(const Builder *builder, const Expr *column, PredicateKind predicate,
      bool negated)
 {
-    const Field *field = &builder->collection->fields[column->column];
-    const IndexDefinition *index = scalar_index(builder->collection, field->id);
+    const IndexDefinition *index = index_over(builder, column);
     if (index == NULL || !index_kind_answers(index->kind, predicate))
         return NULL;
     Condition *condition = arena_new(builder->planner->arena, Condition);
@@ -65,7 +83,8 @@ leaf(const Builder *builder, const Expr *column, PredicateKind predicate,
     *condition = (Condition){
         .kind = CONDITION_INDEX,
         .index = index,
-        .key_type = key_type_of(field->type),
+        .key_type = index->cast != CAST_NONE ? path_key_type(index->cast)
+                                             : key_type_of(column->type),
         .predicate = predicate,
         .is_negated = negated,
     };
@@ -76,19 +95,13 @@ leaf(const Builder *builder, const Expr *column, PredicateKind predicate,
 static Condition *
 key_leaf(const Builder *builder, const Expr *column, bool negated)
 {
-    if (negated || column->column != builder->collection->primary)
+    if (negated || !is_field(builder, column) ||
+        column->column != builder->collection->primary)
         return NULL;
     Condition *condition = arena_new(builder->planner->arena, Condition);
     if (condition != NULL)
         condition->kind = CONDITION_KEY;
     return condition;
-}
-
-static bool
-is_field(const Builder *builder, const Expr *expr)
-{
-    return expr->kind == EXPR_COLUMN &&
-           expr->column < builder->collection->field_count;
 }
 
 /* Whether a constant can be a key of the column as it is. */
@@ -107,6 +120,48 @@ has_plain_keys(const Expr *column)
 {
     TypeKind kind = column->type.kind;
     return kind != TYPE_ARRAY && kind != TYPE_JSON && !type_is_vector(kind);
+}
+
+/* What stands in the condition: what an EXPR_OPERAND is. */
+static const Expr *
+subject_of(const Builder *builder, const Expr *expr)
+{
+    bool is_operand = expr->kind == EXPR_OPERAND && builder->operand != NULL;
+    return is_operand ? builder->operand : expr;
+}
+
+/* The cast of the index over a JSON path, CAST_NONE: there is none. */
+static JsonCast
+cast_of(const Builder *builder, const Expr *column)
+{
+    const IndexDefinition *index = path_index(builder->collection, column);
+    return index == NULL ? CAST_NONE : index->cast;
+}
+
+/* What keys of the column, one in a row, tell of a constant. */
+static KeyFit
+fit_constant(const Builder *builder, const Expr *column, const Expr *constant)
+{
+    if (is_field(builder, column) && has_plain_keys(column))
+        return fits_key(column, constant) ? KEY_FIT_EXACT : KEY_FIT_NONE;
+    JsonCast cast = cast_of(builder, column);
+    return json_cast_is_array(cast) ? KEY_FIT_NONE : path_fit(cast, constant);
+}
+
+/* The same for the list of an IN. */
+static KeyFit
+fit_list(const Builder *builder, const Expr *column, const Expr *in)
+{
+    if (!is_field(builder, column) || !has_plain_keys(column)) {
+        JsonCast cast = cast_of(builder, column);
+        return json_cast_is_array(cast) ? KEY_FIT_NONE
+                                        : path_fit_list(cast, in);
+    }
+    for (uint32_t i = 0; i < in->list_count; i++)
+        if (type_physical(in->list[i].type.kind) !=
+            type_physical(column->type.kind))
+            return KEY_FIT_NONE;
+    return KEY_FIT_EXACT;
 }
 
 /* NOT (a < 1) is a >= 1: both are NULL when a or the constant is. */
@@ -130,13 +185,14 @@ opposite(CompareOp op)
 static const Condition *
 build_compare(const Builder *builder, const Expr *expr, bool negated)
 {
-    const Expr *column = expr->arguments[0];
+    const Expr *column = subject_of(builder, expr->arguments[0]);
     const Expr *constant = expr->arguments[1];
-    if (!is_field(builder, column) || !has_plain_keys(column) ||
-        !fits_key(column, constant))
+    CompareOp op = negated ? opposite(expr->compare) : expr->compare;
+    KeyFit fit = fit_constant(builder, column, constant);
+    bool is_wide = fit == KEY_FIT_WIDE;
+    if (fit == KEY_FIT_NONE || (is_wide && op == COMPARE_NE))
         return NULL;
 
-    CompareOp op = negated ? opposite(expr->compare) : expr->compare;
     Condition *condition = NULL;
     if (op == COMPARE_EQ)
         condition = key_leaf(builder, column, false);
@@ -147,8 +203,9 @@ build_compare(const Builder *builder, const Expr *expr, bool negated)
 
     condition->has_low = op != COMPARE_LT && op != COMPARE_LE;
     condition->has_high = op != COMPARE_GT && op != COMPARE_GE;
-    condition->low_inclusive = op != COMPARE_GT;
-    condition->high_inclusive = op != COMPARE_LT;
+    condition->low_inclusive = op != COMPARE_GT || is_wide;
+    condition->high_inclusive = op != COMPARE_LT || is_wide;
+    condition->is_wide = is_wide;
     condition->low = constant;
     condition->high = constant;
     return condition;
@@ -157,23 +214,21 @@ build_compare(const Builder *builder, const Expr *expr, bool negated)
 static const Condition *
 build_in(const Builder *builder, const Expr *expr, bool negated)
 {
-    const Expr *column = expr->arguments[0];
+    const Expr *column = subject_of(builder, expr->arguments[0]);
     bool excludes = expr->is_negated != negated;
-    if (!is_field(builder, column) || !has_plain_keys(column))
-        return NULL;
+    KeyFit fit = fit_list(builder, column, expr);
     /* x NOT IN (..., NULL) is never true. */
-    if (excludes && expr->list_has_null)
+    if (fit == KEY_FIT_NONE ||
+        (excludes && (expr->list_has_null || fit == KEY_FIT_WIDE)))
         return NULL;
-    for (uint32_t i = 0; i < expr->list_count; i++)
-        if (type_physical(expr->list[i].type.kind) !=
-            type_physical(column->type.kind))
-            return NULL;
 
     Condition *condition = key_leaf(builder, column, excludes);
     if (condition == NULL)
         condition = leaf(builder, column, PREDICATE_IN, excludes);
-    if (condition != NULL)
-        condition->list = expr;
+    if (condition == NULL)
+        return NULL;
+    condition->list = expr;
+    condition->is_wide = fit == KEY_FIT_WIDE;
     return condition;
 }
 
@@ -189,13 +244,40 @@ build_is_null(const Builder *builder, const Expr *expr, bool negated)
     return condition;
 }
 
-static bool
-is_text_match(const Builder *builder, const Expr *expr)
+/* EXISTS path, and IS NULL of one: such an index notes where something is. */
+static const Condition *
+build_exists(const Builder *builder, const Expr *expr, bool negated)
 {
-    const Expr *column = expr->arguments[0];
+    const Expr *path = expr->arguments[0];
+    if (path->type.kind != TYPE_JSON)
+        return NULL;
+    Condition *condition = leaf(builder, path, PREDICATE_NOT_NULL, false);
+    if (condition != NULL)
+        condition->wants_null = negated;
+    return condition;
+}
+
+/* What a text is of: a field, or a path whose strings an index has; else NULL.
+ */
+static const Expr *
+text_of(const Builder *builder, const Expr *expr)
+{
+    if (is_field(builder, expr) && expr->type.kind == TYPE_VARCHAR)
+        return expr;
+    if (!expr_is_call(expr, "json_as_text"))
+        return NULL;
+    const Expr *path = expr->arguments[0];
+    return cast_of(builder, path) == CAST_VARCHAR ? path : NULL;
+}
+
+/* The field or path of a match with a constant pattern, else NULL. */
+static const Expr *
+matched_text(const Builder *builder, const Expr *expr)
+{
     const Expr *pattern = expr->arguments[1];
-    return is_field(builder, column) && column->type.kind == TYPE_VARCHAR &&
-           pattern->kind == EXPR_CONSTANT && !pattern->value.is_null;
+    if (pattern->kind != EXPR_CONSTANT || pattern->value.is_null)
+        return NULL;
+    return text_of(builder, expr->arguments[0]);
 }
 
 Slice
@@ -220,7 +302,7 @@ build_like_prefix(const Builder *builder, const Expr *expr, bool excludes)
     if (expr->ignores_case || (!is_whole && (excludes || size == 0)))
         return NULL;
     Condition *condition =
-        leaf(builder, expr->arguments[0], PREDICATE_PREFIX, excludes);
+        leaf(builder, matched_text(builder, expr), PREDICATE_PREFIX, excludes);
     if (condition != NULL) {
         condition->prefix = (Slice){text.data, size};
         condition->is_wide = !is_whole;
@@ -254,13 +336,13 @@ build_texts(const Builder *builder, const Expr *expr, bool excludes)
     const Slice *texts;
     uint32_t count;
     Error ignored = ERROR_INIT;
-    if (excludes || !is_text_match(builder, expr) ||
+    const Expr *text = matched_text(builder, expr);
+    if (excludes || text == NULL ||
         expr_literals(expr, builder->planner->arena, &texts, &count,
                       &ignored) != MQL_OK ||
         count == 0)
         return NULL;
-    Condition *condition =
-        leaf(builder, expr->arguments[0], PREDICATE_CONTAINS, false);
+    Condition *condition = leaf(builder, text, PREDICATE_CONTAINS, false);
     if (condition == NULL)
         return NULL;
     condition->texts = texts;
@@ -273,7 +355,7 @@ static const Condition *
 build_like(const Builder *builder, const Expr *expr, bool negated)
 {
     bool excludes = expr->is_negated != negated;
-    if (!is_text_match(builder, expr))
+    if (matched_text(builder, expr) == NULL)
         return NULL;
     const Condition *prefix = build_like_prefix(builder, expr, excludes);
     return prefix != NULL ? prefix : build_texts(builder, expr, excludes);
@@ -282,26 +364,45 @@ build_like(const Builder *builder, const Expr *expr, bool negated)
 static const Condition *
 build_starts_with(const Builder *builder, const Expr *expr, bool negated)
 {
-    if (!is_text_match(builder, expr))
+    const Expr *text = matched_text(builder, expr);
+    if (text == NULL)
         return NULL;
-    Condition *condition =
-        leaf(builder, expr->arguments[0], PREDICATE_PREFIX, negated);
+    Condition *condition = leaf(builder, text, PREDICATE_PREFIX, negated);
     if (condition != NULL)
         condition->prefix = expr->arguments[1]->value.bytes;
     return condition;
 }
 
-/* Whether an array field has `constant` among its elements: the index has an
- * entry for each. */
+/* What keys of an array's elements tell of a constant. */
+static KeyFit
+fit_element(const Builder *builder, const Expr *column, const Expr *constant)
+{
+    if (!expr_is_constant(constant))
+        return KEY_FIT_NONE;
+    if (is_field(builder, column) && column->type.kind == TYPE_ARRAY)
+        return type_physical(column->type.element) ==
+                       type_physical(constant->type.kind)
+                   ? KEY_FIT_EXACT
+                   : KEY_FIT_NONE;
+    JsonCast cast = cast_of(builder, column);
+    return json_cast_is_array(cast) ? path_fit(cast, constant) : KEY_FIT_NONE;
+}
+
+/* Whether an array has `constant` among its elements: the index has an entry
+ * for each. */
 static const Condition *
 element_leaf(const Builder *builder, const Expr *column, const Expr *constant)
 {
+    KeyFit fit = fit_element(builder, column, constant);
+    if (fit == KEY_FIT_NONE)
+        return NULL;
     Condition *condition = leaf(builder, column, PREDICATE_RANGE, false);
     if (condition == NULL)
         return NULL;
     condition->has_low = condition->has_high = true;
     condition->low_inclusive = condition->high_inclusive = true;
     condition->low = condition->high = constant;
+    condition->is_wide = fit == KEY_FIT_WIDE;
     return condition;
 }
 
@@ -311,27 +412,20 @@ build_contains(const Builder *builder, const Expr *expr, bool negated)
 {
     if (negated || expr->argument_count != 2)
         return NULL;
-    const Expr *column = expr->arguments[0];
-    const Expr *constant = expr->arguments[1];
-    if (!is_field(builder, column) || column->type.kind != TYPE_ARRAY ||
-        !expr_is_constant(constant))
-        return NULL;
-    if (type_physical(column->type.element) !=
-        type_physical(constant->type.kind))
-        return NULL;
-    return element_leaf(builder, column, constant);
+    return element_leaf(builder, subject_of(builder, expr->arguments[0]),
+                        expr->arguments[1]);
 }
 
-/* An element of a constant list, NULL where no key of the field is like it.
- * Reals are left out: in lists -0 is not 0. */
+/* An element of a constant list, NULL where no key of the field is like it. Of
+ * fields reals are left out: in lists -0 is not 0. */
 static const Expr *
 element_constant(const Builder *builder, const Expr *column, Json element)
 {
     Value value;
     Expr *constant = arena_new(builder->planner->arena, Expr);
     if (constant == NULL || !value_of_json(element, &value) ||
-        type_physical(value.type.kind) == PHYSICAL_REAL ||
-        type_physical(value.type.kind) != type_physical(column->type.element))
+        (column->type.kind == TYPE_ARRAY &&
+         type_physical(value.type.kind) == PHYSICAL_REAL))
         return NULL;
     *constant =
         (Expr){.kind = EXPR_CONSTANT, .type = value.type, .value = value};
@@ -344,9 +438,10 @@ build_contains_many(const Builder *builder, const Expr *expr, bool negated,
                     ConditionKind kind)
 {
     const Expr *column = expr->arguments[0], *list = expr->arguments[1];
-    if (negated || !is_field(builder, column) ||
-        column->type.kind != TYPE_ARRAY || list->kind != EXPR_CONSTANT ||
-        list->value.is_null)
+    if (negated || index_over(builder, column) == NULL ||
+        list->kind != EXPR_CONSTANT || list->value.is_null ||
+        type_physical(list->type.kind) != PHYSICAL_BYTES ||
+        list->type.kind == TYPE_VARCHAR)
         return NULL;
     Json elements = json_of(list->value.bytes);
     uint32_t count = json_count(elements);
@@ -392,6 +487,7 @@ merge_ranges(const Builder *builder, const Condition *a, const Condition *b)
     if (both == NULL)
         return NULL;
     *both = *low;
+    both->is_wide = low->is_wide || high->is_wide;
     both->has_high = true;
     both->high_inclusive = high->high_inclusive;
     both->high = high->high;
@@ -445,15 +541,28 @@ build_list(const Builder *builder, const Expr *expr, bool negated)
 static const Condition *
 build_call(const Builder *builder, const Expr *expr, bool negated)
 {
-    if (expr_is_call(expr, "array_contains"))
+    if (expr_is_call(expr, "array_contains") ||
+        expr_is_call(expr, "json_contains"))
         return build_contains(builder, expr, negated);
-    if (expr_is_call(expr, "array_contains_all"))
+    if (expr_is_call(expr, "array_contains_all") ||
+        expr_is_call(expr, "json_contains_all"))
         return build_contains_many(builder, expr, negated, CONDITION_AND);
-    if (expr_is_call(expr, "array_contains_any"))
+    if (expr_is_call(expr, "array_contains_any") ||
+        expr_is_call(expr, "json_contains_any"))
         return build_contains_many(builder, expr, negated, CONDITION_OR);
+    if (expr_is_call(expr, "exists"))
+        return build_exists(builder, expr, negated);
     if (expr_is_call(expr, "starts_with"))
         return build_starts_with(builder, expr, negated);
     return expr_is_call(expr, "~") ? build_texts(builder, expr, negated) : NULL;
+}
+
+static const Condition *
+build_let(const Builder *builder, const Expr *expr, bool negated)
+{
+    Builder inner = *builder;
+    inner.operand = subject_of(builder, expr->arguments[0]);
+    return build(&inner, expr->arguments[1], negated);
 }
 
 static const Condition *
@@ -475,6 +584,8 @@ build(const Builder *builder, const Expr *expr, bool negated)
         return build_like(builder, expr, negated);
     case EXPR_CALL:
         return build_call(builder, expr, negated);
+    case EXPR_LET:
+        return build_let(builder, expr, negated);
     default:
         return NULL;
     }
@@ -590,7 +701,7 @@ planner_filter(Planner *planner, const Collection *collection,
                const Scope *scope, const Expr *where, TablePlan *table,
                Error *err)
 {
-    const Builder builder = {planner, collection};
+    const Builder builder = {planner, collection, NULL};
     bool is_and = where->kind == EXPR_AND;
     uint32_t members = is_and ? where->argument_count : 1, count = 0;
     Conjunct *conjuncts =

@@ -525,13 +525,10 @@ add_indexes(Maker *maker, Transaction *transaction, Error *err)
     for (const Node *node = root->first; node != NULL; node = node->next) {
         if (node->kind != NODE_FIELD_INDEX)
             continue;
-        IndexDefinition *index = &collection->indexes[collection->index_count];
-        TRY(define_index(maker->prepared, node, collection, index, err));
-        index->id = transaction_new_id(transaction);
-        index->name = collection_text(collection, slice_of(index->name));
-        if (index->name == NULL)
-            return error_no_memory(err);
-        collection->index_count++;
+        IndexDefinition index;
+        TRY(define_index(maker->prepared, node, collection, &index, err));
+        index.id = transaction_new_id(transaction);
+        TRY(collection_add_index(collection, &index, err));
     }
     return MQL_OK;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* index.c - CREATE INDEX, DROP INDEX and ALTER INDEX. */
+#include "engine/session/index_path.h"
 #include "engine/session/kinds.h"
 
 #include <string.h>
@@ -143,6 +144,8 @@ set_index_option(Prepared *prepared, const Node *option,
         return set_metric(prepared, option, has_operator_class, index, err);
     if (slice_equal_nocase(option->text, SLICE_LITERAL("build")))
         return check_build(prepared, option, err);
+    if (index_path_is_option(option))
+        return index_path_check_option(option, index, err);
     if (slice_equal_nocase(option->text, SLICE_LITERAL(MMAP_PROPERTY)))
         return set_index_mapping(prepared, index, option, false, err);
     TRY(hint_common_option(option, err));
@@ -220,6 +223,21 @@ auto_scalar(const Field *field, IndexOptions *options)
     return index_kind_auto_scalar(SCALAR_INT, options);
 }
 
+/* Whether a kind is for the values at a path of a JSON field. */
+static mql_status
+check_path(const Node *using, const IndexKind *kind, JsonCast cast, Error *err)
+{
+    if (!kind->takes_paths)
+        return error_at(err, ERR_WRONG_OBJECT_TYPE, using->position,
+                        "index kind %s does not take JSON fields", kind->name);
+    if (index_kind_takes_scalar(kind, scalar_class(json_cast_kind(cast)),
+                                json_cast_is_array(cast)))
+        return MQL_OK;
+    return error_at(err, ERR_WRONG_OBJECT_TYPE, using->position,
+                    "index kind %s does not take JSON as %s", kind->name,
+                    json_cast_name(cast));
+}
+
 /* Whether a kind over scalars is for a field. */
 static mql_status
 check_scalar(const Node *using, const IndexKind *kind, const Field *field,
@@ -266,47 +284,53 @@ choose_kind(const Node *node, const Field *field, IndexDefinition *index,
         return error_at(err, ERR_WRONG_OBJECT_TYPE, using->position,
                         "index kind %s does not take fields of type %s",
                         index->kind->name, type_kind_name(type));
-    if (!is_vector)
+    if (index->cast != CAST_NONE)
+        TRY(check_path(using, index->kind, index->cast, err));
+    else if (!is_vector)
         TRY(check_scalar(using, index->kind, field, err));
     index_options_default(index->kind->build_options, &index->options);
     return MQL_OK;
 }
 
 static mql_status
-find_field(const Node *node, const Collection *collection, uint32_t *field,
-           Error *err)
+name_taken(const char *name, int64_t position, Error *err)
 {
-    const Node *key = node_child(node, NODE_INDEX_KEY)->first;
-    if (key->kind != NODE_NAME && key->kind != NODE_DOUBLE_QUOTED)
-        return planner_unbuilt(key, "an index on an expression", err);
-    int32_t found = collection_find_field(collection, key->text);
-    if (found < 0) {
-        error_at(err, ERR_UNDEFINED_COLUMN, key->position,
-                 "field \"%.*s\" does not exist", (int)key->text.size,
-                 key->text.data);
-        for (uint32_t i = 0; i < collection->field_count; i++) {
-            Slice name = slice_of(collection->fields[i].name);
-            if (name_closest(key->text, &name, 1) == 0)
-                return error_hint(err, "Did you mean \"%s\"?",
-                                  collection->fields[i].name);
-        }
-        return err->status;
-    }
-    if (collection->fields[found].type.kind == TYPE_JSON)
-        return planner_unbuilt(key, "an index on a JSON field", err);
-    *field = (uint32_t)found;
-    return MQL_OK;
+    return error_at(err, ERR_DUPLICATE_TABLE, position,
+                    "index \"%s\" already exists", name);
 }
 
-/* The given name, or the field's (Milvus' default). */
+/* One index for a field, of a JSON field one for each path. */
+static mql_status
+check_unindexed(const Collection *collection, const Field *field,
+                const IndexDefinition *index, int64_t position, Error *err)
+{
+    const IndexDefinition *other =
+        collection_field_index(collection, field->id, index->path);
+    if (other == NULL)
+        return MQL_OK;
+    error_at(err, ERR_DUPLICATE_OBJECT, position,
+             index->path.size > 0 ? "that path of field \"%s\" has an index "
+                                    "already: \"%s\""
+                                  : "field \"%s\" has an index already: \"%s\"",
+             field->name, other->name);
+    return error_hint(err, "Drop it first: DROP INDEX %s ON %s.", other->name,
+                      collection->name);
+}
+
+/* The given name, or the field's (Milvus' default), with the path's keys. */
 static mql_status
 choose_name(Prepared *prepared, const Node *node, const Collection *collection,
             const Field *field, IndexDefinition *index, Error *err)
 {
     const Node *name = node_child(node, NODE_INDEX_NAME);
-    if (name != NULL)
+    Slice text = slice_of(field->name);
+    if (name != NULL) {
         TRY(check_name(name, NAME_OF_INDEX, "index", err));
-    Slice text = name != NULL ? name->text : slice_of(field->name);
+        text = name->text;
+    } else if (index->cast != CAST_NONE) {
+        TRY(index_path_name(prepared, collection, field, index->path, &text,
+                            err));
+    }
     index->name = arena_copy(&prepared->exec_arena, text.data, text.size);
     if (index->name == NULL)
         return error_no_memory(err);
@@ -314,20 +338,11 @@ choose_name(Prepared *prepared, const Node *node, const Collection *collection,
     int32_t existing = collection_find_index(collection, text);
     if (name != NULL && existing >= 0 &&
         is_taken(name, collection->indexes[existing].name, false))
-        return error_at(err, ERR_DUPLICATE_TABLE, position,
-                        "index \"%s\" already exists", index->name);
-    for (uint32_t i = 0; i < collection->index_count; i++)
-        if (collection->indexes[i].field == field->id) {
-            error_at(err, ERR_DUPLICATE_OBJECT, position,
-                     "field \"%s\" has an index already: \"%s\"", field->name,
-                     collection->indexes[i].name);
-            return error_hint(err, "Drop it first: DROP INDEX %s ON %s.",
-                              collection->indexes[i].name, collection->name);
-        }
+        return name_taken(index->name, position, err);
+    TRY(check_unindexed(collection, field, index, position, err));
     if (name == NULL && existing >= 0 &&
         slice_equal(slice_of(collection->indexes[existing].name), text)) {
-        error_at(err, ERR_DUPLICATE_TABLE, position,
-                 "index \"%s\" already exists", index->name);
+        name_taken(index->name, position, err);
         return error_hint(err, "Give the new one another name.");
     }
     return MQL_OK;
@@ -364,11 +379,12 @@ mql_status
 define_index(Prepared *prepared, const Node *node, const Collection *collection,
              IndexDefinition *index, Error *err)
 {
-    uint32_t position = 0;
+    const Field *field;
     *index = (IndexDefinition){.metric = METRIC_COSINE};
-    TRY(find_field(node, collection, &position, err));
-    const Field *field = &collection->fields[position];
+    TRY(index_path_find(prepared, node, collection, &field, &index->path, err));
     index->field = field->id;
+    if (field->type.kind == TYPE_JSON)
+        TRY(index_path_cast(prepared, node, collection, &index->cast, err));
     if (type_is_vector(field->type.kind))
         index->metric = metric_usual(type_element(field->type.kind));
     TRY(choose_kind(node, field, index, err));
@@ -386,24 +402,27 @@ define_index(Prepared *prepared, const Node *node, const Collection *collection,
     return MQL_OK;
 }
 
-/* IF NOT EXISTS: the index of that name (or, unnamed, on that field), or NULL.
- */
-static const IndexDefinition *
-find_existing(const Node *root, const Collection *collection)
+/* IF NOT EXISTS: the index of that name (or, unnamed, on that field or path),
+ * or NULL. */
+static mql_status
+find_existing(Prepared *prepared, const Node *root,
+              const Collection *collection, const IndexDefinition **existing,
+              Error *err)
 {
     const Node *name = node_child(root, NODE_INDEX_NAME);
+    *existing = NULL;
     if (node_child(root, NODE_IF_NOT_EXISTS) == NULL)
-        return NULL;
+        return MQL_OK;
     if (name != NULL) {
         int32_t found = collection_find_index(collection, name->text);
-        return found >= 0 ? &collection->indexes[found] : NULL;
+        *existing = found >= 0 ? &collection->indexes[found] : NULL;
+        return MQL_OK;
     }
-    const Node *key = node_child(root, NODE_INDEX_KEY)->first;
-    int32_t field = collection_find_field(collection, key->text);
-    for (uint32_t i = 0; field >= 0 && i < collection->index_count; i++)
-        if (collection->indexes[i].field == collection->fields[field].id)
-            return &collection->indexes[i];
-    return NULL;
+    const Field *field;
+    Slice path;
+    TRY(index_path_find(prepared, root, collection, &field, &path, err));
+    *existing = collection_field_index(collection, field->id, path);
+    return MQL_OK;
 }
 
 mql_status
@@ -417,8 +436,10 @@ create_index_run(Prepared *prepared, Error *err)
     IndexDefinition index;
     mql_status status =
         find_collection(prepared, node_child(root, NODE_INDEX_ON), &found, err);
-    const IndexDefinition *existing =
-        status == MQL_OK ? find_existing(root, found->collection) : NULL;
+    const IndexDefinition *existing = NULL;
+    if (status == MQL_OK)
+        status =
+            find_existing(prepared, root, found->collection, &existing, err);
     if (existing != NULL) {
         session_notice(prepared->session,
                        "index \"%s\" already exists, skipping", existing->name);

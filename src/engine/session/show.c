@@ -206,6 +206,11 @@ show_index_options(Buffer *out, const IndexDefinition *index)
         buffer_printf(out, "metric_type = '%s'", metric_name(index->metric));
         separator = ", ";
     }
+    if (index->cast != CAST_NONE) {
+        buffer_printf(out, "json_cast_type = '%s'",
+                      json_cast_name(index->cast));
+        separator = ", ";
+    }
     const IndexOption *table = index->kind->build_options;
     for (size_t i = 0; !index->is_auto && table[i].name != NULL; i++) {
         if (table[i].words != NULL)
@@ -239,16 +244,19 @@ show_indexes_of(Prepared *prepared, const CollectionVersion *version,
                 Error *err)
 {
     const Collection *collection = version->collection;
-    Buffer options = BUFFER_INIT;
+    Buffer options = BUFFER_INIT, key = BUFFER_INIT;
     mql_status status = MQL_OK;
     for (uint32_t i = 0; i < collection->index_count && status == MQL_OK; i++) {
         const IndexDefinition *index = &collection->indexes[i];
         int32_t field = collection_find_field_id(collection, index->field);
+        buffer_append_text(&key, collection->fields[field].name);
+        if (index->cast != CAST_NONE)
+            json_path_print(&key, index->path);
         show_index_options(&options, index);
         const Value row[] = {
             rows_text(prepared, index->name),
             rows_text(prepared, collection->name),
-            rows_text(prepared, collection->fields[field].name),
+            rows_buffer(prepared, &key),
             rows_text(prepared, index->kind->name),
             rows_buffer(prepared, &options),
             value_int64((int64_t)indexed_rows(version, index,
@@ -257,6 +265,7 @@ show_indexes_of(Prepared *prepared, const CollectionVersion *version,
         status = rows_add(prepared, row, err);
     }
     buffer_free(&options);
+    buffer_free(&key);
     return status;
 }
 

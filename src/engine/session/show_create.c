@@ -157,6 +157,8 @@ print_index(Buffer *out, const Collection *collection,
     print_name(out, collection->name);
     buffer_append_text(out, " (");
     print_name(out, collection->fields[field].name);
+    if (index->cast != CAST_NONE)
+        json_path_print(out, index->path);
     buffer_printf(out, ") USING %s",
                   index->is_auto ? "AUTOINDEX" : index->kind->name);
     Buffer options = BUFFER_INIT;

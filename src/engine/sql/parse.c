@@ -8,11 +8,11 @@
  * failure: after a stack overflow Lemon would go on with an empty stack and may
  * accept, so nothing is fed to it any more.
  *
- * Three things the grammar cannot say with one token of lookahead are settled
- * here, by looking at the tokens that follow: NOT before IN, LIKE, ILIKE and
- * BETWEEN is infix; PRIMARY, PARTITION, CLUSTERING, UNIQUE and INDEX after '('
- * or ',' are names of fields unless what follows makes them clauses of CREATE
- * COLLECTION.
+ * What the grammar cannot say with one token of lookahead is settled here, by
+ * looking at the tokens that follow: NOT before IN, LIKE, ILIKE and BETWEEN is
+ * infix; PRIMARY, PARTITION, CLUSTERING, UNIQUE and INDEX after '(' or ',' are
+ * names of fields unless what follows makes them clauses of CREATE COLLECTION;
+ * and so are, after '(', the words a query can begin with, unless one does.
  */
 #include "engine/sql/parser.h"
 
@@ -155,10 +155,54 @@ is_index_clause(Scan ahead)
     return code > 0 && peek(&ahead) == TK_LP && peek(&ahead) != TK_INTEGER;
 }
 
+/* (SEARCH c FOR ...), (QUERY c ...) have a name next; (query > 1) has not. */
+static bool
+is_name_next(Scan ahead)
+{
+    Token token;
+    switch (scan_token(&ahead, &token)) {
+    case TK_IN:
+    case TK_LIKE:
+    case TK_ILIKE:
+    case TK_BETWEEN:
+    case TK_IS:
+    case TK_NOT:
+    case TK_AND:
+    case TK_OR:
+        return false;
+    case TK_DOUBLE:
+    case TK_BACKTICK:
+        return true;
+    default:
+        return token.size > 0 && is_word_byte(token.text[0]);
+    }
+}
+
+/* After '(': a field called by a word that queries begin with. */
+static bool
+is_no_query(Scan ahead, int code)
+{
+    switch (code) {
+    case TK_COUNT:
+        return peek(&ahead) != TK_FROM;
+    case TK_VALUES:
+        return peek(&ahead) != TK_LP;
+    case TK_HYBRID:
+        return peek(&ahead) != TK_SEARCH;
+    case TK_QUERY:
+    case TK_SEARCH:
+        return !is_name_next(ahead);
+    default:
+        return false;
+    }
+}
+
 static bool
 is_field_name(const Feed *feed, int code)
 {
     Scan ahead = feed->scan;
+    if (feed->previous == TK_LP && is_no_query(ahead, code))
+        return true;
     if (feed->previous != TK_LP && feed->previous != TK_COMMA)
         return false;
     switch (code) {
