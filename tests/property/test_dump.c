@@ -323,7 +323,12 @@ fill(World *world, uint64_t seed)
 #define MAKE_OTHERS                                                            \
     "CREATE ALIAS \"from\" FOR \"select\"; CREATE ALIAS whole FOR every;"
 #define MAKE_V "CREATE INDEX v ON every (v) USING FLAT;"
-#define MAKE_N "CREATE INDEX nx ON every (i8) USING INVERTED;"
+#define MAKE_N                                                                 \
+    "CREATE INDEX nx ON every (i8) USING INVERTED; CREATE INDEX ON every "     \
+    "(j['it''s \\ \"'][0].k) WITH (json_cast_type = 'DOUBLE'); CREATE INDEX "  \
+    "dyn "                                                                     \
+    "ON every (extra) USING NGRAM WITH (json_cast_type = 'VARCHAR', min_gram " \
+    "= 1, max_gram = 2);"
 
 static void
 open_world(World *world, const char *path, uint64_t random)

@@ -5,8 +5,9 @@
  *
  * The same rows go into a collection without indexes and into one whose fields
  * have indexes of random kinds: sealed segments, rows in memory, deleted rows,
- * NULLs, -0.0, empty and multi-byte texts, arrays. Random conditions must give
- * the same keys from both, also under NOT, AND and OR.
+ * NULLs, -0.0, empty and multi-byte texts, arrays, JSON whose paths are missing
+ * or hold values of any kind. Random conditions must give the same keys from
+ * both, also under NOT, AND and OR.
  *
  * MQL_TEST_SEED=n runs one seed, MQL_TEST_SAY=1 prints the statements.
  */
@@ -25,7 +26,7 @@ typedef struct Test {
     mql_conn *conn;
     char sql[SQL_SIZE];
     size_t size;
-    char indexes[2048]; /* for the words of a failure */
+    char indexes[4096]; /* for the words of a failure */
     bool is_loud;
 } Test;
 
@@ -165,6 +166,156 @@ say_value(Test *test, char name)
     }
 }
 
+/* ---- JSON ---- */
+
+/* Numbers that are near to each other as doubles among them. */
+static const char *const numbers[] = {
+    "0",
+    "-0.0",
+    "1",
+    "1.0",
+    "1.5",
+    "-3",
+    "7",
+    "1e300",
+    "-1e300",
+    "9007199254740991",
+    "9007199254740992",
+    "9007199254740993",
+    "9007199254740992.0",
+    "-9007199254740993",
+    "-9007199254740992",
+    "9223372036854775807",
+    "9223372036854775806",
+    "9223372036854775808.0",
+    "-9223372036854775808",
+};
+#define NUMBERS (sizeof numbers / sizeof numbers[0])
+
+static const char *const strings[] = {"",    "a",    "ab",  "abc", "abcd",
+                                      "ABC", "true", "1",   "10%", "a_c",
+                                      "b",   "é",    "null"};
+#define STRINGS (sizeof strings / sizeof strings[0])
+
+/* A scalar as it stands in a document. */
+static void
+say_scalar(Test *test)
+{
+    switch (below(test, 8)) {
+    case 0:
+        say(test, "%s", below(test, 2) == 0 ? "true" : "false");
+        break;
+    case 1:
+        say(test, "null");
+        break;
+    case 2:
+    case 3:
+    case 4:
+        say(test, "\"%s\"", strings[below(test, STRINGS)]);
+        break;
+    default:
+        say(test, "%s", numbers[below(test, NUMBERS)]);
+    }
+}
+
+/* A scalar, an array of them, or what is nested or empty. */
+static void
+say_json(Test *test, uint32_t depth)
+{
+    uint32_t form = below(test, depth == 0 ? 4 : 10);
+    if (form < 5) {
+        say_scalar(test);
+        return;
+    }
+    if (form == 9) {
+        say(test, below(test, 2) == 0 ? "{" : "{\"k\": ");
+        if (test->sql[test->size - 1] != '{')
+            say_json(test, depth - 1);
+        say(test, "}");
+        return;
+    }
+    say(test, "[");
+    uint32_t count = below(test, 4);
+    for (uint32_t i = 0; i < count; i++) {
+        say(test, i > 0 ? ", " : "");
+        say_json(test, form == 8 ? depth - 1 : 0);
+    }
+    say(test, "]");
+}
+
+/* {"a": ..., "l": [...], "o": {"k": [...]}} with each member missing now and
+ * then; some documents are something else. */
+static void
+say_document(Test *test)
+{
+    const char *separator = "";
+    if (below(test, 8) == 0) {
+        say_json(test, 2);
+        return;
+    }
+    say(test, "{");
+    if (below(test, 6) != 0) {
+        say(test, "\"a\": ");
+        say_json(test, 1);
+        separator = ", ";
+    }
+    if (below(test, 6) != 0) {
+        say(test, "%s\"l\": ", separator);
+        say_json(test, 2);
+        separator = ", ";
+    }
+    if (below(test, 3) != 0) {
+        say(test, "%s\"o\": {\"k\": ", separator);
+        say_json(test, 2);
+        say(test, "}");
+    }
+    say(test, "}");
+}
+
+static const char *const paths[] = {
+    "j['a']", "j[\"a\"]", "j.a",      "(j -> 'a')",  "j['l']",
+    "j['l']", "j.l[0]",   "j.o.k[1]", "j['o']['k']", "j",
+};
+#define PATHS (sizeof paths / sizeof paths[0])
+
+static const char *
+path(Test *test)
+{
+    return paths[below(test, PATHS)];
+}
+
+/* A constant beside a path: 0 a number, 1 a text, 2 a boolean. */
+static void
+say_constant(Test *test, uint32_t kind)
+{
+    if (kind == 0)
+        say(test, "%s", numbers[below(test, NUMBERS)]);
+    else if (kind == 1)
+        say(test, "'%s'", strings[below(test, STRINGS)]);
+    else
+        say(test, below(test, 2) == 0 ? "true" : "false");
+}
+
+static uint32_t
+kind_of_constant(Test *test)
+{
+    uint32_t kind = below(test, 8);
+    return kind == 7 ? 2 : kind % 2;
+}
+
+/* Of one kind mostly, of several now and then. */
+static void
+say_constants(Test *test, const char *end)
+{
+    uint32_t count = 1 + below(test, 4), kind = kind_of_constant(test);
+    for (uint32_t i = 0; i < count; i++) {
+        say(test, i > 0 ? ", " : "");
+        say_constant(test,
+                     below(test, 12) == 0 ? kind_of_constant(test) : kind);
+    }
+    say(test, "%s", end);
+}
+
 /* ---- rows ---- */
 
 static void
@@ -197,7 +348,13 @@ say_row(Test *test, uint32_t id)
         else
             say_list(test, is_text != 0, below(test, 5));
     }
-    say(test, ")");
+    if (below(test, 10) == 0) {
+        say(test, ", NULL)");
+        return;
+    }
+    say(test, ", '");
+    say_document(test);
+    say(test, "')");
 }
 
 static void
@@ -211,7 +368,7 @@ fill(Test *test)
         }
         run(test);
         say(test,
-            "INSERT INTO c SELECT id, b, n, m, f, s, t, a, w FROM plain "
+            "INSERT INTO c SELECT id, b, n, m, f, s, t, a, w, j FROM plain "
             "WHERE id >= %u",
             part * ROWS);
         run(test);
@@ -252,26 +409,77 @@ static const Choice choices[] = {
 };
 #define CHOICES (sizeof choices / sizeof choices[0])
 
+static const Choice path_choices[] = {
+    {"j['a']",
+     {"INVERTED WITH (json_cast_type = 'DOUBLE')",
+      "INVERTED WITH (json_cast_type = 'VARCHAR')",
+      "INVERTED WITH (json_cast_type = 'BOOL')",
+      "AUTOINDEX WITH (json_cast_type = 'DOUBLE')",
+      "NGRAM WITH (json_cast_type = 'VARCHAR', min_gram = 1, max_gram = 2)"}},
+    {"j.l",
+     {"INVERTED WITH (json_cast_type = 'ARRAY_DOUBLE')",
+      "INVERTED WITH (json_cast_type = 'ARRAY_VARCHAR')",
+      "INVERTED WITH (json_cast_type = 'ARRAY_BOOL')"}},
+    {"j.l[0]",
+     {"INVERTED WITH (json_cast_type = 'VARCHAR')",
+      "INVERTED WITH (json_cast_type = 'DOUBLE')"}},
+    {"j['o']['k']", {"INVERTED WITH (json_cast_type = 'ARRAY_DOUBLE')"}},
+    {"j['o']['k'][1]", {"INVERTED WITH (json_cast_type = 'DOUBLE')"}},
+    {"j",
+     {"INVERTED WITH (json_cast_type = 'DOUBLE')",
+      "INVERTED WITH (json_cast_type = 'ARRAY_DOUBLE')"}},
+};
+#define PATH_CHOICES (sizeof path_choices / sizeof path_choices[0])
+
+static uint32_t
+kind_count(const Choice *choice)
+{
+    uint32_t count = 0;
+    while (choice->kinds[count] != NULL)
+        count++;
+    return count;
+}
+
+static void
+note_index(Test *test)
+{
+    size_t used = strlen(test->indexes);
+    snprintf(test->indexes + used, sizeof test->indexes - used, "%.200s; ",
+             test->sql);
+    run(test);
+}
+
+static void
+make_path_indexes(Test *test, uint32_t round)
+{
+    for (uint32_t i = 0; i < PATH_CHOICES; i++) {
+        const Choice *choice = &path_choices[i];
+        say(test, "DROP INDEX IF EXISTS path%u ON c", i);
+        run(test);
+        if (below(test, 8) == 0)
+            continue;
+        say(test, "CREATE INDEX path%u ON c (%s) USING %s", i, choice->field,
+            choice->kinds[(round + i) % kind_count(choice)]);
+        note_index(test);
+    }
+}
+
 /* One round has no index on some fields, each kind comes in some round. */
 static void
 make_indexes(Test *test, uint32_t round)
 {
     test->indexes[0] = '\0';
     for (size_t i = 0; i < CHOICES; i++) {
-        uint32_t count = 0;
-        while (choices[i].kinds[count] != NULL)
-            count++;
         say(test, "DROP INDEX IF EXISTS %s ON c", choices[i].field);
         run(test);
         if (below(test, 8) == 0)
             continue;
-        const char *kind = choices[i].kinds[(round + i) % count];
+        const char *kind =
+            choices[i].kinds[(round + i) % kind_count(&choices[i])];
         say(test, "CREATE INDEX ON c (%s) USING %s", choices[i].field, kind);
-        size_t used = strlen(test->indexes);
-        snprintf(test->indexes + used, sizeof test->indexes - used, "%.200s; ",
-                 test->sql);
-        run(test);
+        note_index(test);
     }
+    make_path_indexes(test, round);
 }
 
 /* ---- conditions ---- */
@@ -290,19 +498,35 @@ say_in(Test *test, char column)
     say(test, below(test, 6) == 0 ? ", NULL)" : ")");
 }
 
+/* A constant, of a column (its letter) or of a kind. */
+typedef void (*SayValue)(Test *test, uint32_t of);
+
 static void
-say_range(Test *test, char column)
+say_between(Test *test, const char *what, SayValue say_end, uint32_t of)
 {
     uint32_t form = below(test, 3);
     if (form == 0)
-        say(test, "%c %sBETWEEN ", column, below(test, 3) == 0 ? "NOT " : "");
+        say(test, "%s %sBETWEEN ", what, below(test, 3) == 0 ? "NOT " : "");
     else
-        say(test, "%c %s ", column, below(test, 2) == 0 ? ">" : ">=");
-    say_value(test, column);
+        say(test, "%s %s ", what, below(test, 2) == 0 ? ">" : ">=");
+    say_end(test, of);
     say(test, " AND ");
     if (form != 0)
-        say(test, "%c %s ", column, below(test, 2) == 0 ? "<" : "<=");
-    say_value(test, column);
+        say(test, "%s %s ", what, below(test, 2) == 0 ? "<" : "<=");
+    say_end(test, of);
+}
+
+static void
+say_value_of(Test *test, uint32_t column)
+{
+    say_value(test, (char)column);
+}
+
+static void
+say_range(Test *test, char column)
+{
+    const char name[] = {column, '\0'};
+    say_between(test, name, say_value_of, (uint32_t)column);
 }
 
 static void
@@ -310,8 +534,11 @@ say_array(Test *test)
 {
     bool is_text = below(test, 2) == 0;
     char column = is_text ? 'w' : 'a';
-    uint32_t form = below(test, 4);
-    if (form == 0) {
+    uint32_t form = below(test, 5);
+    if (form == 4) {
+        say(test, "%c %s ", column, operators[below(test, 2)]);
+        say_list(test, is_text, below(test, 3));
+    } else if (form == 0) {
         say(test, "array_contains(%c, ", column);
         say_value(test, is_text ? 's' : 'n');
         say(test, ")");
@@ -341,10 +568,89 @@ say_text(Test *test)
 }
 
 static void
+say_path_text(Test *test)
+{
+    const char *which = path(test);
+    if (below(test, 5) == 0)
+        say(test, "starts_with(%s, 'a')", which);
+    else if (below(test, 4) == 0)
+        say(test, "%s %s %s", which, below(test, 4) == 0 ? "!~" : "=~",
+            regexes[below(test, REGEXES)]);
+    else
+        say(test, "%s %s%s %s", which, below(test, 4) == 0 ? "NOT " : "",
+            below(test, 4) == 0 ? "ILIKE" : "LIKE",
+            patterns[below(test, PATTERNS)]);
+}
+
+static void
+say_path_array(Test *test)
+{
+    static const char *const names[] = {"json_contains", "array_contains"};
+    const char *which = path(test), *name = names[below(test, 2)];
+    uint32_t form = below(test, 5);
+    if (form == 4) {
+        say(test, "%s %s [", which, operators[below(test, 2)]);
+        say_constants(test, "]");
+    } else if (form == 0) {
+        say(test, "%s(%s, ", name, which);
+        say_constant(test, kind_of_constant(test));
+        say(test, ")");
+    } else if (form == 1) {
+        say_constant(test, kind_of_constant(test));
+        say(test, " IN %s", which);
+    } else {
+        say(test, "%s_%s(%s, [", name, form == 2 ? "any" : "all", which);
+        say_constants(test, below(test, 10) == 0 ? ", null])" : "])");
+    }
+}
+
+static void
+say_path_range(Test *test)
+{
+    const char *which = path(test);
+    say_between(test, which, say_constant, below(test, 4) == 0);
+}
+
+static void
+say_path(Test *test)
+{
+    const char *which = path(test);
+    switch (below(test, 9)) {
+    case 0:
+        say(test, "%s IS %sNULL", which, below(test, 2) == 0 ? "NOT " : "");
+        break;
+    case 1:
+        say(test, "EXISTS %s", which);
+        break;
+    case 2:
+        say(test, "%s %sIN (", which, below(test, 3) == 0 ? "NOT " : "");
+        say_constants(test, below(test, 6) == 0 ? ", NULL)" : ")");
+        break;
+    case 3:
+        say_path_range(test);
+        break;
+    case 4:
+        say_path_text(test);
+        break;
+    case 5:
+    case 6:
+        say_path_array(test);
+        break;
+    default:
+        say(test, "%s %s ", which, operators[below(test, 6)]);
+        say_constant(test, kind_of_constant(test));
+    }
+}
+
+static void
 say_leaf(Test *test)
 {
     static const char columns[] = "bnmfst";
     char column = columns[below(test, 6)];
+    if (below(test, 3) == 0) {
+        say_path(test);
+        return;
+    }
     switch (below(test, 10)) {
     case 0:
         say(test, "%c IS %sNULL", "bnmfstaw"[below(test, 8)],
@@ -455,7 +761,7 @@ test_same_rows(void **state)
         say(test,
             "CREATE COLLECTION %s (id INT64 PRIMARY KEY, b BOOL, n INT64, m "
             "INT8, f DOUBLE, s VARCHAR(40), t TIMESTAMPTZ, a ARRAY<INT64>(5), "
-            "w ARRAY<VARCHAR(40)>(5))",
+            "w ARRAY<VARCHAR(40)>(5), j JSON)",
             i == 0 ? "plain" : "c");
         run(test);
     }
