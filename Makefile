@@ -2,11 +2,14 @@
 # make demo         the main job on real data, from nothing
 # make check        every quick test; T=name: only those whose name contains it
 # make crash-long   hours of power losses, faults and damage; T=name
+# make filters-long 100,000 conditions against a model; SEED=n
 # make neon-check   the kernels for 64-bit Arm, cross-compiled and run by qemu
 # make tidy         format, floors, headers, lengths, exported names, banned calls
 # make bench-deps   Python environments with mql's peers, for make bench
 # make bench        mql and its peers on real data (bench/README.md)
+# make bench-conditions  SELECT ... WHERE beside DuckDB
 # make bench-filters  recall and speed of filtered searches on real data
+# make check-milvus  filters: the same keys as a real Milvus server (tests/milvus)
 # make fuzz         T=parse: fuzz with clang's libFuzzer for SECONDS
 # make install      PREFIX=/usr/local DESTDIR=; make uninstall takes it away again
 # make clean        remove build/
@@ -148,6 +151,12 @@ crash-long:
 	    MQL_TEST_LONG=1 MQL_KILL_ROUNDS=$${MQL_KILL_ROUNDS:-300} $$test || failed=1; \
 	done; exit $$failed
 
+# What check does with 5,000 of them.
+SEED ?= 1
+filters-long:
+	@$(MAKE) --no-print-directory $(BUILD)/tests/property/test_filter_model
+	@MQL_TEST_SEED=$(SEED) MQL_TEST_STEPS=100000 $(BUILD)/tests/property/test_filter_model
+
 # What a fuzzer links besides its own file (tools/fuzz.sh).
 $(BUILD)/fuzz-objects: $(OBJECTS)
 	@echo $^ >$@
@@ -170,8 +179,14 @@ bench: all
 	@[ -x $(BENCH)/peers/bin/python ] || { echo "first: make bench-deps"; exit 1; }
 	@cd bench && $(abspath $(BENCH))/peers/bin/python -m unittest -q test_bench
 	@MQL_BENCH_DEPS=$(BENCH) $(BENCH)/peers/bin/python bench/run --build $(BUILD) $(BENCH_ARGS)
+bench-conditions: all
+	@$(BENCH)/peers/bin/python bench/conditions.py --build $(BUILD)
 bench-filters: all
 	@bench/filters.sh $(BUILD)
+MILVUS_ARGS ?=
+check-milvus: all
+	@python=$(BENCH)/peers/bin/python; [ -x $$python ] || python=python3; \
+	    MQL_BENCH_DEPS=$(abspath $(BENCH)) $$python tests/milvus/run --build $(BUILD) $(MILVUS_ARGS)
 SECONDS ?= 60
 fuzz:
 	@tools/fuzz.sh "$(T)" $(SECONDS)
@@ -193,6 +208,6 @@ clean:
 	rm -rf $(BUILD)
 help:
 	@sed -n '/^#/!q; s/^# //p' Makefile
-.PHONY: all check crash-long neon-check tests-built deps demo tidy bench bench-deps bench-filters fuzz install uninstall clean help
+.PHONY: all check crash-long filters-long neon-check tests-built deps demo tidy bench bench-deps bench-conditions bench-filters check-milvus fuzz install uninstall clean help
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
