@@ -104,6 +104,27 @@ word_between(const uint64_t *words, size_t i, size_t from, size_t bits)
     return word;
 }
 
+/* The places of a word's bits, and some that mean nothing: there is room
+ * for 64. Eight at a time, as a branch for each bit is guessed wrong once a
+ * word. */
+static uint32_t
+collect_word(uint64_t word, uint32_t base, uint32_t *positions)
+{
+    uint32_t count = (uint32_t)sum_bytes(byte_counts(word));
+    if (count == 64) {
+        for (uint32_t i = 0; i < 64; i++)
+            positions[i] = base + i;
+        return count;
+    }
+    for (uint32_t done = 0; done < count; done += 8)
+        for (uint32_t i = 0; i < 8; i++) {
+            uint32_t bit = (uint32_t)__builtin_ctzll(word | UINT64_C(1) << 63);
+            positions[done + i] = base + bit;
+            word &= word - 1;
+        }
+    return count;
+}
+
 uint32_t
 bits_collect(const uint64_t *words, size_t bits, size_t *from,
              uint32_t *positions, uint32_t most)
@@ -113,20 +134,20 @@ bits_collect(const uint64_t *words, size_t bits, size_t *from,
         return 0;
     for (size_t i = *from / 64; i * 64 < bits; i++) {
         uint64_t word = word_between(words, i, *from, bits);
-        if (word == ~(uint64_t)0 && most - count > 64) {
-            for (uint32_t j = 0; j < 64; j++)
-                positions[count + j] = (uint32_t)(i * 64 + j);
-            count += 64;
+        if (word == 0)
+            continue;
+        if (most - count >= 64) {
+            count += collect_word(word, (uint32_t)(i * 64), positions + count);
             continue;
         }
         while (word != 0) {
             size_t position = i * 64 + (size_t)__builtin_ctzll(word);
-            positions[count++] = (uint32_t)position;
-            word &= word - 1;
             if (count == most) {
-                *from = position + 1;
+                *from = position;
                 return count;
             }
+            positions[count++] = (uint32_t)position;
+            word &= word - 1;
         }
     }
     *from = bits;

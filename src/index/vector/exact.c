@@ -116,11 +116,20 @@ exact_query_of(Metric metric, ElementType element, const void *vector,
     return query;
 }
 
+/* Of a row whose square is 0, be it for lost digits. */
+static bool
+row_is_zero(const ExactQuery *query, const void *row)
+{
+    return query->element == ELEMENT_F32
+               ? query->kernels->largest_f32(row, query->dim) == 0
+               : vector_is_zero(query->element, row, query->dim);
+}
+
 /* Of the product and the square that a kernel gave. */
 static float
 cosine_of(const ExactQuery *query, const void *row, float dot, float square)
 {
-    if (query->is_zero)
+    if (query->is_zero || (square == 0 && row_is_zero(query, row)))
         return -0.0f;
     if (query->is_wild || !exact_is_tame(square))
         return careful_distance(query, row);
@@ -190,21 +199,33 @@ exact_distance(const ExactQuery *query, const void *row)
 
 /* Rows further on are on their way while these are worked on. */
 #define ROWS_AHEAD 16
+/* Lines of a row that are fetched; the processor guesses the rest. */
+#define LINES_MOST 8
+
+static uint32_t
+fewer(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
 
 static void
-prefetch_rows(const void *const *rows, uint32_t first, uint32_t count)
+prefetch_rows(const ExactQuery *query, const void *const *rows, uint32_t first,
+              uint32_t end)
 {
-    for (uint32_t i = first; i < first + 4 && i < count; i++)
-        for (uint32_t line = 0; line < 4; line++)
-            __builtin_prefetch((const char *)rows[i] + 64 * line);
+    size_t size = element_row_size(query->element, query->dim);
+    size = size < 64 * LINES_MOST ? size : 64 * LINES_MOST;
+    for (uint32_t i = first; i < end; i++)
+        for (size_t place = 0; place < size; place += 64)
+            __builtin_prefetch((const char *)rows[i] + place);
 }
 
 /* Of four rows of floats. */
 static void
-distances_of_4(const ExactQuery *query, const float *const rows[4],
+distances_of_4(const ExactQuery *query, const void *const four[4],
                float distances[4])
 {
     const DistanceTable *kernels = query->kernels;
+    const float *rows[4] = {four[0], four[1], four[2], four[3]};
     float squares[4];
     if (query->metric == METRIC_L2)
         kernels->l2_f32_4(query->vector, rows, query->dim, distances);
@@ -233,8 +254,8 @@ bit_distances(const ExactQuery *query, const void *const *rows, uint32_t count,
     size_t size = query->dim / 8;
     for (uint32_t first = 0; first < count; first += SOME) {
         uint32_t some = count - first < SOME ? count - first : SOME;
-        for (uint32_t i = first; i < first + some; i += 4)
-            prefetch_rows(rows, i + SOME, count);
+        uint32_t next = first + some;
+        prefetch_rows(query, rows, next, fewer(next + SOME, count));
         if (query->metric == METRIC_HAMMING) {
             query->elements->hamming_rows(query->vector, rows + first, size,
                                           some, both);
@@ -258,14 +279,18 @@ exact_distances(const ExactQuery *query, const void *const *rows,
         bit_distances(query, rows, count, distances);
         return;
     }
-    for (; query->element == ELEMENT_F32 && i + 4 <= count; i += 4) {
-        const float *four[4] = {rows[i], rows[i + 1], rows[i + 2], rows[i + 3]};
-        prefetch_rows(rows, i + ROWS_AHEAD, count);
-        distances_of_4(query, four, distances + i);
-    }
-    for (; i < count; i++) {
-        prefetch_rows(rows, i + ROWS_AHEAD, count);
-        distances[i] = exact_distance(query, rows[i]);
+    uint32_t ahead = fewer(ROWS_AHEAD, count);
+    prefetch_rows(query, rows, 0, ahead);
+    for (uint32_t end; i < count; i = end) {
+        end = fewer(i + 4, count);
+        uint32_t next = fewer(end + ROWS_AHEAD, count);
+        prefetch_rows(query, rows, ahead, next);
+        ahead = next;
+        if (query->element == ELEMENT_F32 && end - i == 4)
+            distances_of_4(query, rows + i, distances + i);
+        else
+            for (uint32_t row = i; row < end; row++)
+                distances[row] = exact_distance(query, rows[row]);
     }
 }
 

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hnsw_blur.c - see hnsw_blur.h. */
+#include "index/vector/hnsw_blur.h"
+
+#include <math.h>
+
+void
+fit_add(Fit *fit, double x, double y)
+{
+    fit->count++;
+    fit->x += x;
+    fit->y += y;
+    fit->xx += x * x;
+    fit->xy += x * y;
+    fit->yy += y * y;
+}
+
+double
+fit_slope(const Fit *fit)
+{
+    double spread = fit->xx * fit->count - fit->x * fit->x;
+    return spread > 0 ? (fit->xy * fit->count - fit->x * fit->y) / spread : 0;
+}
+
+double
+fit_variance(const Fit *fit, double slope, double *offset)
+{
+    *offset = (fit->y - slope * fit->x) / fit->count;
+    double square = fit->yy + slope * slope * fit->xx - 2 * slope * fit->xy;
+    return fmax(square / fit->count - *offset * *offset, 0);
+}
+
+/*
+ * True distances lie about the line by `blur`, as a normal distribution does;
+ * the first row that was not ranked is `margin` farther than the k-th nearest.
+ * Behind it there are about as many rows to a step as in the farther half of
+ * the ranked ones: `density`.
+ */
+double
+blur_misses(const Neighbor *pool, uint32_t count, const Fit *fit, double slope,
+            double farthest)
+{
+    uint32_t last = count - 1;
+    double offset;
+    double blur = sqrt(fit_variance(fit, slope, &offset));
+    double cut = slope * (double)pool[last].distance;
+    double margin = cut + offset - farthest;
+    double step = cut - slope * (double)pool[last / 2].distance;
+    if (blur == 0)
+        return margin >= 0 ? 0 : fit->count;
+    double density = (last - last / 2) / fmax(step, blur / fit->count);
+    double z = margin / blur;
+    double beyond =
+        exp(-z * z / 2) / sqrt(2 * M_PI) - z * erfc(z / M_SQRT2) / 2;
+    return density * blur * beyond;
+}

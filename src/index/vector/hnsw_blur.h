@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * hnsw_blur.h - how far distances by code lead astray, from rows of which both
+ * the distances by code and by floats are known.
+ */
+#ifndef INDEX_VECTOR_HNSW_BLUR_H
+#define INDEX_VECTOR_HNSW_BLUR_H
+
+#include "index/index.h"
+
+/* Sums of a line through points: what floats say over what codes say. Begins as
+ * zeros. */
+typedef struct Fit {
+    double count, x, y, xx, xy, yy;
+} Fit;
+
+void fit_add(Fit *fit, double x, double y);
+/* 0: all points have the same x. */
+double fit_slope(const Fit *fit);
+/* Of what the points lie beside the line of that slope; not below 0. `offset`
+ * OUT: the line's y where x is 0. */
+double fit_variance(const Fit *fit, double slope, double *offset);
+
+/*
+ * How many of the k nearest rows are expected not to be in the pool, which
+ * holds the rows that are nearest by code, nearest first. `fit` is of these,
+ * `slope` of others, `farthest` is the k-th's true distance.
+ */
+double blur_misses(const Neighbor *pool, uint32_t count, const Fit *fit,
+                   double slope, double farthest);
+
+#endif
