@@ -5,13 +5,16 @@
  */
 #include "commands.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "line_edit.h"
 #include "memory.h"
+#include "scan.h"
 
 /* What is being typed or, when that is nothing, what was sent last. */
 static const Text *
@@ -82,7 +85,34 @@ command_go_expanded(Invocation *call)
     return go_to(call, &request);
 }
 
-/* The query that follows, or the statement that \g would run. */
+/* `text`, less the word and the blanks behind it, if it begins with it. */
+static const char *
+behind_word(const char *text, const char *word)
+{
+    size_t size = strlen(word);
+    if (strncasecmp(text, word, size) != 0 ||
+        isalnum((unsigned char)text[size]) || text[size] == '_')
+        return text;
+    text += size;
+    return text + scan_blanks(text, strlen(text));
+}
+
+/* What an EXPLAIN explains; anything else is left as it is. */
+static const char *
+explained(const char *text)
+{
+    text += scan_blanks(text, strlen(text));
+    const char *rest = behind_word(text, "explain");
+    if (rest == text)
+        return text;
+    const char *end = rest[0] == '(' ? strchr(rest, ')') : NULL;
+    if (end != NULL)
+        return end + 1;
+    return behind_word(rest, "analyze");
+}
+
+/* The query that follows, or the statement that \g would run; of an EXPLAIN
+ * what it explains. */
 Outcome
 command_recall(Invocation *call)
 {
@@ -98,7 +128,7 @@ command_recall(Invocation *call)
         report(shell, "\\recall: missing a query");
     } else {
         text_append_text(&sql, "EXPLAIN (ANALYZE, RECALL) ");
-        text_append(&sql, query.data, query.size);
+        text_append_text(&sql, explained(query.data));
         outcome = statement_run(shell, sql.data, sql.size, NULL);
     }
     text_free(&query);

@@ -432,8 +432,13 @@ $ cat >r.mql <<'F'
 > SEARCH near FOR [1, 0] LIMIT 1 \recall
 > \recall
 > \recall SEARCH near FOR [1, 1] LIMIT 2
+> EXPLAIN (ANALYZE) SEARCH near FOR [1, 0] LIMIT 1;
+> \recall
+> explain SEARCH near FOR [1, 0] LIMIT 2 \recall
 > F
 $ mql -X -q rdb -f r.mql | grep Recall
 |  Recall@1: 1.0000 (1 of 1 rows)
+|  Recall@1: 1.0000 (1 of 1 rows)
+|  Recall@2: 1.0000 (2 of 2 rows)
 |  Recall@1: 1.0000 (1 of 1 rows)
 |  Recall@2: 1.0000 (2 of 2 rows)
