@@ -15,6 +15,12 @@ fit_add(Fit *fit, double x, double y)
     fit->yy += y * y;
 }
 
+Fit
+fit_turned(const Fit *fit)
+{
+    return (Fit){fit->count, fit->y, fit->x, fit->yy, fit->xy, fit->xx};
+}
+
 double
 fit_slope(const Fit *fit)
 {

@@ -15,6 +15,8 @@ typedef struct Fit {
 } Fit;
 
 void fit_add(Fit *fit, double x, double y);
+/* The same points with x and y in each other's place. */
+Fit fit_turned(const Fit *fit);
 /* 0: all points have the same x. */
 double fit_slope(const Fit *fit);
 /* Of what the points lie beside the line of that slope; not below 0. `offset`

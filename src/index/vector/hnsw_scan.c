@@ -14,6 +14,7 @@
  */
 #include "index/vector/hnsw_search.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "index/keys.h"
@@ -249,7 +250,9 @@ rank_to_cut(const Hnsw *hnsw, const Walk *walk, const VectorQuery *query,
  * Rank all rows that may be nearer than the k-th found so far, `farthest`, for
  * what codes blur. That is measured on other rows than those ranked so far:
  * where all allowed rows begin at one distance, those that seem the nearest are
- * the ones whose codes err most. `is_done`: see rank_to_cut().
+ * the ones whose codes err most. The line is that of codes over floats: about
+ * it codes lie in the same way wherever rows were left out by their distance.
+ * `is_done`: see rank_to_cut().
  */
 static mql_status
 scan_again(const Hnsw *hnsw, const Walk *walk, const VectorQuery *query,
@@ -261,10 +264,11 @@ scan_again(const Hnsw *hnsw, const Walk *walk, const VectorQuery *query,
     if (query->allowed_count < AGAIN_LEAST)
         return MQL_OK;
     TRY(fit_rows(hnsw, walk, query, BLUR_PLACES, &fit, err));
+    fit = fit_turned(&fit);
     double slope = fit_slope(&fit);
     double blur = sqrt(fit_variance(&fit, slope, &offset));
-    double cut = (farthest + BLURS * blur - offset) / slope;
-    if (!(slope > 0) || !isfinite(cut))
+    double cut = offset + slope * farthest + BLURS * blur;
+    if (!(slope > 0) || !(cut < FLT_MAX))
         return MQL_OK;
     TopK top = top_k_of(nearest, query->k);
     Passed passed = {.top = &top};
@@ -285,7 +289,7 @@ scan_codes(const Hnsw *hnsw, const Walk *walk, uint32_t ranked,
     TopK top = top_k_of(nearest, query->k);
     TRY(collect_nearest(hnsw, walk, ranked, query, err));
     TRY(rank_rows(hnsw, walk, query, &top, &fit, err));
-    double farthest = (double)top.heap[0].distance;
+    double farthest = top.count > 0 ? (double)top.heap[0].distance : 0;
     *is_done = top.count < query->k || walk->scratch->pool_count < ranked ||
                blur_misses(walk->scratch->pool, walk->scratch->pool_count, &fit,
                            fit_slope(&slope), farthest) < MISSES * query->k;
