@@ -9,6 +9,7 @@
 # make bench        mql and its peers on real data (bench/README.md)
 # make bench-conditions  SELECT ... WHERE beside DuckDB
 # make bench-filters  recall and speed of filtered searches on real data
+# make bench-named-filters  the filters of the real sets, mql beside its peers
 # make check-milvus  filters: the same keys as a real Milvus server (tests/milvus)
 # make fuzz         T=parse: fuzz with clang's libFuzzer for SECONDS
 # make install      PREFIX=/usr/local DESTDIR=; make uninstall takes it away again
@@ -183,6 +184,9 @@ bench-conditions: all
 	@$(BENCH)/peers/bin/python bench/conditions.py --build $(BUILD)
 bench-filters: all
 	@bench/filters.sh $(BUILD)
+bench-named-filters: all
+	@cd bench && $(abspath $(BENCH))/peers/bin/python -m unittest -q test_bench
+	@MQL_BENCH_DEPS=$(BENCH) $(BENCH)/peers/bin/python bench/named_filters.py --build $(BUILD) $(BENCH_ARGS)
 MILVUS_ARGS ?=
 check-milvus: all
 	@python=$(BENCH)/peers/bin/python; [ -x $$python ] || python=python3; \
@@ -208,6 +212,6 @@ clean:
 	rm -rf $(BUILD)
 help:
 	@sed -n '/^#/!q; s/^# //p' Makefile
-.PHONY: all check crash-long filters-long neon-check tests-built deps demo tidy bench bench-deps bench-conditions bench-filters check-milvus fuzz install uninstall clean help
+.PHONY: all check crash-long filters-long neon-check tests-built deps demo tidy bench bench-deps bench-conditions bench-filters bench-named-filters check-milvus fuzz install uninstall clean help
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -19,7 +19,7 @@ class Cell:
     """What one engine did under one filter, all efforts together."""
 
     def __init__(self, lines, clock):
-        reached = [line for line in lines if line["recall"] >= LEVEL and not line["short"]]
+        reached = [line for line in lines if line["recall"] >= LEVEL and not line["short"] and not line.get("wrong")]
         self.line = max(reached, key=clock.speed, default=None)
         self.speed = clock.speed(self.line) if self.line else None
         self.best = max(lines, key=lambda line: (line["recall"], not line["short"]))

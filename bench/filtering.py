@@ -44,6 +44,12 @@ class Case:
         """As SQL and as Milvus write it."""
         return f"{self.column} < {self.high}" if self.low == 0 else f"{self.column} >= {self.low}"
 
+    sql = condition
+
+    def facts(self):
+        """What a result says of it."""
+        return {"relation": self.relation, "share": self.share, "matching": self.matching}
+
     def allowed(self, column):
         """A bool for each row."""
         return (column >= self.low) & (column < self.high)

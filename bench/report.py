@@ -335,10 +335,10 @@ def write_figure(folder, name, drawing):
     return f"![{name}]({folder.name}/{path.name})"
 
 
-def head(results, clock):
-    """Machine, versions, commands."""
+def head(results, clock, kinds=None):
+    """Machine, versions, commands; the load while results of these kinds were measured."""
     last = results.runs[-1]
-    machine, loads = last["machine"], results.loads(("point",) if clock.builds == "cpu" else ("point", "build"))
+    machine, loads = last["machine"], results.loads(kinds or (("point",) if clock.builds == "cpu" else ("point", "build")))
     versions = sorted({(line["package"], line["version"]) for line in results.lines.values() if line.get("package")})
     busy = max(loads) > machine["cores"] * 1.0 + QUIET if loads else False
     lines = [f"Measured {last['time']} UTC with {last['mql']} ({last['commit']}) on {machine['processor']}, {machine['cores']} cores, "

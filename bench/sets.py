@@ -5,7 +5,7 @@ A prepared set is a folder with base.npy and queries.npy (float32), ids.npy (int
 the 100 nearest rows of each query, computed exactly) and set.json. NAME:ROWS is the set's first ROWS rows only. NAME+filters has columns to
 filter by and fewer queries (filtering.py): apart.npy and near.npy (int64), truth-N.npy for each filter N of the grid.
 
-MQL_DATA         the folder with fashion-mnist/, nsmc/ and siftsmall/
+MQL_DATA         the folder with fashion-mnist/, nsmc/, siftsmall/ and vespa-products/
 MQL_BENCH_CACHE  where prepared sets are kept; mql-bench in the user's cache otherwise
 """
 import json
@@ -78,7 +78,13 @@ def grown768():
     return metric, *grow.grow(base[:, :768], queries[:, :768], rows=200_000, is_cosine=False)
 
 
-SOURCES = {"fashion": fashion, "nsmc": nsmc, "siftsmall": siftsmall, "grown128": grown128, "grown768": grown768}
+def vespa():
+    """Vespa's products: 24,076 LSA vectors of 256 dimensions, cosine."""
+    folder = data_folder() / "vespa-products"
+    return COSINE, np.load(folder / "base_f16.npy"), np.load(folder / "query_f16.npy")[:QUERIES]
+
+
+SOURCES = {"fashion": fashion, "nsmc": nsmc, "siftsmall": siftsmall, "vespa": vespa, "grown128": grown128, "grown768": grown768}
 
 
 def distances(metric, query, rows):
@@ -134,6 +140,27 @@ class Set:
         paths = [self.folder / f"{name}.npy" for name in filtering.COLUMNS]
         return {path.stem: np.load(path) for path in paths if path.exists()}
 
+    def cases(self):
+        """The filters that it is asked under; none in most sets."""
+        return filtering.grid(self.rows) if self.columns() else []
+
+    def types(self):
+        """{column: its type in MilvusQL}."""
+        return {name: "INT64" for name in self.columns()}
+
+    def indexes(self):
+        """{column: what follows its name in CREATE INDEX} of the columns with an index."""
+        return {name: "" for name in self.columns()}
+
+    def files(self):
+        """What COPY loads id, v and the columns from."""
+        return [self.folder / f"{name}.npy" for name in ("ids", "base", *self.columns())]
+
+    def records(self):
+        """The columns of each row, one row after another."""
+        columns = list(self.columns().values())
+        return zip(*(column.tolist() for column in columns)) if columns else iter([()] * self.rows)
+
     def allowed(self, case):
         """A bool for each row: whether the filter lets it through."""
         return case.allowed(np.load(self.folder / f"{case.column}.npy"))
@@ -142,23 +169,29 @@ class Set:
         """Share of the k nearest that `answers` (queries x k, -1: none) found, by distance: a row as near as the k-th is right.
 
         With the number of a filter of the grid, of the rows that it lets through; others are wrong. A query whose answers begin with -2 was
-        not asked and does not count.
+        not asked and does not count. Where no row is wanted the recall is 1.
         """
         base, queries = self.base(), self.queries()
         truth = np.load(self.folder / ("truth.npy" if number is None else f"truth-{number}.npy"))
-        allowed = None if number is None else self.allowed(filtering.grid(self.rows)[number])
+        allowed = None if number is None else self.allowed(self.cases()[number])
         right = wanted = 0
         for query, found, near in zip(queries, answers, truth):
-            if found[0] == -2:
-                continue
             near = near[:k]
+            if found[0] == -2 or len(near) == 0:
+                continue
             found = np.unique(found[found >= 0])
             found = found if allowed is None else found[allowed[found]]
             farthest = near[-1] + 1e-9 * abs(near[-1]) + 1e-12
             hits = int((distances(self.metric, query, base[found]) <= farthest).sum())
             right += min(hits, len(near))
             wanted += len(near)
-        return right / max(1, wanted)
+        return right / wanted if wanted else 1.0
+
+    def wrong(self, answers, number):
+        """How many answers there are that the filter excludes, or that their query has already."""
+        allowed = self.allowed(self.cases()[number])
+        asked = [found[found >= 0] for found in answers]
+        return sum(len(found) - int(allowed[np.unique(found)].sum()) for found in asked)
 
 
 def write_set(folder, name, source, metric, base, queries):

