@@ -114,7 +114,7 @@ def main():
     options = parser.parse_args()
     results, clock = report.Results(options.results), report.Clock(options.clock, options.clock)
     sections = [section(results, clock, data, pathlib.Path(options.page).parent) for data in results.sets]
-    text = "\n\n".join([INTRODUCTION, report.head(results, clock), *sections])
+    text = "\n\n".join([INTRODUCTION, report.head(results, clock, ("filtered",)), *sections])
     pathlib.Path(options.page).write_text(text + "\n", encoding="utf-8")
 
 
