@@ -37,6 +37,8 @@
 #define BLURS 3.3
 /* After so many ranked rows it is asked whether there are too many. */
 #define TRIAL 1024
+/* So many rows tell what a row takes. */
+#define PACE_CODES_LEAST 4096
 /* Between two looks at `cancel`: rows. */
 #define CANCEL_ROWS (64u << 10)
 
@@ -136,8 +138,9 @@ collect_nearest(const Hnsw *hnsw, const Walk *walk, uint32_t ranked,
     keys_sort(keys, scratch->pool_count);
     for (uint32_t i = 0; i < scratch->pool_count; i++)
         scratch->pool[i] = (Neighbor){key_float(keys[i]), (uint32_t)keys[i]};
-    pace_add(hnsw->pace, PACE_CODES, pace_now() - start,
-             walk->counters->distances - before);
+    if (query->allowed_count >= PACE_CODES_LEAST) /* fewer stay in the cache */
+        pace_add(hnsw->pace, PACE_CODES, pace_now() - start,
+                 walk->counters->distances - before);
     return MQL_OK;
 }
 
