@@ -57,3 +57,13 @@ keys_select(uint64_t *keys, uint32_t count, uint32_t wanted)
     if (wanted > first && wanted < end)
         keys_sort(keys + first, end - first);
 }
+
+uint64_t
+keys_keep(uint64_t *keys, uint32_t count, uint32_t wanted)
+{
+    uint64_t largest = 0;
+    keys_select(keys, count, wanted);
+    for (uint32_t i = 0; i < wanted; i++)
+        largest = keys[i] > largest ? keys[i] : largest;
+    return largest;
+}

@@ -37,6 +37,10 @@ void keys_sort(uint64_t *keys, uint32_t count);
 /* Bring the `wanted` smallest of the keys, which all differ, to the front. */
 void keys_select(uint64_t *keys, uint32_t count, uint32_t wanted);
 
+/* The same, with at least as many keys as are wanted, of which there are some:
+ * the largest that is at the front then. */
+uint64_t keys_keep(uint64_t *keys, uint32_t count, uint32_t wanted);
+
 /* Bring the smaller of at least three keys, which all differ, to the front, and
  * the larger ones behind them: how many came to the front, neither none nor
  * all. About half. */

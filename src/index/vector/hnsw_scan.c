@@ -93,17 +93,6 @@ next_group(const Hnsw *hnsw, const Walk *walk, const VectorQuery *query,
                            group->distances, err);
 }
 
-/* The nearest of the pool, as keys; from now on only nearer ones are wanted. */
-static float
-drop_farthest(uint64_t *keys, uint32_t count, uint32_t kept)
-{
-    uint64_t most = 0;
-    keys_select(keys, count, kept);
-    for (uint32_t i = 0; i < kept; i++)
-        most = keys[i] > most ? keys[i] : most;
-    return key_float(most);
-}
-
 /* The `ranked` nearest by code, in the pool, nearest first. Dropping the
  * farther half of twice as many now and then takes a third of the time of a
  * heap. */
@@ -127,13 +116,12 @@ collect_nearest(const Hnsw *hnsw, const Walk *walk, uint32_t ranked,
             keys[count++] = key_of_float(group.distances[i], group.rows[i]);
             if (count < ranked * 2)
                 continue;
-            limit = drop_farthest(keys, count, ranked);
+            limit = key_float(keys_keep(keys, count, ranked));
             count = ranked;
         }
         TRY(next_group(hnsw, walk, query, &group, err));
     }
-    if (count > ranked)
-        drop_farthest(keys, count, ranked);
+    keys_select(keys, count, ranked);
     scratch->pool_count = least_of(count, ranked);
     keys_sort(keys, scratch->pool_count);
     for (uint32_t i = 0; i < scratch->pool_count; i++)

@@ -273,12 +273,9 @@ drop_farthest(IvfCollect *collect)
 {
     if (collect->key_count <= collect->kept)
         return;
-    uint64_t most = 0;
-    keys_select(collect->keys, collect->key_count, collect->kept);
-    for (uint32_t i = 0; i < collect->kept; i++)
-        most = collect->keys[i] > most ? collect->keys[i] : most;
+    collect->limit =
+        key_float(keys_keep(collect->keys, collect->key_count, collect->kept));
     collect->key_count = collect->kept;
-    collect->limit = key_float(most);
 }
 
 static mql_status
