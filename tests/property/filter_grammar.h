@@ -13,6 +13,7 @@
 #define TESTS_FILTER_GRAMMAR_H
 
 #include "property/filter_model.h"
+#include "property/printed.h"
 
 /* clang-format off */
 static const Production productions[] = {
@@ -496,23 +497,6 @@ make_term(Maker *maker, char sort, uint32_t depth)
 }
 
 /* ---- text ---- */
-
-typedef struct Printed {
-    char text[16384];
-    size_t size;
-} Printed;
-
-static inline void __attribute__((format(printf, 2, 3)))
-say(Printed *out, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    size_t room = sizeof out->text - out->size;
-    int size = vsnprintf(out->text + out->size, room, format, arguments);
-    va_end(arguments);
-    assert_true(size >= 0 && (size_t)size < room);
-    out->size += (size_t)size;
-}
 
 static inline void
 say_text(Printed *out, Text text)

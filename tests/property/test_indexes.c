@@ -13,19 +13,18 @@
  */
 #include "files.h"
 #include "mql.h"
+#include "property/printed.h"
 #include "run_sql.h"
 
 #define ROUNDS 8
 #define CONDITIONS 500
 #define SEGMENTS 3
 #define ROWS 90 /* of a segment, and in memory */
-#define SQL_SIZE 65536
 
 typedef struct Test {
     uint64_t random;
     mql_conn *conn;
-    char sql[SQL_SIZE];
-    size_t size;
+    Printed sql;
     char indexes[4096]; /* for the words of a failure */
     bool is_loud;
 } Test;
@@ -36,25 +35,13 @@ below(Test *test, uint32_t most)
     return (uint32_t)(next_random(&test->random) >> 33) % most;
 }
 
-static void __attribute__((format(printf, 2, 3)))
-say(Test *test, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    size_t room = sizeof test->sql - test->size;
-    int size = vsnprintf(test->sql + test->size, room, format, arguments);
-    va_end(arguments);
-    assert_true(size >= 0 && (size_t)size < room);
-    test->size += (size_t)size;
-}
-
 static void
 run(Test *test)
 {
     if (test->is_loud)
-        fprintf(stderr, "%.300s\n", test->sql);
-    run_sql(test->conn, test->sql);
-    test->size = 0;
+        fprintf(stderr, "%.300s\n", test->sql.text);
+    run_sql(test->conn, test->sql.text);
+    test->sql.size = 0;
 }
 
 /* ---- values ---- */
@@ -141,7 +128,7 @@ number(Test *test)
 static void
 say_time(Test *test)
 {
-    say(test, "'2026-01-%02uT00:00:00Z'", 1 + below(test, 12));
+    say(&test->sql, "'2026-01-%02uT00:00:00Z'", 1 + below(test, 12));
 }
 
 /* A value of column `name`. */
@@ -150,19 +137,19 @@ say_value(Test *test, char name)
 {
     switch (name) {
     case 'b':
-        say(test, "%s", below(test, 2) == 0 ? "true" : "false");
+        say(&test->sql, "%s", below(test, 2) == 0 ? "true" : "false");
         break;
     case 'f':
-        say(test, "%s", reals[below(test, REALS)]);
+        say(&test->sql, "%s", reals[below(test, REALS)]);
         break;
     case 's':
-        say(test, "%s", word(test));
+        say(&test->sql, "%s", word(test));
         break;
     case 't':
         say_time(test);
         break;
     default:
-        say(test, "%d", number(test));
+        say(&test->sql, "%d", number(test));
     }
 }
 
@@ -203,18 +190,18 @@ say_scalar(Test *test)
 {
     switch (below(test, 8)) {
     case 0:
-        say(test, "%s", below(test, 2) == 0 ? "true" : "false");
+        say(&test->sql, "%s", below(test, 2) == 0 ? "true" : "false");
         break;
     case 1:
-        say(test, "null");
+        say(&test->sql, "null");
         break;
     case 2:
     case 3:
     case 4:
-        say(test, "\"%s\"", strings[below(test, STRINGS)]);
+        say(&test->sql, "\"%s\"", strings[below(test, STRINGS)]);
         break;
     default:
-        say(test, "%s", numbers[below(test, NUMBERS)]);
+        say(&test->sql, "%s", numbers[below(test, NUMBERS)]);
     }
 }
 
@@ -228,19 +215,19 @@ say_json(Test *test, uint32_t depth)
         return;
     }
     if (form == 9) {
-        say(test, below(test, 2) == 0 ? "{" : "{\"k\": ");
-        if (test->sql[test->size - 1] != '{')
+        say(&test->sql, below(test, 2) == 0 ? "{" : "{\"k\": ");
+        if (test->sql.text[test->sql.size - 1] != '{')
             say_json(test, depth - 1);
-        say(test, "}");
+        say(&test->sql, "}");
         return;
     }
-    say(test, "[");
+    say(&test->sql, "[");
     uint32_t count = below(test, 4);
     for (uint32_t i = 0; i < count; i++) {
-        say(test, i > 0 ? ", " : "");
+        say(&test->sql, i > 0 ? ", " : "");
         say_json(test, form == 8 ? depth - 1 : 0);
     }
-    say(test, "]");
+    say(&test->sql, "]");
 }
 
 /* {"a": ..., "l": [...], "o": {"k": [...]}} with each member missing now and
@@ -253,23 +240,23 @@ say_document(Test *test)
         say_json(test, 2);
         return;
     }
-    say(test, "{");
+    say(&test->sql, "{");
     if (below(test, 6) != 0) {
-        say(test, "\"a\": ");
+        say(&test->sql, "\"a\": ");
         say_json(test, 1);
         separator = ", ";
     }
     if (below(test, 6) != 0) {
-        say(test, "%s\"l\": ", separator);
+        say(&test->sql, "%s\"l\": ", separator);
         say_json(test, 2);
         separator = ", ";
     }
     if (below(test, 3) != 0) {
-        say(test, "%s\"o\": {\"k\": ", separator);
+        say(&test->sql, "%s\"o\": {\"k\": ", separator);
         say_json(test, 2);
-        say(test, "}");
+        say(&test->sql, "}");
     }
-    say(test, "}");
+    say(&test->sql, "}");
 }
 
 static const char *const paths[] = {
@@ -289,11 +276,11 @@ static void
 say_constant(Test *test, uint32_t kind)
 {
     if (kind == 0)
-        say(test, "%s", numbers[below(test, NUMBERS)]);
+        say(&test->sql, "%s", numbers[below(test, NUMBERS)]);
     else if (kind == 1)
-        say(test, "'%s'", strings[below(test, STRINGS)]);
+        say(&test->sql, "'%s'", strings[below(test, STRINGS)]);
     else
-        say(test, below(test, 2) == 0 ? "true" : "false");
+        say(&test->sql, below(test, 2) == 0 ? "true" : "false");
 }
 
 static uint32_t
@@ -309,11 +296,11 @@ say_constants(Test *test, const char *end)
 {
     uint32_t count = 1 + below(test, 4), kind = kind_of_constant(test);
     for (uint32_t i = 0; i < count; i++) {
-        say(test, i > 0 ? ", " : "");
+        say(&test->sql, i > 0 ? ", " : "");
         say_constant(test,
                      below(test, 12) == 0 ? kind_of_constant(test) : kind);
     }
-    say(test, "%s", end);
+    say(&test->sql, "%s", end);
 }
 
 /* ---- rows ---- */
@@ -321,66 +308,66 @@ say_constants(Test *test, const char *end)
 static void
 say_list(Test *test, bool is_text, uint32_t count)
 {
-    say(test, "[");
+    say(&test->sql, "[");
     for (uint32_t i = 0; i < count; i++) {
-        say(test, i > 0 ? ", " : "");
+        say(&test->sql, i > 0 ? ", " : "");
         say_value(test, is_text ? 's' : 'n');
     }
-    say(test, "]");
+    say(&test->sql, "]");
 }
 
 static void
 say_row(Test *test, uint32_t id)
 {
     static const char columns[] = "bnmfst";
-    say(test, "(%u", id);
+    say(&test->sql, "(%u", id);
     for (size_t i = 0; columns[i] != '\0'; i++) {
-        say(test, ", ");
+        say(&test->sql, ", ");
         if (below(test, 6) == 0)
-            say(test, "NULL");
+            say(&test->sql, "NULL");
         else
             say_value(test, columns[i]);
     }
     for (int is_text = 0; is_text < 2; is_text++) {
-        say(test, ", ");
+        say(&test->sql, ", ");
         if (below(test, 6) == 0)
-            say(test, "NULL");
+            say(&test->sql, "NULL");
         else
             say_list(test, is_text != 0, below(test, 5));
     }
     if (below(test, 10) == 0) {
-        say(test, ", NULL)");
+        say(&test->sql, ", NULL)");
         return;
     }
-    say(test, ", '");
+    say(&test->sql, ", '");
     say_document(test);
-    say(test, "')");
+    say(&test->sql, "')");
 }
 
 static void
 fill(Test *test)
 {
     for (uint32_t part = 0; part <= SEGMENTS; part++) {
-        say(test, "INSERT INTO plain VALUES ");
+        say(&test->sql, "INSERT INTO plain VALUES ");
         for (uint32_t i = 0; i < ROWS; i++) {
-            say(test, i > 0 ? ", " : "");
+            say(&test->sql, i > 0 ? ", " : "");
             say_row(test, part * ROWS + i);
         }
         run(test);
-        say(test,
+        say(&test->sql,
             "INSERT INTO c SELECT id, b, n, m, f, s, t, a, w, j FROM plain "
             "WHERE id >= %u",
             part * ROWS);
         run(test);
         if (part < SEGMENTS) {
-            say(test, "FLUSH");
+            say(&test->sql, "FLUSH");
             run(test);
         }
     }
     for (uint32_t i = 0; i < ROWS / 3; i++) {
         uint32_t id = below(test, (SEGMENTS + 1) * ROWS);
-        say(test, "DELETE FROM plain WHERE id = %u;", id);
-        say(test, "DELETE FROM c WHERE id = %u", id);
+        say(&test->sql, "DELETE FROM plain WHERE id = %u;", id);
+        say(&test->sql, "DELETE FROM c WHERE id = %u", id);
         run(test);
     }
 }
@@ -445,7 +432,7 @@ note_index(Test *test)
 {
     size_t used = strlen(test->indexes);
     snprintf(test->indexes + used, sizeof test->indexes - used, "%.200s; ",
-             test->sql);
+             test->sql.text);
     run(test);
 }
 
@@ -454,12 +441,12 @@ make_path_indexes(Test *test, uint32_t round)
 {
     for (uint32_t i = 0; i < PATH_CHOICES; i++) {
         const Choice *choice = &path_choices[i];
-        say(test, "DROP INDEX IF EXISTS path%u ON c", i);
+        say(&test->sql, "DROP INDEX IF EXISTS path%u ON c", i);
         run(test);
         if (below(test, 8) == 0)
             continue;
-        say(test, "CREATE INDEX path%u ON c (%s) USING %s", i, choice->field,
-            choice->kinds[(round + i) % kind_count(choice)]);
+        say(&test->sql, "CREATE INDEX path%u ON c (%s) USING %s", i,
+            choice->field, choice->kinds[(round + i) % kind_count(choice)]);
         note_index(test);
     }
 }
@@ -470,13 +457,14 @@ make_indexes(Test *test, uint32_t round)
 {
     test->indexes[0] = '\0';
     for (size_t i = 0; i < CHOICES; i++) {
-        say(test, "DROP INDEX IF EXISTS %s ON c", choices[i].field);
+        say(&test->sql, "DROP INDEX IF EXISTS %s ON c", choices[i].field);
         run(test);
         if (below(test, 8) == 0)
             continue;
         const char *kind =
             choices[i].kinds[(round + i) % kind_count(&choices[i])];
-        say(test, "CREATE INDEX ON c (%s) USING %s", choices[i].field, kind);
+        say(&test->sql, "CREATE INDEX ON c (%s) USING %s", choices[i].field,
+            kind);
         note_index(test);
     }
     make_path_indexes(test, round);
@@ -490,12 +478,12 @@ static void
 say_in(Test *test, char column)
 {
     uint32_t count = 1 + below(test, 5);
-    say(test, "%c %sIN (", column, below(test, 3) == 0 ? "NOT " : "");
+    say(&test->sql, "%c %sIN (", column, below(test, 3) == 0 ? "NOT " : "");
     for (uint32_t i = 0; i < count; i++) {
-        say(test, i > 0 ? ", " : "");
+        say(&test->sql, i > 0 ? ", " : "");
         say_value(test, column);
     }
-    say(test, below(test, 6) == 0 ? ", NULL)" : ")");
+    say(&test->sql, below(test, 6) == 0 ? ", NULL)" : ")");
 }
 
 /* A constant, of a column (its letter) or of a kind. */
@@ -506,13 +494,14 @@ say_between(Test *test, const char *what, SayValue say_end, uint32_t of)
 {
     uint32_t form = below(test, 3);
     if (form == 0)
-        say(test, "%s %sBETWEEN ", what, below(test, 3) == 0 ? "NOT " : "");
+        say(&test->sql, "%s %sBETWEEN ", what,
+            below(test, 3) == 0 ? "NOT " : "");
     else
-        say(test, "%s %s ", what, below(test, 2) == 0 ? ">" : ">=");
+        say(&test->sql, "%s %s ", what, below(test, 2) == 0 ? ">" : ">=");
     say_end(test, of);
-    say(test, " AND ");
+    say(&test->sql, " AND ");
     if (form != 0)
-        say(test, "%s %s ", what, below(test, 2) == 0 ? "<" : "<=");
+        say(&test->sql, "%s %s ", what, below(test, 2) == 0 ? "<" : "<=");
     say_end(test, of);
 }
 
@@ -536,19 +525,20 @@ say_array(Test *test)
     char column = is_text ? 'w' : 'a';
     uint32_t form = below(test, 5);
     if (form == 4) {
-        say(test, "%c %s ", column, operators[below(test, 2)]);
+        say(&test->sql, "%c %s ", column, operators[below(test, 2)]);
         say_list(test, is_text, below(test, 3));
     } else if (form == 0) {
-        say(test, "array_contains(%c, ", column);
+        say(&test->sql, "array_contains(%c, ", column);
         say_value(test, is_text ? 's' : 'n');
-        say(test, ")");
+        say(&test->sql, ")");
     } else if (form == 1) {
         say_value(test, is_text ? 's' : 'n');
-        say(test, " IN %c", column);
+        say(&test->sql, " IN %c", column);
     } else {
-        say(test, "array_contains_%s(%c, ", form == 2 ? "any" : "all", column);
+        say(&test->sql, "array_contains_%s(%c, ", form == 2 ? "any" : "all",
+            column);
         say_list(test, is_text, 1 + below(test, 3));
-        say(test, ")");
+        say(&test->sql, ")");
     }
 }
 
@@ -557,12 +547,12 @@ say_text(Test *test)
 {
     bool is_not = below(test, 4) == 0;
     if (below(test, 8) == 0)
-        say(test, "starts_with(s, %s)", word(test));
+        say(&test->sql, "starts_with(s, %s)", word(test));
     else if (below(test, 3) == 0)
-        say(test, "s %s %s", is_not ? "!~" : "=~",
+        say(&test->sql, "s %s %s", is_not ? "!~" : "=~",
             regexes[below(test, REGEXES)]);
     else
-        say(test, "s %s%s %s", is_not ? "NOT " : "",
+        say(&test->sql, "s %s%s %s", is_not ? "NOT " : "",
             below(test, 2) == 0 ? "LIKE" : "ILIKE",
             patterns[below(test, PATTERNS)]);
 }
@@ -572,12 +562,12 @@ say_path_text(Test *test)
 {
     const char *which = path(test);
     if (below(test, 5) == 0)
-        say(test, "starts_with(%s, 'a')", which);
+        say(&test->sql, "starts_with(%s, 'a')", which);
     else if (below(test, 4) == 0)
-        say(test, "%s %s %s", which, below(test, 4) == 0 ? "!~" : "=~",
+        say(&test->sql, "%s %s %s", which, below(test, 4) == 0 ? "!~" : "=~",
             regexes[below(test, REGEXES)]);
     else
-        say(test, "%s %s%s %s", which, below(test, 4) == 0 ? "NOT " : "",
+        say(&test->sql, "%s %s%s %s", which, below(test, 4) == 0 ? "NOT " : "",
             below(test, 4) == 0 ? "ILIKE" : "LIKE",
             patterns[below(test, PATTERNS)]);
 }
@@ -589,17 +579,17 @@ say_path_array(Test *test)
     const char *which = path(test), *name = names[below(test, 2)];
     uint32_t form = below(test, 5);
     if (form == 4) {
-        say(test, "%s %s [", which, operators[below(test, 2)]);
+        say(&test->sql, "%s %s [", which, operators[below(test, 2)]);
         say_constants(test, "]");
     } else if (form == 0) {
-        say(test, "%s(%s, ", name, which);
+        say(&test->sql, "%s(%s, ", name, which);
         say_constant(test, kind_of_constant(test));
-        say(test, ")");
+        say(&test->sql, ")");
     } else if (form == 1) {
         say_constant(test, kind_of_constant(test));
-        say(test, " IN %s", which);
+        say(&test->sql, " IN %s", which);
     } else {
-        say(test, "%s_%s(%s, [", name, form == 2 ? "any" : "all", which);
+        say(&test->sql, "%s_%s(%s, [", name, form == 2 ? "any" : "all", which);
         say_constants(test, below(test, 10) == 0 ? ", null])" : "])");
     }
 }
@@ -617,13 +607,14 @@ say_path(Test *test)
     const char *which = path(test);
     switch (below(test, 9)) {
     case 0:
-        say(test, "%s IS %sNULL", which, below(test, 2) == 0 ? "NOT " : "");
+        say(&test->sql, "%s IS %sNULL", which,
+            below(test, 2) == 0 ? "NOT " : "");
         break;
     case 1:
-        say(test, "EXISTS %s", which);
+        say(&test->sql, "EXISTS %s", which);
         break;
     case 2:
-        say(test, "%s %sIN (", which, below(test, 3) == 0 ? "NOT " : "");
+        say(&test->sql, "%s %sIN (", which, below(test, 3) == 0 ? "NOT " : "");
         say_constants(test, below(test, 6) == 0 ? ", NULL)" : ")");
         break;
     case 3:
@@ -637,7 +628,7 @@ say_path(Test *test)
         say_path_array(test);
         break;
     default:
-        say(test, "%s %s ", which, operators[below(test, 6)]);
+        say(&test->sql, "%s %s ", which, operators[below(test, 6)]);
         say_constant(test, kind_of_constant(test));
     }
 }
@@ -653,7 +644,7 @@ say_leaf(Test *test)
     }
     switch (below(test, 10)) {
     case 0:
-        say(test, "%c IS %sNULL", "bnmfstaw"[below(test, 8)],
+        say(&test->sql, "%c IS %sNULL", "bnmfstaw"[below(test, 8)],
             below(test, 2) == 0 ? "NOT " : "");
         break;
     case 1:
@@ -664,7 +655,7 @@ say_leaf(Test *test)
             say_range(test, column);
             break;
         }
-        say(test, "b");
+        say(&test->sql, "b");
         break;
     case 3:
         say_array(test);
@@ -674,17 +665,17 @@ say_leaf(Test *test)
         say_text(test);
         break;
     case 6:
-        say(test, "id %s %u", operators[below(test, 6)],
+        say(&test->sql, "id %s %u", operators[below(test, 6)],
             below(test, (SEGMENTS + 1) * ROWS));
         break;
     case 7:
-        say(test, "n %% 3 = 1"); /* no index knows that */
+        say(&test->sql, "n %% 3 = 1"); /* no index knows that */
         break;
     default:
-        say(test, "%c %s ", column,
+        say(&test->sql, "%c %s ", column,
             operators[below(test, column == 'b' ? 2 : 6)]);
         if (below(test, 12) == 0)
-            say(test, "NULL");
+            say(&test->sql, "NULL");
         else
             say_value(test, column);
     }
@@ -699,13 +690,13 @@ say_condition(Test *test, uint32_t depth)
         say_leaf(test);
         return;
     }
-    say(test, form == 3 ? "NOT (" : "(");
+    say(&test->sql, form == 3 ? "NOT (" : "(");
     say_condition(test, depth - 1);
     if (form != 3) {
-        say(test, form == 1 ? ") AND (" : ") OR (");
+        say(&test->sql, form == 1 ? ") AND (" : ") OR (");
         say_condition(test, depth - 1);
     }
-    say(test, ")");
+    say(&test->sql, ")");
 }
 
 /* The keys that a question gives, as a set of bits. */
@@ -730,9 +721,9 @@ compare(Test *test)
     uint8_t wanted[(SEGMENTS + 1) * ROWS], found[(SEGMENTS + 1) * ROWS];
     char condition[2048];
     say_condition(test, below(test, 4));
-    assert_true(test->size < sizeof condition);
-    memcpy(condition, test->sql, test->size + 1);
-    test->size = 0;
+    assert_true(test->sql.size < sizeof condition);
+    memcpy(condition, test->sql.text, test->sql.size + 1);
+    test->sql.size = 0;
     if (test->is_loud)
         fprintf(stderr, "%s\n", condition);
     ask(test, "plain", condition, wanted);
@@ -758,7 +749,7 @@ test_same_rows(void **state)
     assert_int_equal(mql_open(path, NULL, &db, NULL), MQL_OK);
     assert_int_equal(mql_connect(db, &test->conn, NULL), MQL_OK);
     for (int i = 0; i < 2; i++) {
-        say(test,
+        say(&test->sql,
             "CREATE COLLECTION %s (id INT64 PRIMARY KEY, b BOOL, n INT64, m "
             "INT8, f DOUBLE, s VARCHAR(40), t TIMESTAMPTZ, a ARRAY<INT64>(5), "
             "w ARRAY<VARCHAR(40)>(5), j JSON)",
