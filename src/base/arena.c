@@ -34,6 +34,7 @@
 #endif
 
 #define ALIGNMENT 16u
+#define LINE 64u /* of the cache */
 #define BLOCK_LEAST ((size_t)4 * 1024)
 #define BLOCK_MOST ((size_t)1024 * 1024)
 /* Blocks kept as spares: so many, none larger. */
@@ -180,6 +181,15 @@ arena_alloc_array(Arena *arena, size_t count, size_t size)
     if (size != 0 && count > SIZE_MAX / size)
         return NULL;
     return arena_alloc(arena, count * size);
+}
+
+void *
+arena_alloc_lines(Arena *arena, size_t count, size_t size)
+{
+    if (size != 0 && count > (SIZE_MAX - LINE) / size)
+        return NULL;
+    char *room = arena_alloc(arena, count * size + LINE);
+    return room == NULL ? NULL : room + (LINE - (uintptr_t)room % LINE) % LINE;
 }
 
 char *

@@ -360,8 +360,8 @@ check_turning(const DistanceTable *table, size_t count, uint64_t seed)
 
     /* Some of the codes are held to their range. */
     float inverse = largest > 0 ? 200 / largest : 1;
-    table->nibble_target(a, count, inverse, code, sums);
-    plain->nibble_target(a, count, inverse, plain_code, plain_sums);
+    table->code_target(a, count, inverse, code, sums);
+    plain->code_target(a, count, inverse, plain_code, plain_sums);
     assert_memory_equal(code, plain_code, count);
     assert_memory_equal(sums, plain_sums, sizeof sums);
     int32_t sum = 0, squares = 0;
@@ -405,7 +405,7 @@ test_turning_edges(void **state)
         float odd[20] = {NAN, INFINITY, -INFINITY, 1e38f, -1e38f, 0.5f, -0.5f};
         int8_t code[20];
         int32_t sums[2];
-        table->nibble_target(odd, 20, 1, code, sums);
+        table->code_target(odd, 20, 1, code, sums);
         const int8_t wanted[7] = {-127, 127, -127, 127, -127, 1, 0};
         assert_memory_equal(code, wanted, sizeof wanted);
         assert_false(isfinite(table->largest_f32(odd, 20)));

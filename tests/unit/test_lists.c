@@ -342,6 +342,60 @@ try_estimates(const ListTable *table, size_t size, bool is_extreme)
     free(elements);
 }
 
+/* Products as in the scalar table; what passes is what pass_codes() says. */
+static void
+try_passes(const ListTable *table, size_t size, bool is_extreme)
+{
+    uint64_t seed = size + 9;
+    uint8_t *codes = malloc(SIDE_ROWS * size);
+    int8_t *elements = malloc(SIDE_QUERIES * size);
+    float memory[CODE_TERMS * SIDE_ROWS];
+    const float *terms[CODE_TERMS];
+    SideBound queries[SIDE_QUERIES];
+    int32_t dots[SIDE_QUERIES * SIDE_ROWS], expected[SIDE_QUERIES * SIDE_ROWS];
+    uint16_t passes[SIDE_QUERIES], of_scalar[SIDE_QUERIES];
+    uint32_t passed = 0;
+    for (size_t i = 0; i < SIDE_ROWS * size; i++)
+        codes[i] = is_extreme ? 127 : (uint8_t)(next_random(&seed) % 128);
+    for (size_t i = 0; i < SIDE_QUERIES * size; i++)
+        elements[i] =
+            is_extreme ? -127 : (int8_t)((int)(next_random(&seed) % 255) - 127);
+    for (size_t i = 0; i < CODE_TERMS * SIDE_ROWS; i++)
+        memory[i] = random_float(&seed);
+    memory[3 * SIDE_ROWS + 5] = INFINITY;
+    for (size_t i = 0; i < CODE_TERMS; i++)
+        terms[i] = memory + i * SIDE_ROWS;
+    for (size_t i = 0; i < SIDE_QUERIES; i++)
+        queries[i] =
+            (SideBound){elements + i * size,
+                        {.of_low = random_float(&seed),
+                         .of_step = random_float(&seed) / (float)(4000 * size),
+                         .radius = random_float(&seed),
+                         .of_radius = (float)(i % 2),
+                         .of_size = random_float(&seed),
+                         .of_error = i % 2 == 0 ? random_float(&seed) : 0,
+                         .least = random_float(&seed) / 4}};
+    const SideCodes side = {codes, NULL, size};
+    lists_scalar.side_passes(&side, terms, queries, expected, of_scalar);
+    table->side_passes(&side, terms, queries, dots, passes);
+    assert_memory_equal(dots, expected, sizeof dots);
+    for (size_t query = 0; query < SIDE_QUERIES; query++) {
+        uint64_t mask;
+        table->pass_codes(&queries[query].bound, terms,
+                          dots + query * SIDE_ROWS, SIDE_ROWS, &mask);
+        assert_int_equal(passes[query], mask);
+        passed += (uint32_t)__builtin_popcount(passes[query]);
+    }
+    assert_in_range(passed, 1, SIDE_QUERIES * SIDE_ROWS - 1);
+    int32_t dot = 0;
+    for (size_t i = 0; i < size; i++)
+        dot +=
+            (int32_t)codes[i / 4 * 64 + 4 * 3 + i % 4] * elements[2 * size + i];
+    assert_int_equal(dots[2 * SIDE_ROWS + 3], dot);
+    free(codes);
+    free(elements);
+}
+
 /* Rows laid side by side, fewer than 16 too. */
 static void
 try_laying(const ListTable *table, size_t size, size_t count)
@@ -384,6 +438,18 @@ test_side_estimates(void **state)
 }
 
 static void
+test_side_passes(void **state)
+{
+    (void)state;
+    for (size_t t = 0; t < TABLES; t++) {
+        for (size_t size = 4; runs_here(tables[t]) && size < 200; size += 4)
+            try_passes(tables[t], size, false);
+        if (runs_here(tables[t]))
+            try_passes(tables[t], 1u << 15, true);
+    }
+}
+
+static void
 test_side_distances(void **state)
 {
     (void)state;
@@ -414,6 +480,7 @@ main(void)
         cmocka_unit_test(test_table),
         cmocka_unit_test(test_side_distances),
         cmocka_unit_test(test_side_estimates),
+        cmocka_unit_test(test_side_passes),
         cmocka_unit_test(test_lay_side),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -100,8 +100,8 @@ typedef struct DistanceTable {
     /* code[i] is x[i] * inverse, rounded and held to -127..127, of what is no
      * number the least; sums are those of the codes and of their squares. At
      * most 2^17 elements. */
-    void (*nibble_target)(const float *x, size_t count, float inverse,
-                          int8_t *code, int32_t sums[2]);
+    void (*code_target)(const float *x, size_t count, float inverse,
+                        int8_t *code, int32_t sums[2]);
 } DistanceTable;
 
 extern const DistanceTable distance_scalar;

@@ -459,5 +459,5 @@ const DistanceTable distance_avx2 = {
     .flip_signs = flip_signs,
     .hadamard = hadamard,
     .largest_f32 = largest_f32,
-    .nibble_target = nibble_target,
+    .code_target = code_target,
 };

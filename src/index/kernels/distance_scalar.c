@@ -187,5 +187,5 @@ const DistanceTable distance_scalar = {
     .flip_signs = flip_signs,
     .hadamard = hadamard,
     .largest_f32 = largest_f32,
-    .nibble_target = nibble_target,
+    .code_target = code_target,
 };

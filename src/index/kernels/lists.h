@@ -61,6 +61,12 @@ typedef struct SideQuery {
     float limit; /* the farthest that is wanted */
 } SideQuery;
 
+/* A query that codes lying side by side are held against. */
+typedef struct SideBound {
+    const int8_t *code; /* -127 to 127 */
+    CodeBound bound;
+} SideBound;
+
 typedef struct ListTable {
     const char *name;
 
@@ -136,6 +142,16 @@ typedef struct ListTable {
     void (*side_estimates)(const SideCodes *side, const float *terms,
                            const SideQuery queries[SIDE_QUERIES],
                            float *distances, uint16_t below[SIDE_QUERIES]);
+
+    /*
+     * As pass_codes() of the 16 rows: dots[16 * query + row] is the product,
+     * bit `row` of passes[query] is set where the row passes. The norms are
+     * not looked at; terms[0] to terms[3] are of 16 rows each.
+     */
+    void (*side_passes)(const SideCodes *side,
+                        const float *const terms[CODE_TERMS],
+                        const SideBound queries[SIDE_QUERIES], int32_t *dots,
+                        uint16_t passes[SIDE_QUERIES]);
 } ListTable;
 
 extern const ListTable lists_scalar;

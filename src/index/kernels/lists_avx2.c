@@ -60,15 +60,15 @@ dots_u7(const int8_t *query, const uint8_t *rows, size_t stride, size_t count,
 }
 
 /* Eight rows from `i` on, of which `mask` are there. */
-static uint64_t
+static inline uint64_t
 pass_eight(const CodeBound *bound, const float *const terms[CODE_TERMS],
-           const int32_t *dots, size_t i, __m256i mask)
+           __m256i dots, size_t i, __m256i mask)
 {
     __m256 low = _mm256_maskload_ps(terms[0] + i, mask);
     __m256 step = _mm256_maskload_ps(terms[1] + i, mask);
     __m256 size = _mm256_maskload_ps(terms[2] + i, mask);
     __m256 error = _mm256_maskload_ps(terms[3] + i, mask);
-    __m256 dot = _mm256_cvtepi32_ps(_mm256_maskload_epi32(dots + i, mask));
+    __m256 dot = _mm256_cvtepi32_ps(dots);
     __m256 radius = _mm256_fmadd_ps(_mm256_set1_ps(bound->of_radius), error,
                                     _mm256_set1_ps(bound->radius));
     __m256 value = _mm256_mul_ps(radius, radius);
@@ -91,7 +91,8 @@ pass_codes(const CodeBound *bound, const float *const terms[CODE_TERMS],
     for (size_t i = 0; i < count; i += 8) {
         __m256i mask =
             _mm256_cmpgt_epi32(_mm256_set1_epi32((int)(count - i)), lanes);
-        uint64_t eight = pass_eight(bound, terms, dots, i, mask);
+        __m256i some = _mm256_maskload_epi32(dots + i, mask);
+        uint64_t eight = pass_eight(bound, terms, some, i, mask);
         passes[i / 64] = i % 64 == 0 ? eight : passes[i / 64] | eight << i % 64;
     }
 }
@@ -376,6 +377,37 @@ side_estimates(const SideCodes *side, const float *terms,
     }
 }
 
+/* Half of the rows. */
+static uint32_t
+pass_half(__m256i sum, const SideBound *query,
+          const float *const terms[CODE_TERMS], size_t first, int32_t *dots)
+{
+    _mm256_storeu_si256((__m256i *)(void *)(dots + first), sum);
+    return (uint32_t)pass_eight(&query->bound, terms, sum, first,
+                                _mm256_set1_epi32(-1))
+           << first;
+}
+
+static void
+side_passes(const SideCodes *side, const float *const terms[CODE_TERMS],
+            const SideBound queries[SIDE_QUERIES], int32_t *dots,
+            uint16_t passes[SIDE_QUERIES])
+{
+    const uint8_t *codes[SIDE_QUERIES];
+    __m256i sums[4][2];
+    for (size_t query = 0; query < SIDE_QUERIES; query++)
+        codes[query] = (const uint8_t *)queries[query].code;
+    for (size_t query = 0; query < SIDE_QUERIES; query++) {
+        if (query % 4 == 0)
+            side_sums(side, codes + query, sums);
+        int32_t *to = dots + SIDE_ROWS * query;
+        uint32_t mask =
+            pass_half(sums[query % 4][0], &queries[query], terms, 0, to);
+        mask |= pass_half(sums[query % 4][1], &queries[query], terms, 8, to);
+        passes[query] = (uint16_t)mask;
+    }
+}
+
 const ListTable lists_avx2 = {
     .name = "avx2",
     .dots_u7 = dots_u7,
@@ -386,4 +418,5 @@ const ListTable lists_avx2 = {
     .side_distances = side_distances,
     .lay_side = lay_side,
     .side_estimates = side_estimates,
+    .side_passes = side_passes,
 };

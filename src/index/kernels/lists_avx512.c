@@ -92,15 +92,15 @@ dots_u7(const int8_t *query, const uint8_t *rows, size_t stride, size_t count,
 }
 
 /* 16 rows from `i` on, of which `mask` are there. */
-static uint64_t
+static inline uint64_t
 pass_sixteen(const CodeBound *bound, const float *const terms[CODE_TERMS],
-             const int32_t *dots, size_t i, __mmask16 mask)
+             __m512i dots, size_t i, __mmask16 mask)
 {
     __m512 low = _mm512_maskz_loadu_ps(mask, terms[0] + i);
     __m512 step = _mm512_maskz_loadu_ps(mask, terms[1] + i);
     __m512 size = _mm512_maskz_loadu_ps(mask, terms[2] + i);
     __m512 error = _mm512_maskz_loadu_ps(mask, terms[3] + i);
-    __m512 dot = _mm512_cvtepi32_ps(_mm512_maskz_loadu_epi32(mask, dots + i));
+    __m512 dot = _mm512_cvtepi32_ps(dots);
     __m512 radius = _mm512_fmadd_ps(_mm512_set1_ps(bound->of_radius), error,
                                     _mm512_set1_ps(bound->radius));
     __m512 value = _mm512_mul_ps(radius, radius);
@@ -120,7 +120,8 @@ pass_codes(const CodeBound *bound, const float *const terms[CODE_TERMS],
     for (size_t i = 0; i < count; i += 16) {
         __mmask16 mask = count - i >= 16 ? (__mmask16)0xffff
                                          : (__mmask16)((1u << (count - i)) - 1);
-        uint64_t some = pass_sixteen(bound, terms, dots, i, mask);
+        __m512i some_dots = _mm512_maskz_loadu_epi32(mask, dots + i);
+        uint64_t some = pass_sixteen(bound, terms, some_dots, i, mask);
         passes[i / 64] = i % 64 == 0 ? some : passes[i / 64] | some << i % 64;
     }
 }
@@ -308,6 +309,23 @@ side_estimates(const SideCodes *side, const float *terms,
     }
 }
 
+static void
+side_passes(const SideCodes *side, const float *const terms[CODE_TERMS],
+            const SideBound queries[SIDE_QUERIES], int32_t *dots,
+            uint16_t passes[SIDE_QUERIES])
+{
+    const uint8_t *codes[SIDE_QUERIES];
+    __m512i sums[SIDE_QUERIES];
+    for (size_t query = 0; query < SIDE_QUERIES; query++)
+        codes[query] = (const uint8_t *)queries[query].code;
+    side_sums(side, codes, sums);
+    for (size_t query = 0; query < SIDE_QUERIES; query++) {
+        _mm512_storeu_si512(dots + SIDE_ROWS * query, sums[query]);
+        passes[query] = (uint16_t)pass_sixteen(&queries[query].bound, terms,
+                                               sums[query], 0, 0xffff);
+    }
+}
+
 /* As in lists_avx2.c, 16 rows of 16 times 4 bytes. */
 static inline __attribute__((always_inline)) void
 turn_sixteen(__m512i a[SIDE_ROWS], uint8_t *codes)
@@ -368,4 +386,5 @@ const ListTable lists_avx512 = {
     .side_distances = side_distances,
     .lay_side = lay_side,
     .side_estimates = side_estimates,
+    .side_passes = side_passes,
 };

@@ -326,6 +326,28 @@ lay_side(const uint8_t *rows, size_t stride, size_t count, size_t size,
     lists_scalar.lay_side(rows, stride, count, size, codes);
 }
 
+static void
+side_passes(const SideCodes *side, const float *const terms[CODE_TERMS],
+            const SideBound queries[SIDE_QUERIES], int32_t *dots,
+            uint16_t passes[SIDE_QUERIES])
+{
+    const uint8_t *codes[SIDE_QUERIES];
+    SideSums sums[4];
+    for (size_t query = 0; query < SIDE_QUERIES; query++)
+        codes[query] = (const uint8_t *)queries[query].code;
+    for (size_t query = 0; query < SIDE_QUERIES; query++, dots += SIDE_ROWS) {
+        uint64_t mask;
+        if (query % 4 == 0)
+            side_sums(side, codes + query, sums);
+        vst1q_s32(dots, sums[query % 4].a);
+        vst1q_s32(dots + 4, sums[query % 4].b);
+        vst1q_s32(dots + 8, sums[query % 4].c);
+        vst1q_s32(dots + 12, sums[query % 4].d);
+        pass_codes(&queries[query].bound, terms, dots, SIDE_ROWS, &mask);
+        passes[query] = (uint16_t)mask;
+    }
+}
+
 #ifdef __ARM_FEATURE_DOTPROD
 const ListTable lists_neondot = {
     .name = "neondot",
@@ -341,4 +363,5 @@ const ListTable lists_neon = {
     .side_distances = side_distances,
     .lay_side = lay_side,
     .side_estimates = side_estimates,
+    .side_passes = side_passes,
 };

@@ -140,6 +140,25 @@ side_estimates(const SideCodes *side, const float *terms,
     }
 }
 
+static void
+side_passes(const SideCodes *side, const float *const terms[CODE_TERMS],
+            const SideBound queries[SIDE_QUERIES], int32_t *dots,
+            uint16_t passes[SIDE_QUERIES])
+{
+    memset(dots, 0, SIDE_QUERIES * SIDE_ROWS * sizeof *dots);
+    for (size_t query = 0; query < SIDE_QUERIES; query++) {
+        int32_t *sums = dots + SIDE_ROWS * query;
+        uint64_t mask;
+        for (size_t i = 0; i < side->size; i++) {
+            const uint8_t *codes = side->codes + i / 4 * 64 + i % 4;
+            for (size_t row = 0; row < SIDE_ROWS; row++)
+                sums[row] += (int32_t)codes[4 * row] * queries[query].code[i];
+        }
+        pass_codes(&queries[query].bound, terms, sums, SIDE_ROWS, &mask);
+        passes[query] = (uint16_t)mask;
+    }
+}
+
 const ListTable lists_scalar = {
     .name = "scalar",
     .dots_u7 = dots_u7,
@@ -150,4 +169,5 @@ const ListTable lists_scalar = {
     .side_distances = side_distances,
     .lay_side = lay_side,
     .side_estimates = side_estimates,
+    .side_passes = side_passes,
 };

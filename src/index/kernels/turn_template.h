@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * turn_template.h - what makes the half bytes of a target, for one instruction
- * set: flip_signs(), hadamard(), largest_f32() and nibble_target() of
+ * set: flip_signs(), hadamard(), largest_f32() and code_target() of
  * distance.h.
  *
  * Plain loops that compilers make vectors of; no sum of floats is taken in
@@ -107,8 +107,8 @@ largest_f32(const float *x, size_t count)
 }
 
 static void
-nibble_target(const float *x, size_t count, float inverse, int8_t *code,
-              int32_t sums[2])
+code_target(const float *x, size_t count, float inverse, int8_t *code,
+            int32_t sums[2])
 {
     int32_t sum = 0, squares = 0;
     for (size_t i = 0; i < count; i++) {

@@ -73,19 +73,6 @@ turn_target(ExactBatch *batch, uint32_t target, const float *vector)
             (float)((double)vector[i] * scale);
 }
 
-/* Panels begin with a cache line: a load across two of them costs twice. */
-#define LINE 64
-
-static float *
-panels_new(const ExactBatch *batch, Arena *arena)
-{
-    char *room = arena_alloc_array(arena, panel_room(batch) + LINE,
-                                   batch->dim * sizeof(float));
-    if (room == NULL)
-        return NULL;
-    return (float *)(void *)(room + (LINE - (uintptr_t)room % LINE) % LINE);
-}
-
 static mql_status
 turn_targets(ExactBatch *batch, Arena *arena, Error *err)
 {
@@ -93,7 +80,7 @@ turn_targets(ExactBatch *batch, Arena *arena, Error *err)
     float *whole = arena_alloc_array(arena, batch->dim, sizeof *whole);
     batch->norms = arena_alloc_array(arena, room, sizeof *batch->norms);
     batch->bounds = arena_alloc_array(arena, room, sizeof *batch->bounds);
-    batch->panels = panels_new(batch, arena);
+    batch->panels = arena_alloc_lines(arena, room, batch->dim * sizeof(float));
     if (whole == NULL || batch->norms == NULL || batch->bounds == NULL ||
         batch->panels == NULL)
         return error_no_memory(err);

@@ -82,22 +82,6 @@ ivf_heap_pop(Neighbor *heap, uint32_t *count)
 
 /* ---- the query as codes ---- */
 
-/* The largest of the absolute values; a NaN is larger than all. */
-static float
-largest_of(const float *values, uint32_t count)
-{
-    int32_t largest = 0; /* such numbers are in the order of their bits */
-    for (uint32_t i = 0; i < count; i++) {
-        int32_t bits;
-        memcpy(&bits, &values[i], sizeof bits);
-        bits &= INT32_MAX;
-        largest = bits > largest ? bits : largest;
-    }
-    float value;
-    memcpy(&value, &largest, sizeof value);
-    return value;
-}
-
 /* The target as the codes see it; `estimate` gets what follows of that. */
 static double
 place_point(const Ivf *ivf, const ExactQuery *exact, float *point,
@@ -118,33 +102,24 @@ place_point(const Ivf *ivf, const ExactQuery *exact, float *point,
     return offset;
 }
 
-#define ROUNDER 12582912.0f /* 1.5 * 2^23: added, it rounds to the nearest */
-#define LANES 4
+#define LANES 8
 
-typedef struct CodeSums {
-    double errors; /* squares of what the codes leave */
-    int64_t norm, sum;
-} CodeSums;
-
-/* Codes of a point, and sums over them. */
-static CodeSums
-encode_point(const float *point, uint32_t dim, float step, int8_t *codes)
+/* How far codes are from their point, at most: in floats, with room for what
+ * these round, for it is a bound. */
+static float
+error_of_codes(const float *point, const int8_t *codes, uint32_t dim,
+               float step, float norm)
 {
-    double errors[LANES] = {0};
-    float inverse = 1.0f / step;
-    CodeSums sums = {0};
-    for (uint32_t i = 0; i < dim; i++) {
-        float code = (point[i] * inverse + ROUNDER) - ROUNDER;
-        double rest = (double)point[i] - (double)code * (double)step;
-        errors[i % LANES] += rest * rest;
-        codes[i] = (int8_t)(int32_t)code;
-    }
-    for (uint32_t i = 0; i < dim; i++) {
-        sums.norm += codes[i] * codes[i];
-        sums.sum += codes[i];
-    }
-    sums.errors = errors[0] + errors[1] + errors[2] + errors[3];
-    return sums;
+    float sums[LANES] = {0};
+    for (uint32_t i = 0; i < dim; i += LANES)
+        for (uint32_t j = 0; j < LANES && i + j < dim; j++) {
+            float rest = point[i + j] - (float)codes[i + j] * step;
+            sums[j] += rest * rest;
+        }
+    double square = 0;
+    for (uint32_t i = 0; i < LANES; i++)
+        square += (double)sums[i];
+    return (float)(sqrt(square) * (1 + 1e-4) + (double)norm * 3e-7);
 }
 
 bool
@@ -155,20 +130,23 @@ ivf_estimate_init(const Ivf *ivf, IvfScratch *scratch, const ExactQuery *exact,
     bool is_dot = ivf->header.metric == METRIC_IP;
     *estimate = (IvfEstimate){.code = scratch->query, .is_dot = is_dot};
     double offset = place_point(ivf, exact, scratch->point, estimate);
-    float largest = largest_of(scratch->point, coder->dim);
+    const DistanceTable *kernels = exact->kernels;
+    float largest = kernels->largest_f32(scratch->point, coder->dim);
     if (!(largest < 1e15f))
         return false;
     float step = fmaxf(largest / 127.0f, 1e-18f);
-    CodeSums sums =
-        encode_point(scratch->point, coder->dim, step, scratch->query);
-    double square = (double)sums.norm * (double)step * (double)step;
+    int32_t sums[2]; /* of the codes, and of their squares */
+    kernels->code_target(scratch->point, coder->dim, 1.0f / step,
+                         scratch->query, sums);
+    double square = (double)sums[1] * (double)step * (double)step;
     double product = (double)step * (double)coder->step;
-    estimate->error = (float)sqrt(sums.errors);
     estimate->norm = (float)sqrt(square);
+    estimate->error = error_of_codes(scratch->point, scratch->query, coder->dim,
+                                     step, estimate->norm);
     estimate->scale = (float)(is_dot ? product : 2 * product);
     estimate->base =
         (float)((is_dot ? -offset : square) +
-                (is_dot ? product : 2 * product) * 64.0 * (double)sums.sum);
+                (is_dot ? product : 2 * product) * 64.0 * (double)sums[0]);
     return isfinite(estimate->base);
 }
 

@@ -151,14 +151,14 @@ make_lists(Many *many)
     Arena *arena = many->arena;
     uint32_t lists = ivf->header.list_count, groups = groups_of(lists);
     size_t padded = (size_t)groups * SIDE_ROWS;
-    many->centroids = arena_alloc_array(arena, padded, many->size);
+    many->centroids = arena_alloc_lines(arena, padded, many->size);
     many->norms = arena_alloc_array(arena, padded, sizeof(float));
     many->distances =
         arena_alloc_array(arena, padded, SIDE_QUERIES * sizeof(float));
     many->least = arena_alloc_array(arena, groups, sizeof(float));
     many->heap = arena_alloc_array(arena, lists, sizeof *many->heap);
     many->keys = arena_alloc_array(arena, (size_t)lists + 1, sizeof(uint64_t));
-    many->codes = arena_alloc_array(arena, IVF_BLOCK, many->size);
+    many->codes = arena_alloc_lines(arena, IVF_BLOCK, many->size);
     many->starts =
         arena_alloc_array(arena, (size_t)lists + 1, sizeof(uint32_t));
     many->chosen =

@@ -119,7 +119,7 @@ nibbles_query(const Nibbles *nibbles, const void *vector, uint8_t *room)
     if (!(largest > 1e-30f) || !isfinite(largest))
         largest = 1; /* all alike, or lost: the ranking will tell */
     float s = largest / QUERY_MOST;
-    kernels->nibble_target(y, dim, 1.0f / s, code, sums);
+    kernels->code_target(y, dim, 1.0f / s, code, sums);
     memset(code + dim, 0, 2 * nibbles->stride - dim);
     float weight = nibbles->step / (8.0f * s) * (float)(1u << nibbles->shift);
     if (nibbles->metric == METRIC_IP || !isfinite(weight))
