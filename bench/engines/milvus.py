@@ -15,6 +15,8 @@ import measure
 from engines.base import SLOW_EFFORTS, Engine
 
 INSERTED_AT_ONCE = 1000
+# pymilvus pings every 10 s, and Milvus Lite hangs up on pings while it builds; the next try then finds the index half made.
+SELDOM_PINGED = {"grpc.keepalive_time_ms": 3_600_000}
 SERVER = """
 import signal, sys
 from milvus import default_server
@@ -116,7 +118,7 @@ class MilvusLite(Milvus):
     scalar_index = "INVERTED"
 
     def connect(self):
-        self.client = MilvusClient(os.path.join(self.folder, "milvus.db"))
+        self.client = MilvusClient(os.path.join(self.folder, "milvus.db"), grpc_options=SELDOM_PINGED)
 
     def processes(self):
         return measure.process_tree(os.getpid())
