@@ -31,7 +31,7 @@ key_float(uint64_t key)
     return distance;
 }
 
-/* Ascending; for a few dozen, rarely thousands. */
+/* Ascending. */
 void keys_sort(uint64_t *keys, uint32_t count);
 
 /* Bring the `wanted` smallest of the keys, which all differ, to the front. */
@@ -45,5 +45,13 @@ uint64_t keys_keep(uint64_t *keys, uint32_t count, uint32_t wanted);
  * the larger ones behind them: how many came to the front, neither none nor
  * all. About half. */
 uint32_t keys_part(uint64_t *keys, uint32_t count);
+
+/*
+ * What insert_keys() of kernels/distance.h does, for long lists: it looks
+ * through the whole list and moves half of it for each key, this moves what
+ * lies behind the keys once for all of them. `fresh` comes out sorted.
+ */
+uint32_t keys_merge(int64_t *keys, uint32_t *count, uint32_t most,
+                    int64_t *fresh, uint32_t fresh_count);
 
 #endif

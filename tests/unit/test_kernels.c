@@ -16,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "index/keys.h"
 #include "index/kernels/distance.h"
 
 #define LONGEST 5000
@@ -289,6 +290,7 @@ insert_plainly(int64_t *keys, uint32_t *count, uint32_t most,
     return lowest;
 }
 
+/* With a table by its kernel, without one by keys_merge(). */
 static void
 check_keys(const DistanceTable *table, uint32_t most, uint64_t seed)
 {
@@ -305,8 +307,11 @@ check_keys(const DistanceTable *table, uint32_t most, uint64_t seed)
         }
         uint32_t lowest =
             insert_plainly(expected, &expected_count, most, fresh, fresh_count);
-        assert_int_equal(
-            table->insert_keys(keys, &count, most, fresh, fresh_count), lowest);
+        uint32_t place =
+            table == NULL
+                ? keys_merge(keys, &count, most, fresh, fresh_count)
+                : table->insert_keys(keys, &count, most, fresh, fresh_count);
+        assert_int_equal(place, lowest);
         assert_int_equal(count, expected_count);
         assert_memory_equal(keys, expected, count * sizeof *keys);
         assert_true(keys[most] == -77);
@@ -318,11 +323,41 @@ test_insert_keys(void **state)
 {
     (void)state;
     static const uint32_t sizes[] = {1, 2, 3, 4, 7, 8, 9, 16, 31, 64, 100, 300};
-    for (size_t n = 0; n < sizeof sizes / sizeof sizes[0]; n++)
+    for (size_t n = 0; n < sizeof sizes / sizeof sizes[0]; n++) {
+        for (uint64_t seed = 1; seed < 20; seed++)
+            check_keys(NULL, sizes[n], seed * 1000 + n);
         for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
             const DistanceTable *table = distance_select(names[i]);
             for (uint64_t seed = 1; table != NULL && seed < 20; seed++)
                 check_keys(table, sizes[n], seed * 1000 + n);
+        }
+    }
+}
+
+/* In any order, with equal ones, and in orders that part badly. */
+static void
+test_sort_keys(void **state)
+{
+    (void)state;
+    enum { MOST = 3000 };
+    static uint64_t keys[MOST];
+    uint64_t seed = 5;
+    for (uint32_t count = 0; count <= MOST; count += 1 + count / 3)
+        for (uint32_t way = 0; way < 5; way++) {
+            uint64_t sum = 0, sorted = 0;
+            for (uint32_t i = 0; i < count; i++) {
+                uint32_t half = i < count / 2 ? i : count - i;
+                const uint64_t numbers[] = {next_random(&seed), i, count - i,
+                                            half, next_random(&seed) % 3};
+                keys[i] = numbers[way];
+                sum += keys[i] * 31 + keys[i] % 7;
+            }
+            keys_sort(keys, count);
+            for (uint32_t i = 0; i < count; i++) {
+                assert_true(i == 0 || keys[i - 1] <= keys[i]);
+                sorted += keys[i] * 31 + keys[i] % 7;
+            }
+            assert_true(sorted == sum);
         }
 }
 
@@ -462,6 +497,7 @@ main(void)
         cmocka_unit_test(test_rows_of_codes),
         cmocka_unit_test(test_rows_of_nibbles),
         cmocka_unit_test(test_insert_keys),
+        cmocka_unit_test(test_sort_keys),
         cmocka_unit_test(test_turning),
         cmocka_unit_test(test_turning_edges),
         cmocka_unit_test(test_extreme_codes),

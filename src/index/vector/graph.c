@@ -22,6 +22,8 @@
 #define TOGETHER_PLACES 64u
 /* Links fetched ahead of their node. */
 #define LINKS_AHEAD 96
+/* Keys in view from which on new ones are merged into them. */
+#define LONG_LIST 512
 /* Of a key as a signed number. */
 #define KEY_SIGN (UINT64_C(1) << 63)
 /* Between two looks at `cancel`. */
@@ -63,6 +65,7 @@ scratch_destroy(Scratch *scratch)
         return;
     free(scratch->visited);
     free(scratch->seen);
+    free(scratch->met);
     free(scratch->ids);
     free(scratch->rows);
     free(scratch->distances);
@@ -104,6 +107,17 @@ scratch_reserve(Scratch *scratch, uint32_t capacity, Error *err)
         scratch->key_capacity = capacity;
     }
     return reserve(&scratch->pool, &scratch->pool_capacity, capacity, err);
+}
+
+/* Room for the distances of all that is seen. */
+static mql_status
+keep_met(Scratch *scratch, Error *err)
+{
+    if (scratch->met == NULL)
+        scratch->met =
+            malloc(((size_t)scratch->visited_size + scratch->fresh_most) *
+                   sizeof *scratch->met);
+    return scratch->met == NULL ? error_no_memory(err) : MQL_OK;
 }
 
 /* Forget what was visited. */
@@ -280,11 +294,16 @@ follow(const Walk *walk, const Level *level, uint32_t id, uint32_t *found,
 static mql_status
 measure(const Walk *walk, const Level *level, uint32_t count, Error *err)
 {
+    Scratch *scratch = walk->scratch;
     const uint32_t *rows;
     TRY(find_rows(walk, level, count, &rows, err));
     walk->counters->distances += count;
-    return space_distances(walk->space, walk->query, rows, count,
-                           walk->scratch->distances, err);
+    TRY(space_distances(walk->space, walk->query, rows, count,
+                        scratch->distances, err));
+    if (walk->is_kept)
+        memcpy(scratch->met + (scratch->seen_count - count), scratch->distances,
+               count * sizeof *scratch->met);
+    return MQL_OK;
 }
 
 /* Mark the starting ids of the pool as visited and give them distances. */
@@ -293,6 +312,8 @@ begin(const Walk *walk, const Level *level, Error *err)
 {
     Scratch *scratch = walk->scratch;
     forget(scratch);
+    if (walk->is_kept)
+        TRY(keep_met(scratch, err));
     if (walk->hidden > 0)
         see(scratch, walk->hidden - 1);
     uint32_t kept = 0;
@@ -303,6 +324,8 @@ begin(const Walk *walk, const Level *level, Error *err)
             continue;
         float distance;
         TRY(space_distances(walk->space, walk->query, &row, 1, &distance, err));
+        if (walk->is_kept)
+            scratch->met[scratch->seen_count - 1] = distance;
         scratch->pool[kept++] = (Neighbor){distance, id};
     }
     scratch->pool_count = kept;
@@ -405,6 +428,8 @@ insert_found(const Walk *walk, uint32_t *count, uint32_t width, uint32_t found)
         scratch->fresh[near] = key;
         near += key < last;
     }
+    if (*count >= LONG_LIST)
+        return keys_merge(scratch->keys, count, width, scratch->fresh, near);
     return walk->space->kernels->insert_keys(scratch->keys, count, width,
                                              scratch->fresh, near);
 }
@@ -424,12 +449,12 @@ insert_starts(const Walk *walk, uint32_t width)
     return count;
 }
 
-mql_status
-graph_walk(const Walk *walk, const Level *level, uint32_t width, Error *err)
+/* Expand what is in view from place `next` on, and what comes into view. */
+static mql_status
+expand(const Walk *walk, const Level *level, uint32_t width, uint32_t count,
+       uint32_t next, Error *err)
 {
     Scratch *scratch = walk->scratch;
-    TRY(begin(walk, level, err));
-    uint32_t count = insert_starts(walk, width), next = 0;
     for (uint32_t steps = 1; next < count; steps++) {
         uint32_t found = 0;
         if (steps % CANCEL_STEPS == 0 && is_cancelled(walk->cancel))
@@ -445,8 +470,51 @@ graph_walk(const Walk *walk, const Level *level, uint32_t width, Error *err)
     }
     for (uint32_t i = 0; i < count; i++)
         scratch->pool[i] = neighbor_of_key(scratch->keys[i]);
-    scratch->pool_count = count;
+    scratch->pool_count = scratch->key_count = count;
     return MQL_OK;
+}
+
+mql_status
+graph_walk(const Walk *walk, const Level *level, uint32_t width, Error *err)
+{
+    TRY(begin(walk, level, err));
+    return expand(walk, level, width, insert_starts(walk, width), 0, err);
+}
+
+/* Behind the keys in view those of all else that was met, as unsigned numbers;
+ * how many. */
+static uint32_t
+list_others(Scratch *scratch)
+{
+    uint64_t *others = (uint64_t *)scratch->keys + scratch->key_count;
+    int64_t last = scratch->keys[scratch->key_count - 1];
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < scratch->seen_count; i++) {
+        int64_t key = key_of(scratch->met[i], scratch->seen[i]);
+        others[count] = (uint64_t)key ^ KEY_SIGN;
+        count += key > last;
+    }
+    return count;
+}
+
+/* Those that were expanded before they were out of view are so once more, and
+ * lead nowhere new. */
+mql_status
+graph_walk_on(const Walk *walk, const Level *level, uint32_t width, Error *err)
+{
+    Scratch *scratch = walk->scratch;
+    uint32_t count = scratch->key_count;
+    TRY(scratch_reserve(scratch, width + scratch->seen_count + 1, err));
+    uint64_t *others = (uint64_t *)scratch->keys + count;
+    uint32_t more = list_others(scratch);
+    if (more > width - count) {
+        keys_select(others, more, width - count);
+        more = width - count;
+    }
+    keys_sort(others, more);
+    for (uint32_t i = 0; i < more; i++)
+        others[i] ^= KEY_SIGN;
+    return expand(walk, level, width, count + more, count, err);
 }
 
 mql_status

@@ -62,6 +62,7 @@ typedef struct Scratch {
     uint64_t *visited;     /* a bit for each id, and one after them */
     uint32_t visited_size; /* ids                                  */
     uint32_t *seen;        /* the ids whose bits are set           */
+    float *met;            /* their distances; NULL: nobody asked  */
     uint32_t seen_count;
     uint32_t *ids;    /* neighbours not seen before ...       */
     uint32_t *rows;   /* ... their rows ...                   */
@@ -71,7 +72,7 @@ typedef struct Scratch {
     Neighbor *pool; /* nearest first; `row` is an id           */
     uint32_t pool_count, pool_capacity;
     int64_t *keys; /* plain walk: of the pool while it grows   */
-    uint32_t key_capacity;
+    uint32_t key_count, key_capacity;
     Neighbor *heap; /* masked walk: what to expand, a min-heap */
     uint32_t heap_count, heap_capacity;
     uint8_t *code; /* of the query                             */
@@ -106,6 +107,7 @@ typedef struct Walk {
     bool is_verified; /* links need no check: all were checked */
     uint32_t hidden;  /* an id plus 1 that is never looked at; 0: none */
     WalkStop stop;    /* plain walks */
+    bool is_kept;     /* plain walks: graph_walk_on() may follow */
 } Walk;
 
 /* The links of `id` (below level->count), verified: stride slots. */
@@ -118,6 +120,13 @@ mql_status level_links(const Level *level, uint32_t id, const uint32_t **links,
  */
 mql_status graph_walk(const Walk *walk, const Level *level, uint32_t width,
                       Error *err);
+
+/*
+ * Go on with the last graph_walk(), which was kept, with more in view. Nothing
+ * is measured again: the nearest of what was are in view first.
+ */
+mql_status graph_walk_on(const Walk *walk, const Level *level, uint32_t width,
+                         Error *err);
 
 /* The rows a masked walk may find, and what it may cost. */
 typedef struct WalkMask {

@@ -191,14 +191,12 @@ level_of_node(const Build *build, uint32_t node)
 Walk
 build_walk(Build *build, Worker *worker, const SpaceQuery *query)
 {
-    return (Walk){&build->space,
-                  query,
-                  build->input->cancel,
-                  &worker->counters,
-                  worker->scratch,
-                  true,
-                  0,
-                  {0, 0, 0}};
+    return (Walk){.space = &build->space,
+                  .query = query,
+                  .cancel = build->input->cancel,
+                  .counters = &worker->counters,
+                  .scratch = worker->scratch,
+                  .is_verified = true};
 }
 
 /* Give one node its own links, on all its levels. */

@@ -182,6 +182,13 @@ hnsw_stop(const HnswHeader *header, uint32_t count, uint32_t width)
     return (WalkStop){count, (float)ratio, 0};
 }
 
+double
+hnsw_walk_work(const Hnsw *hnsw, double width)
+{
+    double growth = pow(width / HNSW_WORK_EF, HNSW_WORK_GROWTH);
+    return fmin(hnsw->header.work * growth, hnsw->header.node_count);
+}
+
 static mql_status
 search_plain(const Hnsw *hnsw, const Walk *walk, const VectorQuery *query,
              Neighbor *nearest, uint32_t *found, Error *err)
@@ -272,8 +279,11 @@ hnsw_search(const Index *index, const VectorQuery *query, Neighbor *nearest,
     SearchCounters counters = {0, 0};
     TRY(hnsw_scratch_take(hnsw, &scratch, err));
     SpaceQuery from = space_query(&hnsw->space, query->vector, scratch->code);
-    Walk walk = {&hnsw->space, &from, query->cancel, &counters, scratch,
-                 false,        0,     {0, 0, 0}};
+    Walk walk = {.space = &hnsw->space,
+                 .query = &from,
+                 .cancel = query->cancel,
+                 .counters = &counters,
+                 .scratch = scratch};
     mql_status status = settle_sections(hnsw, &walk, err);
     if (status == MQL_OK)
         status = search_graph(hnsw, &walk, query, nearest, found, err);
