@@ -76,17 +76,43 @@ shape_of(const Ivf *ivf)
 
 /* ---- searching ---- */
 
+#define POINTS 16 /* of a table of nibbles */
+#define LANES 4
+
+/* Make the least of a part's values zero; which it was, and the largest now. */
 static float
-least_of(const float *values, uint32_t count, float *range)
+begin_at_zero(float values[POINTS], float *range)
 {
-    float least = values[0], most = values[0];
-    for (uint32_t i = 1; i < count; i++) {
-        /* Not fminf(): that is a call where the baseline is SSE2. */
-        least = values[i] < least ? values[i] : least;
-        most = values[i] > most ? values[i] : most;
+    float least[LANES], most[LANES], first;
+    memcpy(least, values, sizeof least);
+    memcpy(most, values, sizeof most);
+    for (uint32_t i = LANES; i < POINTS; i += LANES)
+        for (uint32_t lane = 0; lane < LANES; lane++) {
+            /* Not fminf(): that is a call where the baseline is SSE2. */
+            float value = values[i + lane];
+            least[lane] = value < least[lane] ? value : least[lane];
+            most[lane] = value > most[lane] ? value : most[lane];
+        }
+    first = least[0];
+    *range = most[0];
+    for (uint32_t lane = 1; lane < LANES; lane++) {
+        first = least[lane] < first ? least[lane] : first;
+        *range = most[lane] > *range ? most[lane] : *range;
     }
-    *range = most - least;
-    return least;
+    *range -= first;
+    for (uint32_t i = 0; i < POINTS; i++)
+        values[i] -= first;
+    return first;
+}
+
+static void
+fill_bytes(const float *restrict values, float inverse, uint32_t count,
+           uint8_t *restrict bytes)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        float number = values[i] * inverse + 0.5f;
+        bytes[i] = (uint8_t)(int32_t)(number < 255.0f ? number : 255.0f);
+    }
 }
 
 void
@@ -95,7 +121,7 @@ ivf_fill_tables(const Ivf *ivf, IvfScratch *scratch)
     uint32_t parts = ivf_parts(&ivf->header);
     float widest = 0, sum_of_ranges = 0, sum_of_leasts = 0, range;
     for (uint32_t part = 0; part < parts; part++) {
-        sum_of_leasts += least_of(scratch->values + part * 16, 16, &range);
+        sum_of_leasts += begin_at_zero(scratch->values + part * POINTS, &range);
         sum_of_ranges += range;
         widest = fmaxf(widest, range);
     }
@@ -105,15 +131,7 @@ ivf_fill_tables(const Ivf *ivf, IvfScratch *scratch)
     if (!(scale > 0 && scale < INFINITY))
         scale = 1;
     float inverse = 1.0f / scale;
-    for (uint32_t part = 0; part < parts; part++) {
-        const float *values = scratch->values + part * 16;
-        float least = least_of(values, 16, &range);
-        for (uint32_t c = 0; c < 16; c++) {
-            float number = (values[c] - least) * inverse + 0.5f;
-            scratch->tables[part * 16 + c] =
-                (uint8_t)(number < 255.0f ? number : 255.0f);
-        }
-    }
+    fill_bytes(scratch->values, inverse, parts * POINTS, scratch->tables);
     scratch->least = sum_of_leasts;
     scratch->scale = scale;
 }
