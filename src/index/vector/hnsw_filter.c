@@ -44,7 +44,8 @@ static uint32_t
 masked_width(const Hnsw *hnsw, const VectorQuery *query)
 {
     double width = hnsw_width(hnsw, query) * sqrt(hnsw_share(hnsw, query));
-    uint64_t needed = hnsw_rerank_count(hnsw, query, UINT32_MAX);
+    uint64_t needed = least_of(hnsw_plain_width(hnsw, query),
+                               hnsw_rerank_count(hnsw, query, UINT32_MAX));
     uint64_t wanted = (uint64_t)width + 1;
     return least_of(wanted > needed ? wanted : needed, query->allowed_count);
 }

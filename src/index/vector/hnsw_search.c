@@ -153,7 +153,7 @@ hnsw_view_least(const Space *space, uint32_t percent, uint32_t count,
 static bool
 is_told_effort(const VectorQuery *query)
 {
-    if (query->allowed != NULL || refine_of(query) > 0)
+    if (refine_of(query) > 0)
         return false;
     return query->recall > 0 || (query->options != NULL &&
                                  query->options->values[HNSW_OPTION_EF] >= 1);
