@@ -336,6 +336,12 @@ typedef struct IndexKind {
     bool (*helps)(const IndexOptions *options,
                   const ScalarPredicate *predicate);
 
+    /* Scalar kinds, may be NULL: whether lookup() of PREDICATE_CONTAINS adds
+     * exactly the rows whose text contains the list, ASCII letters in any
+     * case. */
+    bool (*is_certain)(const IndexOptions *options,
+                       const ScalarPredicate *predicate);
+
     /* Scalar kinds: an upper bound of the rows lookup() adds, exact where
      * cheap. */
     uint64_t (*estimate)(const Index *index, const ScalarPredicate *predicate);

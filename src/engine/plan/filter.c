@@ -310,11 +310,38 @@ build_like_prefix(const Builder *builder, const Expr *expr, bool excludes)
     return condition;
 }
 
-/* Texts as keys, for asking whether they are of use. */
 static bool
-helps(const Builder *builder, const Condition *condition)
+has_ascii_letter(Slice text)
+{
+    for (size_t i = 0; i < text.size; i++) {
+        int letter = (unsigned char)text.data[i] | 32;
+        if (letter >= 'a' && letter <= 'z')
+            return true;
+    }
+    return false;
+}
+
+/* Whether the pattern is LIKE '%text%' over a field, with a text that has no
+ * letters of which an index would find both cases. */
+static bool
+is_bare(const Builder *builder, const Expr *expr, const Condition *condition)
+{
+    Slice pattern = expr->arguments[1]->value.bytes, text = condition->texts[0];
+    return expr->kind == EXPR_LIKE && !expr->ignores_case &&
+           is_field(builder, expr->arguments[0]) &&
+           condition->text_count == 1 && expr->escape != '%' &&
+           pattern.size == text.size + 2 && pattern.data[0] == '%' &&
+           pattern.data[pattern.size - 1] == '%' &&
+           memcmp(pattern.data + 1, text.data, text.size) == 0 &&
+           !has_ascii_letter(text);
+}
+
+/* What the index makes of the texts: false, it is of no use for them. */
+static bool
+ask_kind(const Builder *builder, const Expr *expr, Condition *condition)
 {
     const IndexDefinition *index = condition->index;
+    const IndexKind *kind = index->kind;
     Key *keys = arena_alloc_array(builder->planner->arena,
                                   condition->text_count, sizeof *keys);
     if (keys == NULL)
@@ -324,12 +351,14 @@ helps(const Builder *builder, const Condition *condition)
     const ScalarPredicate predicate = {.kind = PREDICATE_CONTAINS,
                                        .list = keys,
                                        .list_count = condition->text_count};
-    return index->kind->helps == NULL ||
-           index->kind->helps(&index->options, &predicate);
+    condition->is_wide = !is_bare(builder, expr, condition) ||
+                         kind->is_certain == NULL ||
+                         !kind->is_certain(&index->options, &predicate);
+    return kind->helps == NULL || kind->helps(&index->options, &predicate);
 }
 
-/* Rows that contain all texts of a pattern. Those that do not match are more
- * than the rest of the rows, so there is no negation. */
+/* Rows that contain all texts of a pattern. Where these are more than those
+ * that match, those that do not are more than the rest: no negation. */
 static const Condition *
 build_texts(const Builder *builder, const Expr *expr, bool excludes)
 {
@@ -337,18 +366,19 @@ build_texts(const Builder *builder, const Expr *expr, bool excludes)
     uint32_t count;
     Error ignored = ERROR_INIT;
     const Expr *text = matched_text(builder, expr);
-    if (excludes || text == NULL ||
+    if (text == NULL ||
         expr_literals(expr, builder->planner->arena, &texts, &count,
                       &ignored) != MQL_OK ||
         count == 0)
         return NULL;
-    Condition *condition = leaf(builder, text, PREDICATE_CONTAINS, false);
+    Condition *condition = leaf(builder, text, PREDICATE_CONTAINS, excludes);
     if (condition == NULL)
         return NULL;
     condition->texts = texts;
     condition->text_count = count;
-    condition->is_wide = true;
-    return helps(builder, condition) ? condition : NULL;
+    if (!ask_kind(builder, expr, condition))
+        return NULL;
+    return excludes && condition->is_wide ? NULL : condition;
 }
 
 static const Condition *

@@ -5,8 +5,10 @@
  * Grams are all runs of min_gram to max_gram characters of a text, with the
  * ASCII letters made small. A text contains another only if it has all grams of
  * it, so the rows that have the rarest of these are candidates: more than the
- * answer, never fewer, for LIKE and ILIKE alike. A gram is kept as a hash of 64
- * bits: two with the same hash give more candidates, nothing else.
+ * answer, never fewer, for LIKE and ILIKE alike. A gram of up to seven bytes is
+ * kept as it is, so the rows of one that is all that is asked for are the
+ * answer; a longer one is kept as a hash, and two with the same hash give more
+ * candidates.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -78,16 +80,45 @@ begins_character(char c)
     return ((unsigned char)c & 0xc0) != 0x80;
 }
 
-/* FNV-1a. */
-#define HASH_BEGIN UINT64_C(14695981039346656037)
-
-static uint64_t
-hash_more(uint64_t hash, char c)
+static unsigned char
+small(char c)
 {
     unsigned char byte = (unsigned char)c;
-    if (byte >= 'A' && byte <= 'Z')
-        byte = (unsigned char)(byte + 'a' - 'A');
-    return (hash ^ byte) * UINT64_C(1099511628211);
+    bool is_large = byte >= 'A' && byte <= 'Z';
+    return is_large ? (unsigned char)(byte + 'a' - 'A') : byte;
+}
+
+/* The bytes of a gram so far: themselves, and their hash (FNV-1a). */
+typedef struct Gram {
+    uint64_t bytes, hash;
+    uint32_t size;
+} Gram;
+
+static Gram
+gram_empty(void)
+{
+    return (Gram){0, UINT64_C(14695981039346656037), 0};
+}
+
+static void
+gram_add(Gram *gram, char c)
+{
+    gram->bytes = gram->bytes << 8 | small(c);
+    gram->hash = (gram->hash ^ small(c)) * UINT64_C(1099511628211);
+    gram->size++;
+}
+
+/* Up to so many bytes are kept as they are. */
+#define WHOLE_MOST 7u
+
+/* The number of bytes above them; of longer grams the hash, negative. */
+static int64_t
+gram_key(const Gram *gram)
+{
+    uint64_t key = gram->size <= WHOLE_MOST
+                       ? (uint64_t)gram->size << 56 | gram->bytes
+                       : gram->hash | (uint64_t)1 << 63;
+    return (int64_t)key;
 }
 
 static uint32_t
@@ -109,20 +140,20 @@ count_grams(Slice text, GramRange range)
     return count;
 }
 
-/* The hashes of the grams that begin at byte `at`, at most range.most of them;
+/* The keys of the grams that begin at byte `at`, at most range.most of them;
  * their number. */
 static uint32_t
-grams_at(Slice text, size_t at, GramRange range, int64_t hashes[GRAM_MOST])
+grams_at(Slice text, size_t at, GramRange range, int64_t keys[GRAM_MOST])
 {
-    uint64_t hash = HASH_BEGIN;
+    Gram gram = gram_empty();
     uint32_t characters = 0, count = 0;
     for (size_t i = at; i < text.size; i++) {
-        hash = hash_more(hash, text.data[i]);
+        gram_add(&gram, text.data[i]);
         bool is_end = i + 1 == text.size || begins_character(text.data[i + 1]);
         if (!is_end)
             continue;
         if (++characters >= range.least)
-            hashes[count++] = (int64_t)hash;
+            keys[count++] = gram_key(&gram);
         if (characters == range.most)
             break;
     }
@@ -146,21 +177,21 @@ count_all_grams(const IndexBuild *input)
 typedef struct Grams {
     ScalarColumn column;
     uint32_t *rows;
-    int64_t *hashes;
+    int64_t *keys;
     GramRange range;
 } Grams;
 
 static void
 add_text(Grams *grams, Slice text, uint32_t row)
 {
-    int64_t hashes[GRAM_MOST];
+    int64_t keys[GRAM_MOST];
     for (size_t at = 0; at < text.size; at++) {
         if (!begins_character(text.data[at]))
             continue;
-        uint32_t count = grams_at(text, at, grams->range, hashes);
+        uint32_t count = grams_at(text, at, grams->range, keys);
         for (uint32_t i = 0; i < count; i++) {
             grams->rows[grams->column.entry_count] = row;
-            grams->hashes[grams->column.entry_count++] = hashes[i];
+            grams->keys[grams->column.entry_count++] = keys[i];
         }
     }
 }
@@ -178,13 +209,13 @@ make_grams(Grams *grams, const IndexBuild *input, Error *err)
         return error_set(err, ERR_LIMIT_EXCEEDED,
                          "too many keys for one index");
     grams->rows = malloc((count + 1) * sizeof *grams->rows);
-    grams->hashes = malloc((count + 1) * sizeof *grams->hashes);
-    if (grams->rows == NULL || grams->hashes == NULL)
+    grams->keys = malloc((count + 1) * sizeof *grams->keys);
+    if (grams->rows == NULL || grams->keys == NULL)
         return error_no_memory(err);
     for (uint32_t i = 0; i < texts->entry_count; i++)
         add_text(grams, texts->bytes[i], texts->rows[i]);
     grams->column.rows = grams->rows;
-    grams->column.ints = grams->hashes;
+    grams->column.ints = grams->keys;
     return MQL_OK;
 }
 
@@ -217,7 +248,7 @@ ngram_build(const IndexBuild *input, SectionWriter *writer, Error *err)
     if (status == MQL_OK)
         status = write_grams(&of_grams, writer, err);
     free(grams.rows);
-    free(grams.hashes);
+    free(grams.keys);
     return status;
 }
 
@@ -248,9 +279,9 @@ typedef struct Lookup {
 } Lookup;
 
 static mql_status
-add_gram(Lookup *lookup, int64_t hash, Error *err)
+add_gram(Lookup *lookup, int64_t integer, Error *err)
 {
-    Key key = {.integer = hash};
+    Key key = {.integer = integer};
     Stretch entries;
     GramRows gram;
     TRY(scalar_find_sorted(lookup->index, (Bound){&key, false, false},
@@ -275,10 +306,10 @@ add_literal(Lookup *lookup, GramRange range, Slice text, Error *err)
         return MQL_OK;
     uint32_t size = characters < range.most ? characters : range.most;
     for (size_t at = 0; at < text.size && lookup->count < LOOKUPS_MOST; at++) {
-        int64_t hashes[GRAM_MOST];
+        int64_t keys[GRAM_MOST];
         if (begins_character(text.data[at]) &&
-            grams_at(text, at, (GramRange){size, size}, hashes) == 1)
-            TRY(add_gram(lookup, hashes[0], err));
+            grams_at(text, at, (GramRange){size, size}, keys) == 1)
+            TRY(add_gram(lookup, keys[0], err));
     }
     return MQL_OK;
 }
@@ -367,6 +398,19 @@ ngram_helps(const IndexOptions *options, const ScalarPredicate *predicate)
     return false;
 }
 
+/* Whether a text is a gram that is kept as it is. */
+static bool
+ngram_is_certain(const IndexOptions *options, const ScalarPredicate *predicate)
+{
+    GramRange range = grams_of(options);
+    if (predicate->kind != PREDICATE_CONTAINS || predicate->list_count != 1)
+        return false;
+    Slice text = predicate->list[0].bytes;
+    uint32_t characters = characters_of(text);
+    return characters >= range.least && characters <= range.most &&
+           text.size <= WHOLE_MOST && begins_character(text.data[0]);
+}
+
 /* ---- opening ---- */
 
 /* Built with the same options, over texts. */
@@ -392,7 +436,7 @@ extern const IndexKind ngram_kind;
 
 static const ScalarLayout ngram_layout = {
     .kind = &ngram_kind,
-    .number = 4,
+    .number = 5,
     .has_keys = true,
     .has_hashes = true,
     .has_starts = true,
@@ -424,6 +468,7 @@ const IndexKind ngram_kind = {
     .lookup = ngram_lookup,
     .estimate = ngram_estimate,
     .helps = ngram_helps,
+    .is_certain = ngram_is_certain,
     .check = scalar_check,
     .close = scalar_close,
 };
