@@ -16,9 +16,10 @@
 
 /* Rows in view: keeping more in order takes too long. */
 #define WIDTH_MOST 8192
-/* A walk goes on while all of it is expected to cost such a part of the scan.
- */
-#define WIDEN_PART 0.6
+/* A walk goes on while all of it is expected to cost such a part of the scan:
+ * what is expected is rather too much, as what a row takes was measured on
+ * short walks. */
+#define WIDEN_PART 1.0
 /* With so many rows in view, keeping them in order takes as long as looking at
  * them. */
 #define ORDER_WIDTH 4000.0
@@ -34,7 +35,7 @@
 /* Where fewer than k allowed rows were met their place is a guess: the view is
  * so much wider at most, for such a part of the scan's cost. */
 #define GUESS_WIDER 4.0
-#define GUESS_PART 0.25
+#define GUESS_PART 0.35
 
 /* A walk on its way, and what it met. */
 typedef struct PostWalk {
