@@ -132,8 +132,8 @@ fill_bounds(const Seeker *seekers, uint32_t count,
     }
 }
 
-/* The first window: with products of all rows, each seeker finds its first
- * ones. */
+/* The first window with candidates, for all of them: with products of all rows,
+ * each seeker finds its first ones. */
 static mql_status
 seed_eight(Many *many, const Window *window, Seeker *seekers, uint32_t count,
            Error *err)
@@ -227,8 +227,8 @@ scan_window(Many *many, Window *window, Error *err)
         Seeker *eight = many->seekers + i;
         uint32_t left = many->count - i;
         uint32_t some = left < SIDE_QUERIES ? left : SIDE_QUERIES;
-        TRY((window->first == 0 ? seed_eight : look_eight)(many, window, eight,
-                                                           some, err));
+        TRY((eight->top.count == 0 ? seed_eight : look_eight)(
+            many, window, eight, some, err));
     }
     return MQL_OK;
 }

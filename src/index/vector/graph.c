@@ -93,19 +93,26 @@ reserve(Neighbor **entries, uint32_t *capacity, uint32_t wanted, Error *err)
     return MQL_OK;
 }
 
+static mql_status
+reserve_keys(Scratch *scratch, uint32_t capacity, Error *err)
+{
+    size_t size;
+    if (capacity <= scratch->key_capacity)
+        return MQL_OK;
+    if (!size_multiply(capacity, sizeof *scratch->keys, &size))
+        return error_no_memory(err);
+    int64_t *keys = realloc(scratch->keys, size);
+    if (keys == NULL)
+        return error_no_memory(err);
+    scratch->keys = keys;
+    scratch->key_capacity = capacity;
+    return MQL_OK;
+}
+
 mql_status
 scratch_reserve(Scratch *scratch, uint32_t capacity, Error *err)
 {
-    if (capacity > scratch->key_capacity) {
-        size_t size;
-        if (!size_multiply(capacity, sizeof *scratch->keys, &size))
-            return error_no_memory(err);
-        int64_t *keys = realloc(scratch->keys, size);
-        if (keys == NULL)
-            return error_no_memory(err);
-        scratch->keys = keys;
-        scratch->key_capacity = capacity;
-    }
+    TRY(reserve_keys(scratch, capacity, err));
     return reserve(&scratch->pool, &scratch->pool_capacity, capacity, err);
 }
 
@@ -504,7 +511,8 @@ graph_walk_on(const Walk *walk, const Level *level, uint32_t width, Error *err)
 {
     Scratch *scratch = walk->scratch;
     uint32_t count = scratch->key_count;
-    TRY(scratch_reserve(scratch, width + scratch->seen_count + 1, err));
+    TRY(scratch_reserve(scratch, width, err));
+    TRY(reserve_keys(scratch, width + scratch->seen_count, err));
     uint64_t *others = (uint64_t *)scratch->keys + count;
     uint32_t more = list_others(scratch);
     if (more > width - count) {

@@ -107,7 +107,8 @@ typedef struct Walk {
     bool is_verified; /* links need no check: all were checked */
     uint32_t hidden;  /* an id plus 1 that is never looked at; 0: none */
     WalkStop stop;    /* plain walks */
-    bool is_kept;     /* plain walks: graph_walk_on() may follow */
+    bool is_kept;     /* plain walks that hide nothing: graph_walk_on() may
+                         follow */
 } Walk;
 
 /* The links of `id` (below level->count), verified: stride slots. */

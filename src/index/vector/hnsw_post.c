@@ -122,7 +122,7 @@ expected_place(const Hnsw *hnsw, const VectorQuery *query, Scratch *scratch,
             top_k_offer(&top, (Neighbor){scratch->met[i], scratch->seen[i]});
     }
     *count = top.count;
-    *place = scratch->seen_count * query->k / fmax(top.count, 0.5);
+    *place = (double)scratch->seen_count * query->k / fmax(top.count, 0.5);
     if (top.count < query->k)
         return MQL_OK;
     for (uint32_t i = 0; i < scratch->seen_count; i++)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * hnsw_search.h - what the searches with and without a filter share; for
- * hnsw_search.c, hnsw_filter.c and hnsw_scan.c only.
+ * hnsw_search.c, hnsw_filter.c, hnsw_post.c and hnsw_scan.c only.
  */
 #ifndef INDEX_VECTOR_HNSW_SEARCH_H
 #define INDEX_VECTOR_HNSW_SEARCH_H
