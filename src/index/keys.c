@@ -119,18 +119,13 @@ place_of(const int64_t *keys, uint32_t count, int64_t key)
     return low;
 }
 
-static uint32_t
-lesser(uint64_t a, uint32_t b)
-{
-    return a < b ? (uint32_t)a : b;
-}
-
 uint32_t
 keys_merge(int64_t *keys, uint32_t *count, uint32_t most, int64_t *fresh,
            uint32_t fresh_count)
 {
     uint32_t end = *count, lowest = most;
-    *count = lesser((uint64_t)end + fresh_count, most);
+    uint64_t all = (uint64_t)end + fresh_count;
+    *count = all < most ? (uint32_t)all : most;
     sort_signed(fresh, fresh_count);
     for (uint32_t i = fresh_count; i-- > 0;) {
         uint32_t place = place_of(keys, end, fresh[i]);
@@ -139,8 +134,9 @@ keys_merge(int64_t *keys, uint32_t *count, uint32_t most, int64_t *fresh,
             end = place;
             continue;
         }
-        uint32_t moved = lesser(end - place, most - (uint32_t)to - 1);
-        memmove(keys + to + 1, keys + place, moved * sizeof *keys);
+        uint32_t behind = end - place, room = most - (uint32_t)to - 1;
+        memmove(keys + to + 1, keys + place,
+                (behind < room ? behind : room) * sizeof *keys);
         keys[to] = fresh[i];
         lowest = (uint32_t)to;
         end = place;

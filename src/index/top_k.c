@@ -39,16 +39,18 @@ sift_down(Neighbor *heap, uint32_t count, Neighbor moving)
     heap[place] = moving;
 }
 
-void
+bool
 top_k_offer(TopK *top, Neighbor neighbor)
 {
     if (top->count < top->k) {
         top->heap[top->count] = neighbor;
         sift_up(top->heap, top->count++);
-        return;
+        return true;
     }
-    if (top->k > 0 && neighbor_before(neighbor, top->heap[0]))
-        sift_down(top->heap, top->count, neighbor);
+    if (top->k == 0 || !neighbor_before(neighbor, top->heap[0]))
+        return false;
+    sift_down(top->heap, top->count, neighbor);
+    return true;
 }
 
 uint32_t

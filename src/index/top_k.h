@@ -31,8 +31,8 @@ neighbor_before(Neighbor a, Neighbor b)
            (a.distance == b.distance && a.row < b.row);
 }
 
-/* Keep it if it is among the k nearest so far. */
-void top_k_offer(TopK *top, Neighbor neighbor);
+/* Keep it if it is among the k nearest so far; whether it is. */
+bool top_k_offer(TopK *top, Neighbor neighbor);
 
 /* Sort what was kept, nearest first; returns the number. */
 uint32_t top_k_finish(TopK *top);

@@ -155,15 +155,6 @@ exact_batch_init(ExactBatch *batch, Metric metric, const VectorColumn *column,
 
 /* ---- rows ---- */
 
-static bool
-offer(TopK *top, float distance, uint32_t row)
-{
-    if (top->count == top->k && distance > top->heap[0].distance)
-        return false;
-    top_k_offer(top, (Neighbor){distance, row});
-    return true;
-}
-
 /* One target after the other. */
 static void
 add_plainly(ExactBatch *batch, const void *const *vectors, const uint32_t *rows,
@@ -173,7 +164,7 @@ add_plainly(ExactBatch *batch, const void *const *vectors, const uint32_t *rows,
     for (uint32_t t = 0; t < batch->targets->count; t++) {
         exact_distances(&batch->queries[t], vectors, count, distances);
         for (uint32_t i = 0; i < count; i++)
-            offer(&batch->tops[t], distances[i], rows[i]);
+            top_k_offer(&batch->tops[t], (Neighbor){distances[i], rows[i]});
     }
 }
 
@@ -243,7 +234,8 @@ look_closer(ExactBatch *batch, const Block *block, uint32_t first,
                 break;
             float distance =
                 exact_distance(&batch->queries[t], block->vectors[first + i]);
-            if (offer(&batch->tops[t], distance, block->rows[first + i]))
+            if (top_k_offer(&batch->tops[t],
+                            (Neighbor){distance, block->rows[first + i]}))
                 set_bound(batch, t);
         }
     }

@@ -132,6 +132,24 @@ fill_bounds(const Seeker *seekers, uint32_t count,
     }
 }
 
+/* Sixteen rows with eight seekers. */
+typedef struct Pairs {
+    int32_t dots[SIDE_QUERIES * SIDE_ROWS];
+    uint16_t passes[SIDE_QUERIES];
+} Pairs;
+
+/* Of the rows from place `i` of the window on. */
+static void
+compare(const Many *many, const Window *window, uint32_t i,
+        const SideBound bounds[SIDE_QUERIES], Pairs *pairs)
+{
+    const SideCodes side = {many->side + i * many->size, NULL, many->size};
+    Terms terms;
+    terms_at(many, window->first + i, window->count - i, &terms);
+    list_table()->side_passes(&side, terms.of, bounds, pairs->dots,
+                              pairs->passes);
+}
+
 /* The first window with candidates, for all of them: with products of all rows,
  * each seeker finds its first ones. */
 static mql_status
@@ -139,19 +157,15 @@ seed_eight(Many *many, const Window *window, Seeker *seekers, uint32_t count,
            Error *err)
 {
     SideBound bounds[SIDE_QUERIES];
-    int32_t dots[SIDE_QUERIES * SIDE_ROWS];
-    uint16_t passes[SIDE_QUERIES];
+    Pairs pairs;
     fill_bounds(seekers, count, bounds);
     for (uint32_t i = 0; i < window->count; i += SIDE_ROWS) {
-        Terms terms;
         uint32_t left = window->count - i;
         uint32_t some = left < SIDE_ROWS ? left : SIDE_ROWS;
-        const SideCodes side = {many->side + i * many->size, NULL, many->size};
-        terms_at(many, window->first + i, some, &terms);
-        list_table()->side_passes(&side, terms.of, bounds, dots, passes);
+        compare(many, window, i, bounds, &pairs);
         for (uint32_t j = 0; j < count; j++)
-            memcpy(many->runs[j].dots + i, dots + (size_t)j * SIDE_ROWS,
-                   some * sizeof *dots);
+            memcpy(many->runs[j].dots + i, pairs.dots + (size_t)j * SIDE_ROWS,
+                   some * sizeof *pairs.dots);
     }
     for (uint32_t j = 0; j < count; j++) {
         FlatRun *run = &many->runs[j];
@@ -183,8 +197,10 @@ let_wait(Many *many, uint32_t seeker, uint32_t row, int32_t dot)
 {
     const char *vector = vector_row(many->column, row);
     size_t size = vector_row_size(many->column);
-    for (size_t i = 0; i < size && i < LINES_AHEAD * LINE; i += LINE)
+    for (size_t i = 0; i < size && i < LINES_AHEAD * LINE; i += LINE) {
         __builtin_prefetch(vector + i);
+        __asm__ volatile("" ::: "memory"); /* GCC 12 may drop some else */
+    }
     many->waiting[many->waiting_count++] = (Waiting){seeker, row, dot};
 }
 
@@ -194,26 +210,21 @@ look_eight(Many *many, const Window *window, Seeker *seekers, uint32_t count,
            Error *err)
 {
     SideBound bounds[SIDE_QUERIES];
-    int32_t dots[SIDE_QUERIES * SIDE_ROWS];
-    uint16_t passes[SIDE_QUERIES];
+    Pairs pairs;
     fill_bounds(seekers, count, bounds);
     for (uint32_t i = 0; i < window->count; i += SIDE_ROWS) {
-        Terms terms;
-        uint32_t wanted = (uint16_t)(window->candidates[i / 64] >> i % 64),
-                 first;
-        const SideCodes side = {many->side + i * many->size, NULL, many->size};
+        uint32_t wanted = (uint16_t)(window->candidates[i / 64] >> i % 64);
         if (wanted == 0)
             continue;
         if (many->waiting_count + SIDE_QUERIES * SIDE_ROWS > WAITING_MOST)
             TRY(look_at_waiting(many, seekers, bounds, err));
-        first = window->first + i;
-        terms_at(many, first, window->count - i, &terms);
-        list_table()->side_passes(&side, terms.of, bounds, dots, passes);
+        compare(many, window, i, bounds, &pairs);
         for (uint32_t j = 0; j < count; j++)
-            for (uint32_t bits = passes[j] & wanted; bits != 0;
+            for (uint32_t bits = pairs.passes[j] & wanted; bits != 0;
                  bits &= bits - 1) {
                 uint32_t row = (uint32_t)__builtin_ctz(bits);
-                let_wait(many, j, first + row, dots[j * SIDE_ROWS + row]);
+                let_wait(many, j, window->first + i + row,
+                         pairs.dots[j * SIDE_ROWS + row]);
             }
     }
     return look_at_waiting(many, seekers, bounds, err);

@@ -60,15 +60,6 @@ pass_rows(const FlatTarget *target, const CodeBound *bound, uint32_t first,
     list_table()->pass_codes(bound, terms, dots, count, passes);
 }
 
-static bool
-offer(TopK *top, float distance, uint32_t row)
-{
-    if (top->count == top->k && distance > top->heap[0].distance)
-        return false;
-    top_k_offer(top, (Neighbor){distance, row});
-    return true;
-}
-
 mql_status
 flat_look_at(const FlatTarget *target, uint32_t row, int32_t dot,
              CodeBound *bound, TopK *top, Error *err)
@@ -80,7 +71,7 @@ flat_look_at(const FlatTarget *target, uint32_t row, int32_t dot,
         return MQL_OK;
     TRY(exact_rows(&target->exact, target->column, target->is_read, &row, 1,
                    &distance, err));
-    if (offer(top, distance, row))
+    if (top_k_offer(top, (Neighbor){distance, row}))
         *bound = flat_bound(target, top);
     return MQL_OK;
 }
@@ -149,7 +140,7 @@ flat_seed(const FlatTarget *target, FlatRun *run, TopK *top, Error *err)
         TRY(exact_rows(&target->exact, target->column, target->is_read, rows,
                        some, distances, err));
         for (uint32_t j = 0; j < some; j++)
-            offer(top, distances[j], rows[j]);
+            top_k_offer(top, (Neighbor){distances[j], rows[j]});
     }
     return MQL_OK;
 }
