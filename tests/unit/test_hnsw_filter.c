@@ -209,6 +209,11 @@ test_wider_walk(void **state)
     assert_int_equal(few.trace.fallbacks, 0);
     assert_true(few.right >= QUERIES * K * 95 / 100);
     assert_true(few.counters.distances < (uint64_t)QUERIES * ROWS / 2);
+    /* It goes on where it was: begun again it compared 7,966 rows. */
+    Outcome more = search_each_anew(*state, FILTER_POST, FAR, ROWS - 80);
+    assert_int_equal(more.trace.fallbacks, 0);
+    assert_true(more.right >= QUERIES * K * 95 / 100);
+    assert_true(more.counters.distances < 7000);
     Outcome many = search_each_anew(*state, FILTER_POST, FAR, ROWS - 1280);
     assert_int_equal(many.trace.fallbacks, QUERIES);
     assert_int_equal(many.right, QUERIES * K);
