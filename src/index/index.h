@@ -69,6 +69,7 @@ typedef struct IndexOption {
     int64_t least, most; /* inclusive range */
     int64_t usual;       /* when not given; -1: chosen by the kind       */
     const char *const *words; /* NULL, or the allowed words, ends with NULL */
+    bool covers_limit;        /* of rows: at least those that are wanted */
     const char *help;         /* one line for the manual         */
 } IndexOption;
 

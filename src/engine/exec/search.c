@@ -507,15 +507,15 @@ choose_effort(SearchOperator *search, Error *err)
     int64_t rows = (int64_t)(search->limit + search->offset);
     const IndexOption *table = plan->index->kind->search_options;
     for (size_t i = 0; table[i].name != NULL; i++) {
-        if (strcmp(table[i].name, "ef") != 0)
-            continue;
-        if (plan->ef_is_default && ef != 0)
+        bool is_given = plan->given_at[i] != 0;
+        if (!is_given && ef != 0 && strcmp(table[i].name, "ef") == 0)
             search->options.values[i] = ef;
-        if (!plan->is_endless && !plan->ef_is_default &&
+        if (table[i].covers_limit && is_given && !plan->is_endless &&
             plan->options.values[i] < rows)
-            return error_at(
-                err, ERR_INVALID_PARAMETER, plan->ef_position,
-                "\"ef\" must be at least LIMIT plus OFFSET, %" PRId64, rows);
+            return error_at(err, ERR_INVALID_PARAMETER, plan->given_at[i],
+                            "\"%s\" must be at least LIMIT plus OFFSET, "
+                            "%" PRId64,
+                            table[i].name, rows);
     }
     return MQL_OK;
 }

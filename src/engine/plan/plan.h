@@ -152,9 +152,8 @@ typedef struct SearchPlan {
     const IndexDefinition *index; /* NULL: exact */
     IndexOptions options;         /* the index's search options        */
     bool has_effort;              /* an option of the index is given   */
-    bool ef_is_default;           /* the session's setting decides     */
-    int64_t ef_position;          /* of the option that gives it       */
-    double recall;                /* asked in place of it; 0: not      */
+    int64_t given_at[INDEX_OPTIONS_MOST]; /* positions; 0: not given   */
+    double recall; /* asked in place of it; 0: not      */
     int64_t recall_position;
     const SearchTarget *targets;
     uint32_t target_count;

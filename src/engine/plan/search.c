@@ -20,7 +20,6 @@ planner_choose_index(const Collection *collection, uint32_t field,
     ElementType element = type_element(collection->fields[field].type.kind);
     plan->metric = metric != NULL ? *metric : metric_usual(element);
     plan->index = NULL;
-    plan->ef_is_default = true;
     for (uint32_t i = 0; i < collection->index_count; i++) {
         const IndexDefinition *index = &collection->indexes[i];
         if (index->field != collection->fields[field].id ||
@@ -306,10 +305,7 @@ set_effort(Planner *planner, const Node *option, const IndexOption *effort,
         if (&table[i] == effort) {
             plan->options.values[i] = value.integer;
             plan->has_effort = true;
-            if (strcmp(effort->name, "ef") == 0) {
-                plan->ef_is_default = false;
-                plan->ef_position = option->position;
-            }
+            plan->given_at[i] = option->position;
             return MQL_OK;
         }
     tell_no_effect(planner, plan, effort);

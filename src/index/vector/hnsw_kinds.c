@@ -142,7 +142,7 @@ static const IndexOption prq_build_options[] = {
 #define EF                                                                     \
     {                                                                          \
         .name = "ef", .synonym = "ef_search", .least = 1, .most = EFFORT_MOST, \
-        .usual = -1,                                                           \
+        .usual = -1, .covers_limit = true,                                     \
         .help = "rows a search keeps in view; at least the limit, by default " \
                 "the larger of it and 16"                                      \
     }

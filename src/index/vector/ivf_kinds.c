@@ -104,6 +104,7 @@ static const IndexOption scann_search_options[] = {
      .least = 1,
      .most = IVF_REORDER_MOST,
      .usual = -1,
+     .covers_limit = true,
      .help =
          "rows ranked by their vectors, no fewer than the limit; by default "
          "what the data was found to need"},
