@@ -20,6 +20,7 @@ run_one() # build results kind name
     unit | property | recall | crash) set -- "$build/tests/$kind/$name" ;;
     fuzz) set -- "$build/fuzz_$name" "tests/fuzz/corpus/$name" ;;
     golden) set -- tools/run-sql.sh $(cat "$results/golden.$name.files") ;;
+    simd) set -- env MQL_SIMD="$name" tools/run-sql.sh $(cat "$results/simd.files") ;;
     cli) set -- tests/cli/run.sh "$build" ;;
     docs) set -- tools/check-docs.sh "$build" "$(document "$name")" ;;
     objects) set -- tests/objects/run.sh "$build" ;;
@@ -74,7 +75,7 @@ tally() # kind output code
                 if (passed + failed + skipped == 0) failed = 1
                 print passed + 0, failed + 0
             }' "$2" ;;
-    golden | cli | docs | objects)
+    golden | simd | cli | docs | objects)
         # Their last line: "golden: 7 of 8 passed"
         awk -v code="$3" '
             /[0-9]+ of [0-9]+ passed/ {
@@ -123,6 +124,11 @@ find tests/sql -name '*.mql' 2>/dev/null | LC_ALL=C sort | sed 's|^tests/sql/||;
 awk -v base="$results/golden." '{ print >(base (NR % 2 ? "odd" : "even") ".files") }' "$results/golden"
 for half in odd even; do
     [ -s "$results/golden.$half.files" ] && echo "golden $half" >>"$results/jobs"
+done
+# Those that compare vectors once more as on lesser processors: the same answers.
+grep -e '^search/' -e '^vectors/' "$results/golden" >"$results/simd.files"
+for simd in scalar avx2; do
+    [ -s "$results/simd.files" ] && echo "simd $simd" >>"$results/jobs"
 done
 case cli in *"$wanted"*) [ -x tests/cli/run.sh ] && echo "cli run" >>"$results/jobs" ;; esac
 for name in readme tutorial reference; do

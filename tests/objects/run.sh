@@ -71,6 +71,8 @@ vector/graph.o graph_walk_masked 4
 vector/space.o space_distances 16
 vector/exact.o exact_distances 8
 vector/hnsw_search.o hnsw_rank 4
+vector/small_codes.o small_distances 8
+vector/flat_many.o look_eight 8
 vector/ivf_collect.o ivf_rank 8
 vector/ivf_collect.o ivf_prefetch_list 8
 kernels/distance_avx*.o l2_u7_rows 16
