@@ -13,7 +13,7 @@ class HnswLib(Engine):
     """hnswlib; M is swept, since its best value is often not the usual 16."""
 
     name, package, loops = "hnswlib", "hnswlib", True
-    settings = [{"M": m, "efConstruction": 200} for m in (8, 16, 24)]
+    settings = [{"M": m, "efConstruction": 200} for m in (8, 16, 24, 32)]
 
     def space(self):
         """hnswlib's name of the metric."""

@@ -146,7 +146,7 @@ class Hnsw(Mql):
     """Prepared SEARCH over HNSW; M is swept as hnswlib's."""
 
     name, kind = "mql HNSW", "HNSW"
-    settings = [{"M": m, "efConstruction": 200} for m in (8, 16, 24)]
+    settings = [{"M": m, "efConstruction": 200} for m in (8, 16, 24, 32)]
 
     def tune(self, effort, k):
         self.options = f"WITH (ef = {effort})"
