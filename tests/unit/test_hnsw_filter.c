@@ -219,6 +219,30 @@ test_wider_walk(void **state)
     assert_int_equal(many.right, QUERIES * K);
 }
 
+/* Of rows with the same vector the later ones may be allowed where the first,
+ * which is the node, is not. */
+static void
+test_copies(void **state)
+{
+    const Fixture *fixture = *state;
+    uint64_t allowed[WORDS];
+    float *target = rows + (size_t)ROWS * DIM, kept[DIM];
+    memcpy(kept, target, sizeof kept);
+    memcpy(target, rows, sizeof kept); /* the first of the copies */
+    for (int plan = FILTER_AUTO; plan <= FILTER_POST; plan++)
+        for (uint32_t share = 2; share < 8; share++) {
+            Outcome outcome = {0};
+            memset(allowed, 0, sizeof allowed);
+            for (uint32_t row = 1; row < ROWS; row++)
+                if (row % share == 1)
+                    bits_set(allowed, row);
+            bits_set_range(allowed, 115, 15);
+            search(fixture, (FilterStrategy)plan, 0, allowed, &outcome);
+            assert_int_equal(outcome.right, K);
+        }
+    memcpy(target, kept, sizeof kept);
+}
+
 static void
 test_names(void **state)
 {
@@ -241,6 +265,7 @@ main(void)
         cmocka_unit_test(test_trace),
         cmocka_unit_test(test_wider_walk),
         cmocka_unit_test(test_recall),
+        cmocka_unit_test(test_copies),
         cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests(tests, make_index, free_index);

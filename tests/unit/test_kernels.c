@@ -16,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "base/bits.h"
 #include "index/keys.h"
 #include "index/kernels/distance.h"
 
@@ -334,6 +335,42 @@ test_insert_keys(void **state)
     }
 }
 
+enum { IDS = 96, BITS = 1000 };
+
+static void
+check_kept(const DistanceTable *table, uint64_t seed)
+{
+    uint64_t bits[BITS / 64 + 1] = {0};
+    uint32_t ids[IDS], kept[IDS + 16];
+    for (uint32_t i = 0; i < BITS; i++)
+        if (next_random(&seed) % 8 < seed % 9)
+            bits_set(bits, i);
+    for (uint32_t count = 0; count <= IDS; count += 16) {
+        uint32_t expected = 0;
+        for (uint32_t i = 0; i < count; i++)
+            ids[i] = (uint32_t)(next_random(&seed) % BITS);
+        uint32_t found = table->keep_set(ids, count, bits, BITS, kept);
+        for (uint32_t i = 0; i < count; i++)
+            if (bits_get(bits, ids[i]))
+                assert_int_equal(kept[expected++], ids[i]);
+        assert_int_equal(found, expected);
+    }
+    static const uint32_t wrong[] = {BITS, BITS + 1, 1u << 31, UINT32_MAX};
+    ids[next_random(&seed) % IDS] = wrong[seed % 4];
+    assert_int_equal(table->keep_set(ids, IDS, bits, BITS, kept), UINT32_MAX);
+}
+
+static void
+test_keep_set(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const DistanceTable *table = distance_select(names[i]);
+        for (uint64_t seed = 1; table != NULL && seed < 200; seed++)
+            check_kept(table, seed);
+    }
+}
+
 /* In any order, with equal ones, and in orders that part badly. */
 static void
 test_sort_keys(void **state)
@@ -497,6 +534,7 @@ main(void)
         cmocka_unit_test(test_rows_of_codes),
         cmocka_unit_test(test_rows_of_nibbles),
         cmocka_unit_test(test_insert_keys),
+        cmocka_unit_test(test_keep_set),
         cmocka_unit_test(test_sort_keys),
         cmocka_unit_test(test_turning),
         cmocka_unit_test(test_turning_edges),

@@ -82,6 +82,14 @@ typedef struct DistanceTable {
     uint32_t (*insert_keys)(int64_t *keys, uint32_t *count, uint32_t most,
                             const int64_t *fresh, uint32_t fresh_count);
 
+    /*
+     * Of `count` ids, a multiple of 16, those whose bit of `bits` is set go to
+     * `kept`, in order; it has room for 16 more than all of them. Returns their
+     * number; UINT32_MAX when an id is not below `limit`, the bits, at least 1.
+     */
+    uint32_t (*keep_set)(const uint32_t *ids, size_t count,
+                         const uint64_t *bits, uint32_t limit, uint32_t *kept);
+
     /* What turns a target and makes its half bytes, see index/vector/turn.h and
      * nibbles.h: the same bits in every table. */
 

@@ -439,6 +439,30 @@ make_room(int64_t *keys, uint32_t place, uint32_t end)
         keys[end] = keys[end - 1];
 }
 
+static uint32_t
+keep_set(const uint32_t *ids, size_t count, const uint64_t *bits,
+         uint32_t limit, uint32_t *kept)
+{
+    const __m256i last = _mm256_set1_epi32((int)(limit - 1));
+    const __m256i one = _mm256_set1_epi32(1), low = _mm256_set1_epi32(31);
+    uint32_t found = 0;
+    int right = -1;
+    for (size_t i = 0; i < count; i += 8) {
+        __m256i some = _mm256_loadu_si256((const __m256i *)(ids + i));
+        __m256i id = _mm256_min_epu32(some, last);
+        right &= _mm256_movemask_epi8(_mm256_cmpeq_epi32(some, id));
+        __m256i words = _mm256_i32gather_epi32((const int *)(const void *)bits,
+                                               _mm256_srli_epi32(id, 5), 4);
+        __m256i bit = _mm256_sllv_epi32(one, _mm256_and_si256(id, low));
+        __m256i is_set = _mm256_cmpeq_epi32(_mm256_and_si256(words, bit), bit);
+        unsigned mask =
+            (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(is_set));
+        for (; mask != 0; mask &= mask - 1)
+            kept[found++] = ids[i + (unsigned)__builtin_ctz(mask)];
+    }
+    return right != -1 ? UINT32_MAX : found;
+}
+
 #include "index/kernels/keys_template.h"
 #include "index/kernels/turn_template.h"
 
@@ -456,6 +480,7 @@ const DistanceTable distance_avx2 = {
     .dot_i8_rows = dot_i8_rows,
     .nibble_rows = nibble_rows,
     .insert_keys = insert_keys,
+    .keep_set = keep_set,
     .flip_signs = flip_signs,
     .hadamard = hadamard,
     .largest_f32 = largest_f32,

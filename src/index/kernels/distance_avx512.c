@@ -428,6 +428,28 @@ make_room(int64_t *keys, uint32_t place, uint32_t end)
                              _mm512_maskz_loadu_epi64(mask, keys + place));
 }
 
+static uint32_t
+keep_set(const uint32_t *ids, size_t count, const uint64_t *bits,
+         uint32_t limit, uint32_t *kept)
+{
+    const __m512i limits = _mm512_set1_epi32((int)limit);
+    const __m512i one = _mm512_set1_epi32(1), low = _mm512_set1_epi32(31);
+    uint32_t found = 0, wrong = 0;
+    for (size_t i = 0; i < count; i += 16) {
+        __m512i some = _mm512_loadu_si512(ids + i);
+        __mmask16 right = _mm512_cmplt_epu32_mask(some, limits);
+        __m512i words = _mm512_mask_i32gather_epi32(
+            _mm512_setzero_si512(), right, _mm512_srli_epi32(some, 5), bits, 4);
+        __m512i bit = _mm512_sllv_epi32(one, _mm512_and_si512(some, low));
+        __mmask16 is_set = _mm512_test_epi32_mask(words, bit);
+        _mm512_storeu_si512(kept + found,
+                            _mm512_maskz_compress_epi32(is_set, some));
+        found += (uint32_t)__builtin_popcount(is_set);
+        wrong |= (uint32_t)right ^ 0xffffu;
+    }
+    return wrong != 0 ? UINT32_MAX : found;
+}
+
 #include "index/kernels/keys_template.h"
 #include "index/kernels/turn_template.h"
 
@@ -445,6 +467,7 @@ const DistanceTable distance_avx512 = {
     .dot_i8_rows = dot_i8_rows,
     .nibble_rows = nibble_rows,
     .insert_keys = insert_keys,
+    .keep_set = keep_set,
     .flip_signs = flip_signs,
     .hadamard = hadamard,
     .largest_f32 = largest_f32,

@@ -337,6 +337,13 @@ insert_keys(int64_t *keys, uint32_t *count, uint32_t most, const int64_t *fresh,
     return distance_scalar.insert_keys(keys, count, most, fresh, fresh_count);
 }
 
+static uint32_t
+keep_set(const uint32_t *ids, size_t count, const uint64_t *bits,
+         uint32_t limit, uint32_t *kept)
+{
+    return distance_scalar.keep_set(ids, count, bits, limit, kept);
+}
+
 #include "index/kernels/turn_template.h"
 
 #ifdef __ARM_FEATURE_DOTPROD
@@ -358,6 +365,7 @@ const DistanceTable distance_neon = {
     .dot_i8_rows = dot_i8_rows,
     .nibble_rows = nibble_rows,
     .insert_keys = insert_keys,
+    .keep_set = keep_set,
     .flip_signs = flip_signs,
     .hadamard = hadamard,
     .largest_f32 = largest_f32,

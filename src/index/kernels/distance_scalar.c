@@ -167,6 +167,20 @@ make_room(int64_t *keys, uint32_t place, uint32_t end)
     memmove(keys + place + 1, keys + place, (end - place) * sizeof *keys);
 }
 
+static uint32_t
+keep_set(const uint32_t *ids, size_t count, const uint64_t *bits,
+         uint32_t limit, uint32_t *kept)
+{
+    uint32_t found = 0, wrong = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t id = ids[i] < limit ? ids[i] : 0;
+        wrong |= ids[i] >= limit;
+        kept[found] = id;
+        found += (uint32_t)(bits[id / 64] >> (id % 64)) & 1;
+    }
+    return wrong ? UINT32_MAX : found;
+}
+
 #include "index/kernels/keys_template.h"
 #include "index/kernels/turn_template.h"
 
@@ -184,6 +198,7 @@ const DistanceTable distance_scalar = {
     .dot_i8_rows = dot_i8_rows,
     .nibble_rows = nibble_rows,
     .insert_keys = insert_keys,
+    .keep_set = keep_set,
     .flip_signs = flip_signs,
     .hadamard = hadamard,
     .largest_f32 = largest_f32,

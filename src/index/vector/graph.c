@@ -7,8 +7,7 @@
  * are marked the walk is over (as in Glass and DiskANN; two heaps are slower up
  * to some thousand entries). Several are expanded together, so that memory has
  * enough to do: few of them would not have been expanded anyway. The masked
- * walk keeps the nearest allowed rows and a heap of what may lead to nearer
- * ones.
+ * walk is the same over the allowed nodes alone, with other neighbours.
  */
 #include "index/vector/graph.h"
 
@@ -26,6 +25,9 @@
 #define LONG_LIST 512
 /* Of a key as a signed number. */
 #define KEY_SIGN (UINT64_C(1) << 63)
+/* A node's own neighbours, those wanted of what is behind, and what the last
+ * one read has more. */
+#define FRESH_NODES 3
 /* Between two looks at `cancel`. */
 #define CANCEL_STEPS 256
 
@@ -37,7 +39,7 @@ scratch_create(uint32_t ids, uint32_t links_most, uint32_t code_size)
     Scratch *scratch = calloc(1, sizeof *scratch);
     if (scratch == NULL)
         return NULL;
-    uint32_t fresh = links_most * GRAPH_TOGETHER;
+    uint32_t fresh = links_most * GRAPH_TOGETHER * FRESH_NODES;
     scratch->visited_size = ids;
     scratch->fresh_most = fresh;
     scratch->visited =
@@ -47,10 +49,13 @@ scratch_create(uint32_t ids, uint32_t links_most, uint32_t code_size)
     scratch->rows = calloc(fresh, sizeof *scratch->rows);
     scratch->distances = calloc(fresh, sizeof *scratch->distances);
     scratch->fresh = calloc(fresh, sizeof *scratch->fresh);
+    scratch->bridges = malloc(((size_t)links_most + 1) * sizeof(uint32_t));
+    scratch->kept = malloc(((size_t)links_most + 16) * sizeof(uint32_t));
     scratch->code = calloc((size_t)code_size + 1, 1);
     if (scratch->visited == NULL || scratch->seen == NULL ||
         scratch->ids == NULL || scratch->rows == NULL ||
         scratch->distances == NULL || scratch->fresh == NULL ||
+        scratch->bridges == NULL || scratch->kept == NULL ||
         scratch->code == NULL) {
         scratch_destroy(scratch);
         return NULL;
@@ -73,7 +78,9 @@ scratch_destroy(Scratch *scratch)
     free(scratch->keys);
     free(scratch->code);
     free(scratch->pool);
-    free(scratch->heap);
+    free(scratch->bridges);
+    free(scratch->kept);
+    free(scratch->nodes);
     free(scratch);
 }
 
@@ -297,6 +304,114 @@ follow(const Walk *walk, const Level *level, uint32_t id, uint32_t *found,
     return MQL_OK;
 }
 
+/* The links of the id that is likely to be next. */
+static void
+prefetch_links(const Level *level, uint32_t id)
+{
+    const uint32_t *links = level->links + (size_t)id * level->stride;
+    for (uint32_t i = 0; i < level->stride && i < LINKS_AHEAD; i += 16) {
+        __builtin_prefetch(links + i);
+        __asm__ volatile("" ::: "memory"); /* GCC 12 may drop some else */
+    }
+}
+
+/* ---- neighbours that are allowed ---- */
+
+/* Lists of links fetched ahead. */
+#define BRIDGES_AHEAD 8
+
+/* The links of a node, verified where that is needed. */
+static mql_status
+read_links(const Walk *walk, const Level *level, uint32_t id,
+           const uint32_t **links, Error *err)
+{
+    walk->counters->hops++;
+    if (!walk->is_verified)
+        return level_links(level, id, links, err);
+    *links = level->links + (size_t)id * level->stride;
+    return MQL_OK;
+}
+
+/* The allowed ones of these links that were not seen go behind the *found of
+ * scratch->ids; *passed are all allowed ones. */
+static mql_status
+collect_allowed(const Walk *walk, const Level *level, const uint32_t *links,
+                uint32_t *passed, uint32_t *found, Error *err)
+{
+    Scratch *scratch = walk->scratch;
+    const WalkMask *mask = walk->mask;
+    const uint64_t *nodes =
+        mask->copied == NULL ? mask->allowed : scratch->nodes;
+    uint32_t count = walk->space->kernels->keep_set(
+        links, level->stride, nodes, level->count, scratch->kept);
+    if (count == UINT32_MAX)
+        return damaged(level, err);
+    *passed = count;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t id = scratch->kept[i];
+        bool is_allowed = bits_get(mask->allowed, id);
+        if (!is_allowed)
+            TRY(copies_allowed(mask->copies, mask->allowed, id, &is_allowed,
+                               err));
+        scratch->ids[*found] = id;
+        if (is_allowed)
+            *found += !see(scratch, id);
+    }
+    return MQL_OK;
+}
+
+/* The links that are neither allowed nor were seen, to look behind. */
+static uint32_t
+list_bridges(const Walk *walk, const Level *level, const uint32_t *links)
+{
+    Scratch *scratch = walk->scratch;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < level->stride; i++) {
+        uint32_t id = links[i];
+        scratch->bridges[count] = id;
+        count += !bits_get(walk->mask->allowed, id) &
+                 !bits_get(scratch->visited, id);
+    }
+    return count;
+}
+
+/*
+ * Collect the allowed neighbours of `id` that were not seen; where fewer than
+ * `want` of all are allowed, also those behind the others, until there are as
+ * many. The links of each node are read for that once at most.
+ */
+static mql_status
+follow_allowed(const Walk *walk, const Level *level, uint32_t id, uint32_t want,
+               uint32_t *found, Error *err)
+{
+    Scratch *scratch = walk->scratch;
+    const uint32_t *links;
+    uint32_t near = 0, passed;
+    TRY(read_links(walk, level, id, &links, err));
+    TRY(collect_allowed(walk, level, links, &near, found, err));
+    for (uint32_t i = 0; i < level->stride; i++) /* unused slots */
+        near -= links[i] == id && bits_get(walk->mask->allowed, id);
+    scratch->tested += level->stride;
+    scratch->passed += near;
+    uint32_t before = *found, count = list_bridges(walk, level, links);
+    for (uint32_t i = 0; i < count && i < BRIDGES_AHEAD; i++)
+        prefetch_links(level, scratch->bridges[i]);
+    for (uint32_t i = 0; i < count; i++) {
+        if (near + (*found - before) >= want ||
+            *found + level->stride > scratch->fresh_most)
+            break;
+        if (i + BRIDGES_AHEAD < count)
+            prefetch_links(level, scratch->bridges[i + BRIDGES_AHEAD]);
+        if (see(scratch, scratch->bridges[i]))
+            continue;
+        TRY(read_links(walk, level, scratch->bridges[i], &links, err));
+        TRY(collect_allowed(walk, level, links, &passed, found, err));
+        scratch->tested += level->stride;
+        scratch->passed += passed;
+    }
+    return MQL_OK;
+}
+
 /* The distances of the collected ids. */
 static mql_status
 measure(const Walk *walk, const Level *level, uint32_t count, Error *err)
@@ -362,17 +477,6 @@ is_expanded(int64_t key)
     return (key & 1) != 0;
 }
 
-/* The links of the id that is likely to be next. */
-static void
-prefetch_links(const Level *level, uint32_t id)
-{
-    const uint32_t *links = level->links + (size_t)id * level->stride;
-    for (uint32_t i = 0; i < level->stride && i < LINKS_AHEAD; i += 16) {
-        __builtin_prefetch(links + i);
-        __asm__ volatile("" ::: "memory"); /* GCC 12 may drop some else */
-    }
-}
-
 /* The same of those at the next places. */
 static void
 prefetch_next(const Walk *walk, const Level *level, uint32_t place,
@@ -417,7 +521,10 @@ follow_nearest(const Walk *walk, const Level *level, uint32_t count,
         if (nodes++ == 0 && end - place > TOGETHER_PLACES)
             end = place + TOGETHER_PLACES;
         keys[place] |= 1;
-        TRY(follow(walk, level, (uint32_t)keys[place] >> 1, found, err));
+        TRY(walk->mask == NULL
+                ? follow(walk, level, (uint32_t)keys[place] >> 1, found, err)
+                : follow_allowed(walk, level, (uint32_t)keys[place] >> 1,
+                                 walk->mask->want, found, err));
     }
     *next = nodes > 0 ? place : count;
     return MQL_OK;
@@ -456,6 +563,17 @@ insert_starts(const Walk *walk, uint32_t width)
     return count;
 }
 
+/* Whether a masked walk has cost what it may. */
+static bool
+is_exhausted(const Walk *walk)
+{
+    WalkMask *mask = walk->mask;
+    if (mask == NULL || walk_work(walk->counters) - mask->first < mask->most)
+        return false;
+    mask->is_exhausted = true;
+    return true;
+}
+
 /* Expand what is in view from place `next` on, and what comes into view. */
 static mql_status
 expand(const Walk *walk, const Level *level, uint32_t width, uint32_t count,
@@ -466,6 +584,8 @@ expand(const Walk *walk, const Level *level, uint32_t width, uint32_t count,
         uint32_t found = 0;
         if (steps % CANCEL_STEPS == 0 && is_cancelled(walk->cancel))
             return error_cancelled(err);
+        if (is_exhausted(walk))
+            break;
         TRY(follow_nearest(walk, level, count, &next, &found, err));
         prefetch_next(walk, level, next, count);
         TRY(measure(walk, level, found, err));
@@ -543,163 +663,53 @@ graph_descend(const Walk *walk, const Level *levels, uint32_t top,
 
 /* ---- the masked walk ---- */
 
-/* Add to the min-heap of what to expand. */
+/* Which nodes are allowed, or may be as they have copies. */
 static mql_status
-heap_push(Scratch *scratch, Neighbor entry, Error *err)
+mark_nodes(const Walk *walk, Error *err)
 {
-    if (scratch->heap_count == scratch->heap_capacity)
-        TRY(reserve(&scratch->heap, &scratch->heap_capacity,
-                    scratch->heap_capacity * 2 + 256, err));
-    Neighbor *heap = scratch->heap;
-    uint32_t place = scratch->heap_count++;
-    while (place > 0) {
-        uint32_t parent = (place - 1) / 2;
-        if (heap[parent].distance <= entry.distance)
-            break;
-        heap[place] = heap[parent];
-        place = parent;
-    }
-    heap[place] = entry;
-    return MQL_OK;
-}
-
-/* Take the nearest off the heap, which is not empty. */
-static Neighbor
-heap_pop(Scratch *scratch)
-{
-    Neighbor *heap = scratch->heap;
-    Neighbor nearest = heap[0];
-    uint32_t count = --scratch->heap_count;
-    Neighbor moving = heap[count];
-    uint32_t place = 0;
-    for (;;) {
-        uint32_t child = 2 * place + 1;
-        if (child >= count)
-            break;
-        if (child + 1 < count &&
-            heap[child + 1].distance < heap[child].distance)
-            child++;
-        if (moving.distance <= heap[child].distance)
-            break;
-        heap[place] = heap[child];
-        place = child;
-    }
-    heap[place] = moving;
-    return nearest;
-}
-
-/* A masked walk on its way. */
-typedef struct MaskedWalk {
-    const Walk *walk;
-    const Level *level;
-    const WalkMask *mask;
-    TopK top;         /* allowed rows                             */
-    TopK view;        /* any rows                                 */
-    uint64_t first;   /* distances counted before */
-    uint64_t reached; /* rows                     */
-    uint64_t allowed; /* of these                 */
-} MaskedWalk;
-
-/* Enough rows that are nearer are known, allowed ones and others: where those
- * near the target are all allowed, the former are too few for a good answer. */
-static bool
-is_far(const MaskedWalk *masked, float distance)
-{
-    const TopK *top = &masked->top, *view = &masked->view;
-    return top->count == top->k && distance >= top->heap[0].distance &&
-           view->count == view->k &&
-           (view->k == 0 || distance >= view->heap[0].distance);
-}
-
-/* A node was reached: worth going on from, and perhaps an answer. */
-static mql_status
-reach(MaskedWalk *masked, Neighbor entry, Error *err)
-{
-    bool is_allowed;
-    TRY(copies_allowed(masked->mask->copies, masked->mask->allowed, entry.row,
-                       &is_allowed, err));
-    masked->reached++;
-    masked->allowed += is_allowed;
-    if (is_far(masked, entry.distance))
+    Scratch *scratch = walk->scratch;
+    const WalkMask *mask = walk->mask;
+    size_t words = bits_words(walk->space->column->count);
+    if (mask->copied == NULL)
         return MQL_OK;
-    if (is_allowed)
-        top_k_offer(&masked->top, entry);
-    top_k_offer(&masked->view, entry);
-    return heap_push(masked->walk->scratch, entry, err);
-}
-
-/* The answers grow in the memory of the pool, which holds the starts before. */
-static mql_status
-reach_starts(MaskedWalk *masked, Error *err)
-{
-    Scratch *scratch = masked->walk->scratch;
-    scratch->heap_count = 0;
-    for (uint32_t i = 0; i < scratch->pool_count; i++)
-        TRY(heap_push(scratch, scratch->pool[i], err));
-    for (uint32_t i = 0; i < scratch->heap_count; i++) {
-        bool is_allowed;
-        TRY(copies_allowed(masked->mask->copies, masked->mask->allowed,
-                           scratch->heap[i].row, &is_allowed, err));
-        if (is_allowed)
-            top_k_offer(&masked->top, scratch->heap[i]);
-        top_k_offer(&masked->view, scratch->heap[i]);
-    }
-    return MQL_OK;
-}
-
-static bool
-is_hopeless(const MaskedWalk *masked)
-{
-    uint64_t work = masked->walk->counters->distances - masked->first;
-    return work >= masked->mask->most ||
-           (masked->reached >= masked->mask->trial &&
-            (double)masked->allowed <
-                (double)masked->reached * masked->mask->least);
-}
-
-static mql_status
-walk_on(MaskedWalk *masked, bool *is_given_up, Error *err)
-{
-    Scratch *scratch = masked->walk->scratch;
-    uint32_t hops = 0;
-    while (scratch->heap_count > 0) {
-        Neighbor nearest = heap_pop(scratch);
-        if (is_far(masked, nearest.distance))
-            break;
-        if (is_hopeless(masked)) {
-            *is_given_up = true;
-            break;
-        }
-        if (++hops % CANCEL_STEPS == 0 && is_cancelled(masked->walk->cancel))
-            return error_cancelled(err);
-        if (scratch->heap_count > 0)
-            prefetch_links(masked->level, scratch->heap[0].row);
-        uint32_t count = 0;
-        TRY(follow(masked->walk, masked->level, nearest.row, &count, err));
-        TRY(measure(masked->walk, masked->level, count, err));
-        for (uint32_t i = 0; i < count; i++) {
-            Neighbor entry = {scratch->distances[i], scratch->ids[i]};
-            TRY(reach(masked, entry, err));
-        }
-    }
+    if (scratch->nodes == NULL)
+        scratch->nodes = malloc(words * sizeof *scratch->nodes);
+    if (scratch->nodes == NULL)
+        return error_no_memory(err);
+    for (size_t i = 0; i < words; i++)
+        scratch->nodes[i] = mask->allowed[i] | mask->copied[i];
     return MQL_OK;
 }
 
 mql_status
-graph_walk_masked(const Walk *walk, const Level *level, WalkMask *mask,
-                  Error *err)
+graph_begin_masked(const Walk *walk, const Level *level, uint32_t width,
+                   Error *err)
 {
-    Neighbor *pool = walk->scratch->pool;
-    MaskedWalk masked = {.walk = walk,
-                         .level = level,
-                         .mask = mask,
-                         .top = top_k_of(pool, mask->width),
-                         .view = top_k_of(pool + mask->width, mask->view),
-                         .first = walk->counters->distances};
+    Scratch *scratch = walk->scratch;
+    WalkMask *mask = walk->mask;
+    uint32_t found = 0;
+    bool is_allowed;
+    scratch->tested = scratch->passed = 0;
+    mask->first = walk_work(walk->counters);
     mask->is_exhausted = false;
     TRY(begin(walk, level, err));
-    TRY(reach_starts(&masked, err));
-    TRY(walk_on(&masked, &mask->is_exhausted, err));
-    walk->scratch->pool_count = top_k_finish(&masked.top);
+    TRY(mark_nodes(walk, err));
+    const Neighbor start = scratch->pool[0];
+    TRY(copies_allowed(mask->copies, mask->allowed, start.row, &is_allowed,
+                       err));
+    scratch->pool_count = is_allowed;
+    scratch->key_count = insert_starts(walk, width);
+    TRY(follow_allowed(walk, level, start.row, UINT32_MAX, &found, err));
+    mask->tested = scratch->tested;
+    mask->passed = scratch->passed;
+    TRY(measure(walk, level, found, err));
+    insert_found(walk, &scratch->key_count, width, found);
     return MQL_OK;
+}
+
+mql_status
+graph_walk_masked(const Walk *walk, const Level *level, uint32_t width,
+                  Error *err)
+{
+    return expand(walk, level, width, walk->scratch->key_count, 0, err);
 }

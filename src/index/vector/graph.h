@@ -69,12 +69,15 @@ typedef struct Scratch {
     float *distances; /* ... distances ...                    */
     int64_t *fresh;   /* ... and keys; fresh_most each        */
     uint32_t fresh_most;
-    Neighbor *pool; /* nearest first; `row` is an id           */
+    uint32_t *bridges;       /* masked walk: neighbours to look behind ... */
+    uint32_t *kept;          /* ... and which of a node's are allowed      */
+    uint32_t tested, passed; /* links of bridges; allowed ones of them     */
+    uint64_t *nodes; /* masked walk, with copies: allowed nodes and those
+                        that have copies                             */
+    Neighbor *pool;  /* nearest first; `row` is an id           */
     uint32_t pool_count, pool_capacity;
-    int64_t *keys; /* plain walk: of the pool while it grows   */
+    int64_t *keys; /* of the pool while it grows */
     uint32_t key_count, key_capacity;
-    Neighbor *heap; /* masked walk: what to expand, a min-heap */
-    uint32_t heap_count, heap_capacity;
     uint8_t *code; /* of the query                             */
 } Scratch;
 
@@ -97,7 +100,12 @@ typedef struct WalkStop {
     float base;
 } WalkStop;
 
+/* Reading the links of so many nodes, which are near each other, takes as long
+ * as measuring one row. */
+#define GRAPH_READS 3
+
 /* What a walk is about. */
+typedef struct WalkMask WalkMask;
 typedef struct Walk {
     const Space *space;
     const SpaceQuery *query;
@@ -106,10 +114,18 @@ typedef struct Walk {
     Scratch *scratch;
     bool is_verified; /* links need no check: all were checked */
     uint32_t hidden;  /* an id plus 1 that is never looked at; 0: none */
-    WalkStop stop;    /* plain walks */
-    bool is_kept;     /* plain walks that hide nothing: graph_walk_on() may
-                         follow */
+    WalkStop stop;
+    bool is_kept;   /* plain walks that hide nothing: graph_walk_on() may
+                       follow */
+    WalkMask *mask; /* masked walks; NULL: all rows are allowed */
 } Walk;
+
+/* What a walk took until now, in rows measured. */
+static inline uint64_t
+walk_work(const SearchCounters *counters)
+{
+    return counters->distances + counters->hops / GRAPH_READS;
+}
 
 /* The links of `id` (below level->count), verified: stride slots. */
 mql_status level_links(const Level *level, uint32_t id, const uint32_t **links,
@@ -129,27 +145,40 @@ mql_status graph_walk(const Walk *walk, const Level *level, uint32_t width,
 mql_status graph_walk_on(const Walk *walk, const Level *level, uint32_t width,
                          Error *err);
 
-/* The rows a masked walk may find, and what it may cost. */
-typedef struct WalkMask {
-    const uint64_t *allowed; /* bit array of rows                        */
-    const Copies *copies;    /* a node with an allowed copy is allowed   */
-    uint32_t width;          /* nearest allowed rows to keep             */
-    uint32_t view;           /* rows of any kind that must be in view    */
-    uint64_t most;           /* distances at most                        */
-    uint64_t trial;          /* after so many rows ...                   */
-    double least;            /* ... this part must have been allowed     */
-    bool is_exhausted;       /* out: given up: `most` was reached, or so
-                                few allowed rows met that it would be    */
-} WalkMask;
+/*
+ * Where only some rows are allowed a walk goes from one of them to the next.
+ * Of a node that has few allowed neighbours those behind the others are its
+ * neighbours too: what is not allowed is a bridge, whose links are read but
+ * which is neither measured nor kept in view (as in ACORN, arXiv 2403.04871,
+ * section 5, and NaviX, arXiv 2506.23397, section 4).
+ */
+struct WalkMask {
+    const uint64_t *allowed; /* bit array of rows                           */
+    const Copies *copies;    /* a node with an allowed copy is allowed      */
+    const uint64_t *copied;  /* bit array of nodes that have copies; NULL:
+                                none has                                    */
+    uint32_t want;           /* allowed neighbours of a node to look for    */
+    uint64_t most;           /* rows measured and what reading links takes  */
+    uint64_t first;          /* out: of them, before the walk began         */
+    uint32_t tested;         /* out: links looked at around the start       */
+    uint32_t passed;         /* out: those that lead to allowed rows        */
+    bool is_exhausted;       /* out: given up, `most` was reached           */
+};
 
 /*
- * Same on the lowest level, keeping only allowed nodes; what is not allowed is
- * walked through. The pool holds the starting ids and then up to mask->width
- * rows, and has room for mask->view more; `most` may be exceeded by one row of
- * links.
+ * Begin a masked walk on the lowest level at the one id in the pool, with
+ * `width` allowed rows in view: look at all its neighbours and theirs, and tell
+ * in walk->mask how many of these are allowed.
+ */
+mql_status graph_begin_masked(const Walk *walk, const Level *level,
+                              uint32_t width, Error *err);
+
+/*
+ * Go on with it: the pool gets up to `width` allowed rows, nearest first. What
+ * it may cost may be exceeded by the neighbours of GRAPH_TOGETHER nodes.
  */
 mql_status graph_walk_masked(const Walk *walk, const Level *level,
-                             WalkMask *mask, Error *err);
+                             uint32_t width, Error *err);
 
 /*
  * From `entry`, an id of levels[top], step to ever nearer ids down to the level

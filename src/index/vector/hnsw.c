@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bits.h"
+
 /* ---- scratch memory ---- */
 
 mql_status
@@ -39,6 +41,47 @@ hnsw_scratch_return(Hnsw *hnsw, Scratch *scratch)
     scratch->next = hnsw->free_scratches;
     hnsw->free_scratches = scratch;
     pthread_mutex_unlock(&hnsw->lock);
+}
+
+/* ---- nodes with copies ---- */
+
+/* The first of a ring is the one that only a later row names as its next. */
+static mql_status
+find_copied(const Hnsw *hnsw, uint64_t *copied, Error *err)
+{
+    const Copies *copies = &hnsw->copies;
+    TRY(section_verify(copies->file, &copies->section, 0,
+                       copies->count * sizeof *copies->next, err));
+    for (uint32_t row = 0; row < copies->count; row++)
+        if (copies->next[row] > row)
+            bits_set(copied, row);
+    for (uint32_t row = 0; row < copies->count; row++)
+        if (copies->next[row] > row && copies->next[row] < copies->count)
+            bits_clear(copied, copies->next[row]);
+    return MQL_OK;
+}
+
+mql_status
+hnsw_copied(Hnsw *hnsw, const uint64_t **copied, Error *err)
+{
+    mql_status status = MQL_OK;
+    *copied = NULL;
+    if (hnsw->copies.next == NULL)
+        return MQL_OK;
+    pthread_mutex_lock(&hnsw->lock);
+    if (hnsw->copied == NULL) {
+        uint64_t *bits =
+            calloc(bits_words(hnsw->copies.count), sizeof *hnsw->copied);
+        status =
+            bits == NULL ? error_no_memory(err) : find_copied(hnsw, bits, err);
+        if (status == MQL_OK)
+            hnsw->copied = bits;
+        else
+            free(bits);
+    }
+    *copied = hnsw->copied;
+    pthread_mutex_unlock(&hnsw->lock);
+    return status;
 }
 
 /* ---- opening ---- */
@@ -177,6 +220,7 @@ hnsw_close(Index *index)
         scratch_destroy(scratch);
     }
     pthread_mutex_destroy(&hnsw->lock);
+    free(hnsw->copied);
     free(hnsw);
 }
 

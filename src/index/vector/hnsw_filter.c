@@ -20,40 +20,27 @@
 /* What a walk takes before it looks at its first row of the lowest level, in
  * nanoseconds: not worth it for few rows. */
 #define DESCENT_COST 5000.0
-/* Allowed rows a masked walk begins at besides the entry. */
-#define SEEDS 8
-/* A masked walk shows what it is worth in so many rows. */
-#define TRIAL 512
-/* When it meets fewer allowed rows than chance would give by this factor, they
- * lie elsewhere, and what it finds of them may not be the nearest. */
+/* When fewer of the rows around the target are allowed than chance gives by
+ * this factor, the nearest lie elsewhere, and a walk may not get there. */
 #define FAIR 0.5
 /* A walk is worth more than a scan, which finds all, at this part of its time.
  */
 #define CERTAIN 0.7
 /* Walking to all rows is worth it from this part of allowed ones on. */
-#define POST_SHARE 0.4
-/* Where rows near the target may be allowed more often than others, a walk is
- * tried if it then takes this part of the scan's time. */
-#define PROBE 0.6
-/* It shows in so many rows whether they are. */
-#define PROBE_TRIAL 192
-
-/* Width of a masked walk: fewer rows need to be in view than without a mask,
- * as for each of them others were passed. */
-static uint32_t
-masked_width(const Hnsw *hnsw, const VectorQuery *query)
-{
-    double width = hnsw_width(hnsw, query) * sqrt(hnsw_share(hnsw, query));
-    uint64_t needed = least_of(hnsw_plain_width(hnsw, query),
-                               hnsw_rerank_count(hnsw, query, UINT32_MAX));
-    uint64_t wanted = (uint64_t)width + 1;
-    return least_of(wanted > needed ? wanted : needed, query->allowed_count);
-}
+#define POST_SHARE 0.6
+/* Of the links a node has room for: allowed neighbours that a walk wants. */
+#define WANT 0.75
+/* Of them: those it has, and how many of those behind a bridge are new. */
+#define FILLED 0.8
+#define FRESH 0.3
+/* Rows measured where they are used, of those where they are not. */
+#define MORE_ROWS 1.25
 
 HnswLap
 hnsw_lap_begin(const Walk *walk)
 {
-    return (HnswLap){pace_now(), walk->counters->distances};
+    return (HnswLap){pace_now(), walk->counters->distances,
+                     walk_work(walk->counters)};
 }
 
 /* Not the first ones, which wait for pages and check what they read: they took
@@ -64,33 +51,10 @@ hnsw_lap_end(const Hnsw *hnsw, const Walk *walk, const VectorQuery *query,
              Pace way, const HnswLap *lap)
 {
     bool is_warm = walk->is_verified && walk->query->is_verified;
+    uint64_t rows = way == PACE_MASKED ? walk_work(walk->counters) - lap->work
+                                       : walk->counters->distances - lap->rows;
     if (query->filter_plan == FILTER_AUTO && is_warm)
-        pace_add(hnsw->pace, way, pace_now() - lap->time,
-                 walk->counters->distances - lap->rows);
-}
-
-/* Add allowed rows from all over the segment to the starts in the pool. */
-static mql_status
-add_seeds(const Hnsw *hnsw, const VectorQuery *query, Scratch *scratch,
-          Error *err)
-{
-    uint32_t count = hnsw->header.row_count;
-    uint32_t last = scratch->pool[0].row;
-    for (uint32_t i = 0; i < SEEDS; i++) {
-        size_t from = (size_t)((uint64_t)count * i / SEEDS);
-        uint32_t row;
-        if (bits_collect(query->allowed, count, &from, &row, 1) == 0)
-            break;
-        bool is_null =
-            hnsw->column->valid != NULL && hnsw->column->valid[row] == 0;
-        if (is_null)
-            continue;
-        TRY(copies_node(&hnsw->copies, row, &row, err));
-        if (row != last)
-            scratch->pool[scratch->pool_count++].row = row;
-        last = row;
-    }
-    return MQL_OK;
+        pace_add(hnsw->pace, way, pace_now() - lap->time, rows);
 }
 
 /* What the plans are expected to cost, in nanoseconds. */
@@ -100,20 +64,32 @@ typedef struct Costs {
     double best; /* of a graph, with the target among the allowed rows */
 } Costs;
 
+/* Of a walk from one allowed row to the next, where a part of the rows is
+ * allowed: rows measured, more of them where bridges lead to several at once,
+ * and links read of nodes that are left and of those between them. */
+static double
+masked_cost(const Hnsw *hnsw, const VectorQuery *query, double share)
+{
+    double links = hnsw->levels[0].stride * FILLED;
+    double rows = hnsw_walk_work(hnsw, hnsw_plain_width(hnsw, query));
+    double nodes = 2 * rows / links;
+    double missing = hnsw->levels[0].stride * WANT - links * share;
+    double bridges =
+        fmin(links * (1 - share), missing / (links * share * FRESH));
+    double more = share < WANT ? MORE_ROWS : 1;
+    return DESCENT_COST +
+           hnsw_row_cost(hnsw, PACE_MASKED) *
+               (rows * more + nodes * (1 + fmax(bridges, 0)) / GRAPH_READS);
+}
+
 static Costs
 costs_of(const Hnsw *hnsw, const VectorQuery *query)
 {
     double row = hnsw_row_cost(hnsw, PACE_WALK);
-    double masked_row = hnsw_row_cost(hnsw, PACE_MASKED);
     uint32_t wanted = hnsw_plain_width(hnsw, query);
-    uint32_t width = masked_width(hnsw, query);
-    double share = hnsw_share(hnsw, query);
     Costs costs = {.scan = hnsw_scan_plan(hnsw, query)};
-    costs.graph =
-        DESCENT_COST + masked_row * hnsw_walk_work(hnsw, width / share);
-    costs.best = DESCENT_COST +
-                 masked_row * (hnsw_walk_work(hnsw, hnsw_width(hnsw, query)) +
-                               PROBE_TRIAL / 2.0);
+    costs.graph = masked_cost(hnsw, query, hnsw_share(hnsw, query));
+    costs.best = masked_cost(hnsw, query, 1);
     costs.post =
         DESCENT_COST +
         row * hnsw_walk_work(hnsw, hnsw_post_width(hnsw, query, wanted));
@@ -124,7 +100,8 @@ costs_of(const Hnsw *hnsw, const VectorQuery *query)
 }
 
 /* A walk to all rows finds more than one to the allowed ones, but is no quicker
- * where those near the target are allowed; a scan finds all. */
+ * where those near the target are allowed; a scan finds all. Where rows near
+ * the target may be allowed more often than others, it costs little to look. */
 static FilterStrategy
 choose(const Hnsw *hnsw, const VectorQuery *query, const Costs *costs)
 {
@@ -134,74 +111,60 @@ choose(const Hnsw *hnsw, const VectorQuery *query, const Costs *costs)
     if (hnsw_share(hnsw, query) >= POST_SHARE &&
         costs->post <= costs->graph * 1.1 && costs->post < scan)
         return FILTER_POST;
-    if (costs->graph < scan || costs->best < costs->scan.cost * PROBE)
-        return FILTER_GRAPH;
-    return FILTER_SCAN;
+    return costs->best < scan ? FILTER_GRAPH : FILTER_SCAN;
 }
 
-/* Whether a walk is worth it only where the rows near the target are allowed.
- */
+/* Whether a walk is worth it, by the rows around its start. */
 static bool
-is_tried(const VectorQuery *query, const Costs *costs)
+is_worth_it(const Hnsw *hnsw, const VectorQuery *query, const Costs *costs,
+            const WalkMask *mask)
 {
-    return query->filter_plan == FILTER_AUTO &&
-           costs->graph >= costs->scan.cost * CERTAIN;
-}
-
-/* What a masked walk may cost, and the part of the rows it meets that must be
- * allowed for it to be worth that: with fewer it would go on for too long, or
- * what is near would not be among what it finds. */
-static void
-limit_walk(const Hnsw *hnsw, const VectorQuery *query, const Costs *costs,
-           WalkMask *mask)
-{
-    double row = hnsw_row_cost(hnsw, PACE_MASKED),
-           share = hnsw_share(hnsw, query);
-    bool is_probe = is_tried(query, costs);
-    double most = costs->scan.cost * (is_probe ? PROBE : 1);
-    double work = fmax(most / row, 1);
-    double least = (double)mask->width / HNSW_WORK_EF *
-                   pow(hnsw->header.work / work, 1 / HNSW_WORK_GROWTH);
-    mask->most = UINT64_MAX;
-    mask->trial = UINT64_MAX;
+    double share = fmin(mask->passed / (mask->tested * FILLED), 1);
     if (query->filter_plan != FILTER_AUTO)
-        return;
-    mask->most = (uint64_t)(costs->scan.cost / row) + 1;
-    mask->trial = is_probe ? PROBE_TRIAL : TRIAL;
-    mask->least = is_probe ? fmin(least, 0.9) : share * FAIR;
+        return true;
+    return share >= FAIR * hnsw_share(hnsw, query) && share > 0 &&
+           masked_cost(hnsw, query, share) < costs->scan.cost * CERTAIN;
 }
 
 /* Sets `is_done` when the walk gave the answer; else the scan must. */
 static mql_status
-search_masked(const Hnsw *hnsw, const Walk *walk, const VectorQuery *query,
+search_masked(Hnsw *hnsw, const Walk *walk, const VectorQuery *query,
               const Costs *costs, Neighbor *nearest, uint32_t *found,
               bool *is_done, Error *err)
 {
-    Scratch *scratch = walk->scratch;
+    const Level *level = &hnsw->levels[0];
+    uint32_t width = hnsw_plain_width(hnsw, query);
+    uint32_t wanted = least_of(width, query->allowed_count);
     WalkMask mask = {.allowed = query->allowed,
                      .copies = &hnsw->copies,
-                     .width = masked_width(hnsw, query),
-                     .view = hnsw_width(hnsw, query)};
+                     .want = (uint32_t)(level->stride * WANT),
+                     .most = UINT64_MAX};
+    Walk masked = *walk;
     const HnswLap lap = hnsw_lap_begin(walk);
-    limit_walk(hnsw, query, costs, &mask);
-    if (is_tried(query, costs)) /* no others will be passed */
-        mask.width =
-            least_of(hnsw_plain_width(hnsw, query), query->allowed_count);
-    TRY(scratch_reserve(scratch, mask.width + mask.view + SEEDS + 1, err));
+    masked.mask = &mask;
+    if (query->filter_plan == FILTER_AUTO)
+        mask.most =
+            (uint64_t)(costs->scan.cost / hnsw_row_cost(hnsw, PACE_MASKED)) + 1;
+    TRY(hnsw_copied(hnsw, &mask.copied, err));
+    TRY(scratch_reserve(walk->scratch, width, err));
     TRY(hnsw_descend(hnsw, walk, err));
-    TRY(add_seeds(hnsw, query, scratch, err));
-    TRY(graph_walk_masked(walk, &hnsw->levels[0], &mask, err));
+    TRY(graph_begin_masked(&masked, level, width, err));
+    if (!is_worth_it(hnsw, query, costs, &mask))
+        return MQL_OK;
+    masked.stop = hnsw_stop(&hnsw->header, query->k, width);
+    masked.stop.base = space_base(&hnsw->space, walk->query);
+    TRY(graph_walk_masked(&masked, level, width, err));
     hnsw_lap_end(hnsw, walk, query, PACE_MASKED, &lap);
-    *is_done = !mask.is_exhausted && scratch->pool_count >= mask.width;
-    uint32_t count = hnsw_rerank_count(hnsw, query, scratch->pool_count);
-    return *is_done ? hnsw_rank(hnsw, walk, query, count, nearest, found, err)
-                    : MQL_OK;
+    *is_done = !mask.is_exhausted && walk->scratch->pool_count >= wanted;
+    if (!*is_done)
+        return MQL_OK;
+    uint32_t count = hnsw_rerank_count(hnsw, query, walk->scratch->pool_count);
+    return hnsw_rank(hnsw, walk, query, count, nearest, found, err);
 }
 
 mql_status
-hnsw_search_allowed(const Hnsw *hnsw, const Walk *walk,
-                    const VectorQuery *query, Neighbor *nearest,
-                    uint32_t *found, Error *err)
+hnsw_search_allowed(Hnsw *hnsw, const Walk *walk, const VectorQuery *query,
+                    Neighbor *nearest, uint32_t *found, Error *err)
 {
     const Costs costs = costs_of(hnsw, query);
     FilterStrategy plan = choose(hnsw, query, &costs);

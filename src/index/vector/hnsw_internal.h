@@ -87,8 +87,9 @@ typedef struct Hnsw {
     HnswPace *pace; /* pace_room: searches that measure see the index as const
                      */
     HnswPace pace_room;
-    pthread_mutex_t lock;    /* guards free_scratches */
+    pthread_mutex_t lock;    /* guards what follows */
     Scratch *free_scratches; /* of searches that are over */
+    uint64_t *copied;        /* hnsw_copied()'s; NULL: nobody asked yet */
 } Hnsw;
 
 /* Slots of a row of links. */
@@ -134,6 +135,10 @@ uint32_t hnsw_view_least(const Space *space, uint32_t percent, uint32_t count,
 /* A scratch for one search; given back with hnsw_scratch_return(). */
 mql_status hnsw_scratch_take(Hnsw *hnsw, Scratch **scratch, Error *err);
 void hnsw_scratch_return(Hnsw *hnsw, Scratch *scratch);
+
+/* A bit for each row, set where it is a node that has copies; found when it is
+ * first asked for. NULL when there are no copies. The index's. */
+mql_status hnsw_copied(Hnsw *hnsw, const uint64_t **copied, Error *err);
 
 /* The product quantization that a shape asks for; its books are not known. */
 static inline ProductCodes

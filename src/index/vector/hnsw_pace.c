@@ -25,7 +25,7 @@ usual_cost(Pace way, PaceSizes sizes)
 {
     static const double waits[PACES] = {[PACE_CODES] = 20,
                                         [PACE_FLOATS] = 20,
-                                        [PACE_MASKED] = 100,
+                                        [PACE_MASKED] = 65,
                                         [PACE_WALK] = 65};
     size_t size = way == PACE_FLOATS ? sizes.vector : sizes.code;
     return waits[way] + (double)size / 9.0;

@@ -207,7 +207,7 @@ search_plain(const Hnsw *hnsw, const Walk *walk, const VectorQuery *query,
 /* ---- the search of the kind ---- */
 
 static mql_status
-search_graph(const Hnsw *hnsw, const Walk *walk, const VectorQuery *query,
+search_graph(Hnsw *hnsw, const Walk *walk, const VectorQuery *query,
              Neighbor *nearest, uint32_t *found, Error *err)
 {
     if (query->allowed != NULL)

@@ -47,7 +47,7 @@ hnsw_row_cost(const Hnsw *hnsw, Pace way)
 /* When a stretch of a search began, and the rows counted before. */
 typedef struct HnswLap {
     int64_t time;
-    uint64_t rows;
+    uint64_t rows, work; /* see walk_work() */
 } HnswLap;
 
 HnswLap hnsw_lap_begin(const Walk *walk);
@@ -73,7 +73,7 @@ hnsw_share(const Hnsw *hnsw, const VectorQuery *query)
 
 /* The search with a filter: query->allowed is not NULL, at least one bit is
  * set. min(k, allowed rows with a vector) are found. */
-mql_status hnsw_search_allowed(const Hnsw *hnsw, const Walk *walk,
+mql_status hnsw_search_allowed(Hnsw *hnsw, const Walk *walk,
                                const VectorQuery *query, Neighbor *nearest,
                                uint32_t *found, Error *err);
 
