@@ -36,25 +36,16 @@
 /* Rows measured where they are used, of those where they are not. */
 #define MORE_ROWS 1.25
 
-HnswLap
-hnsw_lap_begin(const Walk *walk)
-{
-    return (HnswLap){pace_now(), walk->counters->distances,
-                     walk_work(walk->counters)};
-}
-
 /* Not the first ones, which wait for pages and check what they read: they took
  * eight times as long, and as a walk that is dear by that is not chosen again,
  * it stayed so. */
 void
-hnsw_lap_end(const Hnsw *hnsw, const Walk *walk, const VectorQuery *query,
-             Pace way, const HnswLap *lap)
+hnsw_tell_pace(const Hnsw *hnsw, const Walk *walk, const VectorQuery *query,
+               Pace way, int64_t began, double rows)
 {
     bool is_warm = walk->is_verified && walk->query->is_verified;
-    uint64_t rows = way == PACE_MASKED ? walk_work(walk->counters) - lap->work
-                                       : walk->counters->distances - lap->rows;
     if (query->filter_plan == FILTER_AUTO && is_warm)
-        pace_add(hnsw->pace, way, pace_now() - lap->time, rows);
+        pace_add(hnsw->pace, way, pace_now() - began, (uint64_t)rows);
 }
 
 /* What the plans are expected to cost, in nanoseconds. */
@@ -64,11 +55,14 @@ typedef struct Costs {
     double best; /* of a graph, with the target among the allowed rows */
 } Costs;
 
-/* Of a walk from one allowed row to the next, where a part of the rows is
- * allowed: rows measured, more of them where bridges lead to several at once,
- * and links read of nodes that are left and of those between them. */
+/*
+ * What a walk from one allowed row to the next is expected to take, in rows
+ * measured, where a part of the rows is allowed: more of them where bridges
+ * lead to several at once, and links read of the nodes that are left and of
+ * those between them.
+ */
 static double
-masked_cost(const Hnsw *hnsw, const VectorQuery *query, double share)
+masked_work(const Hnsw *hnsw, const VectorQuery *query, double share)
 {
     double links = hnsw->levels[0].stride * FILLED;
     double rows = hnsw_walk_work(hnsw, hnsw_plain_width(hnsw, query));
@@ -77,9 +71,15 @@ masked_cost(const Hnsw *hnsw, const VectorQuery *query, double share)
     double bridges =
         fmin(links * (1 - share), missing / (links * share * FRESH));
     double more = share < WANT ? MORE_ROWS : 1;
+    return rows * more + nodes * (1 + fmax(bridges, 0)) / GRAPH_READS;
+}
+
+/* The same in nanoseconds. */
+static double
+masked_cost(const Hnsw *hnsw, const VectorQuery *query, double share)
+{
     return DESCENT_COST +
-           hnsw_row_cost(hnsw, PACE_MASKED) *
-               (rows * more + nodes * (1 + fmax(bridges, 0)) / GRAPH_READS);
+           hnsw_row_cost(hnsw, PACE_MASKED) * masked_work(hnsw, query, share);
 }
 
 static Costs
@@ -99,8 +99,8 @@ costs_of(const Hnsw *hnsw, const VectorQuery *query)
     return costs;
 }
 
-/* A walk to all rows finds more than one to the allowed ones, but is no quicker
- * where those near the target are allowed; a scan finds all. Where rows near
+/* A walk to all rows finds more than one to the allowed ones, and can go on
+ * where those near the target are not; a scan finds all. Where rows near
  * the target may be allowed more often than others, it costs little to look. */
 static FilterStrategy
 choose(const Hnsw *hnsw, const VectorQuery *query, const Costs *costs)
@@ -108,22 +108,46 @@ choose(const Hnsw *hnsw, const VectorQuery *query, const Costs *costs)
     double scan = costs->scan.cost * CERTAIN;
     if (query->filter_plan != FILTER_AUTO)
         return query->filter_plan;
-    if (hnsw_share(hnsw, query) >= POST_SHARE &&
-        costs->post <= costs->graph * 1.1 && costs->post < scan)
+    if (hnsw_share(hnsw, query) >= POST_SHARE && costs->post < scan)
         return FILTER_POST;
     return costs->best < scan ? FILTER_GRAPH : FILTER_SCAN;
+}
+
+/* The part of the rows around the start that is allowed. */
+static double
+near_share(const WalkMask *mask)
+{
+    return fmin(mask->passed / (mask->tested * FILLED), 1);
 }
 
 /* Whether a walk is worth it, by the rows around its start. */
 static bool
 is_worth_it(const Hnsw *hnsw, const VectorQuery *query, const Costs *costs,
-            const WalkMask *mask)
+            double share)
 {
-    double share = fmin(mask->passed / (mask->tested * FILLED), 1);
     if (query->filter_plan != FILTER_AUTO)
         return true;
     return share >= FAIR * hnsw_share(hnsw, query) && share > 0 &&
            masked_cost(hnsw, query, share) < costs->scan.cost * CERTAIN;
+}
+
+/* A walk and what it may find. */
+static mql_status
+mask_walk(Hnsw *hnsw, const VectorQuery *query, const Costs *costs, Walk *walk,
+          WalkMask *mask, Error *err)
+{
+    uint32_t width = hnsw_plain_width(hnsw, query);
+    *mask = (WalkMask){.allowed = query->allowed,
+                       .copies = &hnsw->copies,
+                       .want = (uint32_t)(hnsw->levels[0].stride * WANT),
+                       .most = UINT64_MAX};
+    if (query->filter_plan == FILTER_AUTO)
+        mask->most =
+            (uint64_t)(costs->scan.cost / hnsw_row_cost(hnsw, PACE_WALK)) + 1;
+    walk->mask = mask;
+    walk->stop = hnsw_stop(&hnsw->header, query->k, width);
+    walk->stop.base = space_base(&hnsw->space, walk->query);
+    return hnsw_copied(hnsw, &mask->copied, err);
 }
 
 /* Sets `is_done` when the walk gave the answer; else the scan must. */
@@ -134,27 +158,20 @@ search_masked(Hnsw *hnsw, const Walk *walk, const VectorQuery *query,
 {
     const Level *level = &hnsw->levels[0];
     uint32_t width = hnsw_plain_width(hnsw, query);
-    uint32_t wanted = least_of(width, query->allowed_count);
-    WalkMask mask = {.allowed = query->allowed,
-                     .copies = &hnsw->copies,
-                     .want = (uint32_t)(level->stride * WANT),
-                     .most = UINT64_MAX};
+    WalkMask mask;
     Walk masked = *walk;
-    const HnswLap lap = hnsw_lap_begin(walk);
-    masked.mask = &mask;
-    if (query->filter_plan == FILTER_AUTO)
-        mask.most =
-            (uint64_t)(costs->scan.cost / hnsw_row_cost(hnsw, PACE_MASKED)) + 1;
-    TRY(hnsw_copied(hnsw, &mask.copied, err));
+    TRY(mask_walk(hnsw, query, costs, &masked, &mask, err));
     TRY(scratch_reserve(walk->scratch, width, err));
     TRY(hnsw_descend(hnsw, walk, err));
+    int64_t began = pace_now();
     TRY(graph_begin_masked(&masked, level, width, err));
-    if (!is_worth_it(hnsw, query, costs, &mask))
+    double share = near_share(&mask);
+    if (!is_worth_it(hnsw, query, costs, share))
         return MQL_OK;
-    masked.stop = hnsw_stop(&hnsw->header, query->k, width);
-    masked.stop.base = space_base(&hnsw->space, walk->query);
     TRY(graph_walk_masked(&masked, level, width, err));
-    hnsw_lap_end(hnsw, walk, query, PACE_MASKED, &lap);
+    hnsw_tell_pace(hnsw, walk, query, PACE_MASKED, began,
+                   masked_work(hnsw, query, share));
+    uint32_t wanted = least_of(width, query->allowed_count);
     *is_done = !mask.is_exhausted && walk->scratch->pool_count >= wanted;
     if (!*is_done)
         return MQL_OK;

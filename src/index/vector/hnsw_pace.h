@@ -14,7 +14,7 @@
 typedef enum Pace {
     PACE_CODES,  /* scanning codes                       */
     PACE_FLOATS, /* scanning vectors                     */
-    PACE_MASKED, /* walking, keeping the allowed rows    */
+    PACE_MASKED, /* walking, to the allowed rows         */
     PACE_WALK,   /* walking as if all were allowed       */
     PACES
 } Pace;
@@ -41,8 +41,9 @@ typedef struct PaceSizes {
  */
 double pace_cost(const HnswPace *pace, Pace way, PaceSizes sizes);
 
-/* A search looked at so many rows in so many nanoseconds. Few rows, or after
- * the first searches, tell nothing. */
+/* A search looked at so many rows in so many nanoseconds; of PACE_MASKED at as
+ * many as were expected. Few rows, or after the first searches, tell nothing.
+ */
 void pace_add(HnswPace *pace, Pace way, int64_t nanoseconds, uint64_t rows);
 
 /* The processor time of this thread, to measure by. */

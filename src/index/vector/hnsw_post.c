@@ -81,7 +81,8 @@ static mql_status
 walk_all(const Hnsw *hnsw, const Walk *walk, const VectorQuery *query,
          PostWalk *post, Error *err)
 {
-    const HnswLap lap = hnsw_lap_begin(walk);
+    int64_t began = pace_now();
+    uint64_t before = walk->counters->distances;
     if (post->walks++ == 0) {
         TRY(scratch_reserve(walk->scratch, post->width, err));
         TRY(hnsw_descend(hnsw, walk, err));
@@ -90,7 +91,8 @@ walk_all(const Hnsw *hnsw, const Walk *walk, const VectorQuery *query,
         TRY(graph_walk_on(walk, &hnsw->levels[0], post->width, err));
     }
     TRY(keep_allowed(hnsw, query, walk->scratch, post, err));
-    hnsw_lap_end(hnsw, walk, query, PACE_WALK, &lap);
+    hnsw_tell_pace(hnsw, walk, query, PACE_WALK, began,
+                   (double)(walk->counters->distances - before));
     return MQL_OK;
 }
 

@@ -44,17 +44,11 @@ hnsw_row_cost(const Hnsw *hnsw, Pace way)
     return pace_cost(hnsw->pace, way, sizes);
 }
 
-/* When a stretch of a search began, and the rows counted before. */
-typedef struct HnswLap {
-    int64_t time;
-    uint64_t rows, work; /* see walk_work() */
-} HnswLap;
-
-HnswLap hnsw_lap_begin(const Walk *walk);
-
-/* Tell what a row takes: of searches that nobody forced. */
-void hnsw_lap_end(const Hnsw *hnsw, const Walk *walk, const VectorQuery *query,
-                  Pace way, const HnswLap *lap);
+/* A stretch of a search that began then, by pace_now(), was as much work as so
+ * many rows: tell what a row takes, of searches that nobody forced. */
+void hnsw_tell_pace(const Hnsw *hnsw, const Walk *walk,
+                    const VectorQuery *query, Pace way, int64_t began,
+                    double rows);
 
 /* The power of a walk's width that the rows it looks at grow with: not twice as
  * many for twice the width, as rows near each other share neighbours. Of nsmc
