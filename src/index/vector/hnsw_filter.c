@@ -26,8 +26,12 @@
 /* A walk is worth more than a scan, which finds all, at this part of its time.
  */
 #define CERTAIN 0.7
-/* Walking to all rows is worth it from this part of allowed ones on. */
-#define POST_SHARE 0.6
+/* Walking to all rows is worth it from this part of allowed ones on, and from
+ * the second without looking at those around the target: where nearly all of
+ * these are allowed it is not. */
+#define POST_SHARE 0.4
+#define POST_SURELY 0.6
+#define NEARLY_ALL 0.8
 /* Of the links a node has room for: allowed neighbours that a walk wants. */
 #define WANT 0.75
 /* Of them: those it has, and how many of those behind a bridge are new. */
@@ -108,7 +112,7 @@ choose(const Hnsw *hnsw, const VectorQuery *query, const Costs *costs)
     double scan = costs->scan.cost * CERTAIN;
     if (query->filter_plan != FILTER_AUTO)
         return query->filter_plan;
-    if (hnsw_share(hnsw, query) >= POST_SHARE && costs->post < scan)
+    if (hnsw_share(hnsw, query) >= POST_SURELY && costs->post < scan)
         return FILTER_POST;
     return costs->best < scan ? FILTER_GRAPH : FILTER_SCAN;
 }
@@ -120,15 +124,20 @@ near_share(const WalkMask *mask)
     return fmin(mask->passed / (mask->tested * FILLED), 1);
 }
 
-/* Whether a walk is worth it, by the rows around its start. */
-static bool
-is_worth_it(const Hnsw *hnsw, const VectorQuery *query, const Costs *costs,
-            double share)
+/* What is best, by the part of the rows around the start that is allowed. */
+static FilterStrategy
+choose_again(const Hnsw *hnsw, const VectorQuery *query, const Costs *costs,
+             double near)
 {
+    double share = hnsw_share(hnsw, query);
+    double scan = costs->scan.cost * CERTAIN;
     if (query->filter_plan != FILTER_AUTO)
-        return true;
-    return share >= FAIR * hnsw_share(hnsw, query) && share > 0 &&
-           masked_cost(hnsw, query, share) < costs->scan.cost * CERTAIN;
+        return FILTER_GRAPH;
+    if (near < FAIR * share || near == 0)
+        return FILTER_SCAN;
+    if (share >= POST_SHARE && near < NEARLY_ALL && costs->post < scan)
+        return FILTER_POST;
+    return masked_cost(hnsw, query, near) < scan ? FILTER_GRAPH : FILTER_SCAN;
 }
 
 /* A walk and what it may find. */
@@ -150,11 +159,12 @@ mask_walk(Hnsw *hnsw, const VectorQuery *query, const Costs *costs, Walk *walk,
     return hnsw_copied(hnsw, &mask->copied, err);
 }
 
-/* Sets `is_done` when the walk gave the answer; else the scan must. */
+/* Sets `is_done` when the walk gave the answer, else another plan must:
+ * *plan is what the rows around the start say. */
 static mql_status
 search_masked(Hnsw *hnsw, const Walk *walk, const VectorQuery *query,
-              const Costs *costs, Neighbor *nearest, uint32_t *found,
-              bool *is_done, Error *err)
+              const Costs *costs, FilterStrategy *plan, Neighbor *nearest,
+              uint32_t *found, bool *is_done, Error *err)
 {
     const Level *level = &hnsw->levels[0];
     uint32_t width = hnsw_plain_width(hnsw, query);
@@ -165,12 +175,13 @@ search_masked(Hnsw *hnsw, const Walk *walk, const VectorQuery *query,
     TRY(hnsw_descend(hnsw, walk, err));
     int64_t began = pace_now();
     TRY(graph_begin_masked(&masked, level, width, err));
-    double share = near_share(&mask);
-    if (!is_worth_it(hnsw, query, costs, share))
+    double near = near_share(&mask);
+    *plan = choose_again(hnsw, query, costs, near);
+    if (*plan != FILTER_GRAPH)
         return MQL_OK;
     TRY(graph_walk_masked(&masked, level, width, err));
     hnsw_tell_pace(hnsw, walk, query, PACE_MASKED, began,
-                   masked_work(hnsw, query, share));
+                   masked_work(hnsw, query, near));
     uint32_t wanted = least_of(width, query->allowed_count);
     *is_done = !mask.is_exhausted && walk->scratch->pool_count >= wanted;
     if (!*is_done)
@@ -184,18 +195,18 @@ hnsw_search_allowed(Hnsw *hnsw, const Walk *walk, const VectorQuery *query,
                     Neighbor *nearest, uint32_t *found, Error *err)
 {
     const Costs costs = costs_of(hnsw, query);
-    FilterStrategy plan = choose(hnsw, query, &costs);
+    FilterStrategy plan = choose(hnsw, query, &costs), first = plan;
     bool is_done = false;
-    trace_plan(query, plan, 1);
+    if (plan == FILTER_GRAPH)
+        TRY(search_masked(hnsw, walk, query, &costs, &plan, nearest, found,
+                          &is_done, err));
     if (plan == FILTER_POST)
         TRY(hnsw_search_post(hnsw, walk, query, costs.scan.cost, nearest, found,
                              &is_done, err));
-    if (plan == FILTER_GRAPH)
-        TRY(search_masked(hnsw, walk, query, &costs, nearest, found, &is_done,
-                          err));
+    trace_plan(query, plan == FILTER_POST ? plan : first, 1);
     if (is_done && *found >= least_of(query->k, query->allowed_count))
         return MQL_OK;
-    if (plan != FILTER_SCAN)
+    if (first != FILTER_SCAN)
         trace_fallback(query);
     return hnsw_scan(hnsw, walk, costs.scan, query, nearest, found, err);
 }
