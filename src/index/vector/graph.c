@@ -332,39 +332,45 @@ read_links(const Walk *walk, const Level *level, uint32_t id,
     return MQL_OK;
 }
 
-/* The allowed ones of these links that were not seen go behind the *found of
- * scratch->ids; *passed are all allowed ones. */
+/* The allowed ones of a node's links that were not seen go behind the *found of
+ * scratch->ids; all allowed ones are added to *passed. */
 static mql_status
-collect_allowed(const Walk *walk, const Level *level, const uint32_t *links,
+collect_allowed(const Walk *walk, const Level *level, uint32_t node,
                 uint32_t *passed, uint32_t *found, Error *err)
 {
     Scratch *scratch = walk->scratch;
     const WalkMask *mask = walk->mask;
+    const uint32_t *links;
+    TRY(read_links(walk, level, node, &links, err));
     const uint64_t *nodes =
         mask->copied == NULL ? mask->allowed : scratch->nodes;
     uint32_t count = walk->space->kernels->keep_set(
         links, level->stride, nodes, level->count, scratch->kept);
     if (count == UINT32_MAX)
         return damaged(level, err);
-    *passed = count;
     for (uint32_t i = 0; i < count; i++) {
         uint32_t id = scratch->kept[i];
         bool is_allowed = bits_get(mask->allowed, id);
+        if (id == node) /* an unused slot */
+            continue;
         if (!is_allowed)
             TRY(copies_allowed(mask->copies, mask->allowed, id, &is_allowed,
                                err));
+        if (!is_allowed)
+            continue;
         scratch->ids[*found] = id;
-        if (is_allowed)
-            *found += !see(scratch, id);
+        *found += !see(scratch, id);
+        ++*passed;
     }
     return MQL_OK;
 }
 
-/* The links that are neither allowed nor were seen, to look behind. */
+/* The links, which were read, that are neither allowed nor were seen. */
 static uint32_t
-list_bridges(const Walk *walk, const Level *level, const uint32_t *links)
+list_bridges(const Walk *walk, const Level *level, uint32_t node)
 {
     Scratch *scratch = walk->scratch;
+    const uint32_t *links = level->links + (size_t)node * level->stride;
     uint32_t count = 0;
     for (uint32_t i = 0; i < level->stride; i++) {
         uint32_t id = links[i];
@@ -385,15 +391,10 @@ follow_allowed(const Walk *walk, const Level *level, uint32_t id, uint32_t want,
                uint32_t *found, Error *err)
 {
     Scratch *scratch = walk->scratch;
-    const uint32_t *links;
-    uint32_t near = 0, passed;
-    TRY(read_links(walk, level, id, &links, err));
-    TRY(collect_allowed(walk, level, links, &near, found, err));
-    for (uint32_t i = 0; i < level->stride; i++) /* unused slots */
-        near -= links[i] == id && bits_get(walk->mask->allowed, id);
-    scratch->tested += level->stride;
-    scratch->passed += near;
-    uint32_t before = *found, count = list_bridges(walk, level, links);
+    WalkMask *mask = walk->mask;
+    uint32_t near = 0, passed = 0, read = 1;
+    TRY(collect_allowed(walk, level, id, &near, found, err));
+    uint32_t before = *found, count = list_bridges(walk, level, id);
     for (uint32_t i = 0; i < count && i < BRIDGES_AHEAD; i++)
         prefetch_links(level, scratch->bridges[i]);
     for (uint32_t i = 0; i < count; i++) {
@@ -404,11 +405,12 @@ follow_allowed(const Walk *walk, const Level *level, uint32_t id, uint32_t want,
             prefetch_links(level, scratch->bridges[i + BRIDGES_AHEAD]);
         if (see(scratch, scratch->bridges[i]))
             continue;
-        TRY(read_links(walk, level, scratch->bridges[i], &links, err));
-        TRY(collect_allowed(walk, level, links, &passed, found, err));
-        scratch->tested += level->stride;
-        scratch->passed += passed;
+        TRY(collect_allowed(walk, level, scratch->bridges[i], &passed, found,
+                            err));
+        read++;
     }
+    mask->tested += read * level->stride;
+    mask->passed += near + passed;
     return MQL_OK;
 }
 
@@ -689,8 +691,8 @@ graph_begin_masked(const Walk *walk, const Level *level, uint32_t width,
     WalkMask *mask = walk->mask;
     uint32_t found = 0;
     bool is_allowed;
-    scratch->tested = scratch->passed = 0;
     mask->first = walk_work(walk->counters);
+    mask->tested = mask->passed = 0;
     mask->is_exhausted = false;
     TRY(begin(walk, level, err));
     TRY(mark_nodes(walk, err));
@@ -700,8 +702,6 @@ graph_begin_masked(const Walk *walk, const Level *level, uint32_t width,
     scratch->pool_count = is_allowed;
     scratch->key_count = insert_starts(walk, width);
     TRY(follow_allowed(walk, level, start.row, UINT32_MAX, &found, err));
-    mask->tested = scratch->tested;
-    mask->passed = scratch->passed;
     TRY(measure(walk, level, found, err));
     insert_found(walk, &scratch->key_count, width, found);
     return MQL_OK;

@@ -69,12 +69,11 @@ typedef struct Scratch {
     float *distances; /* ... distances ...                    */
     int64_t *fresh;   /* ... and keys; fresh_most each        */
     uint32_t fresh_most;
-    uint32_t *bridges;       /* masked walk: neighbours to look behind ... */
-    uint32_t *kept;          /* ... and which of a node's are allowed      */
-    uint32_t tested, passed; /* links of bridges; allowed ones of them     */
-    uint64_t *nodes; /* masked walk, with copies: allowed nodes and those
-                        that have copies                             */
-    Neighbor *pool;  /* nearest first; `row` is an id           */
+    uint32_t *bridges; /* masked walk: neighbours to look behind ... */
+    uint32_t *kept;    /* ... and which of a node's are allowed      */
+    uint64_t *nodes;   /* masked walk, with copies: allowed nodes and those
+                          that have copies                             */
+    Neighbor *pool;    /* nearest first; `row` is an id           */
     uint32_t pool_count, pool_capacity;
     int64_t *keys; /* of the pool while it grows */
     uint32_t key_count, key_capacity;
@@ -160,8 +159,8 @@ struct WalkMask {
     uint32_t want;           /* allowed neighbours of a node to look for    */
     uint64_t most;           /* rows measured and what reading links takes  */
     uint64_t first;          /* out: of them, before the walk began         */
-    uint32_t tested;         /* out: links looked at around the start       */
-    uint32_t passed;         /* out: those that lead to allowed rows        */
+    uint64_t tested;         /* out: slots of links looked at until now     */
+    uint64_t passed;         /* out: those that lead to allowed rows        */
     bool is_exhausted;       /* out: given up, `most` was reached           */
 };
 

@@ -121,7 +121,7 @@ choose(const Hnsw *hnsw, const VectorQuery *query, const Costs *costs)
 static double
 near_share(const WalkMask *mask)
 {
-    return fmin(mask->passed / (mask->tested * FILLED), 1);
+    return fmin((double)mask->passed / ((double)mask->tested * FILLED), 1);
 }
 
 /* What is best, by the part of the rows around the start that is allowed. */
