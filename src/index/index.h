@@ -178,7 +178,7 @@ typedef struct Neighbor {
 /* Counted per statement, shown by EXPLAIN ANALYZE. */
 typedef struct SearchCounters {
     uint64_t distances; /* distance computations, exact and approximate */
-    uint64_t hops;      /* graph nodes expanded                         */
+    uint64_t hops;      /* graph nodes whose links were read            */
 } SearchCounters;
 
 /* How an index comes to the nearest of the allowed rows. */

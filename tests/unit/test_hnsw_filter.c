@@ -219,6 +219,39 @@ test_wider_walk(void **state)
     assert_int_equal(many.right, QUERIES * K);
 }
 
+/* Where nearly every node has copies, a node that has some is not allowed for
+ * that. */
+static void
+test_many_copies(void **state)
+{
+    (void)state;
+    static float copied[ROWS * DIM];
+    static Fixture fixture;
+    uint64_t allowed[WORDS];
+    memcpy(copied, rows, sizeof copied);
+    for (uint32_t row = ROWS / 2; row < ROWS; row++)
+        memcpy(copied + (size_t)row * DIM, rows + (size_t)(row / 4) * DIM,
+               DIM * sizeof *rows);
+    column.data = copied;
+    fixture_init(&fixture, index_kind_find(SLICE_LITERAL("HNSW")), METRIC_L2);
+    fixture.options.values[0] = 16;
+    fixture.options.values[1] = 100;
+    fixture.vectors = &column;
+    fixture_make(&fixture);
+    for (uint32_t share = 4; share < 12; share += 3) {
+        Outcome outcome = {0};
+        memset(allowed, 0, sizeof allowed);
+        for (uint32_t row = 0; row < ROWS; row += share)
+            bits_set(allowed, row);
+        for (uint32_t i = 0; i < QUERIES; i++)
+            search(&fixture, FILTER_GRAPH, i, allowed, &outcome);
+        assert_true(outcome.right >= outcome.wanted * 95 / 100);
+        assert_int_equal(outcome.trace.fallbacks, 0);
+    }
+    fixture_free(&fixture);
+    column.data = rows;
+}
+
 /* Of rows with the same vector the later ones may be allowed where the first,
  * which is the node, is not. */
 static void
@@ -266,6 +299,7 @@ main(void)
         cmocka_unit_test(test_wider_walk),
         cmocka_unit_test(test_recall),
         cmocka_unit_test(test_copies),
+        cmocka_unit_test(test_many_copies),
         cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests(tests, make_index, free_index);

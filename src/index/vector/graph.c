@@ -49,7 +49,7 @@ scratch_create(uint32_t ids, uint32_t links_most, uint32_t code_size)
     scratch->rows = calloc(fresh, sizeof *scratch->rows);
     scratch->distances = calloc(fresh, sizeof *scratch->distances);
     scratch->fresh = calloc(fresh, sizeof *scratch->fresh);
-    scratch->bridges = malloc(((size_t)links_most + 1) * sizeof(uint32_t));
+    scratch->bridges = malloc(links_most * sizeof(uint32_t));
     scratch->kept = malloc(((size_t)links_most + 16) * sizeof(uint32_t));
     scratch->code = calloc((size_t)code_size + 1, 1);
     if (scratch->visited == NULL || scratch->seen == NULL ||
@@ -114,6 +114,16 @@ reserve_keys(Scratch *scratch, uint32_t capacity, Error *err)
     scratch->keys = keys;
     scratch->key_capacity = capacity;
     return MQL_OK;
+}
+
+mql_status
+scratch_nodes(Scratch *scratch, uint64_t **nodes, Error *err)
+{
+    if (scratch->nodes == NULL)
+        scratch->nodes =
+            calloc(bits_words(scratch->visited_size), sizeof *scratch->nodes);
+    *nodes = scratch->nodes;
+    return *nodes == NULL ? error_no_memory(err) : MQL_OK;
 }
 
 mql_status
@@ -317,8 +327,9 @@ prefetch_links(const Level *level, uint32_t id)
 
 /* ---- neighbours that are allowed ---- */
 
-/* Lists of links fetched ahead. */
+/* Lists of links fetched ahead, and read for one node at most. */
 #define BRIDGES_AHEAD 8
+#define BRIDGES_MOST 64
 
 /* The links of a node, verified where that is needed. */
 static mql_status
@@ -339,24 +350,16 @@ collect_allowed(const Walk *walk, const Level *level, uint32_t node,
                 uint32_t *passed, uint32_t *found, Error *err)
 {
     Scratch *scratch = walk->scratch;
-    const WalkMask *mask = walk->mask;
     const uint32_t *links;
     TRY(read_links(walk, level, node, &links, err));
-    const uint64_t *nodes =
-        mask->copied == NULL ? mask->allowed : scratch->nodes;
     uint32_t count = walk->space->kernels->keep_set(
-        links, level->stride, nodes, level->count, scratch->kept);
+        links, level->stride, walk->mask->nodes, level->count, scratch->kept);
     if (count == UINT32_MAX)
         return damaged(level, err);
+    walk->mask->read++;
     for (uint32_t i = 0; i < count; i++) {
         uint32_t id = scratch->kept[i];
-        bool is_allowed = bits_get(mask->allowed, id);
         if (id == node) /* an unused slot */
-            continue;
-        if (!is_allowed)
-            TRY(copies_allowed(mask->copies, mask->allowed, id, &is_allowed,
-                               err));
-        if (!is_allowed)
             continue;
         scratch->ids[*found] = id;
         *found += !see(scratch, id);
@@ -375,8 +378,8 @@ list_bridges(const Walk *walk, const Level *level, uint32_t node)
     for (uint32_t i = 0; i < level->stride; i++) {
         uint32_t id = links[i];
         scratch->bridges[count] = id;
-        count += !bits_get(walk->mask->allowed, id) &
-                 !bits_get(scratch->visited, id);
+        count +=
+            !bits_get(walk->mask->nodes, id) & !bits_get(scratch->visited, id);
     }
     return count;
 }
@@ -391,26 +394,22 @@ follow_allowed(const Walk *walk, const Level *level, uint32_t id, uint32_t want,
                uint32_t *found, Error *err)
 {
     Scratch *scratch = walk->scratch;
-    WalkMask *mask = walk->mask;
-    uint32_t near = 0, passed = 0, read = 1;
+    uint32_t near = 0, passed = 0;
     TRY(collect_allowed(walk, level, id, &near, found, err));
     uint32_t before = *found, count = list_bridges(walk, level, id);
     for (uint32_t i = 0; i < count && i < BRIDGES_AHEAD; i++)
         prefetch_links(level, scratch->bridges[i]);
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < count && i < BRIDGES_MOST; i++) {
         if (near + (*found - before) >= want ||
             *found + level->stride > scratch->fresh_most)
             break;
         if (i + BRIDGES_AHEAD < count)
             prefetch_links(level, scratch->bridges[i + BRIDGES_AHEAD]);
-        if (see(scratch, scratch->bridges[i]))
-            continue;
-        TRY(collect_allowed(walk, level, scratch->bridges[i], &passed, found,
-                            err));
-        read++;
+        if (!see(scratch, scratch->bridges[i]))
+            TRY(collect_allowed(walk, level, scratch->bridges[i], &passed,
+                                found, err));
     }
-    mask->tested += read * level->stride;
-    mask->passed += near + passed;
+    walk->mask->passed += near + passed;
     return MQL_OK;
 }
 
@@ -565,12 +564,20 @@ insert_starts(const Walk *walk, uint32_t width)
     return count;
 }
 
+/* What a walk took until now, in rows measured. */
+static uint64_t
+work_of(const Walk *walk, const Level *level)
+{
+    double reads = (double)walk->counters->hops * links_work(level);
+    return walk->counters->distances + (uint64_t)reads;
+}
+
 /* Whether a masked walk has cost what it may. */
 static bool
-is_exhausted(const Walk *walk)
+is_exhausted(const Walk *walk, const Level *level)
 {
     WalkMask *mask = walk->mask;
-    if (mask == NULL || walk_work(walk->counters) - mask->first < mask->most)
+    if (mask == NULL || work_of(walk, level) - mask->first < mask->most)
         return false;
     mask->is_exhausted = true;
     return true;
@@ -586,7 +593,7 @@ expand(const Walk *walk, const Level *level, uint32_t width, uint32_t count,
         uint32_t found = 0;
         if (steps % CANCEL_STEPS == 0 && is_cancelled(walk->cancel))
             return error_cancelled(err);
-        if (is_exhausted(walk))
+        if (is_exhausted(walk, level))
             break;
         TRY(follow_nearest(walk, level, count, &next, &found, err));
         prefetch_next(walk, level, next, count);
@@ -665,24 +672,6 @@ graph_descend(const Walk *walk, const Level *levels, uint32_t top,
 
 /* ---- the masked walk ---- */
 
-/* Which nodes are allowed, or may be as they have copies. */
-static mql_status
-mark_nodes(const Walk *walk, Error *err)
-{
-    Scratch *scratch = walk->scratch;
-    const WalkMask *mask = walk->mask;
-    size_t words = bits_words(walk->space->column->count);
-    if (mask->copied == NULL)
-        return MQL_OK;
-    if (scratch->nodes == NULL)
-        scratch->nodes = malloc(words * sizeof *scratch->nodes);
-    if (scratch->nodes == NULL)
-        return error_no_memory(err);
-    for (size_t i = 0; i < words; i++)
-        scratch->nodes[i] = mask->allowed[i] | mask->copied[i];
-    return MQL_OK;
-}
-
 mql_status
 graph_begin_masked(const Walk *walk, const Level *level, uint32_t width,
                    Error *err)
@@ -690,18 +679,14 @@ graph_begin_masked(const Walk *walk, const Level *level, uint32_t width,
     Scratch *scratch = walk->scratch;
     WalkMask *mask = walk->mask;
     uint32_t found = 0;
-    bool is_allowed;
-    mask->first = walk_work(walk->counters);
-    mask->tested = mask->passed = 0;
-    mask->is_exhausted = false;
+    mask->first = work_of(walk, level);
+    mask->read = mask->passed = 0;
+    mask->is_exhausted = mask->is_dry = false;
     TRY(begin(walk, level, err));
-    TRY(mark_nodes(walk, err));
-    const Neighbor start = scratch->pool[0];
-    TRY(copies_allowed(mask->copies, mask->allowed, start.row, &is_allowed,
-                       err));
-    scratch->pool_count = is_allowed;
+    uint32_t start = scratch->pool[0].row;
+    scratch->pool_count = bits_get(mask->nodes, start);
     scratch->key_count = insert_starts(walk, width);
-    TRY(follow_allowed(walk, level, start.row, UINT32_MAX, &found, err));
+    TRY(follow_allowed(walk, level, start, UINT32_MAX, &found, err));
     TRY(measure(walk, level, found, err));
     insert_found(walk, &scratch->key_count, width, found);
     return MQL_OK;
@@ -711,5 +696,11 @@ mql_status
 graph_walk_masked(const Walk *walk, const Level *level, uint32_t width,
                   Error *err)
 {
-    return expand(walk, level, width, walk->scratch->key_count, 0, err);
+    const Scratch *scratch = walk->scratch;
+    TRY(expand(walk, level, width, scratch->key_count, 0, err));
+    bool is_dry = true;
+    for (uint32_t i = 0; i < scratch->key_count && is_dry; i++)
+        is_dry = is_expanded(scratch->keys[i]);
+    walk->mask->is_dry = is_dry;
+    return MQL_OK;
 }

@@ -71,8 +71,7 @@ typedef struct Scratch {
     uint32_t fresh_most;
     uint32_t *bridges; /* masked walk: neighbours to look behind ... */
     uint32_t *kept;    /* ... and which of a node's are allowed      */
-    uint64_t *nodes;   /* masked walk, with copies: allowed nodes and those
-                          that have copies                             */
+    uint64_t *nodes;   /* scratch_nodes()'s; NULL: nobody asked      */
     Neighbor *pool;    /* nearest first; `row` is an id           */
     uint32_t pool_count, pool_capacity;
     int64_t *keys; /* of the pool while it grows */
@@ -84,6 +83,9 @@ typedef struct Scratch {
  */
 Scratch *scratch_create(uint32_t ids, uint32_t links_most, uint32_t code_size);
 void scratch_destroy(Scratch *scratch);
+
+/* A bit array of all ids, for a WalkMask's nodes; of the scratch. */
+mql_status scratch_nodes(Scratch *scratch, uint64_t **nodes, Error *err);
 
 /* Room for `capacity` pool entries. */
 mql_status scratch_reserve(Scratch *scratch, uint32_t capacity, Error *err);
@@ -98,10 +100,6 @@ typedef struct WalkStop {
     float ratio;    /* at least 1 */
     float base;
 } WalkStop;
-
-/* Reading the links of so many nodes, which are near each other, takes as long
- * as measuring one row. */
-#define GRAPH_READS 3
 
 /* What a walk is about. */
 typedef struct WalkMask WalkMask;
@@ -119,11 +117,12 @@ typedef struct Walk {
     WalkMask *mask; /* masked walks; NULL: all rows are allowed */
 } Walk;
 
-/* What a walk took until now, in rows measured. */
-static inline uint64_t
-walk_work(const SearchCounters *counters)
+/* Reading the links of a node that is near others takes as long as measuring so
+ * many rows. */
+static inline double
+links_work(const Level *level)
 {
-    return counters->distances + counters->hops / GRAPH_READS;
+    return level->stride / 96.0;
 }
 
 /* The links of `id` (below level->count), verified: stride slots. */
@@ -152,22 +151,20 @@ mql_status graph_walk_on(const Walk *walk, const Level *level, uint32_t width,
  * section 5, and NaviX, arXiv 2506.23397, section 4).
  */
 struct WalkMask {
-    const uint64_t *allowed; /* bit array of rows                           */
-    const Copies *copies;    /* a node with an allowed copy is allowed      */
-    const uint64_t *copied;  /* bit array of nodes that have copies; NULL:
-                                none has                                    */
-    uint32_t want;           /* allowed neighbours of a node to look for    */
-    uint64_t most;           /* rows measured and what reading links takes  */
-    uint64_t first;          /* out: of them, before the walk began         */
-    uint64_t tested;         /* out: slots of links looked at until now     */
-    uint64_t passed;         /* out: those that lead to allowed rows        */
-    bool is_exhausted;       /* out: given up, `most` was reached           */
+    const uint64_t *nodes; /* bit array: those with an allowed row            */
+    uint32_t want;         /* allowed neighbours of a node to look for        */
+    uint64_t most;         /* what the walk may take, in rows measured        */
+    uint64_t first;        /* out: the work before it                         */
+    uint64_t read;         /* out: nodes whose links were looked at until now */
+    uint64_t passed;       /* out: of these links, those to allowed nodes     */
+    bool is_exhausted;     /* out: given up, `most` was reached               */
+    bool is_dry;           /* out: nothing was left to go on from             */
 };
 
 /*
  * Begin a masked walk on the lowest level at the one id in the pool, with
- * `width` allowed rows in view: look at all its neighbours and theirs, and tell
- * in walk->mask how many of these are allowed.
+ * `width` allowed rows in view: look at its neighbours and theirs, and tell in
+ * walk->mask how many of these are allowed.
  */
 mql_status graph_begin_masked(const Walk *walk, const Level *level,
                               uint32_t width, Error *err);

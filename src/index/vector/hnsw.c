@@ -43,43 +43,71 @@ hnsw_scratch_return(Hnsw *hnsw, Scratch *scratch)
     pthread_mutex_unlock(&hnsw->lock);
 }
 
-/* ---- nodes with copies ---- */
+/* ---- copies ---- */
 
-/* The first of a ring is the one that only a later row names as its next. */
+static void
+free_copies(HnswCopies *copies)
+{
+    if (copies == NULL)
+        return;
+    free(copies->nodes);
+    free(copies->is_copy);
+    free(copies);
+}
+
+static HnswCopies *
+make_copies(uint32_t count)
+{
+    HnswCopies *copies = calloc(1, sizeof *copies);
+    if (copies == NULL)
+        return NULL;
+    copies->nodes = calloc(count, sizeof *copies->nodes);
+    copies->is_copy = calloc(bits_words(count), sizeof *copies->is_copy);
+    if (copies->nodes != NULL && copies->is_copy != NULL)
+        return copies;
+    free_copies(copies);
+    return NULL;
+}
+
+/* Each row hands its node on to the next of its ring. */
 static mql_status
-find_copied(const Hnsw *hnsw, uint64_t *copied, Error *err)
+list_copies(const Hnsw *hnsw, HnswCopies *list, Error *err)
 {
     const Copies *copies = &hnsw->copies;
     TRY(section_verify(copies->file, &copies->section, 0,
                        copies->count * sizeof *copies->next, err));
     for (uint32_t row = 0; row < copies->count; row++)
-        if (copies->next[row] > row)
-            bits_set(copied, row);
-    for (uint32_t row = 0; row < copies->count; row++)
-        if (copies->next[row] > row && copies->next[row] < copies->count)
-            bits_clear(copied, copies->next[row]);
+        list->nodes[row] = row;
+    for (uint32_t row = 0; row < copies->count; row++) {
+        uint32_t next = copies->next[row];
+        if (next >= copies->count)
+            return hnsw_wrong(hnsw, "copy", err);
+        if (next <= row)
+            continue;
+        list->nodes[next] = list->nodes[row];
+        bits_set(list->is_copy, next);
+    }
     return MQL_OK;
 }
 
 mql_status
-hnsw_copied(Hnsw *hnsw, const uint64_t **copied, Error *err)
+hnsw_find_copies(Hnsw *hnsw, const HnswCopies **copies, Error *err)
 {
     mql_status status = MQL_OK;
-    *copied = NULL;
+    *copies = NULL;
     if (hnsw->copies.next == NULL)
         return MQL_OK;
     pthread_mutex_lock(&hnsw->lock);
     if (hnsw->copied == NULL) {
-        uint64_t *bits =
-            calloc(bits_words(hnsw->copies.count), sizeof *hnsw->copied);
+        HnswCopies *made = make_copies(hnsw->copies.count);
         status =
-            bits == NULL ? error_no_memory(err) : find_copied(hnsw, bits, err);
+            made == NULL ? error_no_memory(err) : list_copies(hnsw, made, err);
         if (status == MQL_OK)
-            hnsw->copied = bits;
+            hnsw->copied = made;
         else
-            free(bits);
+            free_copies(made);
     }
-    *copied = hnsw->copied;
+    *copies = hnsw->copied;
     pthread_mutex_unlock(&hnsw->lock);
     return status;
 }
@@ -220,7 +248,7 @@ hnsw_close(Index *index)
         scratch_destroy(scratch);
     }
     pthread_mutex_destroy(&hnsw->lock);
-    free(hnsw->copied);
+    free_copies(hnsw->copied);
     free(hnsw);
 }
 

@@ -74,6 +74,12 @@ typedef struct HnswShape {
     uint32_t parts, stages, bits; /* CODES_PRODUCT                       */
 } HnswShape;
 
+/* The rows that are not nodes. */
+typedef struct HnswCopies {
+    uint32_t *nodes;   /* of each row              */
+    uint64_t *is_copy; /* bit array: it is no node */
+} HnswCopies;
+
 typedef struct Hnsw {
     Index base;
     HnswHeader header;
@@ -89,7 +95,7 @@ typedef struct Hnsw {
     HnswPace pace_room;
     pthread_mutex_t lock;    /* guards what follows */
     Scratch *free_scratches; /* of searches that are over */
-    uint64_t *copied;        /* hnsw_copied()'s; NULL: nobody asked yet */
+    HnswCopies *copied;      /* hnsw_find_copies()'s; NULL: not asked */
 } Hnsw;
 
 /* Slots of a row of links. */
@@ -136,9 +142,9 @@ uint32_t hnsw_view_least(const Space *space, uint32_t percent, uint32_t count,
 mql_status hnsw_scratch_take(Hnsw *hnsw, Scratch **scratch, Error *err);
 void hnsw_scratch_return(Hnsw *hnsw, Scratch *scratch);
 
-/* A bit for each row, set where it is a node that has copies; found when it is
- * first asked for. NULL when there are no copies. The index's. */
-mql_status hnsw_copied(Hnsw *hnsw, const uint64_t **copied, Error *err);
+/* Found when it is first asked for; NULL when there are no copies. The index's.
+ */
+mql_status hnsw_find_copies(Hnsw *hnsw, const HnswCopies **copies, Error *err);
 
 /* The product quantization that a shape asks for; its books are not known. */
 static inline ProductCodes

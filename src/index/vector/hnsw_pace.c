@@ -51,7 +51,7 @@ pace_cost(const HnswPace *pace, Pace way, PaceSizes sizes)
     static const Pace like[PACES] = {[PACE_CODES] = PACE_FLOATS,
                                      [PACE_FLOATS] = PACE_CODES,
                                      [PACE_MASKED] = PACE_WALK,
-                                     [PACE_WALK] = PACE_MASKED};
+                                     [PACE_WALK] = PACE_WALK};
     double factor = factor_of(pace, way, sizes);
     if (factor == 0)
         factor = factor_of(pace, like[way], sizes);

@@ -37,7 +37,7 @@ typedef struct PaceSizes {
 /*
  * Nanoseconds a row. What was not measured is what it usually is, of rows that
  * are in memory and not in cache, slower or faster by as much as the other
- * scan, or the other walk, was.
+ * scan, or of PACE_MASKED the other walk, was.
  */
 double pace_cost(const HnswPace *pace, Pace way, PaceSizes sizes);
 
