@@ -145,7 +145,7 @@ class IvfPq(Ivf):
     """4-bit product quantisation, fast scan, the best candidates ranked again by whole vectors."""
 
     name = "faiss IVF_PQ fast scan, refined"
-    settings = [{"refine": 4}, {"refine": 16}]
+    settings = [{"refine": refine} for refine in (4, 16, 64)]
 
     def key(self):
         return f"IVF{lists_for(self.data.rows)},PQ{self.data.dim // 4}x4fs,RFlat"

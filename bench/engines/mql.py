@@ -180,7 +180,7 @@ class IvfRabitq(Ivf):
     """A bit a dimension, ranked again as faiss' refinement does; refine_k is an option of a search."""
 
     name, kind = "mql IVF_RABITQ", "IVF_RABITQ"
-    settings = [{"refine": 4}, {"refine": 16}]
+    settings = [{"refine": refine} for refine in (4, 16, 64)]
 
     def tune(self, effort, k):
         self.options = f"WITH (nprobe = {effort}, refine_k = {self.setting['refine']})"
