@@ -41,8 +41,8 @@
 #define FILLED 0.8
 #define FRESH 0.3
 /* With fewer allowed rows within two links of a node the graph of them falls
- * apart: Fashion-MNIST with M 8 and 5 % allowed (9 rows) has recall 0.89 where
- * it has 0.96 without a filter; 20 are as good as that with M 16. */
+ * apart: Fashion-MNIST with M 8 and 5 % allowed (8 rows) has recall 0.89 where
+ * it has 0.96 without a filter; with 31 it has as much. */
 #define REACH_LEAST 24
 /* Rows measured where they are used, of those where they are not. */
 #define MORE_ROWS 1.25
