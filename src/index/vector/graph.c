@@ -227,17 +227,6 @@ copies_next(const Copies *copies, uint32_t row, uint32_t *next, Error *err)
 }
 
 mql_status
-copies_node(const Copies *copies, uint32_t row, uint32_t *node, Error *err)
-{
-    TRY(copies_next(copies, row, node, err));
-    while (*node > row) {
-        row = *node;
-        TRY(copies_next(copies, row, node, err));
-    }
-    return MQL_OK;
-}
-
-mql_status
 copies_allowed(const Copies *copies, const uint64_t *allowed, uint32_t node,
                bool *is_allowed, Error *err)
 {

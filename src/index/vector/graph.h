@@ -48,10 +48,6 @@ typedef struct Copies {
 mql_status copies_next(const Copies *copies, uint32_t row, uint32_t *next,
                        Error *err);
 
-/* The node of a row. */
-mql_status copies_node(const Copies *copies, uint32_t row, uint32_t *node,
-                       Error *err);
-
 /* Whether the bits have a node or one of its copies. */
 mql_status copies_allowed(const Copies *copies, const uint64_t *allowed,
                           uint32_t node, bool *is_allowed, Error *err);
