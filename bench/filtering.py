@@ -41,10 +41,8 @@ class Case:
         self.low, self.high = (rows - count, rows) if relation == "anti-correlated" else (0, count)
 
     def condition(self):
-        """As SQL and as Milvus write it."""
+        """As MilvusQL writes it."""
         return f"{self.column} < {self.high}" if self.low == 0 else f"{self.column} >= {self.low}"
-
-    sql = condition
 
     def facts(self):
         """What a result says of it."""

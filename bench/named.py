@@ -15,6 +15,7 @@ import sys
 
 import numpy as np
 
+import dialects
 import filtering
 import sets
 
@@ -32,15 +33,6 @@ SOURCES = {
     "nsmc": ("nsmc/nsmc_100k.jsonl", {"review_id": "INT64", "movie_id": "INT64", "rating": "INT64", "date": "VARCHAR(10)", "author": "VARCHAR(32)",
                                       "review": "VARCHAR(1024)"}),
 }
-
-IN_ARRAY = re.compile(r"('[^']*') IN (\w+)")
-SQLITE_ARRAY = r"EXISTS (SELECT 1 FROM json_each(\2) WHERE value = \1)"
-POSTGRES_ARRAY = r"\2 @> ARRAY[\1]"
-
-
-def translated(where, array):
-    """A condition with `'x' IN column` written as `array` says; the rest is the same in every dialect."""
-    return IN_ARRAY.sub(array, where)
 
 
 def columns_of(where, columns):
@@ -66,12 +58,8 @@ class Case:
         self.share = self.matching / rows
 
     def condition(self):
-        """As mql writes it."""
+        """As MilvusQL writes it."""
         return self.where
-
-    def sql(self):
-        """As PostgreSQL writes it."""
-        return translated(self.where, POSTGRES_ARRAY)
 
     def facts(self):
         """What a result says of it."""
@@ -124,7 +112,7 @@ def matching(rows, wheres):
     db.executemany(f"INSERT INTO t VALUES ({', '.join('?' * len(names))})", values)
     found = np.zeros((len(wheres), len(rows)), dtype=bool)
     for bits, where in zip(found, wheres):
-        bits[[row[0] for row in db.execute(f"SELECT id FROM t WHERE {translated(where, SQLITE_ARRAY)}")]] = True
+        bits[[row[0] for row in db.execute(f"SELECT id FROM t WHERE {dialects.sqlite(where)}")]] = True
     return found
 
 

@@ -17,8 +17,8 @@ import report
 from filter_report import OURS, Cell
 
 HERE = pathlib.Path(__file__).resolve().parent
-ENGINES = "mql,faiss-hnsw,faiss-flat,hnswlib,pgvector"
-PEERS = ("faiss HNSW", "faiss FLAT", "hnswlib", "pgvector")
+ENGINES = "mql,faiss-hnsw,faiss-flat,hnswlib,pgvector,milvus,milvus-lite,lancedb"
+PEERS = ("faiss HNSW", "faiss FLAT", "hnswlib", "pgvector", "Milvus server", "Milvus Lite", "LanceDB")
 
 INTRODUCTION = """# The filters of the real data sets
 
@@ -27,8 +27,8 @@ Made by `bench/named_filters.py`; do not edit. `make bench-named-filters` does i
 Each data set comes with named filters and the exact nearest rows of each; SQLite and comparing with all rows confirmed them. Columns have their types, and an
 index each where a filter names them. A number is the queries a second, one at a time on one core, of the quickest effort that finds 0.95 of the nearest rows
 and returns k rows whenever k match; an engine that has no such effort is shown by its best recall, with "short" where rows were missing. The time
-of mql and PostgreSQL includes the condition; faiss is given the bitmap of the rows ready-made, hnswlib a function built into Python (fewer rows than k are an
-error to it). Graphs have M = 16, efConstruction = 200. Milvus was not asked."""
+of mql, PostgreSQL, Milvus and LanceDB includes the condition; faiss is given the bitmap of the rows ready-made, hnswlib a function built into Python (fewer rows
+than k are an error to it). Graphs have M = 16, efConstruction = 200. Milvus has times as texts and -1 in place of NULL, which 2.3 does not know."""
 
 
 def cells_of(results, clock, data):
@@ -40,13 +40,14 @@ def cells_of(results, clock, data):
             for _, engines in sorted(grouped.items())]
 
 
-def row_of(about, cells):
+def row_of(about, cells, refusals):
     """A filter's row of the table."""
     ours, (name, peer) = cells.get(OURS), filter_report.best_peer(cells)
     speed = peer.speed if peer else None
     shown, line = (ours.shown(), ours.line or ours.best) if ours else ("–", None)
+    refused = {line["engine"] for line in refusals}
     mine = [shown, f"{line['recall']:.3f}" if line else "–", str(line["effort"]) if line else "–"]
-    others = [cells[engine].shown() if engine in cells else "–" for engine in PEERS]
+    others = [cells[engine].shown() if engine in cells else "refused" if engine in refused else "–" for engine in PEERS]
     return [about["name"], f"`{about['where']}`", f"{about['matching']:,}", *mine, report.named(name, speed), report.times(ours and ours.speed, speed), *others]
 
 
@@ -65,12 +66,13 @@ def failures(facts, filters):
     return found
 
 
-def section(facts, filters):
+def section(facts, filters, refused):
     """All about one set."""
     head = ["filter", "WHERE", "rows that match", "mql queries/s", "recall", "ef", "best peer", "mql is", *PEERS]
     about = f"{facts['source']} {facts['rows']:,} rows, {facts['dim']} dimensions, {facts['metric']}, {facts['queries']} queries, k = 10."
-    table = report.table(head, [row_of(line, cells) for line, cells, _ in filters])
-    return "\n\n".join([f"## {facts['set']}", about, table.replace("|---|---:|", "|---|---|", 1)])
+    table = report.table(head, [row_of(line, cells, [no for no in refused if no["number"] == line["number"]]) for line, cells, _ in filters])
+    reasons = "\n".join(f"* {line['engine']} refuses {line['name']}: `{' '.join(line['why'].split())}`" for line in refused)
+    return "\n\n".join(part for part in (f"## {facts['set']}", about, table.replace("|---|---:|", "|---|---|", 1), reasons) if part)
 
 
 def summary(filters):
@@ -90,7 +92,7 @@ def write_page(out, page):
     bad = [text for data, filters in found.items() for text in failures(results.sets[data], filters)]
     failed = [f"{line['engine']} on {line['set']}: {line['step']} failed" for line in results.of("failed")]
     parts = [INTRODUCTION, report.head(results, clock, ("filtered",)), summary([one for filters in found.values() for one in filters]),
-             *(section(results.sets[data], filters) for data, filters in found.items())]
+             *(section(results.sets[data], filters, results.of("refused", set=data)) for data, filters in found.items())]
     if bad or failed:
         parts.append("## Wrong or failed\n\n" + "\n".join(f"* {text}" for text in bad + failed))
     pathlib.Path(page).write_text("\n\n".join(part for part in parts if part) + "\n", encoding="utf-8")

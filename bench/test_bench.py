@@ -8,6 +8,7 @@ import xml.dom.minidom
 
 import numpy as np
 
+import dialects
 import filtering
 import grow
 import named
@@ -84,7 +85,15 @@ class Named(unittest.TestCase):
 
     def test_translation(self):
         where = "('a' IN tags OR 'b' IN tags) AND category IN ('c','d')"
-        self.assertEqual(named.translated(where, named.POSTGRES_ARRAY), "(tags @> ARRAY['a'] OR tags @> ARRAY['b']) AND category IN ('c','d')")
+        self.assertEqual(dialects.postgres(where), "(tags @> ARRAY['a'] OR tags @> ARRAY['b']) AND category IN ('c','d')")
+        self.assertEqual(dialects.lance(where), "(array_has(tags, 'a') OR array_has(tags, 'b')) AND category IN ('c','d')")
+        self.assertEqual(dialects.milvus(where), '(array_contains(tags, "a") or array_contains(tags, "b")) and category in ["c","d"]')
+        self.assertEqual(dialects.lance("d >= '2023-01-01T00:00:00Z' AND e < '2023-01-01'"), "d >= timestamp '2023-01-01T00:00:00Z' AND e < '2023-01-01'")
+
+    def test_translation_for_milvus(self):
+        for where, wanted in (("NOT (a = 1 OR d < '2012-01-01')", 'not (a == 1 or d < "2012-01-01")'), ("a >= 1 AND b <> ' = OR IN (x)'", 'a >= 1 and b != " = OR IN (x)"'),
+                              ("p BETWEEN 'a' AND 'b' AND n IS NULL", '(p >= "a" and p <= "b") and n == -1'), ("r LIKE '%x%' AND NOT b = true", 'r like "%x%" and not b == true')):
+            self.assertEqual(dialects.milvus(where), wanted)
 
     def test_indexes(self):
         columns = {"price": "INT64", "review": "VARCHAR(8)", "rating": "INT64", "date": "VARCHAR(10)"}

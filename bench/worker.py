@@ -149,8 +149,13 @@ class Grid:
 
     def run(self):
         """All of it."""
+        query, k = self.engine.prepare_query(self.queries[:1])[0], self.order["ks"][0]
         for number, case in enumerate(self.engine.data.cases()):
             self.engine.filter(case)
+            why = self.engine.refusal(query, k)
+            if why is not None:
+                say(kind="refused", **case.facts(), number=number, why=why)
+                continue
             for effort in self.engine.filter_efforts:
                 self.point(number, case, effort)
 

@@ -63,6 +63,10 @@ class Engine:
         """Let only the rows of a filter (filtering.Case) through from now on. Engines that cannot leave it."""
         raise NotImplementedError
 
+    def refusal(self, query, k):
+        """Why it does not answer under the filter it was given, in its words; None: it does."""
+        return None
+
     def one(self, query, k):
         """The ids of the k nearest rows."""
         raise NotImplementedError

