@@ -15,7 +15,7 @@
 
 #include "index/vector/graph.h"
 #include "index/vector/hnsw_effort.h"
-#include "index/vector/hnsw_pace.h"
+#include "index/vector/pace.h"
 
 #define HNSW_VERSION 2
 #define HNSW_LEVELS_MOST 16
@@ -90,9 +90,9 @@ typedef struct Hnsw {
     Level levels[HNSW_LEVELS_MOST];
     Copies copies;
     HnswEfforts efforts;
-    HnswPace *pace; /* pace_room: searches that measure see the index as const
+    Paces *pace; /* pace_room: searches that measure see the index as const
                      */
-    HnswPace pace_room;
+    Paces pace_room;
     pthread_mutex_t lock;    /* guards what follows */
     Scratch *free_scratches; /* of searches that are over */
     HnswCopies *copied;      /* hnsw_find_copies()'s; NULL: not asked */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_hnsw_pace.c - what rows cost, as far as it was measured. */
+/* test_pace.c - what rows cost, as far as it was measured. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,12 +7,12 @@
 
 #include <cmocka.h>
 
-#include "index/vector/hnsw_pace.h"
+#include "index/vector/pace.h"
 
 static const PaceSizes sizes = {90, 900};
 
 static void
-must_cost(const HnswPace *pace, Pace way, double cost)
+must_cost(const Paces *pace, Pace way, double cost)
 {
     double is = pace_cost(pace, way, sizes);
     if (is < cost * 0.99 || is > cost * 1.01)
@@ -24,7 +24,7 @@ static void
 test_usual(void **state)
 {
     (void)state;
-    const HnswPace pace = {{0}, {0}};
+    const Paces pace = {{0}, {0}};
     must_cost(&pace, PACE_CODES, 30);
     must_cost(&pace, PACE_FLOATS, 120);
     must_cost(&pace, PACE_MASKED, 75);
@@ -35,7 +35,7 @@ static void
 test_measured(void **state)
 {
     (void)state;
-    HnswPace pace = {{0}, {0}};
+    Paces pace = {{0}, {0}};
     /* one is not enough */
     pace_add(&pace, PACE_CODES, 20000, 1000);
     must_cost(&pace, PACE_CODES, 30);
@@ -51,7 +51,7 @@ test_measured(void **state)
     must_cost(&pace, PACE_MASKED, 150);
     must_cost(&pace, PACE_WALK, 150);
     /* what was expected of walks to allowed rows says nothing of the others */
-    HnswPace other = {{0}, {0}};
+    Paces other = {{0}, {0}};
     for (int i = 0; i < 3; i++)
         pace_add(&other, PACE_MASKED, 150000, 1000);
     must_cost(&other, PACE_MASKED, 150);
@@ -72,7 +72,7 @@ static void
 test_settles(void **state)
 {
     (void)state;
-    HnswPace pace = {{0}, {0}};
+    Paces pace = {{0}, {0}};
     for (int i = 0; i < 8; i++)
         pace_add(&pace, PACE_FLOATS, 200000, 1000);
     for (int i = 0; i < 100; i++)
@@ -86,7 +86,7 @@ static void
 test_limits(void **state)
 {
     (void)state;
-    HnswPace pace = {{0}, {0}};
+    Paces pace = {{0}, {0}};
     for (int i = 0; i < 3; i++)
         pace_add(&pace, PACE_CODES, INT64_MAX, 1000);
     must_cost(&pace, PACE_CODES, 30 * 8);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * hnsw_pace.c - see hnsw_pace.h. The least of some runs counts: others met rows
+ * pace.c - see pace.h. The least of some runs counts: others met rows
  * that were not in memory yet. One tells nothing: were it slow by chance, no
  * more would follow. After these it is left as it is, so that the same search
  * is answered in the same way. The clock is the thread's own, which does not go
  * on while others have the processor.
  */
-#include "index/vector/hnsw_pace.h"
+#include "index/vector/pace.h"
 
 #include <math.h>
 #include <time.h>
@@ -33,7 +33,7 @@ usual_cost(Pace way, PaceSizes sizes)
 
 /* Of what is usual; 0: not measured. */
 static double
-factor_of(const HnswPace *pace, Pace way, PaceSizes sizes)
+factor_of(const Paces *pace, Pace way, PaceSizes sizes)
 {
     unsigned least =
         atomic_load_explicit(&pace->least[way], memory_order_relaxed);
@@ -46,7 +46,7 @@ factor_of(const HnswPace *pace, Pace way, PaceSizes sizes)
 }
 
 double
-pace_cost(const HnswPace *pace, Pace way, PaceSizes sizes)
+pace_cost(const Paces *pace, Pace way, PaceSizes sizes)
 {
     static const Pace like[PACES] = {[PACE_CODES] = PACE_FLOATS,
                                      [PACE_FLOATS] = PACE_CODES,
@@ -59,7 +59,7 @@ pace_cost(const HnswPace *pace, Pace way, PaceSizes sizes)
 }
 
 void
-pace_add(HnswPace *pace, Pace way, int64_t nanoseconds, uint64_t rows)
+pace_add(Paces *pace, Pace way, int64_t nanoseconds, uint64_t rows)
 {
     if (rows < PACE_ROWS_LEAST || nanoseconds < 0)
         return;

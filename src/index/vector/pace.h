@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * hnsw_pace.h - what looking at a row costs, in the ways in which a filtered
+ * pace.h - what looking at a row costs, in the ways in which a filtered
  * search may do it: measured on the first searches that do, and then kept, in
  * memory alone, as long as the index is open. Files know nothing of it.
  */
-#ifndef INDEX_VECTOR_HNSW_PACE_H
-#define INDEX_VECTOR_HNSW_PACE_H
+#ifndef INDEX_VECTOR_PACE_H
+#define INDEX_VECTOR_PACE_H
 
 #include <stdatomic.h>
 #include <stddef.h>
@@ -23,11 +23,11 @@ typedef enum Pace {
 #define PACE_ROWS_LEAST 256
 
 /* All zero: nothing was measured. Any number of threads. */
-typedef struct HnswPace {
+typedef struct Paces {
     atomic_uint runs[PACES];  /* that were measured                          */
     atomic_uint least[PACES]; /* the quickest, sixteenths of a nanosecond a
                                  row; 0: none                                */
-} HnswPace;
+} Paces;
 
 /* Bytes that each way reads for a row. */
 typedef struct PaceSizes {
@@ -39,12 +39,12 @@ typedef struct PaceSizes {
  * are in memory and not in cache, slower or faster by as much as the other
  * scan, or of PACE_MASKED the other walk, was.
  */
-double pace_cost(const HnswPace *pace, Pace way, PaceSizes sizes);
+double pace_cost(const Paces *pace, Pace way, PaceSizes sizes);
 
 /* A search looked at so many rows in so many nanoseconds; of PACE_MASKED at as
  * many as were expected. Few rows, or after the first searches, tell nothing.
  */
-void pace_add(HnswPace *pace, Pace way, int64_t nanoseconds, uint64_t rows);
+void pace_add(Paces *pace, Pace way, int64_t nanoseconds, uint64_t rows);
 
 /* The processor time of this thread, to measure by. */
 int64_t pace_now(void);
