@@ -2,18 +2,20 @@
 /*
  * run_filters.c - the plans of filtered searches beside each other.
  *
- *   run_filters BASE.npy QUERIES.npy L2|COSINE EF QUERIES INDEX
+ *   run_filters BASE.npy QUERIES.npy L2|COSINE EFFORT QUERIES INDEX [KIND]
  *
- * Both matrices are of float32. INDEX is the file of an HNSW index (M 16,
- * efConstruction 200), built when it is not there. For each part of the rows
- * that is allowed, and each place of these (by chance; those nearest to the
- * target; those farthest from it), every plan is forced and then left to the
- * index: microseconds a search, recall@10, and what was chosen. Each search has
- * a mask of its own; making it is not timed. The last column is what the
- * index's choice costs, of the quickest plan whose recall is at least 0.95.
- * With RUN_FILTERS_ESTIMATES in the environment also the rows looked at and the
- * microseconds that were expected.
+ * Both matrices are of float32. INDEX is the file of an index of a KIND (HNSW
+ * with M 16 and efConstruction 200; others with their usual options, but lists
+ * as below), built when it is not there. EFFORT is ef or nprobe. For each part
+ * of the rows that is allowed, and each place of these (by chance; those
+ * nearest to the target; those farthest from it), every plan is forced and then
+ * left to the index: microseconds a search, recall@10, and what was chosen.
+ * Each search has a mask of its own; making it is not timed. The last column is
+ * what the index's choice costs, of the quickest plan whose recall is at least
+ * 0.95. With RUN_FILTERS_ESTIMATES in the environment also the rows looked at
+ * and the microseconds that were expected.
  */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,7 +42,7 @@ typedef struct Bench {
     const float *queries;
     uint32_t query_count;
     Metric metric;
-    int64_t ef;
+    int64_t effort;
     const IndexKind *kind;
     Index *index;
     uint32_t *order; /* of each query: all rows, nearest first */
@@ -102,6 +104,25 @@ read_matrix(const char *path, uint32_t *rows, uint32_t *dim)
     return data;
 }
 
+/* The usual build options, of lists about 4 sqrt(rows) as a power of two. */
+static void
+choose_build(const Bench *bench, IndexOptions *options)
+{
+    const IndexOption *table = bench->kind->build_options;
+    index_options_default(table, options);
+    double lists = 4 * sqrt(bench->column.count);
+    for (size_t i = 0; table[i].name != NULL; i++)
+        if (strcmp(table[i].name, "M") == 0)
+            options->values[i] = 16;
+        else if (strcmp(table[i].name, "efConstruction") == 0)
+            options->values[i] = 200;
+        else if (strcmp(table[i].name, "nlist") == 0)
+            options->values[i] = (int64_t)exp2(round(log2(lists)));
+    Error err = ERROR_INIT;
+    if (bench->kind->settle != NULL)
+        must(bench->kind->settle(options, bench->column.dim, &err), &err);
+}
+
 static void
 open_index(Bench *bench, const char *path)
 {
@@ -110,9 +131,7 @@ open_index(Bench *bench, const char *path)
     IndexOptions options;
     Error err = ERROR_INIT;
     SectionFile *file;
-    index_options_default(bench->kind->build_options, &options);
-    options.values[0] = 16;
-    options.values[1] = 200;
+    choose_build(bench, &options);
     if (access(path, R_OK) != 0) {
         SectionWriter *writer;
         Pool *pool;
@@ -214,7 +233,7 @@ measure(const Bench *bench, FilterStrategy plan, Place place, double share)
     SearchCounters counters = {0};
     Result result = {0};
     index_options_default(bench->kind->search_options, &options);
-    options.values[0] = bench->ef;
+    options.values[0] = bench->effort;
     uint32_t wanted = (uint32_t)(share * bench->column.count + 0.5);
     for (uint32_t i = 0; i < bench->query_count; i++) {
         Neighbor nearest[K];
@@ -246,22 +265,30 @@ measure(const Bench *bench, FilterStrategy plan, Place place, double share)
     return result;
 }
 
+static bool
+has_plan(const Bench *bench, int plan)
+{
+    return (bench->kind->filter_plans & FILTER_SET(plan)) != 0;
+}
+
 static void
 print_point(const Bench *bench, Place place, double share)
 {
     double quickest = 1e9;
     Result result = {0};
     printf("| %g %% | %s |", share * 100, place_names[place]);
-    for (int plan = FILTER_SCAN; plan <= FILTER_POST + 1; plan++) {
-        bool is_auto = plan > FILTER_POST;
-        result = measure(bench, is_auto ? FILTER_AUTO : (FilterStrategy)plan,
-                         place, share);
+    for (int next = FILTER_SCAN; next <= FILTER_PLANS; next++) {
+        int plan = next % FILTER_PLANS;
+        bool is_auto = plan == FILTER_AUTO;
+        if (!is_auto && !has_plan(bench, plan))
+            continue;
+        result = measure(bench, (FilterStrategy)plan, place, share);
         printf(" %.0f (%.3f)%s |", result.time * 1e6 / bench->query_count,
                result.recall, result.is_short ? " SHORT" : "");
         if (getenv("RUN_FILTERS_ESTIMATES") != NULL)
             printf(" [%.0f rows, %.0f] |", result.distances,
-                   result.trace.estimates[plan % FILTER_CLUSTER] / ROUNDS /
-                       bench->query_count / 1e3);
+                   result.trace.estimates[plan] / ROUNDS / bench->query_count /
+                       1e3);
         if (!is_auto && result.recall >= ENOUGH && result.time < quickest)
             quickest = result.time;
     }
@@ -280,32 +307,49 @@ print_point(const Bench *bench, Place place, double share)
     fflush(stdout);
 }
 
+static void
+print_head(const Bench *bench)
+{
+    printf("%u rows of %u, %s, %s %d, %u searches, kernels %s; microseconds of "
+           "processor (recall@10)\n\n| allowed | where |",
+           bench->column.count, bench->column.dim, metric_name(bench->metric),
+           bench->kind->search_options[0].name, (int)bench->effort,
+           bench->query_count, distance_table()->name);
+    int plans = 0;
+    for (int plan = FILTER_SCAN; plan < FILTER_PLANS; plan++)
+        if (has_plan(bench, plan)) {
+            printf(" %s |", filter_plan_name((FilterStrategy)plan));
+            plans++;
+        }
+    printf(" auto | chosen | auto / best |\n|---|---|");
+    for (int i = 0; i < plans + 3; i++)
+        printf("---|");
+    printf("\n");
+}
+
 int
 main(int argc, char **argv)
 {
-    Bench bench = {.kind = index_kind_find(SLICE_LITERAL("HNSW"))};
+    Bench bench = {.kind =
+                       index_kind_find(slice_of(argc > 7 ? argv[7] : "HNSW"))};
     uint32_t dim;
-    if (argc != 7 || !metric_from_name(slice_of(argv[3]), &bench.metric))
-        fail("usage", "run_filters BASE.npy QUERIES.npy L2|COSINE EF QUERIES "
-                      "INDEX");
+    if (argc < 7 || bench.kind == NULL ||
+        !metric_from_name(slice_of(argv[3]), &bench.metric))
+        fail("usage", "run_filters BASE.npy QUERIES.npy L2|COSINE EFFORT "
+                      "QUERIES INDEX [KIND]");
     float *base = read_matrix(argv[1], &bench.column.count, &bench.column.dim);
     float *queries = read_matrix(argv[2], &bench.query_count, &dim);
     if (dim != bench.column.dim)
         fail("differ in their dimension", argv[2]);
     bench.column.data = base;
     bench.queries = queries;
-    bench.ef = atol(argv[4]);
+    bench.effort = atol(argv[4]);
     if ((uint32_t)atol(argv[5]) < bench.query_count)
         bench.query_count = (uint32_t)atol(argv[5]);
     bench.allowed = room(bits_words(bench.column.count) + 1, sizeof(uint64_t));
     open_index(&bench, argv[6]);
     sort_rows(&bench);
-    printf("%u rows of %u, %s, ef %d, %u searches, kernels %s; microseconds of "
-           "processor (recall@10)\n\n",
-           bench.column.count, bench.column.dim, metric_name(bench.metric),
-           (int)bench.ef, bench.query_count, distance_table()->name);
-    printf("| allowed | where | scan | graph | post | auto | chosen | auto / "
-           "best |\n|---|---|---|---|---|---|---|---|\n");
+    print_head(&bench);
     for (int place = EVENLY; place < PLACES; place++)
         for (size_t i = 0; i < sizeof shares / sizeof shares[0]; i++)
             print_point(&bench, (Place)place, shares[i]);

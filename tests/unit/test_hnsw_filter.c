@@ -4,30 +4,13 @@
  * plan, k rows come back whenever there are k, and they are the nearest; where
  * the allowed rows lie evenly, around the target, or far from it.
  */
-#include "unit/index_fixture.h"
-
-#include "index/top_k.h"
-
-#define ROWS 4000
-#define DIM 256
-#define QUERIES 8
-#define K 10
-#define WORDS ((ROWS + 63) / 64)
-
-static float rows[(ROWS + QUERIES) * DIM];
-static VectorColumn column = {.data = rows, .count = ROWS, .dim = DIM};
-
-/* Where the allowed rows are, seen from the target. */
-typedef enum Place { EVENLY, NEAR, FAR, PLACES } Place;
-static const char *const place_names[PLACES] = {"evenly", "near", "far"};
+#include "unit/filter_fixture.h"
 
 static int
 make_index(void **state)
 {
     static Fixture fixture;
-    uint64_t seed = 4711;
-    for (uint32_t row = 0; row < ROWS + QUERIES; row++)
-        random_wave(&seed, rows + (size_t)row * DIM, DIM);
+    fill_rows();
     /* copies of a row are one node of the graph */
     for (uint32_t row = 100; row < 130; row++)
         memcpy(rows + (size_t)row * DIM, rows, DIM * sizeof *rows);
@@ -45,84 +28,6 @@ free_index(void **state)
 {
     fixture_free(*state);
     return 0;
-}
-
-static const float *
-target_of(uint32_t number)
-{
-    return rows + (size_t)(ROWS + number) * DIM;
-}
-
-/* `count` rows; the nearest or farthest ones, or rows by chance. */
-static void
-allow(Place place, uint32_t number, uint32_t count, uint64_t allowed[WORDS])
-{
-    static Neighbor all[ROWS];
-    uint32_t found;
-    Error err = ERROR_INIT;
-    const VectorQuery query = {
-        .vector = target_of(number), .k = ROWS, .allowed_count = ROWS};
-    memset(allowed, 0, WORDS * sizeof *allowed);
-    must(vector_scan(&column, METRIC_L2, &query, all, &found, &err), &err);
-    assert_int_equal(found, ROWS);
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t row = place == EVENLY ? i * 2741 % ROWS
-                       : place == NEAR ? all[i].row
-                                       : all[ROWS - 1 - i].row;
-        bits_set(allowed, row);
-    }
-    assert_int_equal(bits_count(allowed, ROWS), count);
-}
-
-typedef struct Outcome {
-    uint32_t right, wanted;
-    FilterTrace trace;
-    SearchCounters counters;
-} Outcome;
-
-/* As many rows as there are, allowed and without doubles; counts the near ones.
- */
-static void
-search(const Fixture *fixture, FilterStrategy plan, uint32_t number,
-       const uint64_t *allowed, Outcome *outcome)
-{
-    IndexOptions options;
-    Neighbor nearest[K], best[K];
-    uint32_t found, best_found;
-    Error err = ERROR_INIT;
-    index_options_default(fixture->kind->search_options, &options);
-    VectorQuery query = {.vector = target_of(number),
-                         .k = K,
-                         .options = &options,
-                         .allowed = allowed,
-                         .allowed_count = (uint32_t)bits_count(allowed, ROWS)};
-    must(vector_scan(&column, METRIC_L2, &query, best, &best_found, &err),
-         &err);
-    query.filter_plan = plan;
-    query.trace = &outcome->trace;
-    query.counters = &outcome->counters;
-    must(fixture->kind->search(fixture->index, &query, nearest, &found, &err),
-         &err);
-    assert_int_equal(found, best_found);
-    for (uint32_t i = 0; i < found; i++) {
-        assert_true(bits_get(allowed, nearest[i].row));
-        assert_true(i == 0 || neighbor_before(nearest[i - 1], nearest[i]));
-        outcome->right += nearest[i].distance <= best[found - 1].distance;
-    }
-    outcome->wanted += found;
-}
-
-static Outcome
-search_all(const Fixture *fixture, FilterStrategy plan, Place place,
-           uint32_t count)
-{
-    Outcome outcome = {0};
-    uint64_t allowed[WORDS];
-    for (uint32_t i = 0; i < QUERIES; i++) {
-        allow(place, i, count, allowed);
-        search(fixture, plan, i, allowed, &outcome);
-    }
-    return outcome;
 }
 
 /* Each with an index that was just opened, which has measured nothing: what it

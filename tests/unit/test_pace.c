@@ -29,6 +29,7 @@ test_usual(void **state)
     must_cost(&pace, PACE_FLOATS, 120);
     must_cost(&pace, PACE_MASKED, 75);
     must_cost(&pace, PACE_WALK, 75);
+    must_cost(&pace, PACE_LISTS, 18);
 }
 
 static void

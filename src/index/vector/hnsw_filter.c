@@ -56,7 +56,7 @@ hnsw_tell_pace(const Hnsw *hnsw, const Walk *walk, const VectorQuery *query,
 {
     bool is_warm = walk->is_verified && walk->query->is_verified;
     if (query->filter_plan == FILTER_AUTO && is_warm)
-        pace_add(hnsw->pace, way, pace_now() - began, (uint64_t)rows);
+        pace_end(hnsw->pace, way, began, rows);
 }
 
 /* What the plans are expected to cost, in nanoseconds. */
@@ -228,7 +228,7 @@ search_masked(Hnsw *hnsw, const Walk *walk, const VectorQuery *query,
     TRY(mask_walk(hnsw, query, costs, &masked, &mask, err));
     TRY(scratch_reserve(walk->scratch, width, err));
     TRY(hnsw_descend(hnsw, walk, err));
-    int64_t began = pace_now();
+    int64_t began = pace_begin(hnsw->pace, PACE_MASKED);
     TRY(graph_begin_masked(&masked, level, width, err));
     double near = near_share(hnsw, &mask);
     *plan = choose_again(hnsw, query, costs, near);

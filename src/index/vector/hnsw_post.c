@@ -81,7 +81,7 @@ static mql_status
 walk_all(const Hnsw *hnsw, const Walk *walk, const VectorQuery *query,
          PostWalk *post, Error *err)
 {
-    int64_t began = pace_now();
+    int64_t began = pace_begin(hnsw->pace, PACE_WALK);
     uint64_t before = walk->counters->distances;
     if (post->walks++ == 0) {
         TRY(scratch_reserve(walk->scratch, post->width, err));

@@ -101,7 +101,7 @@ collect_nearest(const Hnsw *hnsw, const Walk *walk, uint32_t ranked,
                 const VectorQuery *query, Error *err)
 {
     Scratch *scratch = walk->scratch;
-    int64_t start = pace_now();
+    int64_t began = pace_begin(hnsw->pace, PACE_CODES);
     uint64_t before = walk->counters->distances;
     TRY(scratch_reserve(scratch, ranked * 2, err));
     uint64_t *keys = (uint64_t *)scratch->keys;
@@ -127,8 +127,8 @@ collect_nearest(const Hnsw *hnsw, const Walk *walk, uint32_t ranked,
     for (uint32_t i = 0; i < scratch->pool_count; i++)
         scratch->pool[i] = (Neighbor){key_float(keys[i]), (uint32_t)keys[i]};
     if (query->allowed_count >= PACE_CODES_LEAST) /* fewer stay in the cache */
-        pace_add(hnsw->pace, PACE_CODES, pace_now() - start,
-                 walk->counters->distances - before);
+        pace_end(hnsw->pace, PACE_CODES, began,
+                 (double)(walk->counters->distances - before));
     return MQL_OK;
 }
 
@@ -294,16 +294,14 @@ static mql_status
 scan_vectors(const Hnsw *hnsw, const Walk *walk, const VectorQuery *query,
              Neighbor *nearest, uint32_t *found, Error *err)
 {
-    bool is_measured = query->allowed_count >= PACE_ROWS_LEAST;
-    int64_t start = is_measured ? pace_now() : 0;
+    int64_t began = pace_begin(hnsw->pace, PACE_FLOATS);
     uint64_t before = walk->counters->distances;
     VectorQuery exact = *query;
     exact.counters = walk->counters;
     TRY(vector_scan(hnsw->column, hnsw->space.metric, &exact, nearest, found,
                     err));
-    if (is_measured)
-        pace_add(hnsw->pace, PACE_FLOATS, pace_now() - start,
-                 walk->counters->distances - before);
+    pace_end(hnsw->pace, PACE_FLOATS, began,
+             (double)(walk->counters->distances - before));
     return MQL_OK;
 }
 

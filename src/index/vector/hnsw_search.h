@@ -44,8 +44,8 @@ hnsw_row_cost(const Hnsw *hnsw, Pace way)
     return pace_cost(hnsw->pace, way, sizes);
 }
 
-/* A stretch of a search that began then, by pace_now(), was as much work as so
- * many rows: tell what a row takes, of searches that nobody forced. */
+/* A stretch of a search that began then, by pace_begin(), was as much work as
+ * so many rows: tell what a row takes, of searches that nobody forced. */
 void hnsw_tell_pace(const Hnsw *hnsw, const Walk *walk,
                     const VectorQuery *query, Pace way, int64_t began,
                     double rows);

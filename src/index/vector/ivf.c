@@ -211,6 +211,7 @@ ivf_open(const IndexKind *kind, IvfShape shape, const IndexOpen *input,
     ivf->refine_option = option_place(kind->search_options, "refine_k");
     ivf->bits_option = option_place(kind->search_options, "rbq_bits_query");
     ivf->reorder_option = option_place(kind->search_options, "reorder_k");
+    ivf->pace = &ivf->pace_room;
     ivf->column = input->vectors;
     ivf->file = input->file;
     mql_status status = read_file(ivf, input, shape, err);

@@ -571,6 +571,7 @@ ivf_build(const IndexBuild *input, IvfShape shape, SectionWriter *writer,
 {
     IvfBuild build = {.input = input};
     build.ivf.column = input->vectors;
+    build.ivf.pace = &build.ivf.pace_room;
     build.ivf.header = (IvfHeader){
         .version = IVF_VERSION,
         .row_count = input->vectors->count,

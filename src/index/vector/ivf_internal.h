@@ -23,6 +23,7 @@
 #include "index/top_k.h"
 #include "index/vector/codes.h"
 #include "index/vector/exact.h"
+#include "index/vector/pace.h"
 
 #define IVF_VERSION 1
 #define IVF_LISTS_MOST 65536
@@ -114,6 +115,8 @@ typedef struct Ivf {
     Section rows_section, terms_section, codes_section, factors_section;
     int refine_option, reorder_option; /* search options, or -1 */
     int bits_option;
+    Paces *pace; /* pace_room: searches that measure see the index as const */
+    Paces pace_room;
     pthread_mutex_t lock;       /* guards free_scratches */
     IvfScratch *free_scratches; /* of searches that are over */
 } Ivf;

@@ -10,8 +10,8 @@
  * target keeps is its own, and so are the bounds. Its nearest list comes first:
  * after that its limit is so near that little of the others is kept.
  *
- * The answers are those of ivf_search() of each target, which also answers what
- * cannot be answered from codes.
+ * The answers are those of ivf_search() of each target by the same plan, which
+ * also answers what cannot be answered from codes.
  */
 #include <math.h>
 #include <string.h>
@@ -229,8 +229,7 @@ choose_in_order(Many *many, Seeker *seeker, const float *distances,
     const Ivf *ivf = many->ivf;
     Neighbor *chosen = many->chosen + many->visit_count;
     uint32_t left = ivf->header.list_count;
-    uint64_t looked = 0, seen = 0;
-    double probes = 0;
+    IvfCourse course = {0};
     for (uint32_t list = 0; list < left; list++)
         many->heap[list] = (Neighbor){
             group_distances(distances, list / SIDE_ROWS)[list % SIDE_ROWS],
@@ -238,16 +237,14 @@ choose_in_order(Many *many, Seeker *seeker, const float *distances,
     ivf_heap_make(many->heap, left);
     seeker->chosen = 0;
     *is_done = true;
-    while (left > 0 && (probes < many->goal.probes || seen < many->goal.seen)) {
-        *is_done = looked <= many->goal.looked;
+    while (left > 0 && ivf_course_goes_on(&many->goal, &course)) {
+        *is_done = ivf_course_pays(ivf, &many->goal, &course);
         if (!*is_done)
             return MQL_OK;
         Neighbor list = ivf_heap_pop(many->heap, &left);
         uint32_t rows = list_rows(ivf, list.row), allowed;
         TRY(count_allowed(many, list.row, &allowed, err));
-        looked += rows;
-        seen += allowed;
-        probes += ivf_list_worth(&many->goal, rows, allowed);
+        ivf_course_add(ivf, &many->goal, rows, allowed, &course);
         chosen[seeker->chosen++] = list;
     }
     return MQL_OK;
@@ -625,12 +622,11 @@ static bool
 plan_turns(Many *many)
 {
     const IvfHeader *header = &many->ivf->header;
-    uint64_t kept = ivf_kept_of(many->ivf, many->query);
     uint32_t count = many->targets->count, lists = header->list_count;
-    many->goal = ivf_goal_of(many->ivf, many->query, kept);
-    many->is_certain = kept == 0;
+    many->goal = ivf_goal_of(many->ivf, many->query);
+    many->is_certain = many->goal.kept == 0;
     many->is_side = ivf_has_bounds(header);
-    many->kept = ivf_kept_room(many->ivf, many->query, kept);
+    many->kept = ivf_kept_room(many->ivf, many->query, many->goal.kept);
     many->size = (header->dim + 3) / 4 * 4;
     size_t most = TURN_BYTES / seeker_bytes(many);
     many->seekers_most = most < count ? (uint32_t)most : count;
@@ -656,7 +652,7 @@ ivf_search_many(const Index *index, const VectorQuery *query,
     }
     bool is_shared = ivf->header.list_count > 0 && plan_turns(&many);
     if (ivf->header.list_count == 0 ||
-        ivf_is_scan_better(ivf, query, &many.goal)) {
+        ivf_is_scan_better(ivf, query, &many.goal, targets->count)) {
         trace_plan(query, FILTER_SCAN, targets->count);
         return vector_scan_many(ivf->column, (Metric)ivf->header.metric, query,
                                 targets, arena, err);

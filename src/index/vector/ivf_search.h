@@ -109,25 +109,42 @@ mql_status ivf_rank(IvfCollect *collect, TopK *nearest, Error *err);
 /* ---- how far to go ---- */
 
 typedef struct IvfGoal {
-    double probes;   /* lists; one with few allowed rows counts in part */
+    double probes;   /* lists, where all rows are allowed               */
     double share;    /* allowed rows of all                             */
     uint64_t seen;   /* allowed rows, at least                          */
-    uint64_t looked; /* rows, at most                                   */
+    uint64_t looked; /* rows, at most: more cost as much as the scan    */
     uint32_t bits;   /* of each element of the query, for signs; 0: all */
+    uint64_t kept;   /* estimates to keep and rank; 0: all that may be among
+                        the nearest                                     */
 } IvfGoal;
 
-/* Estimates to keep and rank, as the query's options say; 0: all that may be
- * among the nearest. */
-uint64_t ivf_kept_of(const Ivf *ivf, const VectorQuery *query);
-IvfGoal ivf_goal_of(const Ivf *ivf, const VectorQuery *query, uint64_t kept);
+/* On the way from list to list; begins as zero. */
+typedef struct IvfCourse {
+    uint32_t lists;  /* gone through */
+    uint64_t looked; /* rows of them */
+    uint64_t seen;   /* ... that are allowed */
+    double wanted;   /* lists in all, as far as is known */
+    bool is_far;     /* the nearest allowed rows lie elsewhere */
+} IvfCourse;
 
-/* Whether scanning the allowed rows costs less than the lists are expected to.
- */
+/* As the query's options say. */
+IvfGoal ivf_goal_of(const Ivf *ivf, const VectorQuery *query);
+
+/* Whether scanning the allowed rows costs less than the lists do where the
+ * nearest rows are allowed; what both are expected to cost is traced. */
 bool ivf_is_scan_better(const Ivf *ivf, const VectorQuery *query,
-                        const IvfGoal *goal);
+                        const IvfGoal *goal, uint32_t targets);
 
-/* What a list of `rows` was worth of which `seen` are allowed. */
-double ivf_list_worth(const IvfGoal *goal, uint64_t rows, uint64_t seen);
+/* A list more, with so many rows, and allowed ones. */
+void ivf_course_add(const Ivf *ivf, const IvfGoal *goal, uint64_t rows,
+                    uint64_t seen, IvfCourse *course);
+
+/* Whether it is not over yet. */
+bool ivf_course_goes_on(const IvfGoal *goal, const IvfCourse *course);
+
+/* Whether going on to its end is expected to be worth it. */
+bool ivf_course_pays(const Ivf *ivf, const IvfGoal *goal,
+                     const IvfCourse *course);
 
 /* Room for the estimates of one target. */
 uint64_t ivf_kept_room(const Ivf *ivf, const VectorQuery *query, uint64_t kept);

@@ -26,7 +26,8 @@ usual_cost(Pace way, PaceSizes sizes)
     static const double waits[PACES] = {[PACE_CODES] = 20,
                                         [PACE_FLOATS] = 20,
                                         [PACE_MASKED] = 65,
-                                        [PACE_WALK] = 65};
+                                        [PACE_WALK] = 65,
+                                        [PACE_LISTS] = 8};
     size_t size = way == PACE_FLOATS ? sizes.vector : sizes.code;
     return waits[way] + (double)size / 9.0;
 }
@@ -51,7 +52,8 @@ pace_cost(const Paces *pace, Pace way, PaceSizes sizes)
     static const Pace like[PACES] = {[PACE_CODES] = PACE_FLOATS,
                                      [PACE_FLOATS] = PACE_CODES,
                                      [PACE_MASKED] = PACE_WALK,
-                                     [PACE_WALK] = PACE_WALK};
+                                     [PACE_WALK] = PACE_WALK,
+                                     [PACE_LISTS] = PACE_FLOATS};
     double factor = factor_of(pace, way, sizes);
     if (factor == 0)
         factor = factor_of(pace, like[way], sizes);
@@ -59,7 +61,7 @@ pace_cost(const Paces *pace, Pace way, PaceSizes sizes)
 }
 
 void
-pace_add(Paces *pace, Pace way, int64_t nanoseconds, uint64_t rows)
+pace_add(Paces *pace, Pace way, int64_t nanoseconds, double rows)
 {
     if (rows < PACE_ROWS_LEAST || nanoseconds < 0)
         return;
@@ -69,7 +71,7 @@ pace_add(Paces *pace, Pace way, int64_t nanoseconds, uint64_t rows)
         atomic_store_explicit(&pace->runs[way], RUNS, memory_order_relaxed);
         return;
     }
-    double cost = (double)nanoseconds / (double)rows * PARTS;
+    double cost = (double)nanoseconds / rows * PARTS;
     unsigned value = (unsigned)fmin(fmax(cost, 1), 1e9);
     unsigned least =
         atomic_load_explicit(&pace->least[way], memory_order_relaxed);
@@ -80,10 +82,25 @@ pace_add(Paces *pace, Pace way, int64_t nanoseconds, uint64_t rows)
         ;
 }
 
-int64_t
-pace_now(void)
+static int64_t
+time_of_thread(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+int64_t
+pace_begin(const Paces *pace, Pace way)
+{
+    unsigned runs =
+        atomic_load_explicit(&pace->runs[way], memory_order_relaxed);
+    return runs < RUNS ? time_of_thread() : -1;
+}
+
+void
+pace_end(Paces *pace, Pace way, int64_t began, double rows)
+{
+    if (began >= 0)
+        pace_add(pace, way, time_of_thread() - began, rows);
 }

@@ -16,6 +16,7 @@ typedef enum Pace {
     PACE_FLOATS, /* scanning vectors                     */
     PACE_MASKED, /* walking, to the allowed rows         */
     PACE_WALK,   /* walking as if all were allowed       */
+    PACE_LISTS,  /* going through the codes of lists     */
     PACES
 } Pace;
 
@@ -37,16 +38,19 @@ typedef struct PaceSizes {
 /*
  * Nanoseconds a row. What was not measured is what it usually is, of rows that
  * are in memory and not in cache, slower or faster by as much as the other
- * scan, or of PACE_MASKED the other walk, was.
+ * scan (lists: that of vectors), or of PACE_MASKED the other walk, was.
  */
 double pace_cost(const Paces *pace, Pace way, PaceSizes sizes);
 
-/* A search looked at so many rows in so many nanoseconds; of PACE_MASKED at as
- * many as were expected. Few rows, or after the first searches, tell nothing.
- */
-void pace_add(Paces *pace, Pace way, int64_t nanoseconds, uint64_t rows);
+/* The processor time of this thread, to measure by; -1 where enough was
+ * measured: the clock takes a third of a microsecond. */
+int64_t pace_begin(const Paces *pace, Pace way);
 
-/* The processor time of this thread, to measure by. */
-int64_t pace_now(void);
+/* A search that began then looked at so many rows until now; of PACE_MASKED at
+ * as many as were expected. Few rows tell nothing. */
+void pace_end(Paces *pace, Pace way, int64_t began, double rows);
+
+/* It took so many nanoseconds: for pace_end(), and for tests. */
+void pace_add(Paces *pace, Pace way, int64_t nanoseconds, double rows);
 
 #endif
