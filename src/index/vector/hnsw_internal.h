@@ -91,7 +91,7 @@ typedef struct Hnsw {
     Copies copies;
     HnswEfforts efforts;
     Paces *pace; /* pace_room: searches that measure see the index as const
-                     */
+                  */
     Paces pace_room;
     pthread_mutex_t lock;    /* guards what follows */
     Scratch *free_scratches; /* of searches that are over */
