@@ -397,6 +397,7 @@ ivf_search_lists(const Ivf *ivf, IvfScratch *scratch, const VectorQuery *query,
     bool is_done;
     const IvfGoal goal = {.probes = probes,
                           .share = 1,
+                          .seen = query->k,
                           .looked = UINT64_MAX,
                           .kept = kept_for(query->k, refine)};
     return search_lists(ivf, scratch, query, &goal, nearest, found, &is_done,
