@@ -18,7 +18,7 @@
 #include <math.h>
 
 #include "index/keys.h"
-#include "index/vector/hnsw_blur.h"
+#include "index/vector/blur.h"
 
 /* Rows to rank, of those that the trial asked for, and besides. */
 #define RANK_TIMES 2
@@ -281,8 +281,10 @@ scan_codes(const Hnsw *hnsw, const Walk *walk, uint32_t ranked,
     TRY(collect_nearest(hnsw, walk, ranked, query, err));
     TRY(rank_rows(hnsw, walk, query, &top, &fit, err));
     double farthest = top.count > 0 ? (double)top.heap[0].distance : 0;
+    const Neighbor *pool = walk->scratch->pool;
     *is_done = top.count < query->k || walk->scratch->pool_count < ranked ||
-               blur_misses(walk->scratch->pool, walk->scratch->pool_count, &fit,
+               blur_misses(ranked, (double)pool[ranked - 1].distance,
+                           (double)pool[(ranked - 1) / 2].distance, &fit,
                            fit_slope(&slope), farthest) < MISSES * query->k;
     *found = top_k_finish(&top);
     return *is_done ? MQL_OK

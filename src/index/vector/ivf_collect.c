@@ -393,14 +393,13 @@ ivf_prefetch_list(const Ivf *ivf, uint32_t list)
 
 /* ---- ranking ---- */
 
-/* Rank up to RANKED rows by their vectors. */
+/* Rank up to RANKED rows by their vectors, and tell the distances. */
 static mql_status
 rank_some(const IvfCollect *collect, const uint32_t *rows, uint32_t count,
-          TopK *nearest, Error *err)
+          float *distances, TopK *nearest, Error *err)
 {
     const VectorColumn *column = collect->ivf->column;
     bool is_read = collect->query->reads_rows;
-    float distances[RANKED];
     for (uint32_t i = 0; i < count && !is_read; i++) {
         const char *vector = vector_row(column, rows[i]);
         for (uint32_t line = 0; line < FETCHED; line++) {
@@ -464,20 +463,56 @@ offer_zeros(const IvfCollect *collect, TopK *nearest, Error *err)
     return MQL_OK;
 }
 
+/* The estimates were sorted and ranked: how many of the nearest rows may be
+ * expected to be beyond them. */
+static double
+misses_of(const IvfCollect *collect, const Fit *fit, const TopK *nearest)
+{
+    const uint64_t *keys = collect->keys;
+    uint32_t count = collect->key_count;
+    bool is_half = collect->ivf->header.metric == METRIC_COSINE;
+    if (count < collect->kept || nearest->count < nearest->k)
+        return 0;
+    return blur_misses(count, (double)key_float(keys[count - 1]),
+                       (double)key_float(keys[(count - 1) / 2]), fit,
+                       is_half ? 0.5 : 1, (double)nearest->heap[0].distance);
+}
+
 static mql_status
 rank_kept(IvfCollect *collect, TopK *nearest, Error *err)
 {
     uint32_t rows[RANKED];
+    float distances[RANKED];
+    Fit fit = {0};
     drop_farthest(collect);
+    keys_sort(collect->keys, collect->key_count);
     for (uint32_t i = 0; i < collect->key_count; i += RANKED) {
         uint32_t left = collect->key_count - i;
         uint32_t count = left < RANKED ? left : RANKED;
         for (uint32_t j = 0; j < count; j++)
             rows[j] = (uint32_t)collect->keys[i + j];
-        TRY(rank_some(collect, rows, count, nearest, err));
+        TRY(rank_some(collect, rows, count, distances, nearest, err));
+        for (uint32_t j = 0; j < count; j++)
+            fit_add(&fit, (double)key_float(collect->keys[i + j]),
+                    (double)distances[j]);
     }
+    collect->misses = misses_of(collect, &fit, nearest);
     count_distances(collect, collect->key_count);
     return MQL_OK;
+}
+
+uint32_t
+ivf_to_rank(const IvfCollect *collect)
+{
+    uint32_t count = 0;
+    if (!collect->is_certain)
+        return collect->key_count;
+    float most = INFINITY;
+    if (collect->top.count == collect->top.k)
+        most = collect->top.heap[0].distance;
+    for (uint32_t i = 0; i < collect->count; i++)
+        count += !(collect->candidates->list[i].distance > most);
+    return count;
 }
 
 /* The nearest by their lower bounds, until all others are farther. */
@@ -486,6 +521,7 @@ rank_candidates(IvfCollect *collect, TopK *nearest, Error *err)
 {
     Neighbor *heap = collect->candidates->list;
     uint32_t left = collect->count, rows[RANKED];
+    float distances[RANKED];
     ivf_heap_make(heap, left);
     while (left > 0) {
         float most = INFINITY;
@@ -496,7 +532,7 @@ rank_candidates(IvfCollect *collect, TopK *nearest, Error *err)
             rows[count++] = ivf_heap_pop(heap, &left).row;
         if (count == 0)
             break;
-        TRY(rank_some(collect, rows, count, nearest, err));
+        TRY(rank_some(collect, rows, count, distances, nearest, err));
         count_distances(collect, count);
     }
     return MQL_OK;

@@ -21,6 +21,7 @@
 
 #include "index/kernels/lists.h"
 #include "index/top_k.h"
+#include "index/vector/blur.h"
 #include "index/vector/codes.h"
 #include "index/vector/exact.h"
 #include "index/vector/pace.h"

@@ -28,6 +28,8 @@
 /* Fewer visitors of a list look at its codes one by one. */
 #define VISITORS_LEAST 3
 #define CANDIDATES 128 /* room at first */
+/* As many share what a scan reads. */
+#define BATCH_LEAST 16
 #define UNKNOWN UINT32_MAX
 
 /* One target of those that are searched together. */
@@ -61,6 +63,9 @@ typedef struct Many {
     Visit *visits;
     uint32_t visit_count, visits_most;
     uint32_t *starts; /* of the visits of each list */
+
+    uint32_t *rest; /* targets that lists do not answer */
+    uint32_t rest_count;
 
     uint32_t *allowed_counts; /* of each list, UNKNOWN: not counted yet */
     Neighbor *heap;           /* of all lists                        */
@@ -397,15 +402,52 @@ see_centroids(Many *many, const Seeker *const *seekers, uint32_t count)
     }
 }
 
-/* The answer of ivf_search(), for one that lists do not answer. */
+/* Comparing with all allowed rows. */
 static mql_status
-search_alone(const Many *many, uint32_t t, Error *err)
+scan_many(Ivf *ivf, const VectorQuery *query, const VectorTargets *targets,
+          Arena *arena, Error *err)
 {
-    VectorQuery one = *many->query;
-    one.vector = many->targets->vectors[t];
-    return ivf_search(&many->ivf->base, &one,
-                      many->targets->nearest + (size_t)t * one.k,
-                      &many->targets->found[t], err);
+    bool is_batch = targets->count >= BATCH_LEAST;
+    int64_t began = is_batch ? pace_begin(ivf->pace, PACE_BATCH) : -1;
+    TRY(vector_scan_many(ivf->column, (Metric)ivf->header.metric, query,
+                         targets, arena, err));
+    pace_end(ivf->pace, PACE_BATCH, began,
+             (double)query->allowed_count * targets->count);
+    return MQL_OK;
+}
+
+static void
+leave_to_scan(Many *many, uint32_t target)
+{
+    trace_fallback(many->query);
+    many->rest[many->rest_count++] = target;
+}
+
+/* Scan for those that were left to it. */
+static mql_status
+scan_rest(const Many *many, Error *err)
+{
+    const VectorTargets *all = many->targets;
+    size_t count = many->rest_count, k = many->query->k;
+    Arena *arena = many->arena;
+    const void **vectors = arena_alloc_array(arena, count, sizeof *vectors);
+    Neighbor *nearest = arena_alloc_array(arena, count * k, sizeof *nearest);
+    uint32_t *found = arena_alloc_array(arena, count, sizeof *found);
+    if (count == 0)
+        return MQL_OK;
+    if (vectors == NULL || nearest == NULL || found == NULL)
+        return error_no_memory(err);
+    for (size_t i = 0; i < count; i++)
+        vectors[i] = all->vectors[many->rest[i]];
+    const VectorTargets rest = {vectors, (uint32_t)count, nearest, found};
+    TRY(scan_many(many->ivf, many->query, &rest, arena, err));
+    for (size_t i = 0; i < count; i++) {
+        uint32_t target = many->rest[i];
+        all->found[target] = found[i];
+        memcpy(all->nearest + target * k, nearest + i * k,
+               found[i] * sizeof *nearest);
+    }
+    return MQL_OK;
 }
 
 /* Up to eight targets from `*t` on join those that are searched together. */
@@ -421,7 +463,7 @@ begin_eight(Many *many, uint32_t *t, Error *err)
         if (begin_seeker(many, *t, &seekers[count]))
             count++;
         else
-            TRY(search_alone(many, *t, err));
+            leave_to_scan(many, *t);
     }
     if (count > 0)
         see_centroids(many, eight, count);
@@ -429,15 +471,12 @@ begin_eight(Many *many, uint32_t *t, Error *err)
         bool is_done;
         TRY(choose_lists(many, &seekers[i], many->distances + i * SIDE_ROWS,
                          &is_done, err));
-        many->visit_count += seekers[i].chosen;
-        if (is_done) {
-            trace_plan(many->query, FILTER_CLUSTER, 1);
-            continue;
+        if (!is_done) {
+            seekers[i].chosen = 0; /* has nothing to look at */
+            leave_to_scan(many, seekers[i].target);
+            seekers[i].target = UNKNOWN;
         }
-        many->visit_count -= seekers[i].chosen;
-        seekers[i].chosen = 0; /* has nothing to look at */
-        TRY(search_alone(many, seekers[i].target, err));
-        seekers[i].target = UNKNOWN;
+        many->visit_count += seekers[i].chosen;
     }
     many->seeker_count += count;
     return MQL_OK;
@@ -610,8 +649,13 @@ search_turn(Many *many, uint32_t *t, Error *err)
         uint32_t k = many->query->k;
         TopK top =
             top_k_of(many->targets->nearest + (size_t)seeker->target * k, k);
-        TRY(ivf_rank(&seeker->collect, &top, err));
-        many->targets->found[seeker->target] = top_k_finish(&top);
+        bool is_hard = ivf_is_hard_to_rank(&seeker->collect, &many->goal);
+        if (!is_hard)
+            TRY(ivf_rank(&seeker->collect, &top, err));
+        if (is_hard || ivf_is_blurred(&seeker->collect, &many->goal))
+            leave_to_scan(many, seeker->target);
+        else
+            many->targets->found[seeker->target] = top_k_finish(&top);
     }
     count_distances(many);
     return MQL_OK;
@@ -623,7 +667,7 @@ plan_turns(Many *many)
 {
     const IvfHeader *header = &many->ivf->header;
     uint32_t count = many->targets->count, lists = header->list_count;
-    many->goal = ivf_goal_of(many->ivf, many->query);
+    many->goal = ivf_goal_of(many->ivf, many->query, many->targets->count);
     many->is_certain = many->goal.kept == 0;
     many->is_side = ivf_has_bounds(header);
     many->kept = ivf_kept_room(many->ivf, many->query, many->goal.kept);
@@ -638,6 +682,23 @@ plan_turns(Many *many)
            header->code_type != IVF_CODES_PQ8;
 }
 
+/* One target after the other. */
+static mql_status
+search_each(Many *many, Error *err)
+{
+    VectorQuery one = *many->query;
+    for (uint32_t t = 0; t < many->targets->count; t++) {
+        bool is_done;
+        one.vector = many->targets->vectors[t];
+        TRY(ivf_ask_lists(many->ivf, &one, &many->goal,
+                          many->targets->nearest + (size_t)t * one.k,
+                          &many->targets->found[t], &is_done, err));
+        if (!is_done)
+            leave_to_scan(many, t);
+    }
+    return MQL_OK;
+}
+
 mql_status
 ivf_search_many(const Index *index, const VectorQuery *query,
                 const VectorTargets *targets, Arena *arena, Error *err)
@@ -650,20 +711,21 @@ ivf_search_many(const Index *index, const VectorQuery *query,
         memset(targets->found, 0, targets->count * sizeof *targets->found);
         return MQL_OK;
     }
-    bool is_shared = ivf->header.list_count > 0 && plan_turns(&many);
+    bool is_shared = plan_turns(&many);
     if (ivf->header.list_count == 0 ||
         ivf_is_scan_better(ivf, query, &many.goal, targets->count)) {
         trace_plan(query, FILTER_SCAN, targets->count);
-        return vector_scan_many(ivf->column, (Metric)ivf->header.metric, query,
-                                targets, arena, err);
+        return scan_many(ivf, query, targets, arena, err);
     }
+    trace_plan(query, FILTER_CLUSTER, targets->count);
+    many.rest = arena_alloc_array(arena, targets->count, sizeof *many.rest);
+    if (many.rest == NULL)
+        return error_no_memory(err);
     /* Also where a statement may not have so much memory. */
-    if (!is_shared || !make_seekers(&many) || !make_lists(&many)) {
-        for (uint32_t t = 0; t < targets->count; t++)
-            TRY(search_alone(&many, t, err));
-        return MQL_OK;
-    }
-    for (uint32_t t = 0; t < targets->count;)
-        TRY(search_turn(&many, &t, err));
-    return MQL_OK;
+    if (!is_shared || !make_seekers(&many) || !make_lists(&many))
+        TRY(search_each(&many, err));
+    else
+        for (uint32_t t = 0; t < targets->count;)
+            TRY(search_turn(&many, &t, err));
+    return scan_rest(&many, err);
 }

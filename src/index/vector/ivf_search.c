@@ -32,8 +32,17 @@
  * it would give so many times k that is no chance. */
 #define FAIR 0.5
 #define SURE 4
-/* A row of lists then takes so many times as long, as many must be ranked. */
+/* Where bounds are certain all lists have the answer: to go through them costs
+ * so many times as much then. */
 #define FAR 3
+/* Ranking a row here and there costs so many times as much as in a scan. */
+#define RANKING 3
+/* What part of the nearest may be expected not to be ranked, where the scan
+ * takes up to so many times as long as the lists did, and where it is dearer.
+ */
+#define MISSES 0.05
+#define DEAR 4
+#define MISSES_DEAR 0.3
 
 /* ---- scratch memory ---- */
 
@@ -231,18 +240,20 @@ void
 ivf_course_add(const Ivf *ivf, const IvfGoal *goal, uint64_t rows,
                uint64_t seen, IvfCourse *course)
 {
-    bool is_known = course->seen >= goal->seen;
+    const IvfCourse before = *course;
     course->lists++;
     course->looked += rows;
     course->seen += seen;
     course->is_far = course->is_far || are_far(goal, course);
     if (course->is_far)
         course->wanted = ivf->header.list_count;
-    if (is_known || course->is_far)
+    if (before.seen >= goal->seen || course->is_far)
         return;
-    uint64_t most = course->seen > goal->seen ? course->seen : goal->seen;
-    course->wanted =
-        lists_for(ivf, goal, (double)course->looked / (double)most);
+    /* The place of the k-th allowed row, where those of a list lie evenly. */
+    double missing = (double)(goal->seen - before.seen);
+    double part = fmin(missing / fmax((double)seen, 1), 1);
+    double place = (double)before.looked + part * (double)rows;
+    course->wanted = lists_for(ivf, goal, place / (double)goal->seen);
 }
 
 bool
@@ -383,8 +394,12 @@ search_lists(const Ivf *ivf, IvfScratch *scratch, const VectorQuery *query,
     if (verified_bytes(ivf) == verified) /* else it waited for more */
         pace_end(ivf->pace, PACE_LISTS, began,
                  (double)collect.looked + ivf->header.list_count);
+    *is_done = !ivf_is_hard_to_rank(&collect, goal);
+    if (!*is_done)
+        return MQL_OK;
     TopK top = top_k_of(nearest, query->k);
     TRY(ivf_rank(&collect, &top, err));
+    *is_done = !ivf_is_blurred(&collect, goal);
     *found = top_k_finish(&top);
     return MQL_OK;
 }
@@ -449,8 +464,36 @@ kept_of(const Ivf *ivf, const VectorQuery *query)
                     refine > 0 ? (uint64_t)refine : ivf->header.refine);
 }
 
+/* What a row of a scan costs each of so many targets. */
+static double
+scan_cost(const Ivf *ivf, uint32_t targets)
+{
+    double alone = row_cost(ivf, PACE_FLOATS);
+    return targets == 1 ? alone
+                        : fmax(alone / targets, row_cost(ivf, PACE_BATCH));
+}
+
+bool
+ivf_is_hard_to_rank(const IvfCollect *collect, const IvfGoal *goal)
+{
+    uint32_t allowed = collect->query->allowed_count;
+    return goal->looked != UINT64_MAX &&
+           (double)ivf_to_rank(collect) * RANKING > allowed;
+}
+
+bool
+ivf_is_blurred(const IvfCollect *collect, const IvfGoal *goal)
+{
+    const Ivf *ivf = collect->ivf;
+    double rows = (double)collect->looked + ivf->header.list_count;
+    double spent = rows * row_cost(ivf, PACE_LISTS);
+    bool is_dear = collect->query->allowed_count * goal->scan > DEAR * spent;
+    double most = (is_dear ? MISSES_DEAR : MISSES) * collect->query->k;
+    return goal->looked != UINT64_MAX && collect->misses > most;
+}
+
 IvfGoal
-ivf_goal_of(const Ivf *ivf, const VectorQuery *query)
+ivf_goal_of(const Ivf *ivf, const VectorQuery *query, uint32_t targets)
 {
     IvfGoal goal = {.probes = (double)option_of(ivf, query, IVF_OPTION_NPROBE),
                     .share = 1,
@@ -463,6 +506,7 @@ ivf_goal_of(const Ivf *ivf, const VectorQuery *query)
     if (query->allowed == NULL || ivf->header.list_count == 0)
         return goal;
     goal.share = (double)query->allowed_count / ivf->header.row_count;
+    goal.scan = scan_cost(ivf, targets);
     if (query->filter_plan == FILTER_CLUSTER)
         return goal;
     /* Rows that are ranked cost as much as those that are scanned, centroids as
@@ -478,16 +522,14 @@ bool
 ivf_is_scan_better(const Ivf *ivf, const VectorQuery *query,
                    const IvfGoal *goal, uint32_t targets)
 {
-    const double floats = row_cost(ivf, PACE_FLOATS);
     if (query->allowed == NULL)
         return false;
-    double lists = fmin(goal->probes, ivf->header.list_count);
+    double all = ivf->header.list_count;
     double looked =
-        lists * (double)ivf_listed(&ivf->header) / ivf->header.list_count;
-    double scan = query->allowed_count * floats;
-    double cluster =
-        (looked + ivf->header.list_count) * row_cost(ivf, PACE_LISTS) +
-        (double)goal->kept * floats;
+        fmin(goal->probes / all, 1) * (double)ivf_listed(&ivf->header);
+    double scan = query->allowed_count * goal->scan;
+    double cluster = (looked + all) * row_cost(ivf, PACE_LISTS) +
+                     (double)goal->kept * row_cost(ivf, PACE_FLOATS);
     trace_estimate(query, FILTER_SCAN, scan * targets);
     trace_estimate(query, FILTER_CLUSTER, cluster * targets);
     if (query->filter_plan != FILTER_AUTO)
@@ -507,6 +549,18 @@ ivf_scan(const Ivf *ivf, const VectorQuery *query, Neighbor *nearest,
 }
 
 mql_status
+ivf_ask_lists(Ivf *ivf, const VectorQuery *query, const IvfGoal *goal,
+              Neighbor *nearest, uint32_t *found, bool *is_done, Error *err)
+{
+    IvfScratch *scratch;
+    TRY(scratch_take(ivf, &scratch, err));
+    mql_status status =
+        search_lists(ivf, scratch, query, goal, nearest, found, is_done, err);
+    scratch_return(ivf, scratch);
+    return status;
+}
+
+mql_status
 ivf_search(const Index *index, const VectorQuery *query, Neighbor *nearest,
            uint32_t *found, Error *err)
 {
@@ -516,21 +570,17 @@ ivf_search(const Index *index, const VectorQuery *query, Neighbor *nearest,
         (query->allowed != NULL && query->allowed_count == 0))
         return MQL_OK;
 
-    const IvfGoal goal = ivf_goal_of(ivf, query);
+    const IvfGoal goal = ivf_goal_of(ivf, query, 1);
     if (ivf->header.list_count == 0 ||
         ivf_is_scan_better(ivf, query, &goal, 1)) {
         trace_plan(query, FILTER_SCAN, 1);
         return ivf_scan(ivf, query, nearest, found, err);
     }
-    bool is_done = false;
-    IvfScratch *scratch = NULL;
+    bool is_done;
     trace_plan(query, FILTER_CLUSTER, 1);
-    TRY(scratch_take(ivf, &scratch, err));
-    mql_status status =
-        search_lists(ivf, scratch, query, &goal, nearest, found, &is_done, err);
-    scratch_return(ivf, scratch);
-    if (status != MQL_OK || is_done)
-        return status;
+    TRY(ivf_ask_lists(ivf, query, &goal, nearest, found, &is_done, err));
+    if (is_done)
+        return MQL_OK;
     trace_fallback(query);
     return ivf_scan(ivf, query, nearest, found, err);
 }

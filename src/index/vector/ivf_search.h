@@ -69,6 +69,7 @@ typedef struct IvfCollect {
     float rounding;  /* how wrong an estimate is in this list     */
     uint64_t seen;   /* allowed rows                              */
     uint64_t looked; /* rows                                      */
+    double misses;   /* of the k nearest, expected not to be ranked */
 } IvfCollect;
 
 /* Room for so many is needed to keep `kept` estimates, and where it is. */
@@ -103,6 +104,9 @@ mql_status ivf_collect_list(IvfCollect *collect, Neighbor list, Error *err);
 mql_status ivf_verify_list(const Ivf *ivf, uint32_t list, Error *err);
 void ivf_prefetch_list(const Ivf *ivf, uint32_t list);
 
+/* How many rows are to be ranked, at most. */
+uint32_t ivf_to_rank(const IvfCollect *collect);
+
 /* Rank what was kept by the vectors, and offer the zero vectors. */
 mql_status ivf_rank(IvfCollect *collect, TopK *nearest, Error *err);
 
@@ -111,6 +115,7 @@ mql_status ivf_rank(IvfCollect *collect, TopK *nearest, Error *err);
 typedef struct IvfGoal {
     double probes;   /* lists, where all rows are allowed               */
     double share;    /* allowed rows of all                             */
+    double scan;     /* what a row of a scan costs, in nanoseconds      */
     uint64_t seen;   /* allowed rows, at least                          */
     uint64_t looked; /* rows, at most: more cost as much as the scan    */
     uint32_t bits;   /* of each element of the query, for signs; 0: all */
@@ -127,13 +132,23 @@ typedef struct IvfCourse {
     bool is_far;     /* the nearest allowed rows lie elsewhere */
 } IvfCourse;
 
-/* As the query's options say. */
-IvfGoal ivf_goal_of(const Ivf *ivf, const VectorQuery *query);
+/* As the options of a query say that so many targets have in common. */
+IvfGoal ivf_goal_of(const Ivf *ivf, const VectorQuery *query, uint32_t targets);
+
+/* Where there is a condition and lists are the index's choice: whether what was
+ * collected, and then ranked, leaves more in doubt, or to do, than the scan. */
+bool ivf_is_hard_to_rank(const IvfCollect *collect, const IvfGoal *goal);
+bool ivf_is_blurred(const IvfCollect *collect, const IvfGoal *goal);
 
 /* Whether scanning the allowed rows costs less than the lists do where the
  * nearest rows are allowed; what both are expected to cost is traced. */
 bool ivf_is_scan_better(const Ivf *ivf, const VectorQuery *query,
                         const IvfGoal *goal, uint32_t targets);
+
+/* The k nearest from the lists; not done: the scan is the better way. */
+mql_status ivf_ask_lists(Ivf *ivf, const VectorQuery *query,
+                         const IvfGoal *goal, Neighbor *nearest,
+                         uint32_t *found, bool *is_done, Error *err);
 
 /* A list more, with so many rows, and allowed ones. */
 void ivf_course_add(const Ivf *ivf, const IvfGoal *goal, uint64_t rows,

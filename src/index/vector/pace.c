@@ -17,18 +17,20 @@
 /* What was measured is taken for at most so many times what is usual, or that
  * part of it. */
 #define FACTOR 8.0
+/* Of the bytes of a row, what a target waits for where many share them. */
+#define BATCH_SHARES 16
 
 /* A walk waits for each row, the less the more nodes are expanded together; a
  * scan runs ahead of itself. */
 static double
 usual_cost(Pace way, PaceSizes sizes)
 {
-    static const double waits[PACES] = {[PACE_CODES] = 20,
-                                        [PACE_FLOATS] = 20,
-                                        [PACE_MASKED] = 65,
-                                        [PACE_WALK] = 65,
-                                        [PACE_LISTS] = 8};
-    size_t size = way == PACE_FLOATS ? sizes.vector : sizes.code;
+    static const double waits[PACES] = {
+        [PACE_CODES] = 20, [PACE_FLOATS] = 20, [PACE_MASKED] = 65,
+        [PACE_WALK] = 65,  [PACE_LISTS] = 8,   [PACE_BATCH] = 1};
+    size_t size = way == PACE_FLOATS  ? sizes.vector
+                  : way == PACE_BATCH ? sizes.vector / BATCH_SHARES
+                                      : sizes.code;
     return waits[way] + (double)size / 9.0;
 }
 
@@ -49,11 +51,10 @@ factor_of(const Paces *pace, Pace way, PaceSizes sizes)
 double
 pace_cost(const Paces *pace, Pace way, PaceSizes sizes)
 {
-    static const Pace like[PACES] = {[PACE_CODES] = PACE_FLOATS,
-                                     [PACE_FLOATS] = PACE_CODES,
-                                     [PACE_MASKED] = PACE_WALK,
-                                     [PACE_WALK] = PACE_WALK,
-                                     [PACE_LISTS] = PACE_FLOATS};
+    static const Pace like[PACES] = {
+        [PACE_CODES] = PACE_FLOATS, [PACE_FLOATS] = PACE_CODES,
+        [PACE_MASKED] = PACE_WALK,  [PACE_WALK] = PACE_WALK,
+        [PACE_LISTS] = PACE_FLOATS, [PACE_BATCH] = PACE_FLOATS};
     double factor = factor_of(pace, way, sizes);
     if (factor == 0)
         factor = factor_of(pace, like[way], sizes);

@@ -17,6 +17,7 @@ typedef enum Pace {
     PACE_MASKED, /* walking, to the allowed rows         */
     PACE_WALK,   /* walking as if all were allowed       */
     PACE_LISTS,  /* going through the codes of lists     */
+    PACE_BATCH,  /* scanning vectors for many targets    */
     PACES
 } Pace;
 
@@ -38,7 +39,8 @@ typedef struct PaceSizes {
 /*
  * Nanoseconds a row. What was not measured is what it usually is, of rows that
  * are in memory and not in cache, slower or faster by as much as the other
- * scan (lists: that of vectors), or of PACE_MASKED the other walk, was.
+ * scan (lists, batches: that of vectors), or of PACE_MASKED the other walk,
+ * was.
  */
 double pace_cost(const Paces *pace, Pace way, PaceSizes sizes);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* hnsw_blur.c - see hnsw_blur.h. */
-#include "index/vector/hnsw_blur.h"
+/* blur.c - see blur.h. */
+#include "index/vector/blur.h"
 
 #include <math.h>
 
@@ -43,18 +43,16 @@ fit_variance(const Fit *fit, double slope, double *offset)
  * the ranked ones: `density`.
  */
 double
-blur_misses(const Neighbor *pool, uint32_t count, const Fit *fit, double slope,
-            double farthest)
+blur_misses(uint32_t count, double cut, double middle, const Fit *fit,
+            double slope, double farthest)
 {
-    uint32_t last = count - 1;
     double offset;
     double blur = sqrt(fit_variance(fit, slope, &offset));
-    double cut = slope * (double)pool[last].distance;
-    double margin = cut + offset - farthest;
-    double step = cut - slope * (double)pool[last / 2].distance;
+    double margin = slope * cut + offset - farthest;
+    double step = slope * (cut - middle);
     if (blur == 0)
         return margin >= 0 ? 0 : fit->count;
-    double density = (last - last / 2) / fmax(step, blur / fit->count);
+    double density = (double)(count / 2) / fmax(step, blur / fit->count);
     double z = margin / blur;
     double beyond =
         exp(-z * z / 2) / sqrt(2 * M_PI) - z * erfc(z / M_SQRT2) / 2;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * hnsw_blur.h - how far distances by code lead astray, from rows of which both
+ * blur.h - how far distances by code lead astray, from rows of which both
  * the distances by code and by floats are known.
  */
-#ifndef INDEX_VECTOR_HNSW_BLUR_H
-#define INDEX_VECTOR_HNSW_BLUR_H
+#ifndef INDEX_VECTOR_BLUR_H
+#define INDEX_VECTOR_BLUR_H
 
-#include "index/index.h"
+#include <stdint.h>
 
 /* Sums of a line through points: what floats say over what codes say. Begins as
  * zeros. */
@@ -24,11 +24,12 @@ double fit_slope(const Fit *fit);
 double fit_variance(const Fit *fit, double slope, double *offset);
 
 /*
- * How many of the k nearest rows are expected not to be in the pool, which
- * holds the rows that are nearest by code, nearest first. `fit` is of these,
- * `slope` of others, `farthest` is the k-th's true distance.
+ * How many of the k nearest rows are expected not to be among `count` rows that
+ * are nearest by code, the last of them at `cut` and the one in the middle at
+ * `middle`. `fit` is of these, `slope` of others, `farthest` is the k-th's true
+ * distance.
  */
-double blur_misses(const Neighbor *pool, uint32_t count, const Fit *fit,
+double blur_misses(uint32_t count, double cut, double middle, const Fit *fit,
                    double slope, double farthest);
 
 #endif
