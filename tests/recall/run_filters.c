@@ -31,7 +31,7 @@
 #define ENOUGH 0.95
 #define ROUNDS 3
 
-static const double shares[] = {0.0001, 0.001, 0.003, 0.01, 0.03, 0.1,
+static const double shares[] = {0.0001, 0.001, 0.003, 0.01, 0.03, 0.05, 0.1,
                                 0.2,    0.3,   0.5,   0.7,  0.9,  0.99};
 
 typedef enum Place { EVENLY, NEAR, FAR, PLACES } Place;

@@ -12,10 +12,8 @@
  * the answer is that of comparing with all vectors of those lists, for a
  * quarter of the bytes. The others keep the best refine times k estimates.
  *
- * With a condition more lists are looked at, the more rows there were for each
- * allowed one until k of these were seen. When going on comes to cost more than
- * scanning the allowed rows, or these turn out to be far from the target, the
- * scan answers.
+ * With a condition ivf_filter.c says how many lists are looked at, and when the
+ * scan of the allowed rows answers.
  */
 #include "index/vector/ivf_search.h"
 
@@ -23,26 +21,6 @@
 #include <stdlib.h>
 
 #include "base/bits.h"
-
-/* Where a part of the rows is allowed, lists to look at grow with this power of
- * how many rows there are for each allowed one (nsmc: with 0.2 a filter of 1 %
- * has recall 0.78 where 0.9 is found without, with 0.3 0.92). */
-#define SPREAD 0.3
-/* Less than this part of what chance would give are far from the target; where
- * it would give so many times k that is no chance. */
-#define FAIR 0.5
-#define SURE 4
-/* Where bounds are certain all lists have the answer: to go through them costs
- * so many times as much then. */
-#define FAR 3
-/* Ranking a row here and there costs so many times as much as in a scan. */
-#define RANKING 3
-/* What part of the nearest may be expected not to be ranked, where the scan
- * takes up to so many times as long as the lists did, and where it is dearer.
- */
-#define MISSES 0.05
-#define DEAR 4
-#define MISSES_DEAR 0.3
 
 /* ---- scratch memory ---- */
 
@@ -180,15 +158,6 @@ prefetch_next(const ListOrder *order)
                           lists[order->is_heap ? 0 : order->next].row);
 }
 
-/* What looking at a row costs, in nanoseconds. */
-static double
-row_cost(const Ivf *ivf, Pace way)
-{
-    uint64_t code = ivf_codes_size(ivf) / ivf_listed(&ivf->header);
-    const PaceSizes sizes = {(size_t)code, vector_row_size(ivf->column)};
-    return pace_cost(ivf->pace, way, sizes);
-}
-
 static uint64_t
 verified_bytes(const Ivf *ivf)
 {
@@ -209,70 +178,6 @@ begin_lists(const Ivf *ivf, const VectorQuery *query)
 {
     bool is_usual = query->filter_plan == FILTER_AUTO && !are_few(ivf, query);
     return is_usual ? pace_begin(ivf->pace, PACE_LISTS) : -1;
-}
-
-/*
- * Lists in which the nearest allowed rows are, where one in `factor` of those
- * that were looked at is allowed. Of all rows the k nearest are found in
- * `probes` lists; these lie among `factor` times as many, farther away, and in
- * more lists.
- */
-static double
-lists_for(const Ivf *ivf, const IvfGoal *goal, double factor)
-{
-    double lists = goal->probes * pow(fmax(factor, 1), SPREAD);
-    return fmin(lists, ivf->header.list_count);
-}
-
-/* Whether far fewer rows are allowed, or more are not, than by chance: then the
- * allowed ones begin at some distance from the target, and lists do not tell
- * where the nearest of them are. */
-static bool
-are_far(const IvfGoal *goal, const IvfCourse *course)
-{
-    double k = (double)goal->seen, seen = (double)course->seen;
-    double looked = (double)course->looked, expected = looked * goal->share;
-    return (expected >= SURE * k && seen < FAIR * expected) ||
-           looked - seen > (looked - expected) / FAIR + k;
-}
-
-void
-ivf_course_add(const Ivf *ivf, const IvfGoal *goal, uint64_t rows,
-               uint64_t seen, IvfCourse *course)
-{
-    const IvfCourse before = *course;
-    course->lists++;
-    course->looked += rows;
-    course->seen += seen;
-    course->is_far = course->is_far || are_far(goal, course);
-    if (course->is_far)
-        course->wanted = ivf->header.list_count;
-    if (before.seen >= goal->seen || course->is_far)
-        return;
-    /* The place of the k-th allowed row, where those of a list lie evenly. */
-    double missing = (double)(goal->seen - before.seen);
-    double part = fmin(missing / fmax((double)seen, 1), 1);
-    double place = (double)before.looked + part * (double)rows;
-    course->wanted = lists_for(ivf, goal, place / (double)goal->seen);
-}
-
-bool
-ivf_course_goes_on(const IvfGoal *goal, const IvfCourse *course)
-{
-    return course->seen < goal->seen || course->lists < course->wanted;
-}
-
-bool
-ivf_course_pays(const Ivf *ivf, const IvfGoal *goal, const IvfCourse *course)
-{
-    double listed = (double)ivf_listed(&ivf->header);
-    double left = (course->wanted - course->lists) / ivf->header.list_count;
-    if (goal->looked == UINT64_MAX)
-        return true;
-    if (course->is_far)
-        return goal->kept == 0 && listed * FAR <= (double)goal->looked;
-    return (double)course->looked + fmax(left, 0) * listed <=
-           (double)goal->looked;
 }
 
 /* Whether none of them is allowed, where that is worth knowing. */
@@ -319,7 +224,7 @@ collect_lists(IvfCollect *collect, const IvfGoal *goal, bool *is_done,
     const Ivf *ivf = collect->ivf;
     IvfScratch *scratch = collect->scratch;
     uint32_t lists = ivf->header.list_count;
-    double wanted = ceil(lists_for(ivf, goal, 1 / goal->share));
+    double wanted = ceil(ivf_lists_expected(ivf, goal));
     IvfCourse course = {0};
     Neighbor list;
     measure_lists(ivf, collect->estimate, scratch);
@@ -340,13 +245,6 @@ collect_lists(IvfCollect *collect, const IvfGoal *goal, bool *is_done,
         collect->query->counters->distances +=
             collect->looked + ivf->header.list_count;
     return MQL_OK;
-}
-
-/* Estimates to keep and rank; 0: all that may be among the nearest. */
-static uint64_t
-kept_for(uint32_t k, uint64_t refine)
-{
-    return refine == 0 ? 0 : k * refine + 4;
 }
 
 uint64_t
@@ -414,7 +312,7 @@ ivf_search_lists(const Ivf *ivf, IvfScratch *scratch, const VectorQuery *query,
                           .share = 1,
                           .seen = query->k,
                           .looked = UINT64_MAX,
-                          .kept = kept_for(query->k, refine)};
+                          .kept = ivf_kept_for(query->k, refine)};
     return search_lists(ivf, scratch, query, &goal, nearest, found, &is_done,
                         err);
 }
@@ -441,100 +339,6 @@ scratch_return(Ivf *ivf, IvfScratch *scratch)
     scratch->next = ivf->free_scratches;
     ivf->free_scratches = scratch;
     pthread_mutex_unlock(&ivf->lock);
-}
-
-/* The value of a search option by its place; -1: there is none. */
-static int64_t
-option_of(const Ivf *ivf, const VectorQuery *query, int place)
-{
-    if (place < 0)
-        return -1;
-    return query->options == NULL ? ivf->base.kind->search_options[place].usual
-                                  : query->options->values[place];
-}
-
-static uint64_t
-kept_of(const Ivf *ivf, const VectorQuery *query)
-{
-    int64_t refine = option_of(ivf, query, ivf->refine_option);
-    int64_t reorder = option_of(ivf, query, ivf->reorder_option);
-    if (reorder > 0)
-        return (uint64_t)reorder;
-    return kept_for(query->k,
-                    refine > 0 ? (uint64_t)refine : ivf->header.refine);
-}
-
-/* What a row of a scan costs each of so many targets. */
-static double
-scan_cost(const Ivf *ivf, uint32_t targets)
-{
-    double alone = row_cost(ivf, PACE_FLOATS);
-    return targets == 1 ? alone
-                        : fmax(alone / targets, row_cost(ivf, PACE_BATCH));
-}
-
-bool
-ivf_is_hard_to_rank(const IvfCollect *collect, const IvfGoal *goal)
-{
-    uint32_t allowed = collect->query->allowed_count;
-    return goal->looked != UINT64_MAX &&
-           (double)ivf_to_rank(collect) * RANKING > allowed;
-}
-
-bool
-ivf_is_blurred(const IvfCollect *collect, const IvfGoal *goal)
-{
-    const Ivf *ivf = collect->ivf;
-    double rows = (double)collect->looked + ivf->header.list_count;
-    double spent = rows * row_cost(ivf, PACE_LISTS);
-    bool is_dear = collect->query->allowed_count * goal->scan > DEAR * spent;
-    double most = (is_dear ? MISSES_DEAR : MISSES) * collect->query->k;
-    return goal->looked != UINT64_MAX && collect->misses > most;
-}
-
-IvfGoal
-ivf_goal_of(const Ivf *ivf, const VectorQuery *query, uint32_t targets)
-{
-    IvfGoal goal = {.probes = (double)option_of(ivf, query, IVF_OPTION_NPROBE),
-                    .share = 1,
-                    .seen = query->k,
-                    .looked = UINT64_MAX,
-                    .kept = kept_of(ivf, query)};
-    int64_t bits = option_of(ivf, query, ivf->bits_option);
-    goal.bits = bits > 0 ? (uint32_t)bits : 0;
-    /* Without lists there is nothing that costs. */
-    if (query->allowed == NULL || ivf->header.list_count == 0)
-        return goal;
-    goal.share = (double)query->allowed_count / ivf->header.row_count;
-    goal.scan = scan_cost(ivf, targets);
-    if (query->filter_plan == FILTER_CLUSTER)
-        return goal;
-    /* Rows that are ranked cost as much as those that are scanned, centroids as
-     * much as rows of lists. */
-    double spared = (double)query->allowed_count - (double)goal.kept;
-    double rows =
-        spared * row_cost(ivf, PACE_FLOATS) / row_cost(ivf, PACE_LISTS);
-    goal.looked = (uint64_t)fmax(rows - ivf->header.list_count, 0);
-    return goal;
-}
-
-bool
-ivf_is_scan_better(const Ivf *ivf, const VectorQuery *query,
-                   const IvfGoal *goal, uint32_t targets)
-{
-    if (query->allowed == NULL)
-        return false;
-    double all = ivf->header.list_count;
-    double looked =
-        fmin(goal->probes / all, 1) * (double)ivf_listed(&ivf->header);
-    double scan = query->allowed_count * goal->scan;
-    double cluster = (looked + all) * row_cost(ivf, PACE_LISTS) +
-                     (double)goal->kept * row_cost(ivf, PACE_FLOATS);
-    trace_estimate(query, FILTER_SCAN, scan * targets);
-    trace_estimate(query, FILTER_CLUSTER, cluster * targets);
-    if (query->filter_plan != FILTER_AUTO)
-        return query->filter_plan == FILTER_SCAN;
-    return scan < cluster;
 }
 
 static mql_status

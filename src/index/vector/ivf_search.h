@@ -132,6 +132,13 @@ typedef struct IvfCourse {
     bool is_far;     /* the nearest allowed rows lie elsewhere */
 } IvfCourse;
 
+/* Estimates to keep and rank; 0: all that may be among the nearest. */
+static inline uint64_t
+ivf_kept_for(uint32_t k, uint64_t refine)
+{
+    return refine == 0 ? 0 : k * refine + 4;
+}
+
 /* As the options of a query say that so many targets have in common. */
 IvfGoal ivf_goal_of(const Ivf *ivf, const VectorQuery *query, uint32_t targets);
 
@@ -149,6 +156,9 @@ bool ivf_is_scan_better(const Ivf *ivf, const VectorQuery *query,
 mql_status ivf_ask_lists(Ivf *ivf, const VectorQuery *query,
                          const IvfGoal *goal, Neighbor *nearest,
                          uint32_t *found, bool *is_done, Error *err);
+
+/* Lists that are likely to be looked at, the allowed rows lying evenly. */
+double ivf_lists_expected(const Ivf *ivf, const IvfGoal *goal);
 
 /* A list more, with so many rows, and allowed ones. */
 void ivf_course_add(const Ivf *ivf, const IvfGoal *goal, uint64_t rows,
