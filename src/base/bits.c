@@ -49,6 +49,9 @@ bits_replace(uint64_t *words, size_t first, size_t end,
         bits_set(words, positions[i]);
 }
 
+/* Words that are skipped at once when all are zero. */
+#define ZEROS 16u
+
 /* Words that are counted at once: a byte of their sums holds 8 of each. */
 #define TOGETHER 16u
 
@@ -71,12 +74,11 @@ sum_bytes(uint64_t word)
     return (size_t)(word * UINT64_C(0x0001000100010001) >> 48);
 }
 
-/* No instruction for it is on every processor, and a call for each word takes
- * three times as long. */
-size_t
-bits_count(const uint64_t *words, size_t bits)
+/* For any processor; a call for each word takes three times as long. */
+static size_t
+count_words(const uint64_t *words, size_t whole)
 {
-    size_t count = 0, i = 0, whole = bits / 64;
+    size_t count = 0, i = 0;
     for (; whole - i >= TOGETHER; i += TOGETHER) {
         uint64_t sums = 0;
         for (size_t j = 0; j < TOGETHER; j++)
@@ -85,6 +87,34 @@ bits_count(const uint64_t *words, size_t bits)
     }
     for (; i < whole; i++)
         count += sum_bytes(byte_counts(words[i]));
+    return count;
+}
+
+#ifdef __x86_64__
+/* With the instruction for it: a third of the time. */
+__attribute__((target("popcnt"))) static size_t
+count_words_popcnt(const uint64_t *words, size_t whole)
+{
+    size_t counts[4] = {0}, i = 0;
+    for (; whole - i >= 4; i += 4)
+        for (size_t j = 0; j < 4; j++)
+            counts[j] += (size_t)__builtin_popcountll(words[i + j]);
+    for (; i < whole; i++)
+        counts[0] += (size_t)__builtin_popcountll(words[i]);
+    return counts[0] + counts[1] + counts[2] + counts[3];
+}
+#endif
+
+size_t
+bits_count(const uint64_t *words, size_t bits)
+{
+    size_t whole = bits / 64, count;
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("popcnt"))
+        count = count_words_popcnt(words, whole);
+    else
+#endif
+        count = count_words(words, whole);
     if (bits % 64 != 0) {
         uint64_t mask = ((uint64_t)1 << (bits % 64)) - 1;
         count += sum_bytes(byte_counts(words[whole] & mask));
@@ -125,14 +155,35 @@ collect_word(uint64_t word, uint32_t base, uint32_t *positions)
     return count;
 }
 
+/* The first word from `i` on that is not zero, or `end`: where few bits are set
+ * most of the time would go to the others. */
+static inline size_t
+next_word(const uint64_t *words, size_t i, size_t end)
+{
+    if (i < end && words[i] != 0)
+        return i;
+    for (; i < end && end - i >= ZEROS; i += ZEROS) {
+        uint64_t any = 0;
+        for (size_t j = 0; j < ZEROS; j++)
+            any |= words[i + j];
+        if (any != 0)
+            break;
+    }
+    while (i < end && words[i] == 0)
+        i++;
+    return i;
+}
+
 uint32_t
 bits_collect(const uint64_t *words, size_t bits, size_t *from,
              uint32_t *positions, uint32_t most)
 {
     uint32_t count = 0;
+    const size_t end = bits_words(bits);
     if (*from >= bits || most == 0)
         return 0;
-    for (size_t i = *from / 64; i * 64 < bits; i++) {
+    for (size_t i = next_word(words, *from / 64, end); i < end;
+         i = next_word(words, i + 1, end)) {
         uint64_t word = word_between(words, i, *from, bits);
         if (word == 0)
             continue;

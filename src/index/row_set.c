@@ -188,8 +188,18 @@ row_set_flip(RowSet *set, const uint32_t *rows, uint32_t count, Error *err)
 mql_status
 row_set_flip_bits(RowSet *set, const uint64_t *bits, Error *err)
 {
+    const size_t words = bits_words(set->row_count);
+    if (is_nothing(set) && words > 0) {
+        uint64_t *copy = malloc(words * sizeof *copy);
+        if (copy == NULL)
+            return error_no_memory(err);
+        memcpy(copy, bits, words * sizeof *copy);
+        row_set_free(set);
+        set->words = copy;
+        return MQL_OK;
+    }
     TRY(make_bits(set, err));
-    for (size_t i = 0; i < bits_words(set->row_count); i++)
+    for (size_t i = 0; i < words; i++)
         set->words[i] ^= bits[i];
     return MQL_OK;
 }
@@ -302,13 +312,14 @@ keep_bits(uint64_t *bits, const uint64_t *words, size_t count)
         bits[i] &= words[i];
 }
 
-void
+uint32_t
 row_set_mask(const RowSet *set, uint64_t *bits)
 {
     size_t words = bits_words(set->row_count), at = 0;
+    uint32_t left = 0;
     if (set->words != NULL) {
         keep_bits(bits, set->words, words);
-        return;
+        return UINT32_MAX;
     }
     /* Word after word that has rows, and zeros between. */
     for (uint32_t i = 0; i < set->count;) {
@@ -318,7 +329,9 @@ row_set_mask(const RowSet *set, uint64_t *bits)
             kept |= (uint64_t)1 << (set->rows[i] % 64);
         memset(bits + at, 0, (word - at) * sizeof *bits);
         bits[word] &= kept;
+        left += (uint32_t)bits_count(&bits[word], 64);
         at = word + 1;
     }
     memset(bits + at, 0, (words - at) * sizeof *bits);
+    return left;
 }

@@ -66,7 +66,8 @@ bool row_set_contains(const RowSet *set, uint32_t row);
 /* Set the bits (of row_count) of the set's rows. */
 void row_set_write(const RowSet *set, uint64_t *bits);
 
-/* Clear the bits (of row_count) of rows that are not in the set. */
-void row_set_mask(const RowSet *set, uint64_t *bits);
+/* Clear the bits (of row_count) of rows that are not in the set. The number of
+ * those left, where it costs nothing to know; else UINT32_MAX. */
+uint32_t row_set_mask(const RowSet *set, uint64_t *bits);
 
 #endif

@@ -207,9 +207,9 @@ bits_match_a_plain_loop(void **state)
     (void)state;
     uint64_t seed = 1;
     for (int round = 0; round < 300; round++) {
-        uint64_t words[8] = {0};
-        bool plain[512] = {false};
-        size_t bits = 1 + next_random(&seed) % 512;
+        uint64_t words[80] = {0};
+        bool plain[5120] = {false};
+        size_t bits = 1 + next_random(&seed) % 5120;
         size_t first = next_random(&seed) % bits;
         size_t count = next_random(&seed) % (bits - first + 1);
         bits_set_range(words, first, count);

@@ -222,7 +222,8 @@ check_bits(Fixture *fixture, const RowSet *set, const Model *model)
         assert_int_equal(bits_get(bits, row), model->has[row]);
 
     memset(bits, 0xb6, words * sizeof *bits);
-    row_set_mask(set, bits);
+    uint32_t left = row_set_mask(set, bits);
+    assert_true(left == UINT32_MAX || left == bits_count(bits, set->row_count));
     for (uint32_t row = 0; row < model->row_count; row++)
         assert_int_equal(bits_get(bits, row),
                          model->has[row] && (0xb6 >> row % 8 & 1) != 0);

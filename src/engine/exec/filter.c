@@ -309,14 +309,16 @@ ask_indexes(Filter *filter, const Condition *condition, RowSet *rows,
     return status;
 }
 
-/* bits &= the rows the condition's indexes name. */
+/* bits &= the rows the condition's indexes name; `left` OUT as of
+ * row_set_mask(). */
 static mql_status
-narrow(Filter *filter, const Condition *condition, uint64_t *bits, Error *err)
+narrow(Filter *filter, const Condition *condition, uint64_t *bits,
+       uint32_t *left, Error *err)
 {
     RowSet found = row_set_empty(filter->row_count);
     mql_status status = ask_indexes(filter, condition, &found, err);
     if (status == MQL_OK)
-        row_set_mask(&found, bits);
+        *left = row_set_mask(&found, bits);
     row_set_free(&found);
     return status;
 }
@@ -326,18 +328,21 @@ static mql_status
 apply_indexes(Filter *filter, bool *is_done, SegmentRows *rows, Error *err)
 {
     bool is_narrowed = false;
+    uint32_t left = UINT32_MAX;
     for (uint32_t i = 0; i < filter->table->conjunct_count; i++) {
         const Condition *condition = filter->table->conjuncts[i].condition;
         is_done[i] = condition != NULL && is_answerable(filter, condition);
         if (!is_done[i])
             continue;
         is_narrowed = true;
-        mql_status status = narrow(filter, condition, rows->bits, err);
+        mql_status status = narrow(filter, condition, rows->bits, &left, err);
         is_done[i] = status == MQL_OK && condition_is_exact(condition);
         TRY(execution_bypass(filter->execution, status, err));
     }
+    if (is_narrowed && left == UINT32_MAX)
+        left = (uint32_t)bits_count(rows->bits, rows->row_count);
     if (is_narrowed)
-        rows->count = (uint32_t)bits_count(rows->bits, rows->row_count);
+        rows->count = left;
     return MQL_OK;
 }
 
@@ -537,7 +542,8 @@ apply_keys(Filter *filter, bool *is_done, SegmentRows *rows, bool *is_keys,
 }
 
 /* Take away the blocks whose least and greatest values rule them out: of a
- * segment in another partition than the condition's all. */
+ * segment in another partition than the condition's all. What is left is not
+ * counted yet: the conjuncts that said so are still to be applied. */
 static mql_status
 apply_zones(Filter *filter, SegmentRows *rows, Error *err)
 {
@@ -552,10 +558,8 @@ apply_zones(Filter *filter, SegmentRows *rows, Error *err)
     }
     filter->counters->blocks += answer.block_count;
     filter->counters->blocks_pruned += answer.block_count - answer.left;
-    if (answer.left < answer.block_count) {
+    if (answer.left < answer.block_count)
         zones_mask(&answer, rows->row_count, rows->bits);
-        rows->count = (uint32_t)bits_count(rows->bits, rows->row_count);
-    }
     return MQL_OK;
 }
 
