@@ -487,6 +487,24 @@ next_unverified(const SectionFile *file, uint64_t from, uint64_t end)
     return from < end ? from : end;
 }
 
+/* Blocks of [from, end) that were not verified. */
+static uint64_t
+count_unverified(const SectionFile *file, uint64_t from, uint64_t end)
+{
+    uint64_t count = 0;
+    while (from < end) {
+        uint64_t in_word = 64 - from % 64, left = end - from;
+        uint64_t word = atomic_load_explicit(&file->verified[from / 64],
+                                             memory_order_acquire);
+        uint64_t open = ~word >> (from % 64);
+        if (left < in_word)
+            open &= ((uint64_t)1 << left) - 1;
+        count += bits_count(&open, 64);
+        from += left < in_word ? left : in_word;
+    }
+    return count;
+}
+
 bool
 section_is_verified(const SectionFile *file, const Section *section)
 {
@@ -505,14 +523,12 @@ section_verify_rest(SectionFile *file, const Section *section, Error *err)
     uint64_t size = entry->size;
     uint64_t blocks =
         size / SECTION_BLOCK_SIZE + (size % SECTION_BLOCK_SIZE > 0);
-    uint64_t end = entry->first_block + blocks, open = 0, first = end;
-    for (uint64_t i = entry->first_block; i < end; i++) {
-        if (section_block_is_verified(file, i))
-            continue;
-        open++;
-        first = i < first ? i : first;
-    }
+    uint64_t end = entry->first_block + blocks;
+    uint64_t open = count_unverified(file, entry->first_block, end);
     if (open == 0 || open > blocks / 2)
+        return MQL_OK;
+    uint64_t first = next_unverified(file, entry->first_block, end);
+    if (first == end) /* another thread was quicker */
         return MQL_OK;
     uint64_t offset = (first - entry->first_block) * SECTION_BLOCK_SIZE;
     return section_verify(file, section, offset, 1, err);

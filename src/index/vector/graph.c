@@ -332,6 +332,26 @@ read_links(const Walk *walk, const Level *level, uint32_t id,
     return MQL_OK;
 }
 
+/* Of nodes those that may be allowed. */
+static const uint64_t *
+nodes_of(const WalkMask *mask)
+{
+    return mask->nodes != NULL ? mask->nodes : mask->allowed;
+}
+
+/* Whether one of these is allowed; if not it is none of these any more. */
+static mql_status
+check_allowed(WalkMask *mask, uint32_t id, bool *is_allowed, Error *err)
+{
+    *is_allowed = true;
+    if (mask->nodes == NULL || bits_get(mask->allowed, id))
+        return MQL_OK;
+    TRY(copies_allowed(mask->copies, mask->allowed, id, is_allowed, err));
+    if (!*is_allowed)
+        bits_clear(mask->nodes, id);
+    return MQL_OK;
+}
+
 /* The allowed ones of a node's links that were not seen go behind the *found of
  * scratch->ids; all allowed ones are added to *passed. */
 static mql_status
@@ -342,13 +362,17 @@ collect_allowed(const Walk *walk, const Level *level, uint32_t node,
     const uint32_t *links;
     TRY(read_links(walk, level, node, &links, err));
     uint32_t count = walk->space->kernels->keep_set(
-        links, level->stride, walk->mask->nodes, level->count, scratch->kept);
+        links, level->stride, nodes_of(walk->mask), level->count,
+        scratch->kept);
     if (count == UINT32_MAX)
         return damaged(level, err);
     walk->mask->read++;
     for (uint32_t i = 0; i < count; i++) {
         uint32_t id = scratch->kept[i];
-        if (id == node) /* an unused slot */
+        bool is_allowed = true;
+        if (!bits_get(scratch->visited, id))
+            TRY(check_allowed(walk->mask, id, &is_allowed, err));
+        if (id == node || !is_allowed) /* an unused slot */
             continue;
         scratch->ids[*found] = id;
         *found += !see(scratch, id);
@@ -363,12 +387,12 @@ list_bridges(const Walk *walk, const Level *level, uint32_t node)
 {
     Scratch *scratch = walk->scratch;
     const uint32_t *links = level->links + (size_t)node * level->stride;
+    const uint64_t *nodes = nodes_of(walk->mask);
     uint32_t count = 0;
     for (uint32_t i = 0; i < level->stride; i++) {
         uint32_t id = links[i];
         scratch->bridges[count] = id;
-        count +=
-            !bits_get(walk->mask->nodes, id) & !bits_get(scratch->visited, id);
+        count += !bits_get(nodes, id) & !bits_get(scratch->visited, id);
     }
     return count;
 }
@@ -673,7 +697,10 @@ graph_begin_masked(const Walk *walk, const Level *level, uint32_t width,
     mask->is_exhausted = mask->is_dry = false;
     TRY(begin(walk, level, err));
     uint32_t start = scratch->pool[0].row;
-    scratch->pool_count = bits_get(mask->nodes, start);
+    bool is_allowed = bits_get(nodes_of(mask), start);
+    if (is_allowed)
+        TRY(check_allowed(mask, start, &is_allowed, err));
+    scratch->pool_count = is_allowed;
     scratch->key_count = insert_starts(walk, width);
     TRY(follow_allowed(walk, level, start, UINT32_MAX, &found, err));
     TRY(measure(walk, level, found, err));

@@ -45,69 +45,39 @@ hnsw_scratch_return(Hnsw *hnsw, Scratch *scratch)
 
 /* ---- copies ---- */
 
-static void
-free_copies(HnswCopies *copies)
-{
-    if (copies == NULL)
-        return;
-    free(copies->nodes);
-    free(copies->is_copy);
-    free(copies);
-}
-
-static HnswCopies *
-make_copies(uint32_t count)
-{
-    HnswCopies *copies = calloc(1, sizeof *copies);
-    if (copies == NULL)
-        return NULL;
-    copies->nodes = calloc(count, sizeof *copies->nodes);
-    copies->is_copy = calloc(bits_words(count), sizeof *copies->is_copy);
-    if (copies->nodes != NULL && copies->is_copy != NULL)
-        return copies;
-    free_copies(copies);
-    return NULL;
-}
-
-/* Each row hands its node on to the next of its ring. */
 static mql_status
-list_copies(const Hnsw *hnsw, HnswCopies *list, Error *err)
+mark_copied(const Hnsw *hnsw, uint64_t *copied, Error *err)
 {
     const Copies *copies = &hnsw->copies;
     TRY(section_verify(copies->file, &copies->section, 0,
                        copies->count * sizeof *copies->next, err));
-    for (uint32_t row = 0; row < copies->count; row++)
-        list->nodes[row] = row;
     for (uint32_t row = 0; row < copies->count; row++) {
-        uint32_t next = copies->next[row];
-        if (next >= copies->count)
+        if (copies->next[row] >= copies->count)
             return hnsw_wrong(hnsw, "copy", err);
-        if (next <= row)
-            continue;
-        list->nodes[next] = list->nodes[row];
-        bits_set(list->is_copy, next);
+        if (copies->next[row] != row)
+            bits_set(copied, row);
     }
     return MQL_OK;
 }
 
 mql_status
-hnsw_find_copies(Hnsw *hnsw, const HnswCopies **copies, Error *err)
+hnsw_find_copied(Hnsw *hnsw, const uint64_t **copied, Error *err)
 {
     mql_status status = MQL_OK;
-    *copies = NULL;
+    *copied = NULL;
     if (hnsw->copies.next == NULL)
         return MQL_OK;
     pthread_mutex_lock(&hnsw->lock);
     if (hnsw->copied == NULL) {
-        HnswCopies *made = make_copies(hnsw->copies.count);
+        uint64_t *made = calloc(bits_words(hnsw->copies.count), sizeof *made);
         status =
-            made == NULL ? error_no_memory(err) : list_copies(hnsw, made, err);
+            made == NULL ? error_no_memory(err) : mark_copied(hnsw, made, err);
         if (status == MQL_OK)
             hnsw->copied = made;
         else
-            free_copies(made);
+            free(made);
     }
-    *copies = hnsw->copied;
+    *copied = hnsw->copied;
     pthread_mutex_unlock(&hnsw->lock);
     return status;
 }
@@ -248,7 +218,7 @@ hnsw_close(Index *index)
         scratch_destroy(scratch);
     }
     pthread_mutex_destroy(&hnsw->lock);
-    free_copies(hnsw->copied);
+    free(hnsw->copied);
     free(hnsw);
 }
 

@@ -14,7 +14,6 @@
 #include "index/vector/hnsw_search.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "base/bits.h"
 
@@ -174,27 +173,18 @@ choose_again(const Hnsw *hnsw, const VectorQuery *query, const Costs *costs,
     return masked_cost(hnsw, query, near) < scan ? FILTER_GRAPH : FILTER_SCAN;
 }
 
-/* The nodes with an allowed row. */
+/* Where rows have copies: the allowed ones, and all those. */
 static mql_status
-allowed_nodes(Hnsw *hnsw, const VectorQuery *query, Scratch *scratch,
-              const uint64_t **allowed, Error *err)
+list_nodes(Hnsw *hnsw, const VectorQuery *query, Scratch *scratch,
+           WalkMask *mask, Error *err)
 {
-    const HnswCopies *copies;
-    uint64_t *nodes;
-    size_t words = bits_words(hnsw->header.row_count);
-    *allowed = query->allowed;
-    TRY(hnsw_find_copies(hnsw, &copies, err));
-    if (copies == NULL)
+    const uint64_t *copied;
+    TRY(hnsw_find_copied(hnsw, &copied, err));
+    if (copied == NULL)
         return MQL_OK;
-    TRY(scratch_nodes(scratch, &nodes, err));
-    memcpy(nodes, query->allowed, words * sizeof *nodes);
-    for (size_t i = 0; i < words; i++) {
-        uint64_t some = query->allowed[i] & copies->is_copy[i];
-        for (; some != 0; some &= some - 1)
-            bits_set(nodes,
-                     copies->nodes[i * 64 + (unsigned)__builtin_ctzll(some)]);
-    }
-    *allowed = nodes;
+    TRY(scratch_nodes(scratch, &mask->nodes, err));
+    for (size_t i = 0; i < bits_words(hnsw->header.row_count); i++)
+        mask->nodes[i] = query->allowed[i] | copied[i];
     return MQL_OK;
 }
 
@@ -204,14 +194,17 @@ mask_walk(Hnsw *hnsw, const VectorQuery *query, const Costs *costs, Walk *walk,
           WalkMask *mask, Error *err)
 {
     uint32_t width = hnsw_plain_width(hnsw, query);
-    *mask = (WalkMask){.want = wanted_links(hnsw), .most = UINT64_MAX};
+    *mask = (WalkMask){.allowed = query->allowed,
+                       .copies = &hnsw->copies,
+                       .want = wanted_links(hnsw),
+                       .most = UINT64_MAX};
     if (query->filter_plan == FILTER_AUTO)
         mask->most =
             (uint64_t)(costs->scan.cost / hnsw_row_cost(hnsw, PACE_WALK)) + 1;
     walk->mask = mask;
     walk->stop = hnsw_stop(&hnsw->header, query->k, width);
     walk->stop.base = space_base(&hnsw->space, walk->query);
-    return allowed_nodes(hnsw, query, walk->scratch, &mask->nodes, err);
+    return list_nodes(hnsw, query, walk->scratch, mask, err);
 }
 
 /* Sets `is_done` when the walk gave the answer, else another plan must:

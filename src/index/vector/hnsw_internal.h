@@ -74,12 +74,6 @@ typedef struct HnswShape {
     uint32_t parts, stages, bits; /* CODES_PRODUCT                       */
 } HnswShape;
 
-/* The rows that are not nodes. */
-typedef struct HnswCopies {
-    uint32_t *nodes;   /* of each row              */
-    uint64_t *is_copy; /* bit array: it is no node */
-} HnswCopies;
-
 typedef struct Hnsw {
     Index base;
     HnswHeader header;
@@ -95,7 +89,7 @@ typedef struct Hnsw {
     Paces pace_room;
     pthread_mutex_t lock;    /* guards what follows */
     Scratch *free_scratches; /* of searches that are over */
-    HnswCopies *copied;      /* hnsw_find_copies()'s; NULL: not asked */
+    uint64_t *copied;        /* hnsw_find_copied()'s; NULL: not asked */
 } Hnsw;
 
 /* Slots of a row of links. */
@@ -142,9 +136,9 @@ uint32_t hnsw_view_least(const Space *space, uint32_t percent, uint32_t count,
 mql_status hnsw_scratch_take(Hnsw *hnsw, Scratch **scratch, Error *err);
 void hnsw_scratch_return(Hnsw *hnsw, Scratch *scratch);
 
-/* Found when it is first asked for; NULL when there are no copies. The index's.
- */
-mql_status hnsw_find_copies(Hnsw *hnsw, const HnswCopies **copies, Error *err);
+/* A bit array of the rows with the same vector as another, found when it is
+ * first asked for; NULL when there are none. The index's. */
+mql_status hnsw_find_copied(Hnsw *hnsw, const uint64_t **copied, Error *err);
 
 /* The product quantization that a shape asks for; its books are not known. */
 static inline ProductCodes
