@@ -25,11 +25,10 @@
 #define FAR 3
 /* Ranking a row here and there costs so many times as much as in a scan. */
 #define RANKING 3
-/* What part of the nearest may be expected not to be ranked, where the scan
- * takes up to so many times as long as the lists did, and where it is dearer.
+/* What part of the nearest may be expected not to be ranked; more where the
+ * scan has more rows than the lists had, so that it takes some times as long.
  */
 #define MISSES 0.05
-#define DEAR 4
 #define MISSES_DEAR 0.3
 
 /* ---- costs ---- */
@@ -158,10 +157,7 @@ ivf_is_hard_to_rank(const IvfCollect *collect, const IvfGoal *goal)
 bool
 ivf_is_blurred(const IvfCollect *collect, const IvfGoal *goal)
 {
-    const Ivf *ivf = collect->ivf;
-    double rows = (double)collect->looked + ivf->header.list_count;
-    double spent = rows * row_cost(ivf, PACE_LISTS);
-    bool is_dear = collect->query->allowed_count * goal->scan > DEAR * spent;
+    bool is_dear = collect->query->allowed_count > collect->looked;
     double most = (is_dear ? MISSES_DEAR : MISSES) * collect->query->k;
     return goal->looked != UINT64_MAX && collect->misses > most;
 }
