@@ -4,6 +4,7 @@
 value(row, rules) is True, False or None (UNKNOWN). With no rules it means what Milvus 2.6.20 documents, which mql follows. A rule is the name of
 one known difference (rules.py); with it in force a filter means what the engine does that differs so.
 """
+import functools
 import math
 import operator
 import re
@@ -166,18 +167,26 @@ class Columns(Filter):
         return COMPARE[self.op](*values)
 
 
-def pattern_of(like):
-    """A regular expression for LIKE: % any run, _ one character, backslash takes the meaning away."""
+@functools.cache
+def pattern_of(like, has_underscore, has_escape):
+    """A regular expression for LIKE: % any run, _ one character, backslash takes the meaning away, the two where they have one."""
     parts, characters = [], iter(like)
     for each in characters:
-        parts.append(".*" if each == "%" else "." if each == "_" else re.escape(next(characters, each) if each == "\\" else each))
+        if each == "%":
+            parts.append(".*")
+        elif each == "_" and has_underscore:
+            parts.append(".")
+        else:
+            parts.append(re.escape(next(characters, each) if each == "\\" and has_escape else each))
     return re.compile("".join(parts), re.DOTALL)
 
 
 def like(operand, text):
     """LIKE; Milvus 2.3 knows it of the shape abc% alone."""
-    patterns = pattern_of(text), pattern_of(text.replace("_", "\\_"))
-    return Test(operand, f"{operand.text} like {literal(text)}", lambda value, rules: bool(patterns["like-underscore" in rules].fullmatch(value)), "")
+    def holds(value, rules):
+        return bool(pattern_of(text, "like-underscore" not in rules, "like-escape" not in rules).fullmatch(value))
+
+    return Test(operand, f"{operand.text} like {literal(text)}", holds, "")
 
 
 def wrapped(number, rules):

@@ -20,6 +20,7 @@ MEANING = {
     "length-zero": "`array_length` of a JSON path that is no array is 0. mql: UNKNOWN, as Milvus 2.6",
     "contains-by-type": "the `json_contains` functions do not find 1 where the array has 1.0, though `==` does. mql: equal numbers are equal",
     "like-underscore": "`_` in LIKE stands for itself. mql: any one character, as Milvus from 2.4 on",
+    "like-escape": "a backslash in LIKE stands for itself. mql: it takes the meaning from the character behind it, as Milvus from 2.4 on",
     "float-array": "elements of an ARRAY<FLOAT> are compared with the constant as it is in 64 bits, so that 0.1 is not found. mql: with the constant as a FLOAT, as beside a field of that type",
     "overflow": "integers wrap at 64 bits. mql: error 22003",
 }

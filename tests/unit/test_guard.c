@@ -29,8 +29,8 @@ static const char *const questions[QUESTIONS] = {
     "SELECT t FROM c WHERE id = 1234",
     "SELECT id, t FROM c ORDER BY t DESC LIMIT 5",
     "SEARCH c FOR [7, 3, 1, 0, 0, 0, 0, 0] LIMIT 5 WITH (ef = 300)",
-    "SEARCH c FOR [7, 3, 1, 0, 0, 0, 0, 0] LIMIT 5 WHERE n = 2 "
-    "WITH (exact = true)",
+    ("SEARCH c FOR [7, 3, 1, 0, 0, 0, 0, 0] LIMIT 5 WHERE n = 2 "
+     "WITH (exact = true)"),
 };
 
 static atomic_uint faults;

@@ -215,8 +215,8 @@ test_parameter_beside_path(void **state)
 {
     static const char *const made[] = {
         "", "CREATE INDEX ON p (j.a) WITH (json_cast_type = 'DOUBLE')",
-        "DROP INDEX j_a ON p; CREATE INDEX ON p (j.a) WITH (json_cast_type = "
-        "'VARCHAR')"};
+        ("DROP INDEX j_a ON p; CREATE INDEX ON p (j.a) WITH (json_cast_type = "
+         "'VARCHAR')")};
     (void)state;
     Fixture fixture;
     set_up(&fixture, "SELECT id FROM t");
