@@ -134,7 +134,7 @@ $(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c $(OBJECTS)
 	$(Q)$(CC) $(ALL) -Itests -o $@ $< tests/fuzz/replay.c $(OBJECTS) $(LIBS)
 $(BUILD)/embed: examples/embed.c $(BUILD)/libmql.a
 	$(call SAY,CC)
-	$(Q)$(CC) $(ALL) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(ALL) -o $@ $< $(BUILD)/libmql.a $(LIBS)
 REPLAYS := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/fuzz_%,$(wildcard tests/fuzz/fuzz_*$(T)*.c))
 tests-built: $(UNITS) $(CRASH) $(REPLAYS) $(BUILD)/embed $(BUILD)/mql
 
