@@ -147,18 +147,18 @@ mql_status graph_walk_on(const Walk *walk, const Level *level, uint32_t width,
  * section 5, and NaviX, arXiv 2506.23397, section 4).
  */
 struct WalkMask {
-    const uint64_t *allowed; /* bit array of rows                            */
-    const Copies *copies;    /* a node with an allowed copy is allowed       */
-    uint64_t *nodes;         /* where there are copies, else NULL: `allowed` and
-                                all rows with copies, of which those go that turn
-                                out to have none that is allowed; the walk's    */
-    uint32_t want;     /* allowed neighbours of a node to look for        */
-    uint64_t most;     /* what the walk may take, in rows measured        */
-    uint64_t first;    /* out: the work before it                         */
-    uint64_t read;     /* out: nodes whose links were looked at until now */
-    uint64_t passed;   /* out: of these links, those to allowed nodes     */
-    bool is_exhausted; /* out: given up, `most` was reached               */
-    bool is_dry;       /* out: nothing was left to go on from             */
+    const uint64_t *allowed; /* bit array of rows                           */
+    const Copies *copies;    /* a node with an allowed copy is allowed      */
+    uint64_t *nodes;         /* where there are copies, else NULL: `allowed`
+                                and all rows with copies, less those that
+                                turn out to have none that is allowed       */
+    uint32_t want;           /* allowed neighbours of a node to look for    */
+    uint64_t most;           /* what the walk may take, in rows measured    */
+    uint64_t first;          /* out: the work before it                     */
+    uint64_t read;           /* out: nodes whose links were looked at       */
+    uint64_t passed;         /* out: of these links, those to allowed nodes */
+    bool is_exhausted;       /* out: given up, `most` was reached           */
+    bool is_dry;             /* out: nothing was left to go on from         */
 };
 
 /*

@@ -484,19 +484,22 @@ rank_kept(IvfCollect *collect, TopK *nearest, Error *err)
     uint32_t rows[RANKED];
     float distances[RANKED];
     Fit fit = {0};
+    bool is_doubted = ivf_may_scan(collect->query);
     drop_farthest(collect);
-    keys_sort(collect->keys, collect->key_count);
+    if (is_doubted)
+        keys_sort(collect->keys, collect->key_count);
     for (uint32_t i = 0; i < collect->key_count; i += RANKED) {
         uint32_t left = collect->key_count - i;
         uint32_t count = left < RANKED ? left : RANKED;
         for (uint32_t j = 0; j < count; j++)
             rows[j] = (uint32_t)collect->keys[i + j];
         TRY(rank_some(collect, rows, count, distances, nearest, err));
-        for (uint32_t j = 0; j < count; j++)
+        for (uint32_t j = 0; j < count && is_doubted; j++)
             fit_add(&fit, (double)key_float(collect->keys[i + j]),
                     (double)distances[j]);
     }
-    collect->misses = misses_of(collect, &fit, nearest);
+    if (is_doubted)
+        collect->misses = misses_of(collect, &fit, nearest);
     count_distances(collect, collect->key_count);
     return MQL_OK;
 }
@@ -505,8 +508,6 @@ uint32_t
 ivf_to_rank(const IvfCollect *collect)
 {
     uint32_t count = 0;
-    if (!collect->is_certain)
-        return collect->key_count;
     float most = INFINITY;
     if (collect->top.count == collect->top.k)
         most = collect->top.heap[0].distance;

@@ -147,19 +147,19 @@ scan_cost(const Ivf *ivf, uint32_t targets)
 }
 
 bool
-ivf_is_hard_to_rank(const IvfCollect *collect, const IvfGoal *goal)
+ivf_is_hard_to_rank(const IvfCollect *collect)
 {
-    uint32_t allowed = collect->query->allowed_count;
-    return goal->looked != UINT64_MAX &&
-           (double)ivf_to_rank(collect) * RANKING > allowed;
+    return collect->is_certain && ivf_may_scan(collect->query) &&
+           (double)ivf_to_rank(collect) * RANKING >
+               collect->query->allowed_count;
 }
 
 bool
-ivf_is_blurred(const IvfCollect *collect, const IvfGoal *goal)
+ivf_is_blurred(const IvfCollect *collect)
 {
     bool is_dear = collect->query->allowed_count > collect->looked;
     double most = (is_dear ? MISSES_DEAR : MISSES) * collect->query->k;
-    return goal->looked != UINT64_MAX && collect->misses > most;
+    return ivf_may_scan(collect->query) && collect->misses > most;
 }
 
 IvfGoal
@@ -177,7 +177,7 @@ ivf_goal_of(const Ivf *ivf, const VectorQuery *query, uint32_t targets)
         return goal;
     goal.share = (double)query->allowed_count / ivf->header.row_count;
     goal.scan = scan_cost(ivf, targets);
-    if (query->filter_plan == FILTER_CLUSTER)
+    if (!ivf_may_scan(query))
         return goal;
     /* Rows that are ranked cost as much as those that are scanned, centroids as
      * much as rows of lists. */

@@ -64,8 +64,7 @@ typedef struct Many {
     uint32_t visit_count, visits_most;
     uint32_t *starts; /* of the visits of each list */
 
-    uint32_t *rest; /* targets that lists do not answer */
-    uint32_t rest_count;
+    uint32_t rest; /* targets that are left to the scan: found is UNKNOWN */
 
     uint32_t *allowed_counts; /* of each list, UNKNOWN: not counted yet */
     Neighbor *heap;           /* of all lists                        */
@@ -420,7 +419,25 @@ static void
 leave_to_scan(Many *many, uint32_t target)
 {
     trace_fallback(many->query);
-    many->rest[many->rest_count++] = target;
+    many->targets->found[target] = UNKNOWN;
+    many->rest++;
+}
+
+/* Without memory for scanning for all of them together. */
+static mql_status
+scan_each(const Many *many, Error *err)
+{
+    const VectorTargets *all = many->targets;
+    VectorQuery one = *many->query;
+    for (uint32_t t = 0; t < all->count; t++) {
+        if (all->found[t] != UNKNOWN)
+            continue;
+        one.vector = all->vectors[t];
+        TRY(vector_scan(many->ivf->column, (Metric)many->ivf->header.metric,
+                        &one, all->nearest + (size_t)t * one.k, &all->found[t],
+                        err));
+    }
+    return MQL_OK;
 }
 
 /* Scan for those that were left to it. */
@@ -428,24 +445,27 @@ static mql_status
 scan_rest(const Many *many, Error *err)
 {
     const VectorTargets *all = many->targets;
-    size_t count = many->rest_count, k = many->query->k;
+    size_t count = many->rest, k = many->query->k, next = 0;
     Arena *arena = many->arena;
+    if (count == 0)
+        return MQL_OK;
     const void **vectors = arena_alloc_array(arena, count, sizeof *vectors);
     Neighbor *nearest = arena_alloc_array(arena, count * k, sizeof *nearest);
     uint32_t *found = arena_alloc_array(arena, count, sizeof *found);
-    if (count == 0)
-        return MQL_OK;
     if (vectors == NULL || nearest == NULL || found == NULL)
-        return error_no_memory(err);
-    for (size_t i = 0; i < count; i++)
-        vectors[i] = all->vectors[many->rest[i]];
-    const VectorTargets rest = {vectors, (uint32_t)count, nearest, found};
+        return scan_each(many, err);
+    for (uint32_t t = 0; t < all->count; t++)
+        if (all->found[t] == UNKNOWN)
+            vectors[next++] = all->vectors[t];
+    const VectorTargets rest = {vectors, many->rest, nearest, found};
     TRY(scan_many(many->ivf, many->query, &rest, arena, err));
-    for (size_t i = 0; i < count; i++) {
-        uint32_t target = many->rest[i];
-        all->found[target] = found[i];
-        memcpy(all->nearest + target * k, nearest + i * k,
-               found[i] * sizeof *nearest);
+    next = 0;
+    for (uint32_t t = 0; t < all->count; t++) {
+        if (all->found[t] != UNKNOWN)
+            continue;
+        memcpy(all->nearest + t * k, nearest + next * k,
+               found[next] * sizeof *nearest);
+        all->found[t] = found[next++];
     }
     return MQL_OK;
 }
@@ -649,10 +669,10 @@ search_turn(Many *many, uint32_t *t, Error *err)
         uint32_t k = many->query->k;
         TopK top =
             top_k_of(many->targets->nearest + (size_t)seeker->target * k, k);
-        bool is_hard = ivf_is_hard_to_rank(&seeker->collect, &many->goal);
+        bool is_hard = ivf_is_hard_to_rank(&seeker->collect);
         if (!is_hard)
             TRY(ivf_rank(&seeker->collect, &top, err));
-        if (is_hard || ivf_is_blurred(&seeker->collect, &many->goal))
+        if (is_hard || ivf_is_blurred(&seeker->collect))
             leave_to_scan(many, seeker->target);
         else
             many->targets->found[seeker->target] = top_k_finish(&top);
@@ -718,9 +738,6 @@ ivf_search_many(const Index *index, const VectorQuery *query,
         return scan_many(ivf, query, targets, arena, err);
     }
     trace_plan(query, FILTER_CLUSTER, targets->count);
-    many.rest = arena_alloc_array(arena, targets->count, sizeof *many.rest);
-    if (many.rest == NULL)
-        return error_no_memory(err);
     /* Also where a statement may not have so much memory. */
     if (!is_shared || !make_seekers(&many) || !make_lists(&many))
         TRY(search_each(&many, err));

@@ -292,12 +292,12 @@ search_lists(const Ivf *ivf, IvfScratch *scratch, const VectorQuery *query,
     if (verified_bytes(ivf) == verified) /* else it waited for more */
         pace_end(ivf->pace, PACE_LISTS, began,
                  (double)collect.looked + ivf->header.list_count);
-    *is_done = !ivf_is_hard_to_rank(&collect, goal);
+    *is_done = !ivf_is_hard_to_rank(&collect);
     if (!*is_done)
         return MQL_OK;
     TopK top = top_k_of(nearest, query->k);
     TRY(ivf_rank(&collect, &top, err));
-    *is_done = !ivf_is_blurred(&collect, goal);
+    *is_done = !ivf_is_blurred(&collect);
     *found = top_k_finish(&top);
     return MQL_OK;
 }

@@ -6,7 +6,8 @@
  * Which lists a target looks at is known before any code is read: it depends on
  * the distances of the centroids and, with a condition, on how many allowed
  * rows each list holds. So the lists may be gone through in any order: what is
- * kept in the end, and so the answer, is the same.
+ * kept in the end, and so the answer, is the same. What is kept may show, under
+ * a condition, that the scan of the allowed rows answers better: it does then.
  */
 #ifndef INDEX_VECTOR_IVF_SEARCH_H
 #define INDEX_VECTOR_IVF_SEARCH_H
@@ -69,7 +70,8 @@ typedef struct IvfCollect {
     float rounding;  /* how wrong an estimate is in this list     */
     uint64_t seen;   /* allowed rows                              */
     uint64_t looked; /* rows                                      */
-    double misses;   /* of the k nearest, expected not to be ranked */
+    double misses;   /* of the k nearest, expected not to be ranked; where
+                        ivf_may_scan()                              */
 } IvfCollect;
 
 /* Room for so many is needed to keep `kept` estimates, and where it is. */
@@ -104,7 +106,7 @@ mql_status ivf_collect_list(IvfCollect *collect, Neighbor list, Error *err);
 mql_status ivf_verify_list(const Ivf *ivf, uint32_t list, Error *err);
 void ivf_prefetch_list(const Ivf *ivf, uint32_t list);
 
-/* How many rows are to be ranked, at most. */
+/* Candidates that are to be ranked, at most; is_certain only. */
 uint32_t ivf_to_rank(const IvfCollect *collect);
 
 /* Rank what was kept by the vectors, and offer the zero vectors. */
@@ -142,10 +144,18 @@ ivf_kept_for(uint32_t k, uint64_t refine)
 /* As the options of a query say that so many targets have in common. */
 IvfGoal ivf_goal_of(const Ivf *ivf, const VectorQuery *query, uint32_t targets);
 
-/* Where there is a condition and lists are the index's choice: whether what was
- * collected, and then ranked, leaves more in doubt, or to do, than the scan. */
-bool ivf_is_hard_to_rank(const IvfCollect *collect, const IvfGoal *goal);
-bool ivf_is_blurred(const IvfCollect *collect, const IvfGoal *goal);
+/* Whether the scan may answer in place of lists: there is a condition, and the
+ * index chooses. */
+static inline bool
+ivf_may_scan(const VectorQuery *query)
+{
+    return query->allowed != NULL && query->filter_plan == FILTER_AUTO;
+}
+
+/* Then: whether what was collected leaves more to rank, or what was ranked more
+ * in doubt, than is worth it. */
+bool ivf_is_hard_to_rank(const IvfCollect *collect);
+bool ivf_is_blurred(const IvfCollect *collect);
 
 /* Whether scanning the allowed rows costs less than the lists do where the
  * nearest rows are allowed; what both are expected to cost is traced. */
