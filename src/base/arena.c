@@ -151,8 +151,9 @@ arena_init_like(Arena *arena, const Arena *model)
     *arena = (Arena){.limit = model->limit, .spares = model->spares};
 }
 
-void *
-arena_alloc(Arena *arena, size_t size)
+/* Bytes that hold what they held before. */
+static void *
+take(Arena *arena, size_t size)
 {
     if (size > SIZE_MAX - ALIGNMENT - GAP)
         return NULL;
@@ -172,7 +173,14 @@ arena_alloc(Arena *arena, size_t size)
     assert((uintptr_t)object % ALIGNMENT == 0);
 
     UNPOISON(object, size);
-    return memset(object, 0, size);
+    return object;
+}
+
+void *
+arena_alloc(Arena *arena, size_t size)
+{
+    void *object = take(arena, size);
+    return object == NULL ? NULL : memset(object, 0, size);
 }
 
 void *
@@ -181,6 +189,14 @@ arena_alloc_array(Arena *arena, size_t count, size_t size)
     if (size != 0 && count > SIZE_MAX / size)
         return NULL;
     return arena_alloc(arena, count * size);
+}
+
+void *
+arena_room(Arena *arena, size_t count, size_t size)
+{
+    if (size != 0 && count > SIZE_MAX / size)
+        return NULL;
+    return take(arena, count * size);
 }
 
 void *
@@ -197,9 +213,12 @@ arena_copy(Arena *arena, const void *data, size_t size)
 {
     if (size == SIZE_MAX)
         return NULL;
-    char *copy = arena_alloc(arena, size + 1);
-    if (copy != NULL && size > 0)
+    char *copy = take(arena, size + 1);
+    if (copy == NULL)
+        return NULL;
+    if (size > 0)
         memcpy(copy, data, size);
+    copy[size] = '\0';
     return copy;
 }
 

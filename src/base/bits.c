@@ -91,17 +91,17 @@ count_words(const uint64_t *words, size_t whole)
 }
 
 #ifdef __x86_64__
-/* With the instruction for it: a third of the time. */
+/* With the instruction for it: a third of the time, when no sum waits for the
+ * other. */
 __attribute__((target("popcnt"))) static size_t
 count_words_popcnt(const uint64_t *words, size_t whole)
 {
-    size_t counts[4] = {0}, i = 0;
-    for (; whole - i >= 4; i += 4)
-        for (size_t j = 0; j < 4; j++)
-            counts[j] += (size_t)__builtin_popcountll(words[i + j]);
-    for (; i < whole; i++)
-        counts[0] += (size_t)__builtin_popcountll(words[i]);
-    return counts[0] + counts[1] + counts[2] + counts[3];
+    size_t a = 0, b = 0, i = 0;
+    for (; whole - i >= 2; i += 2) {
+        a += (size_t)__builtin_popcountll(words[i]);
+        b += (size_t)__builtin_popcountll(words[i + 1]);
+    }
+    return i < whole ? a + b + (size_t)__builtin_popcountll(words[i]) : a + b;
 }
 #endif
 

@@ -296,13 +296,18 @@ row_set_contains(const RowSet *set, uint32_t row)
     return place < set->count && set->rows[place] == row;
 }
 
-void
-row_set_write(const RowSet *set, uint64_t *bits)
+uint64_t *
+row_set_bits(const RowSet *set, Arena *arena)
 {
-    if (set->words != NULL)
-        add_bits(bits, set->words, bits_words(set->row_count));
-    else
+    size_t words = bits_words(set->row_count);
+    bool is_list = set->words == NULL;
+    uint64_t *bits = is_list ? arena_alloc_array(arena, words + 1, sizeof *bits)
+                             : arena_room(arena, words + 1, sizeof *bits);
+    if (bits != NULL && is_list)
         set_rows(bits, set->rows, set->count);
+    else if (bits != NULL)
+        memcpy(bits, set->words, words * sizeof *bits);
+    return bits;
 }
 
 static void

@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/status.h"
 
 typedef struct RowSet {
@@ -63,8 +64,8 @@ uint32_t row_set_count(const RowSet *set);
 /* False also for rows past the segment's end. */
 bool row_set_contains(const RowSet *set, uint32_t row);
 
-/* Set the bits (of row_count) of the set's rows. */
-void row_set_write(const RowSet *set, uint64_t *bits);
+/* The set as bits of row_count in the arena; NULL: no memory there. */
+uint64_t *row_set_bits(const RowSet *set, Arena *arena);
 
 /* Clear the bits (of row_count) of rows that are not in the set. The number of
  * those left, where it costs nothing to know; else UINT32_MAX. */

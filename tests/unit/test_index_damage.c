@@ -419,7 +419,7 @@ test_wrong_mark(void **state)
             Answers answers;
             bool is_checked;
             marked++;
-            assert_int_equal(copies[i].size, 32 * ((ROWS + 63) / 64) * 8);
+            assert_int_equal(copies[i].size, 64 * ((ROWS + 63) / 64) * 8);
             copies[i].data[marked * 8] ^= 4;
             write_copies(&fixture, copies, count);
             ask(&fixture, &answers, &is_checked);

@@ -213,14 +213,18 @@ check_form(const RowSet *set)
 static void
 check_bits(Fixture *fixture, const RowSet *set, const Model *model)
 {
-    uint64_t *bits = fixture->bits;
+    Arena arena;
+    arena_init(&arena, 0);
+    uint64_t *bits = row_set_bits(set, &arena);
     size_t words = bits_words(model->row_count);
-    memset(bits, 0, words * sizeof *bits);
-    bits[words] = GUARD;
-    row_set_write(set, bits);
+    assert_non_null(bits);
     for (uint32_t row = 0; row < model->row_count; row++)
         assert_int_equal(bits_get(bits, row), model->has[row]);
+    assert_int_equal(bits_count(bits, words * 64), row_set_count(set));
+    arena_free(&arena);
 
+    bits = fixture->bits;
+    bits[words] = GUARD;
     memset(bits, 0xb6, words * sizeof *bits);
     uint32_t left = row_set_mask(set, bits);
     assert_true(left == UINT32_MAX || left == bits_count(bits, set->row_count));

@@ -26,6 +26,25 @@ typedef struct Filter {
 static mql_status add_condition(Filter *filter, const Condition *condition,
                                 RowSet *rows, Error *err);
 
+/* Bits of the rows that are there, unless there are bits already. */
+static mql_status
+need_bits(const Filter *filter, SegmentRows *rows, Error *err)
+{
+    uint32_t hidden;
+    if (rows->bits != NULL)
+        return MQL_OK;
+    rows->bits = arena_alloc_array(
+        filter->arena, bits_words(rows->row_count) + 1, sizeof *rows->bits);
+    if (rows->bits == NULL)
+        return error_no_memory(err);
+    rows->count = segment_visible(filter->segment, filter->snapshot.sequence,
+                                  rows->row_count, rows->bits);
+    TRY(segment_hide_expired(filter->segment, filter->snapshot.expired,
+                             rows->row_count, rows->bits, &hidden, err));
+    rows->count -= hidden;
+    return MQL_OK;
+}
+
 /* Whether a parameter whose type only this run knows is such that the index
  * over a JSON path tells of it. */
 static bool
@@ -309,16 +328,30 @@ ask_indexes(Filter *filter, const Condition *condition, RowSet *rows,
     return status;
 }
 
-/* bits &= the rows the condition's indexes name; `left` OUT as of
- * row_set_mask(). */
+/* Those that the set names, and no other. */
 static mql_status
-narrow(Filter *filter, const Condition *condition, uint64_t *bits,
-       uint32_t *left, Error *err)
+take_rows(Filter *filter, const RowSet *found, SegmentRows *rows, Error *err)
+{
+    rows->count = row_set_count(found);
+    rows->row_count = rows->count > 0 ? filter->row_count : 0;
+    if (rows->count == 0)
+        return MQL_OK;
+    rows->bits = row_set_bits(found, filter->arena);
+    return rows->bits == NULL ? error_no_memory(err) : MQL_OK;
+}
+
+/* rows &= those the condition's indexes name; their count is as of
+ * row_set_mask() where there were bits. */
+static mql_status
+narrow(Filter *filter, const Condition *condition, SegmentRows *rows,
+       Error *err)
 {
     RowSet found = row_set_empty(filter->row_count);
     mql_status status = ask_indexes(filter, condition, &found, err);
-    if (status == MQL_OK)
-        *left = row_set_mask(&found, bits);
+    if (status == MQL_OK && rows->bits == NULL)
+        status = take_rows(filter, &found, rows, err);
+    else if (status == MQL_OK)
+        rows->count = row_set_mask(&found, rows->bits);
     row_set_free(&found);
     return status;
 }
@@ -327,22 +360,18 @@ narrow(Filter *filter, const Condition *condition, uint64_t *bits,
 static mql_status
 apply_indexes(Filter *filter, bool *is_done, SegmentRows *rows, Error *err)
 {
-    bool is_narrowed = false;
-    uint32_t left = UINT32_MAX;
-    for (uint32_t i = 0; i < filter->table->conjunct_count; i++) {
+    uint32_t count = filter->table->conjunct_count;
+    for (uint32_t i = 0; i < count && rows->count > 0; i++) {
         const Condition *condition = filter->table->conjuncts[i].condition;
         is_done[i] = condition != NULL && is_answerable(filter, condition);
         if (!is_done[i])
             continue;
-        is_narrowed = true;
-        mql_status status = narrow(filter, condition, rows->bits, &left, err);
+        mql_status status = narrow(filter, condition, rows, err);
         is_done[i] = status == MQL_OK && condition_is_exact(condition);
         TRY(execution_bypass(filter->execution, status, err));
     }
-    if (is_narrowed && left == UINT32_MAX)
-        left = (uint32_t)bits_count(rows->bits, rows->row_count);
-    if (is_narrowed)
-        rows->count = left;
+    if (rows->count == UINT32_MAX)
+        rows->count = (uint32_t)bits_count(rows->bits, rows->row_count);
     return MQL_OK;
 }
 
@@ -452,6 +481,7 @@ apply_columns(Filter *filter, const bool *is_done, SegmentRows *rows,
         filter->arena, filter->table->conjunct_count, sizeof *order);
     if (order == NULL)
         return error_no_memory(err);
+    TRY(need_bits(filter, rows, err));
     uint32_t order_count = order_conjuncts(filter, is_done, order);
     arena_init_like(&batch_arena, filter->arena);
     while (status == MQL_OK) {
@@ -493,20 +523,6 @@ is_keyed(const Condition *condition)
         if (is_keyed(condition->children[i]) == is_and)
             return is_and;
     return !is_and;
-}
-
-static mql_status
-take_rows(Filter *filter, const RowSet *found, SegmentRows *rows, Error *err)
-{
-    rows->count = row_set_count(found);
-    rows->row_count = rows->count > 0 ? filter->row_count : 0;
-    rows->bits = arena_alloc_array(
-        filter->arena, bits_words(rows->row_count) + 1, sizeof *rows->bits);
-    if (rows->bits == NULL)
-        return error_no_memory(err);
-    if (rows->count > 0)
-        row_set_write(found, rows->bits);
-    return MQL_OK;
 }
 
 /*
@@ -558,8 +574,10 @@ apply_zones(Filter *filter, SegmentRows *rows, Error *err)
     }
     filter->counters->blocks += answer.block_count;
     filter->counters->blocks_pruned += answer.block_count - answer.left;
-    if (answer.left < answer.block_count)
-        zones_mask(&answer, rows->row_count, rows->bits);
+    if (answer.left == answer.block_count)
+        return MQL_OK;
+    TRY(need_bits(filter, rows, err));
+    zones_mask(&answer, rows->row_count, rows->bits);
     return MQL_OK;
 }
 
@@ -567,23 +585,10 @@ apply_zones(Filter *filter, SegmentRows *rows, Error *err)
 static mql_status
 apply_visible(Filter *filter, bool *is_done, SegmentRows *rows, Error *err)
 {
-    rows->row_count = filter->row_count;
-    if (filter->table->conjunct_count == 0 && filter->snapshot.expired == 0 &&
-        segment_is_whole(filter->segment, filter->snapshot.sequence)) {
-        rows->count = rows->row_count;
-        filter->counters->visible_rows += rows->count;
-        return MQL_OK;
-    }
-    rows->bits = arena_alloc_array(
-        filter->arena, bits_words(rows->row_count) + 1, sizeof *rows->bits);
-    if (rows->bits == NULL)
-        return error_no_memory(err);
-    rows->count = segment_visible(filter->segment, filter->snapshot.sequence,
-                                  rows->row_count, rows->bits);
-    uint32_t hidden;
-    TRY(segment_hide_expired(filter->segment, filter->snapshot.expired,
-                             rows->row_count, rows->bits, &hidden, err));
-    rows->count -= hidden;
+    rows->row_count = rows->count = filter->row_count;
+    if (filter->snapshot.expired > 0 ||
+        !segment_is_whole(filter->segment, filter->snapshot.sequence))
+        TRY(need_bits(filter, rows, err));
     filter->counters->visible_rows += rows->count;
     if (rows->count > 0)
         TRY(apply_zones(filter, rows, err));

@@ -3,33 +3,43 @@
  * marks.c - ranges of keys by few words in place of many rows.
  *
  * Where no row has two keys, the rows of the first n entries grow with n, so
- * those of a stretch are the difference of two such sets. The file keeps MARKS
- * of them, as bits, at even steps. The set at any entry is that of the nearest
- * mark with the rows between them flipped: half a step at most. (Range-encoded
- * bitmap indexes; O'Neil and Quass, "Improved query performance with variant
- * indexes", SIGMOD 1997.)
+ * those of a stretch are the difference of two such sets. The file keeps some
+ * of them, as bits, at even steps: how many follows from the section's size.
+ * The set at any entry is that of the nearest mark with the rows between them
+ * flipped: half a step at most. (Range-encoded bitmap indexes; O'Neil and
+ * Quass, "Improved query performance with variant indexes", SIGMOD 1997.)
  */
 #include <stdlib.h>
 
 #include "base/bits.h"
 #include "index/scalar/entries.h"
 
-#define MARKS 32u
+/* That are made. Each halves the rows that are flipped, which miss the nearest
+ * cache where there are a million, and takes a bit for each row. */
+#define MARKS 64u
 /* Fewer entries are as quick one by one. */
-#define ENTRIES_LEAST (8 * MARKS)
-/* Marks take as many bytes as the list of the rows when all have a key. */
+#define ENTRIES_LEAST 256u
+/* Marks take twice the bytes of the list of the rows when all have a key. */
 #define SHARE_LEAST 4u
 
+/* Bytes of one. */
 static uint64_t
-marks_size(uint32_t row_count)
+mark_size(uint32_t row_count)
 {
-    return (uint64_t)MARKS * bits_words(row_count) * sizeof(uint64_t);
+    return bits_words(row_count) * sizeof(uint64_t);
 }
 
 static uint32_t
-step_of(uint32_t entry_count)
+mark_count(const ScalarIndex *index)
 {
-    return entry_count / MARKS;
+    return (uint32_t)(index->marks.size / mark_size(index->header.row_count));
+}
+
+/* Entries from one to the next. */
+static uint32_t
+step_of(const ScalarIndex *index)
+{
+    return index->header.entry_count / mark_count(index);
 }
 
 /* ---- building ---- */
@@ -53,8 +63,8 @@ static mql_status
 write_marks(const Entries *entries, uint64_t *words, SectionWriter *writer,
             Error *err)
 {
-    size_t size = bits_words(entries->column->row_count) * sizeof *words;
-    uint32_t step = step_of(entries->count);
+    size_t size = mark_size(entries->column->row_count);
+    uint32_t step = entries->count / MARKS;
     TRY(section_begin(writer, (SectionId){SCALAR_SECTION_MARKS, 0}, err));
     for (uint32_t i = 0; i < step * MARKS; i++) {
         TRY(entries_poll(entries, i, err));
@@ -92,8 +102,10 @@ scalar_find_marks(ScalarIndex *index, Error *err)
         index->marks.size = 0;
         return MQL_OK;
     }
-    if (index->header.entry_count < MARKS ||
-        index->marks.size != marks_size(index->header.row_count))
+    uint64_t size = mark_size(index->header.row_count);
+    uint64_t count = size == 0 ? 0 : index->marks.size / size;
+    if (count == 0 || index->marks.size % size != 0 ||
+        count > index->header.entry_count)
         return scalar_wrong(index, "section", err);
     return MQL_OK;
 }
@@ -104,7 +116,7 @@ read_mark(const ScalarIndex *index, uint32_t mark, const uint64_t **words,
           Error *err)
 {
     uint32_t row_count = index->header.row_count;
-    uint64_t size = bits_words(row_count) * sizeof **words;
+    uint64_t size = mark_size(row_count);
     uint64_t offset = (mark - 1) * size;
     TRY(section_verify(index->file, &index->marks, offset, size, err));
     *words = (const uint64_t *)(const void *)(index->marks.data + offset);
@@ -116,17 +128,18 @@ read_mark(const ScalarIndex *index, uint32_t mark, const uint64_t **words,
 
 /* The mark nearest to the entry; 0: the beginning, with no rows. */
 static uint32_t
-nearest_mark(uint32_t step, uint32_t entry)
+nearest_mark(const ScalarIndex *index, uint32_t entry)
 {
+    uint32_t step = step_of(index), last = mark_count(index);
     uint32_t mark = (uint32_t)(((uint64_t)entry + step / 2) / step);
-    return mark < MARKS ? mark : MARKS;
+    return mark < last ? mark : last;
 }
 
 /* The entries between one and the mark nearest to it. */
 static Stretch
-entries_beside(uint32_t step, uint32_t entry)
+entries_beside(const ScalarIndex *index, uint32_t entry)
 {
-    uint32_t at = nearest_mark(step, entry) * step;
+    uint32_t at = nearest_mark(index, entry) * step_of(index);
     return at < entry ? (Stretch){at, entry} : (Stretch){entry, at};
 }
 
@@ -134,9 +147,8 @@ entries_beside(uint32_t step, uint32_t entry)
 static mql_status
 flip_before(const ScalarIndex *index, uint32_t entry, RowSet *set, Error *err)
 {
-    uint32_t step = step_of(index->header.entry_count);
-    uint32_t mark = nearest_mark(step, entry);
-    Stretch beside = entries_beside(step, entry);
+    uint32_t mark = nearest_mark(index, entry);
+    Stretch beside = entries_beside(index, entry);
     const uint32_t *rows;
     if (mark > 0) {
         const uint64_t *words;
@@ -154,9 +166,8 @@ scalar_is_marked(const ScalarIndex *index, Stretch entries)
 {
     if (index->marks.size == 0)
         return false;
-    uint32_t step = step_of(index->header.entry_count);
-    Stretch first = entries_beside(step, entries.first);
-    Stretch end = entries_beside(step, entries.end);
+    Stretch first = entries_beside(index, entries.first);
+    Stretch end = entries_beside(index, entries.end);
     uint64_t flips = (uint64_t)(first.end - first.first) +
                      (end.end - end.first) + index->header.row_count / 32;
     return entries.end - entries.first > flips;
@@ -182,8 +193,8 @@ scalar_add_marked(const ScalarIndex *index, Stretch entries, RowSet *rows,
 static mql_status
 check_marks(const ScalarIndex *index, RowSet *set, Error *err)
 {
-    uint32_t step = step_of(index->header.entry_count);
-    for (uint32_t mark = 1; mark <= MARKS; mark++) {
+    uint32_t step = step_of(index);
+    for (uint32_t mark = 1; mark <= mark_count(index); mark++) {
         const uint32_t *rows;
         const uint64_t *words;
         Stretch entries = {(mark - 1) * step, mark * step};
