@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""worker.py: one step of one engine in a process of its own; bench/run starts it. Prints a line of JSON for each result.
+"""worker.py: one step of one engine in a process of its own; bench/run starts it. Prints a line of JSON for each result, and
+{"kind": "turn"} where it waits to be told the number of a filter.
 
     worker.py '{"step": "build", "search" or "filter", "engine": ..., "set": ..., "folder": ..., "setting": {...}, ...}'
 
@@ -20,6 +21,7 @@ from engines import engine_class
 SOAK_K = 10
 TRIED = 3  # queries of a library's loop that tell how many fit into the time
 COUNTED = 100  # queries whose distances are counted
+LEAST_QPS = 1  # under a filter: slower engines are not asked with more effort
 
 
 def say(**line):
@@ -136,7 +138,7 @@ class Grid:
         return ids, line
 
     def point(self, number, case, effort):
-        """One filter with one effort: the best of some rounds, the first of which is a warm-up."""
+        """One filter with one effort: the best of some rounds, the first of which is a warm-up. Queries a second."""
         engine, k = self.engine, self.order["ks"][0]
         engine.tune(effort, k)
         ask = (lambda: self.looped(k)) if engine.loops else (lambda: engine.round(self.queries, k, self.order["seconds"]))
@@ -144,31 +146,37 @@ class Grid:
         self.files += 1
         path = os.path.join(engine.folder, f"ids-{self.files}.npy")
         np.save(path, rounds[0][0])
-        say(kind="filtered", **case.facts(), number=number, k=k, effort=effort, **measure.best_of([numbers for _, numbers in rounds]), ids=path,
-            load=[os.getloadavg()[0]])
+        line = measure.best_of([numbers for _, numbers in rounds])
+        say(kind="filtered", **case.facts(), number=number, k=k, effort=effort, **line, ids=path, load=[os.getloadavg()[0]])
+        return line["qps"]
 
-    def run(self):
-        """All of it."""
+    def case(self, number):
+        """One filter with every effort."""
+        case = self.engine.data.cases()[number]
         query, k = self.engine.prepare_query(self.queries[:1])[0], self.order["ks"][0]
-        for number, case in enumerate(self.engine.data.cases()):
-            self.engine.filter(case)
-            why = self.engine.refusal(query, k)
-            if why is not None:
-                say(kind="refused", **case.facts(), number=number, why=why)
-                continue
-            for effort in self.engine.filter_efforts:
-                self.point(number, case, effort)
+        self.engine.filter(case)
+        why = self.engine.refusal(query, k)
+        if why is not None:
+            say(kind="refused", **case.facts(), number=number, why=why)
+            return
+        for effort in self.engine.filter_efforts:
+            if self.point(number, case, effort) < LEAST_QPS:
+                break
 
 
 def ask_filtered(engine, order):
-    """Open and ask under every filter."""
+    """Open, and ask under the filters whose numbers are told, one a line."""
     queries = engine.data.queries()
     engine.threads, engine.asked = 1, len(queries)
     if not engine.is_server:
         engine.fit(1)
     engine.open()
     engine.fit(1)
-    Grid(engine, queries, order).run()
+    grid = Grid(engine, queries, order)
+    say(kind="turn")
+    for number in sys.stdin:
+        grid.case(int(number))
+        say(kind="turn")
 
 
 def main():
