@@ -21,7 +21,7 @@ from engines import engine_class
 SOAK_K = 10
 TRIED = 3  # queries of a library's loop that tell how many fit into the time
 COUNTED = 100  # queries whose distances are counted
-LEAST_QPS = 1  # under a filter: slower engines are not asked with more effort
+LEAST_QPS = 10  # under a filter: slower engines are not asked with more effort
 
 
 def say(**line):
@@ -138,20 +138,20 @@ class Grid:
         return ids, line
 
     def point(self, number, case, effort):
-        """One filter with one effort: the best of some rounds, the first of which is a warm-up. Queries a second."""
+        """One round of a filter with one effort, after one as a warm-up. Queries a second."""
         engine, k = self.engine, self.order["ks"][0]
         engine.tune(effort, k)
         ask = (lambda: self.looped(k)) if engine.loops else (lambda: engine.round(self.queries, k, self.order["seconds"]))
-        rounds = [ask() for _ in range(self.order["rounds"] + 1)]
+        ask()
+        ids, line = ask()
         self.files += 1
         path = os.path.join(engine.folder, f"ids-{self.files}.npy")
-        np.save(path, rounds[0][0])
-        line = measure.best_of([numbers for _, numbers in rounds])
+        np.save(path, ids)
         say(kind="filtered", **case.facts(), number=number, k=k, effort=effort, **line, ids=path, load=[os.getloadavg()[0]])
         return line["qps"]
 
     def case(self, number):
-        """One filter with every effort."""
+        """A round of one filter with every effort."""
         case = self.engine.data.cases()[number]
         query, k = self.engine.prepare_query(self.queries[:1])[0], self.order["ks"][0]
         self.engine.filter(case)

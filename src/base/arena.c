@@ -48,6 +48,12 @@ struct ArenaBlock {
     _Alignas(ALIGNMENT) unsigned char data[];
 };
 
+/* Memory of another maker; in the arena itself. */
+struct ArenaGuest {
+    ArenaGuest *next;
+    void *memory;
+};
+
 static size_t
 round_up(size_t n)
 {
@@ -151,9 +157,8 @@ arena_init_like(Arena *arena, const Arena *model)
     *arena = (Arena){.limit = model->limit, .spares = model->spares};
 }
 
-/* Bytes that hold what they held before. */
-static void *
-take(Arena *arena, size_t size)
+void *
+arena_alloc(Arena *arena, size_t size)
 {
     if (size > SIZE_MAX - ALIGNMENT - GAP)
         return NULL;
@@ -173,14 +178,7 @@ take(Arena *arena, size_t size)
     assert((uintptr_t)object % ALIGNMENT == 0);
 
     UNPOISON(object, size);
-    return object;
-}
-
-void *
-arena_alloc(Arena *arena, size_t size)
-{
-    void *object = take(arena, size);
-    return object == NULL ? NULL : memset(object, 0, size);
+    return memset(object, 0, size);
 }
 
 void *
@@ -189,14 +187,6 @@ arena_alloc_array(Arena *arena, size_t count, size_t size)
     if (size != 0 && count > SIZE_MAX / size)
         return NULL;
     return arena_alloc(arena, count * size);
-}
-
-void *
-arena_room(Arena *arena, size_t count, size_t size)
-{
-    if (size != 0 && count > SIZE_MAX / size)
-        return NULL;
-    return take(arena, count * size);
 }
 
 void *
@@ -213,12 +203,9 @@ arena_copy(Arena *arena, const void *data, size_t size)
 {
     if (size == SIZE_MAX)
         return NULL;
-    char *copy = take(arena, size + 1);
-    if (copy == NULL)
-        return NULL;
-    if (size > 0)
+    char *copy = arena_alloc(arena, size + 1);
+    if (copy != NULL && size > 0)
         memcpy(copy, data, size);
-    copy[size] = '\0';
     return copy;
 }
 
@@ -229,10 +216,32 @@ arena_copy_slice(Arena *arena, Slice slice)
     return (Slice){copy, copy == NULL ? 0 : slice.size};
 }
 
+bool
+arena_adopt(Arena *arena, void *memory, size_t size)
+{
+    ArenaGuest *guest = arena_new(arena, ArenaGuest);
+    if (guest == NULL ||
+        (arena->limit != 0 && size > arena->limit - arena->used))
+        return false;
+    *guest = (ArenaGuest){arena->guests, memory};
+    arena->guests = guest;
+    arena->used += size;
+    return true;
+}
+
+static void
+free_guests(Arena *arena)
+{
+    for (ArenaGuest *guest = arena->guests; guest != NULL; guest = guest->next)
+        free(guest->memory);
+    arena->guests = NULL;
+}
+
 /* The newest block is kept unless it was made for one large object. */
 void
 arena_reset(Arena *arena)
 {
+    free_guests(arena);
     ArenaBlock *kept = NULL;
     ArenaBlock *block = arena->blocks;
     if (block != NULL && block->size <= BLOCK_MOST) {

@@ -297,16 +297,20 @@ row_set_contains(const RowSet *set, uint32_t row)
 }
 
 uint64_t *
-row_set_bits(const RowSet *set, Arena *arena)
+row_set_take(RowSet *set, Arena *arena)
 {
-    size_t words = bits_words(set->row_count);
-    bool is_list = set->words == NULL;
-    uint64_t *bits = is_list ? arena_alloc_array(arena, words + 1, sizeof *bits)
-                             : arena_room(arena, words + 1, sizeof *bits);
-    if (bits != NULL && is_list)
-        set_rows(bits, set->rows, set->count);
-    else if (bits != NULL)
-        memcpy(bits, set->words, words * sizeof *bits);
+    size_t words = bits_words(set->row_count) + 1;
+    uint64_t *bits = set->words;
+    if (bits == NULL) {
+        bits = arena_alloc_array(arena, words, sizeof *bits);
+        if (bits != NULL)
+            set_rows(bits, set->rows, set->count);
+    } else if (arena_adopt(arena, bits, words * sizeof *bits)) {
+        set->words = NULL;
+    } else {
+        bits = NULL;
+    }
+    row_set_free(set);
     return bits;
 }
 

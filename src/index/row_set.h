@@ -64,8 +64,9 @@ uint32_t row_set_count(const RowSet *set);
 /* False also for rows past the segment's end. */
 bool row_set_contains(const RowSet *set, uint32_t row);
 
-/* The set as bits of row_count in the arena; NULL: no memory there. */
-uint64_t *row_set_bits(const RowSet *set, Arena *arena);
+/* The set as bits of row_count in the arena; it is empty afterwards. NULL: no
+ * memory there. */
+uint64_t *row_set_take(RowSet *set, Arena *arena);
 
 /* Clear the bits (of row_count) of rows that are not in the set. The number of
  * those left, where it costs nothing to know; else UINT32_MAX. */

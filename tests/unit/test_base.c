@@ -91,6 +91,24 @@ arenas_share_spare_blocks(void **state)
     assert_null(spares.blocks);
 }
 
+/* A leak, or memory that is freed twice, is the sanitizer's to see. */
+static void
+arena_adopts(void **state)
+{
+    (void)state;
+    Arena arena;
+    void *one = malloc(3000), *other = malloc(7000), *refused = malloc(8000);
+    arena_init(&arena, 15000);
+    assert_true(arena_adopt(&arena, one, 3000));
+    assert_true(arena_adopt(&arena, other, 7000));
+    assert_false(arena_adopt(&arena, refused, 8000));
+    assert_null(arena_alloc(&arena, 5000));
+    arena_reset(&arena);
+    assert_int_equal(arena.used, 0);
+    assert_true(arena_adopt(&arena, refused, 8000));
+    arena_free(&arena);
+}
+
 static void
 arena_copies(void **state)
 {
@@ -530,6 +548,7 @@ main(void)
         cmocka_unit_test(arena_hands_out_zeroed_aligned_memory),
         cmocka_unit_test(arena_keeps_its_limit),
         cmocka_unit_test(arenas_share_spare_blocks),
+        cmocka_unit_test(arena_adopts),
         cmocka_unit_test(arena_copies),
         cmocka_unit_test(first_error_wins),
         cmocka_unit_test(long_error_ends_with_a_character),

@@ -84,6 +84,26 @@ test_scan_reads_codes(void **state)
     assert_int_equal(few.right, QUERIES * K);
 }
 
+/* Small scans stay in the cache and tell nothing of large ones: their pace made
+ * vectors seem as cheap as codes, for as long as the index was open. */
+static void
+test_small_scans_tell_nothing(void **state)
+{
+    Fixture *fixture = *state;
+    uint64_t many[WORDS];
+    Outcome before = {0}, after = {0};
+    allow(EVENLY, 0, 2000, many);
+    fixture_close(fixture);
+    must(fixture_open(fixture), &fixture->err);
+    search(fixture, FILTER_SCAN, 0, many, &before);
+    for (uint32_t i = 0; i < 3; i++)
+        search_all(fixture, FILTER_SCAN, FAR, 1000);
+    search(fixture, FILTER_SCAN, 0, many, &after);
+    assert_true(before.trace.estimates[FILTER_SCAN] > 0);
+    assert_true(before.trace.estimates[FILTER_SCAN] ==
+                after.trace.estimates[FILTER_SCAN]);
+}
+
 static void
 test_trace(void **state)
 {
@@ -200,6 +220,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_scan_reads_codes),
+        cmocka_unit_test(test_small_scans_tell_nothing),
         cmocka_unit_test(test_trace),
         cmocka_unit_test(test_wider_walk),
         cmocka_unit_test(test_recall),

@@ -432,6 +432,58 @@ test_wrong_mark(void **state)
     assert_int_equal(marked, 5); /* INVERTED, STL_SORT, TRIE */
 }
 
+/* Marks at so many even steps in place of those that are in the file. */
+static void
+remake_marks(Copy *marks, const Copy *rows, uint32_t count)
+{
+    const uint32_t *row = (const uint32_t *)(const void *)rows->data;
+    size_t words = (ROWS + 63) / 64;
+    uint32_t step = (uint32_t)(rows->size / sizeof *row) / count;
+    free(marks->data);
+    marks->size = count * words * sizeof(uint64_t);
+    marks->data = calloc(marks->size, 1);
+    uint64_t *sets = (uint64_t *)(void *)marks->data;
+    for (uint32_t mark = 0; mark < count; mark++)
+        for (uint32_t i = 0; i < (mark + 1) * step; i++)
+            bits_set(sets + mark * words, row[i]);
+}
+
+/* A file says by its size how many there are: those of before had 32. */
+static void
+test_number_of_marks(void **state)
+{
+    (void)state;
+    enum { ROW_LIST = 5, MARKS = 11 }; /* docs/format/index-files.md */
+    static const uint32_t numbers[] = {32, 1, 7, 100};
+    uint32_t marked = 0;
+    for (size_t c = 0; c < CASES; c++) {
+        Fixture fixture;
+        Copy copies[SECTIONS_MOST];
+        Answers right, answers;
+        bool is_checked;
+        case_init(&fixture, &cases[c]);
+        must(fixture_build(&fixture, NULL), &fixture.err);
+        assert_true(ask(&fixture, &right, &is_checked));
+        uint32_t count = copy_sections(&fixture, copies), rows = 0, marks = 0;
+        for (uint32_t i = 0; fixture.scalars != NULL && i < count; i++) {
+            rows = copies[i].id.kind == ROW_LIST ? i : rows;
+            marks = copies[i].id.kind == MARKS ? i : marks;
+        }
+        for (size_t i = 0; marks > 0 && i < sizeof numbers / 4; i++) {
+            marked++;
+            remake_marks(&copies[marks], &copies[rows], numbers[i]);
+            write_copies(&fixture, copies, count);
+            assert_true(ask(&fixture, &answers, &is_checked));
+            assert_true(is_checked);
+            assert_memory_equal(&answers, &right, sizeof right);
+        }
+        for (uint32_t i = 0; i < count; i++)
+            free(copies[i].data);
+        fixture_free(&fixture);
+    }
+    assert_int_equal(marked, 5 * 4); /* INVERTED, STL_SORT, TRIE */
+}
+
 /* A good file of another segment, metric or option is refused. */
 static void
 test_foreign_files(void **state)
@@ -466,6 +518,7 @@ main(void)
         cmocka_unit_test(test_made_up_sections),
         cmocka_unit_test(test_wrong_growth),
         cmocka_unit_test(test_wrong_mark),
+        cmocka_unit_test(test_number_of_marks),
         cmocka_unit_test(test_foreign_files),
     };
     return cmocka_run_group_tests(tests, make_columns, NULL);

@@ -330,13 +330,13 @@ ask_indexes(Filter *filter, const Condition *condition, RowSet *rows,
 
 /* Those that the set names, and no other. */
 static mql_status
-take_rows(Filter *filter, const RowSet *found, SegmentRows *rows, Error *err)
+take_rows(Filter *filter, RowSet *found, SegmentRows *rows, Error *err)
 {
     rows->count = row_set_count(found);
     rows->row_count = rows->count > 0 ? filter->row_count : 0;
     if (rows->count == 0)
         return MQL_OK;
-    rows->bits = row_set_bits(found, filter->arena);
+    rows->bits = row_set_take(found, filter->arena);
     return rows->bits == NULL ? error_no_memory(err) : MQL_OK;
 }
 

@@ -37,8 +37,9 @@
 #define BLURS 3.3
 /* After so many ranked rows it is asked whether there are too many. */
 #define TRIAL 1024
-/* So many rows tell what a row takes. */
-#define PACE_CODES_LEAST 4096
+/* So many rows tell what a row takes: fewer stay in the cache from one search
+ * to the next, as if vectors cost what their codes do. */
+#define PACE_SCAN_LEAST 4096
 /* Between two looks at `cancel`: rows. */
 #define CANCEL_ROWS (64u << 10)
 
@@ -126,7 +127,7 @@ collect_nearest(const Hnsw *hnsw, const Walk *walk, uint32_t ranked,
     keys_sort(keys, scratch->pool_count);
     for (uint32_t i = 0; i < scratch->pool_count; i++)
         scratch->pool[i] = (Neighbor){key_float(keys[i]), (uint32_t)keys[i]};
-    if (query->allowed_count >= PACE_CODES_LEAST) /* fewer stay in the cache */
+    if (query->allowed_count >= PACE_SCAN_LEAST)
         pace_end(hnsw->pace, PACE_CODES, began,
                  (double)(walk->counters->distances - before));
     return MQL_OK;
@@ -302,8 +303,9 @@ scan_vectors(const Hnsw *hnsw, const Walk *walk, const VectorQuery *query,
     exact.counters = walk->counters;
     TRY(vector_scan(hnsw->column, hnsw->space.metric, &exact, nearest, found,
                     err));
-    pace_end(hnsw->pace, PACE_FLOATS, began,
-             (double)(walk->counters->distances - before));
+    if (query->allowed_count >= PACE_SCAN_LEAST)
+        pace_end(hnsw->pace, PACE_FLOATS, began,
+                 (double)(walk->counters->distances - before));
     return MQL_OK;
 }
 
