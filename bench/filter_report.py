@@ -102,7 +102,8 @@ Made by `bench/filter_report.py` from the results beside it; do not edit. How it
 
 Every filter is a range of a column with an index. *Independent* filters have nothing to do with the vectors; *correlated* ones let the rows through that lie
 where the queries are, *anti-correlated* ones those farthest from there. A number is the queries a second of the quickest effort that finds 0.95 of
-the nearest rows and returns k rows whenever k match; an engine that has no such effort is shown by its best recall, with "short" where rows were missing.
+the nearest rows and returns k rows whenever k match; an engine that has no such effort is shown by its best recall, with "short" where rows were missing. One that takes over a second for a query is not asked
+with more effort. Engines in one process take turns, a filter each, and a point counts with its quickest round and its least recall.
 mql, PostgreSQL, Milvus and LanceDB evaluate the condition; faiss is given the bitmap of the rows ready-made, hnswlib a function built into Python. usearch has no filters in Python."""
 
 

@@ -140,6 +140,14 @@ def best_of(rounds):
     return {**best, "cpu_us": min(line["cpu_us"] for line in rounds)}
 
 
+def merged(rounds):
+    """One line of several judged rounds of a point: the quickest, with the worst answers of any. A refusal has no rounds but itself."""
+    if "qps" not in rounds[0]:
+        return rounds[0]
+    worst = {"recall": min, "wrong": max, "short": max}
+    return {**best_of(rounds), **{name: of(line[name] for line in rounds) for name, of in worst.items() if name in rounds[0]}}
+
+
 def processor_name():
     """What /proc/cpuinfo calls the processor."""
     for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():

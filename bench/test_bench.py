@@ -11,6 +11,7 @@ import numpy as np
 import dialects
 import filtering
 import grow
+import measure
 import named
 import named_filters
 import report
@@ -55,6 +56,13 @@ class Recall(unittest.TestCase):
 
 class Filters(unittest.TestCase):
     """The grid of filters, and its truth."""
+
+    def test_rounds(self):
+        """A point is as quick as its quickest round, and as wrong as its worst."""
+        quick = {"qps": 9.0, "cpu_us": 7.0, "recall": 0.9, "wrong": 0, "short": False, "ids": 1}
+        slow = {"qps": 5.0, "cpu_us": 6.0, "recall": 0.8, "wrong": 2, "short": True, "ids": 2}
+        self.assertEqual(measure.merged([slow, quick]), {**slow, "qps": 9.0, "ids": 1})
+        self.assertEqual(measure.merged([{"why": "no"}, {"why": "no"}]), {"why": "no"})
 
     def test_cases(self):
         grid = filtering.grid(1000)

@@ -21,7 +21,7 @@ from engines import engine_class
 SOAK_K = 10
 TRIED = 3  # queries of a library's loop that tell how many fit into the time
 COUNTED = 100  # queries whose distances are counted
-LEAST_QPS = 10  # under a filter: slower engines are not asked with more effort
+LEAST_QPS = 1  # under a filter: an engine that is slower is not asked with more effort
 
 
 def say(**line):

@@ -72,7 +72,7 @@ make_bits(RowSet *set, Error *err)
 {
     if (set->words != NULL)
         return MQL_OK;
-    /* One more: of nothing, calloc() may give nothing. */
+    /* One more: of nothing, calloc() may give nothing; row_set_take(). */
     uint64_t *words = calloc(bits_words(set->row_count) + 1, sizeof *words);
     if (words == NULL)
         return error_no_memory(err);
@@ -190,10 +190,11 @@ row_set_flip_bits(RowSet *set, const uint64_t *bits, Error *err)
 {
     const size_t words = bits_words(set->row_count);
     if (is_nothing(set) && words > 0) {
-        uint64_t *copy = malloc(words * sizeof *copy);
+        uint64_t *copy = malloc((words + 1) * sizeof *copy);
         if (copy == NULL)
             return error_no_memory(err);
         memcpy(copy, bits, words * sizeof *copy);
+        copy[words] = 0;
         row_set_free(set);
         set->words = copy;
         return MQL_OK;

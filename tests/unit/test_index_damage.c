@@ -477,6 +477,11 @@ test_number_of_marks(void **state)
             assert_true(is_checked);
             assert_memory_equal(&answers, &right, sizeof right);
         }
+        if (marks > 0) { /* not a whole number */
+            copies[marks].size -= 8;
+            write_copies(&fixture, copies, count);
+            assert_false(ask(&fixture, &answers, &is_checked));
+        }
         for (uint32_t i = 0; i < count; i++)
             free(copies[i].data);
         fixture_free(&fixture);

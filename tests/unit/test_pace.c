@@ -19,6 +19,14 @@ must_cost(const Paces *pace, Pace way, double cost)
         fail_msg("way %d costs %.2f, not %.2f", (int)way, is, cost);
 }
 
+/* So often that it is believed. */
+static void
+add_enough(Paces *pace, Pace way, int64_t nanoseconds)
+{
+    for (int i = 0; i < PACE_RUNS_LEAST; i++)
+        pace_add(pace, way, nanoseconds, 1000);
+}
+
 /* Nothing was measured: what is usual. */
 static void
 test_usual(void **state)
@@ -37,24 +45,23 @@ test_measured(void **state)
 {
     (void)state;
     Paces pace = {{0}, {0}};
-    /* one is not enough */
+    /* a few are not enough */
     pace_add(&pace, PACE_CODES, 20000, 1000);
     must_cost(&pace, PACE_CODES, 30);
-    pace_add(&pace, PACE_CODES, 50000, 1000);
+    for (int i = 2; i < PACE_RUNS_LEAST; i++)
+        pace_add(&pace, PACE_CODES, 50000, 1000);
     must_cost(&pace, PACE_CODES, 30);
     pace_add(&pace, PACE_CODES, 60000, 1000);
     must_cost(&pace, PACE_CODES, 20);
     /* the other scan goes along, walks do not */
     must_cost(&pace, PACE_FLOATS, 120 * 2 / 3.0);
     must_cost(&pace, PACE_MASKED, 75);
-    for (int i = 0; i < 3; i++)
-        pace_add(&pace, PACE_WALK, 150000, 1000);
+    add_enough(&pace, PACE_WALK, 150000);
     must_cost(&pace, PACE_MASKED, 150);
     must_cost(&pace, PACE_WALK, 150);
     /* what was expected of walks to allowed rows says nothing of the others */
     Paces other = {{0}, {0}};
-    for (int i = 0; i < 3; i++)
-        pace_add(&other, PACE_MASKED, 150000, 1000);
+    add_enough(&other, PACE_MASKED, 150000);
     must_cost(&other, PACE_MASKED, 150);
     must_cost(&other, PACE_WALK, 75);
     /* the quickest counts */
@@ -74,12 +81,12 @@ test_settles(void **state)
 {
     (void)state;
     Paces pace = {{0}, {0}};
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < PACE_RUNS; i++)
         pace_add(&pace, PACE_FLOATS, 200000, 1000);
     for (int i = 0; i < 100; i++)
         pace_add(&pace, PACE_FLOATS, 50000, 1000);
     must_cost(&pace, PACE_FLOATS, 200);
-    assert_int_equal(atomic_load(&pace.runs[PACE_FLOATS]), 8);
+    assert_int_equal(atomic_load(&pace.runs[PACE_FLOATS]), PACE_RUNS);
 }
 
 /* What cannot be is not believed. */
@@ -88,8 +95,7 @@ test_limits(void **state)
 {
     (void)state;
     Paces pace = {{0}, {0}};
-    for (int i = 0; i < 3; i++)
-        pace_add(&pace, PACE_CODES, INT64_MAX, 1000);
+    add_enough(&pace, PACE_CODES, INT64_MAX);
     must_cost(&pace, PACE_CODES, 30 * 8);
     pace_add(&pace, PACE_CODES, 0, 1000);
     must_cost(&pace, PACE_CODES, 30 / 8.0);

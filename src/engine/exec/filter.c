@@ -3,9 +3,10 @@
  * filter.c - the rows of a segment that a WHERE lets through, as a bit array.
  *
  * Rows named by their keys are looked up and nothing else is. All rows of a
- * segment need no bits. Otherwise visible rows first, less the blocks that
- * least and greatest values rule out (zones.c); then each conjunct that indexes
- * answer narrows the bits by a RowSet; what is left of the condition is
+ * segment need no bits. Otherwise rows that were deleted, and the blocks that
+ * least and greatest values rule out (zones.c), are out first; then each
+ * conjunct that indexes answer narrows what is left by a RowSet, the first one
+ * being the bits itself where nothing was out. The rest of the condition is
  * evaluated on the columns of the rows that are still in, a batch at a time.
  */
 #include "base/bits.h"

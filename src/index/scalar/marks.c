@@ -6,8 +6,9 @@
  * those of a stretch are the difference of two such sets. The file keeps some
  * of them, as bits, at even steps: how many follows from the section's size.
  * The set at any entry is that of the nearest mark with the rows between them
- * flipped: half a step at most. (Range-encoded bitmap indexes; O'Neil and
- * Quass, "Improved query performance with variant indexes", SIGMOD 1997.)
+ * flipped: half a step at most, and behind the last mark what the steps leave,
+ * fewer than there are marks. (Range-encoded bitmap indexes; O'Neil and Quass,
+ * "Improved query performance with variant indexes", SIGMOD 1997.)
  */
 #include <stdlib.h>
 

@@ -423,7 +423,7 @@ leave_to_scan(Many *many, uint32_t target)
     many->rest++;
 }
 
-/* Without memory for scanning for all of them together. */
+/* Without memory for scanning for all of those that are left together. */
 static mql_status
 scan_each(const Many *many, Error *err)
 {
@@ -440,20 +440,18 @@ scan_each(const Many *many, Error *err)
     return MQL_OK;
 }
 
-/* Scan for those that were left to it. */
+/* For all that are left at once. */
 static mql_status
-scan_rest(const Many *many, Error *err)
+scan_together(const Many *many, Error *err)
 {
     const VectorTargets *all = many->targets;
     size_t count = many->rest, k = many->query->k, next = 0;
     Arena *arena = many->arena;
-    if (count == 0)
-        return MQL_OK;
     const void **vectors = arena_alloc_array(arena, count, sizeof *vectors);
     Neighbor *nearest = arena_alloc_array(arena, count * k, sizeof *nearest);
     uint32_t *found = arena_alloc_array(arena, count, sizeof *found);
     if (vectors == NULL || nearest == NULL || found == NULL)
-        return scan_each(many, err);
+        return error_no_memory(err);
     for (uint32_t t = 0; t < all->count; t++)
         if (all->found[t] == UNKNOWN)
             vectors[next++] = all->vectors[t];
@@ -468,6 +466,35 @@ scan_rest(const Many *many, Error *err)
         all->found[t] = found[next++];
     }
     return MQL_OK;
+}
+
+/* Scan for those that were left to it. */
+static mql_status
+scan_rest(const Many *many, Error *err)
+{
+    if (many->rest == 0)
+        return MQL_OK;
+    mql_status status = scan_together(many, err);
+    if (status != MQL_NO_MEMORY)
+        return status;
+    error_clear(err);
+    return scan_each(many, err);
+}
+
+/* Scan for all of them. */
+static mql_status
+scan_all(Many *many, Error *err)
+{
+    const VectorTargets *all = many->targets;
+    trace_plan(many->query, FILTER_SCAN, all->count);
+    mql_status status =
+        scan_many(many->ivf, many->query, all, many->arena, err);
+    if (status != MQL_NO_MEMORY)
+        return status;
+    error_clear(err);
+    for (uint32_t t = 0; t < all->count; t++)
+        all->found[t] = UNKNOWN;
+    return scan_each(many, err);
 }
 
 /* Up to eight targets from `*t` on join those that are searched together. */
@@ -733,10 +760,8 @@ ivf_search_many(const Index *index, const VectorQuery *query,
     }
     bool is_shared = plan_turns(&many);
     if (ivf->header.list_count == 0 ||
-        ivf_is_scan_better(ivf, query, &many.goal, targets->count)) {
-        trace_plan(query, FILTER_SCAN, targets->count);
-        return scan_many(ivf, query, targets, arena, err);
-    }
+        ivf_is_scan_better(ivf, query, &many.goal, targets->count))
+        return scan_all(&many, err);
     trace_plan(query, FILTER_CLUSTER, targets->count);
     /* Also where a statement may not have so much memory. */
     if (!is_shared || !make_seekers(&many) || !make_lists(&many))

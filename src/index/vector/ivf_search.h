@@ -152,8 +152,8 @@ ivf_may_scan(const VectorQuery *query)
     return query->allowed != NULL && query->filter_plan == FILTER_AUTO;
 }
 
-/* Then: whether what was collected leaves more to rank, or what was ranked more
- * in doubt, than is worth it. */
+/* Then: whether certain codes leave more to rank than a scan does (others rank
+ * so many as ivf_goal_of() knew before), or what was ranked is in doubt. */
 bool ivf_is_hard_to_rank(const IvfCollect *collect);
 bool ivf_is_blurred(const IvfCollect *collect);
 

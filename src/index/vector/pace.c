@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pace.c - see pace.h. The least of some runs counts: others met rows
- * that were not in memory yet. One tells nothing: were it slow by chance, no
- * more would follow. After these it is left as it is, so that the same search
- * is answered in the same way. The clock is the thread's own, which does not go
- * on while others have the processor.
+ * pace.c - see pace.h. The least of some runs counts: others met rows that were
+ * not in memory, or not in any cache, yet. A few tell nothing: were they slow
+ * by chance, the search would go another way and no more would follow. After
+ * these it is left as it is, so that the same search is answered in the same
+ * way. The clock is the thread's own, which does not go on while others have
+ * the processor.
  */
 #include "index/vector/pace.h"
 
 #include <math.h>
 #include <time.h>
 
-#define RUNS_LEAST 3
-#define RUNS 8
 #define PARTS 16.0
 /* What was measured is taken for at most so many times what is usual, or that
  * part of it. */
@@ -42,7 +41,7 @@ factor_of(const Paces *pace, Pace way, PaceSizes sizes)
         atomic_load_explicit(&pace->least[way], memory_order_relaxed);
     unsigned runs =
         atomic_load_explicit(&pace->runs[way], memory_order_relaxed);
-    if (least == 0 || runs < RUNS_LEAST)
+    if (least == 0 || runs < PACE_RUNS_LEAST)
         return 0;
     double factor = least / PARTS / usual_cost(way, sizes);
     return fmin(fmax(factor, 1 / FACTOR), FACTOR);
@@ -68,8 +67,9 @@ pace_add(Paces *pace, Pace way, int64_t nanoseconds, double rows)
         return;
     unsigned run =
         atomic_fetch_add_explicit(&pace->runs[way], 1, memory_order_relaxed);
-    if (run >= RUNS) {
-        atomic_store_explicit(&pace->runs[way], RUNS, memory_order_relaxed);
+    if (run >= PACE_RUNS) {
+        atomic_store_explicit(&pace->runs[way], PACE_RUNS,
+                              memory_order_relaxed);
         return;
     }
     double cost = (double)nanoseconds / rows * PARTS;
@@ -96,7 +96,7 @@ pace_begin(const Paces *pace, Pace way)
 {
     unsigned runs =
         atomic_load_explicit(&pace->runs[way], memory_order_relaxed);
-    return runs < RUNS ? time_of_thread() : -1;
+    return runs < PACE_RUNS ? time_of_thread() : -1;
 }
 
 void

@@ -24,6 +24,10 @@ typedef enum Pace {
 /* Fewer rows tell nothing. */
 #define PACE_ROWS_LEAST 256
 
+/* Fewer runs are not believed, more are not measured. */
+#define PACE_RUNS_LEAST 16
+#define PACE_RUNS 64
+
 /* All zero: nothing was measured. Any number of threads. */
 typedef struct Paces {
     atomic_uint runs[PACES];  /* that were measured                          */
