@@ -62,6 +62,24 @@ void stmt_wipe(mql_stmt *stmt);
 bool stmt_enter(mql_stmt *stmt);
 void stmt_leave(mql_stmt *stmt);
 
+/*
+ * The body of a function of mql.h: a call begins when its handle may be used
+ * and nobody else's call on the connection is under way, and ends before it
+ * returns.
+ */
+#define CALL(Type, otherwise, enter, leave, call)                              \
+    do {                                                                       \
+        if (!(enter))                                                          \
+            return otherwise;                                                  \
+        Type result = call;                                                    \
+        leave;                                                                 \
+        return result;                                                         \
+    } while (0)
+#define ON_STMT(Type, otherwise, call)                                         \
+    CALL(Type, otherwise, stmt_enter(stmt), stmt_leave(stmt), call)
+#define ON_CONN(Type, otherwise, call)                                         \
+    CALL(Type, otherwise, conn_enter(conn), conn_leave(conn), call)
+
 /* MQL_MISUSE, with words; `error` may be NULL. */
 mql_status misuse(mql_error *error);
 
