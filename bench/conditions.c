@@ -2,10 +2,10 @@
 /*
  * conditions.c - the processor time of queries, for conditions.py.
  *
- *     conditions DATABASE TIMES < QUERIES
+ *     conditions DATABASE < QUERIES
  *
- * For each line of standard input, one query of an integer column: a line of
- * the least milliseconds of so many times, the rows, and the sum of the column.
+ * For each line of standard input, one query of an integer column, a line at
+ * once: milliseconds, the rows, and the sum of the column.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,6 +14,8 @@
 #include <time.h>
 
 #include "mql.h"
+
+#define BLOCK 2048 /* rows taken at once */
 
 static double
 processor_milliseconds(void)
@@ -36,13 +38,18 @@ run(mql_conn *connection, const char *query, int64_t *rows, int64_t *sum)
 {
     mql_stmt *statement;
     mql_status status;
+    int64_t values[BLOCK];
+    int32_t ready;
     double begin = processor_milliseconds();
     *rows = *sum = 0;
     if (mql_prepare(connection, query, -1, &statement, NULL) != MQL_OK)
         fail(query);
-    while ((status = mql_step(statement)) == MQL_ROW) {
-        *sum += mql_column_int64(statement, 0);
-        ++*rows;
+    while ((status = mql_step_rows(statement, BLOCK, &ready)) == MQL_ROW) {
+        if (mql_rows_int64(statement, 0, values, NULL) != MQL_OK)
+            fail(query);
+        for (int32_t i = 0; i < ready; i++)
+            *sum += values[i];
+        *rows += ready;
     }
     if (status != MQL_DONE)
         fail(query);
@@ -56,21 +63,17 @@ main(int argc, char **argv)
     mql_db *database;
     mql_conn *connection;
     char query[4096];
-    if (argc != 3)
-        fail("usage: conditions DATABASE TIMES");
+    if (argc != 2)
+        fail("usage: conditions DATABASE");
     if (mql_open(argv[1], NULL, &database, NULL) != MQL_OK ||
         mql_connect(database, &connection, NULL) != MQL_OK)
         fail("cannot open the database");
-    long times = strtol(argv[2], NULL, 10);
     while (fgets(query, sizeof query, stdin) != NULL) {
-        double best = 1e18;
-        int64_t rows = 0, sum = 0;
+        int64_t rows, sum;
         query[strcspn(query, "\n")] = '\0';
-        for (long i = 0; i < times; i++) {
-            double time = run(connection, query, &rows, &sum);
-            best = time < best ? time : best;
-        }
-        printf("%.3f %" PRId64 " %" PRId64 "\n", best, rows, sum);
+        double time = run(connection, query, &rows, &sum);
+        printf("%.3f %" PRId64 " %" PRId64 "\n", time, rows, sum);
+        fflush(stdout);
     }
     mql_disconnect(connection);
     mql_close(database);

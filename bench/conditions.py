@@ -2,10 +2,11 @@
 """conditions.py: SELECT ... WHERE without vectors, beside DuckDB in the same run.
 
 One table of 1,000,000 rows, one thread each, everything in memory (mql's in the page cache). A time is the least
-processor time of some runs: of count(*), and of SELECT id with all ids taken (DuckDB's as one array, mql's row by row through
-mql.h). mql is asked without indexes and again with one on each column. Answers must be the same.
+processor time of some runs: of count(*), and of SELECT id with all ids taken (DuckDB's as one array, mql's by blocks through
+mql.h). mql has a database without indexes and one with an index on each column. The three take turns with each query, so that
+an hour in which the machine is slow is one for all. Answers must be the same.
 
-    conditions.py --build build [--rows 1000000] [--times 7]        prints a table; exits with 1 where answers differ
+    conditions.py --build build [--rows 1000000] [--times 9]        prints a table; exits with 1 where answers differ
 """
 import argparse
 import pathlib
@@ -65,19 +66,19 @@ def write_rows(path, rows):
             out.write(f"{i},{n[i]},{null_or_m},{d[i]:.6f},{WORDS[word[i]]}-{number[i]},{'true' if b[i] else 'false'},{when}\n")
 
 
-def load_mql(build, folder, csv):
+def load_mql(build, database, csv):
     """A database with the table, its rows sealed."""
     statements = (
         "CREATE COLLECTION t (id INT64 PRIMARY KEY, n INT32, m INT64, d DOUBLE, s VARCHAR(40), b BOOL, ts TIMESTAMPTZ)",
         f"COPY t FROM '{csv}' WITH (FORMAT csv, HEADER true)",
         "FLUSH t",
     )
-    mql(build, folder, statements)
+    mql(build, database, statements)
 
 
-def mql(build, folder, statements):
+def mql(build, database, statements):
     """Run statements by the shell."""
-    command = [f"{build}/mql", "-X", f"{folder}/db"]
+    command = [f"{build}/mql", "-X", database]
     for statement in statements:
         command += ["-c", statement]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
@@ -101,10 +102,33 @@ def compile_program(build, folder):
     return program
 
 
-def ask_mql(program, folder, queries, times):
-    """[(milliseconds, rows, sum)] of the queries."""
-    done = subprocess.run([program, f"{folder}/db", str(times)], input="\n".join(queries) + "\n", check=True, capture_output=True, text=True)
-    return [(float(time), int(rows), int(total)) for time, rows, total in map(str.split, done.stdout.splitlines())]
+class Mql:
+    """A process of conditions.c with a database open."""
+
+    def __init__(self, program, database):
+        self.process = subprocess.Popen([program, database], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def ask(self, query):
+        """(milliseconds, rows, sum) of a run."""
+        self.process.stdin.write(query + "\n")
+        self.process.stdin.flush()
+        milliseconds, rows, total = self.process.stdout.readline().split()
+        return float(milliseconds), int(rows), int(total)
+
+
+class Duck:
+    """DuckDB in memory with the table."""
+
+    def __init__(self, csv):
+        self.connection = load_duckdb(csv)
+
+    def ask(self, query):
+        """(milliseconds, rows, sum) of a run."""
+        begin = time.process_time()
+        values = self.connection.execute(query).fetchnumpy()
+        milliseconds = (time.process_time() - begin) * 1000
+        column = next(iter(values.values()))
+        return milliseconds, len(column), int(column.sum())
 
 
 def duckdb_condition(condition):
@@ -113,40 +137,33 @@ def duckdb_condition(condition):
     return f"regexp_matches(s, '{match[1]}')" if match else condition
 
 
-def ask_duckdb(connection, query, times):
-    """(milliseconds, rows, sum) of a query."""
-    best = float("inf")
-    for _ in range(times):
-        begin = time.process_time()
-        values = connection.execute(query).fetchnumpy()
-        best = min(best, (time.process_time() - begin) * 1000)
-    column = next(iter(values.values()))
-    return best, len(column), int(column.sum())
+def in_turns(engines, queries, times):
+    """Of each engine the least milliseconds, and its answer."""
+    runs = [[engine.ask(query) for engine, query in zip(engines, queries)] for _ in range(times)]
+    return [min(of_one) for of_one in zip(*runs)]
 
 
 def measure(options, folder):
     """Print the table; whether all answers were the same."""
-    csv = f"{folder}/rows.csv"
+    csv, program = f"{folder}/rows.csv", compile_program(options.build, folder)
     write_rows(csv, options.rows)
-    load_mql(options.build, folder, csv)
-    connection, program = load_duckdb(csv), compile_program(options.build, folder)
-    whats = ("count(*)", "id")
-    queries = [f"SELECT {what} FROM t WHERE {condition}" for what in whats for condition in CONDITIONS]
-    plain = ask_mql(program, folder, queries, options.times)
-    mql(options.build, folder, [f"CREATE INDEX ON t ({column})" for column in COLUMNS])
-    indexed = ask_mql(program, folder, queries, options.times)
-    print(f"{options.rows:,} rows, DuckDB {duckdb.__version__}, milliseconds of processor, the least of {options.times}\n")
+    for name in ("plain", "indexed"):
+        load_mql(options.build, f"{folder}/{name}", csv)
+    mql(options.build, f"{folder}/indexed", [f"CREATE INDEX ON t ({column})" for column in COLUMNS])
+    engines = (Duck(csv), Mql(program, f"{folder}/plain"), Mql(program, f"{folder}/indexed"))
+    print(f"{options.rows:,} rows, DuckDB {duckdb.__version__}, milliseconds of processor, the least of {options.times} in turns\n")
     print("| query | rows | DuckDB | mql | of DuckDB's | with indexes | of DuckDB's |\n|---|---:|---:|---:|---:|---:|---:|")
     is_same = True
-    for what, first in zip(whats, (0, len(CONDITIONS))):
-        for i, condition in enumerate(CONDITIONS):
-            mine, quick = plain[first + i], indexed[first + i]
-            peer = ask_duckdb(connection, f"SELECT {what} FROM t WHERE {duckdb_condition(condition)}", options.times)
-            is_same = is_same and mine[1:] == peer[1:] == quick[1:]
+    for what in ("count(*)", "id"):
+        for condition in CONDITIONS:
+            query = f"SELECT {what} FROM t WHERE "
+            peer, mine, quick = in_turns(engines, (query + duckdb_condition(condition), query + condition, query + condition), options.times)
+            is_right = mine[1:] == peer[1:] == quick[1:]
+            is_same = is_same and is_right
             rows = peer[2] if what != "id" else peer[1]
             text = f"{what} {condition}".replace("|", "\\|")
             print(f"| `{text}` | {rows:,} | {peer[0]:.2f} | {mine[0]:.2f} | {mine[0] / peer[0]:.2f} | {quick[0]:.2f} | {quick[0] / peer[0]:.2f} |"
-                  + ("" if mine[1:] == peer[1:] == quick[1:] else f" **differ**: {peer[1:]} {mine[1:]} {quick[1:]}"), flush=True)
+                  + ("" if is_right else f" **differ**: {peer[1:]} {mine[1:]} {quick[1:]}"), flush=True)
     return is_same
 
 
@@ -154,7 +171,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", default="build")
     parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--times", type=int, default=7)
+    parser.add_argument("--times", type=int, default=9)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         if not measure(options, folder):

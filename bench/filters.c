@@ -124,11 +124,15 @@ run_query(Bench *bench, mql_stmt *stmt, size_t query, int64_t found[K])
     size_t dim = bench->base.dim;
     mql_bind_vector_f32(stmt, 1, bench->vectors + query * dim, (uint32_t)dim,
                         MQL_STATIC);
-    int count = 0;
-    mql_status status;
-    while ((status = mql_step(stmt)) == MQL_ROW && count < K)
-        found[count++] = mql_column_int64(stmt, 0);
-    check(bench, status == MQL_DONE);
+    int32_t count = 0, rows;
+    mql_status status = MQL_ROW;
+    while (count < K &&
+           (status = mql_step_rows(stmt, K - count, &rows)) == MQL_ROW) {
+        mql_rows_int64(stmt, 0, found + count, NULL);
+        count += rows;
+    }
+    check(bench, status == MQL_ROW || status == MQL_DONE);
+    mql_reset(stmt);
     return count;
 }
 

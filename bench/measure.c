@@ -174,12 +174,16 @@ static int
 answer(mql_conn *conn, mql_stmt *stmt, const float *vector, uint32_t dim, int k,
        int64_t *keys)
 {
-    int count = 0;
-    mql_status status;
+    int32_t count = 0, rows;
+    mql_status status = MQL_ROW;
     mql_bind_vector_f32(stmt, 1, vector, dim, MQL_STATIC);
-    while ((status = mql_step(stmt)) == MQL_ROW && count < k)
-        keys[count++] = mql_column_int64(stmt, 0);
-    check(conn, status == MQL_DONE);
+    while (count < k &&
+           (status = mql_step_rows(stmt, k - count, &rows)) == MQL_ROW) {
+        mql_rows_int64(stmt, 0, keys + count, NULL);
+        count += rows;
+    }
+    check(conn, status == MQL_ROW || status == MQL_DONE);
+    mql_reset(stmt);
     return count;
 }
 

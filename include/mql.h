@@ -333,6 +333,20 @@ MQL_API mql_status mql_bind_vector(mql_stmt *stmt, int32_t index, int32_t type,
  */
 MQL_API MQL_MUST_CHECK mql_status mql_step(mql_stmt *stmt);
 
+/*
+ * The same to as many of the next rows as are ready, at least one: some
+ * thousand of a SELECT come at once. mql_rows_...() reads a column of them,
+ * mql_column_...() the first of them; the next step goes on behind them.
+ *
+ *   limit  most rows, 1 or more
+ *   rows   OUT: how many, 1 .. limit; 0 unless MQL_ROW
+ *
+ *     while (mql_step_rows(stmt, 1024, &rows) == MQL_ROW)
+ *         mql_rows_int64(stmt, 0, ids, NULL);
+ */
+MQL_API MQL_MUST_CHECK mql_status mql_step_rows(mql_stmt *stmt, int32_t limit,
+                                                int32_t *rows);
+
 /* Whether every step gives MQL_DONE only: no result table (DDL, INSERT, ...).
  */
 MQL_API int32_t mql_has_rows(mql_stmt *stmt);
@@ -381,6 +395,42 @@ MQL_API const float *mql_column_vector_f32(mql_stmt *stmt, int32_t column,
 /* A vector's elements of its own type, as mql_bind_vector() takes them. */
 MQL_API const void *mql_column_vector(mql_stmt *stmt, int32_t column,
                                       uint32_t *dim);
+
+/*
+ * ---- the rows of mql_step_rows() ----
+ *
+ * A column of all of them: a fraction of the time that asking row by row takes.
+ * After mql_step() there is one.
+ *
+ *   values   OUT: one for each row; 0 for NULL
+ *   is_null  OUT, may be NULL: for each row 1 where the value is NULL, or 0
+ *
+ * Errors: MQL_MISUSE (no rows, no such column), MQL_INVALID 42804 (its type),
+ * MQL_CORRUPT (the disk cannot give the bytes), MQL_NO_MEMORY; what the out
+ * parameters then hold is undefined.
+ */
+
+/* Of numbers, truth values and moments, which convert as mql_column_...()
+ * does. */
+MQL_API mql_status mql_rows_int64(mql_stmt *stmt, int32_t column,
+                                  int64_t *values, uint8_t *is_null);
+MQL_API mql_status mql_rows_double(mql_stmt *stmt, int32_t column,
+                                   double *values, uint8_t *is_null);
+
+/* Of any type, as mql_column_text(), one text behind the other: that of row i
+ * is bytes[offsets[i]] .. bytes[offsets[i + 1]], without a NUL. `offsets` has
+ * room for one more than rows. `bytes` is valid until the statement's next
+ * step, reset or finalize, or reading of the same column as text. */
+MQL_API mql_status mql_rows_text(mql_stmt *stmt, int32_t column,
+                                 const char **bytes, size_t *offsets,
+                                 uint8_t *is_null);
+
+/* Of vectors that are not binary, as mql_column_vector_f32(): `values` has room
+ * for rows x `dim`, the column's dimension (MQL_INVALID 22023 where it is not).
+ */
+MQL_API mql_status mql_rows_vector_f32(mql_stmt *stmt, int32_t column,
+                                       uint32_t dim, float *values,
+                                       uint8_t *is_null);
 
 /* ---- short cuts and tools ---- */
 

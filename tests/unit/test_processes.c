@@ -27,6 +27,12 @@ typedef struct Subject {
 
 static mql_stmt *no_stmt;
 static mql_conn *no_conn;
+static int32_t no_rows;
+static int64_t no_integer;
+static double no_real;
+static const char *no_text;
+static size_t no_offsets[2];
+static float no_floats[2];
 
 #define CALL(name, expression)                                                 \
     static int64_t call_##name(const Subject *s)                               \
@@ -75,6 +81,7 @@ CALL(mql_bind_vector_f32,
 CALL(mql_bind_vector, mql_bind_vector(s->stmt, 1, MQL_TYPE_FLOAT_VECTOR, floats,
                                       2, MQL_TRANSIENT))
 CALL(mql_step, mql_step(s->stmt))
+CALL(mql_step_rows, mql_step_rows(s->stmt, 1, &no_rows))
 CALL(mql_has_rows, mql_has_rows(s->stmt))
 CALL(mql_command_tag, mql_command_tag(s->stmt))
 CALL(mql_changes, mql_changes(s->stmt))
@@ -89,6 +96,10 @@ CALL(mql_column_double, mql_column_double(s->stmt, 0) != 0)
 CALL(mql_column_text, mql_column_text(s->stmt, 0, NULL))
 CALL(mql_column_vector_f32, mql_column_vector_f32(s->stmt, 0, NULL))
 CALL(mql_column_vector, mql_column_vector(s->stmt, 0, NULL))
+CALL(mql_rows_int64, mql_rows_int64(s->stmt, 0, &no_integer, NULL))
+CALL(mql_rows_double, mql_rows_double(s->stmt, 0, &no_real, NULL))
+CALL(mql_rows_text, mql_rows_text(s->stmt, 0, &no_text, no_offsets, NULL))
+CALL(mql_rows_vector_f32, mql_rows_vector_f32(s->stmt, 0, 2, no_floats, NULL))
 CALL(mql_exec, mql_exec(s->conn, "DROP COLLECTION c"))
 CALL(mql_statement_size, mql_statement_size(NULL, 3))
 CALL(mql_keyword, mql_keyword(-1))
@@ -141,6 +152,7 @@ static const Function functions[] = {
     FUNCTION(mql_bind_vector_f32, MQL_MISUSE),
     FUNCTION(mql_bind_vector, MQL_MISUSE),
     FUNCTION(mql_step, MQL_MISUSE),
+    FUNCTION(mql_step_rows, MQL_MISUSE),
     FUNCTION(mql_has_rows, 0),
     FUNCTION(mql_command_tag, 0),
     FUNCTION(mql_changes, 0),
@@ -155,6 +167,10 @@ static const Function functions[] = {
     FUNCTION(mql_column_text, 0),
     FUNCTION(mql_column_vector_f32, 0),
     FUNCTION(mql_column_vector, 0),
+    FUNCTION(mql_rows_int64, MQL_MISUSE),
+    FUNCTION(mql_rows_double, MQL_MISUSE),
+    FUNCTION(mql_rows_text, MQL_MISUSE),
+    FUNCTION(mql_rows_vector_f32, MQL_MISUSE),
     FUNCTION(mql_exec, MQL_MISUSE),
     FUNCTION(mql_statement_size, 0),
     FUNCTION(mql_keyword, 0),

@@ -111,6 +111,13 @@ stmt_leave(mql_stmt *stmt)
     conn_leave(stmt->conn);
 }
 
+Error *
+fresh_error(mql_conn *conn)
+{
+    error_clear(&conn->session.error);
+    return &conn->session.error;
+}
+
 mql_status
 misuse(mql_error *error)
 {

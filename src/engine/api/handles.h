@@ -33,7 +33,7 @@ struct mql_stmt {
     Prepared *prepared;
     Batch batch;      /* the current rows              */
     uint32_t row;     /* of the batch, current          */
-    bool has_row;     /* between MQL_ROW and what follows */
+    uint32_t rows;    /* of the last step, `row` the first; 0: none */
     Buffer *texts;    /* per column: its text            */
     Buffer *vectors;  /* per column: its vector          */
     Buffer type_text; /* of the last type asked            */
@@ -61,6 +61,9 @@ void stmt_mark(mql_stmt *stmt);
 void stmt_wipe(mql_stmt *stmt);
 bool stmt_enter(mql_stmt *stmt);
 void stmt_leave(mql_stmt *stmt);
+
+/* The connection's error, empty: each call that reports begins so. */
+Error *fresh_error(mql_conn *conn);
 
 /*
  * The body of a function of mql.h: a call begins when its handle may be used

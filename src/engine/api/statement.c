@@ -8,14 +8,6 @@
 
 /* ---- preparing ---- */
 
-/* Each call on a connection starts with a clean slate. */
-static Error *
-fresh_error(mql_conn *conn)
-{
-    error_clear(&conn->session.error);
-    return &conn->session.error;
-}
-
 static void
 free_columns(mql_stmt *stmt)
 {
@@ -109,7 +101,7 @@ static void
 do_reset(mql_stmt *stmt)
 {
     prepared_stop(stmt->prepared);
-    stmt->has_row = false;
+    stmt->rows = 0;
     stmt->batch = (Batch){0};
 }
 
@@ -242,7 +234,7 @@ static mql_status
 end_run(mql_stmt *stmt, mql_status status)
 {
     stmt->changes = stmt->prepared->changes;
-    stmt->has_row = false;
+    stmt->rows = 0;
     stmt->batch = (Batch){0};
     prepared_stop(stmt->prepared);
     return status;
@@ -260,31 +252,41 @@ start_run(mql_stmt *stmt, Error *err)
     return MQL_OK;
 }
 
+/* To the next rows: those of the batch that are left, at most `limit`. */
 static mql_status
-do_step(mql_stmt *stmt)
+do_step(mql_stmt *stmt, uint32_t limit)
 {
     Error *err = fresh_error(stmt->conn);
     mql_status status = MQL_OK;
     if (!stmt->prepared->is_running)
         status = start_run(stmt, err);
-    else if (stmt->has_row)
-        stmt->row++;
+    else
+        stmt->row += stmt->rows;
     if (status == MQL_OK)
         status = prepared_intact(stmt->prepared, err);
-    if (status != MQL_OK)
-        return end_run(stmt, status);
-    if (stmt->row < stmt->batch.count) {
-        stmt->has_row = true;
-        return MQL_ROW;
+    if (status == MQL_OK && stmt->row >= stmt->batch.count) {
+        stmt->row = 0;
+        status = prepared_next(stmt->prepared, &stmt->batch, err);
+        if (status == MQL_OK && stmt->batch.count == 0)
+            status = MQL_DONE;
     }
-    status = prepared_next(stmt->prepared, &stmt->batch, err);
     if (status != MQL_OK)
         return end_run(stmt, status);
-    if (stmt->batch.count == 0)
-        return end_run(stmt, MQL_DONE);
-    stmt->row = 0;
-    stmt->has_row = true;
+    uint32_t left = stmt->batch.count - stmt->row;
+    stmt->rows = left < limit ? left : limit;
     return MQL_ROW;
+}
+
+static mql_status
+do_step_rows(mql_stmt *stmt, int32_t limit, int32_t *rows)
+{
+    if (limit < 1)
+        return error_set(fresh_error(stmt->conn), ERR_MISUSE,
+                         "the limit of rows must be 1 or more, not %" PRId32,
+                         limit);
+    mql_status status = do_step(stmt, (uint32_t)limit);
+    *rows = (int32_t)stmt->rows;
+    return status;
 }
 
 static int32_t
@@ -324,7 +326,7 @@ do_exec(mql_conn *conn, const char *sql)
         mql_status status = MQL_DONE;
         if (stmt != NULL)
             do
-                status = do_step(stmt);
+                status = do_step(stmt, 1);
             while (status == MQL_ROW);
         do_finalize(stmt);
         if (status != MQL_DONE)
@@ -440,7 +442,16 @@ mql_bind_vector(mql_stmt *stmt, int32_t index, int32_t type,
 mql_status
 mql_step(mql_stmt *stmt)
 {
-    ON_STMT(mql_status, MQL_MISUSE, do_step(stmt));
+    ON_STMT(mql_status, MQL_MISUSE, do_step(stmt, 1));
+}
+
+mql_status
+mql_step_rows(mql_stmt *stmt, int32_t limit, int32_t *rows)
+{
+    if (rows == NULL)
+        return MQL_MISUSE;
+    *rows = 0;
+    ON_STMT(mql_status, MQL_MISUSE, do_step_rows(stmt, limit, rows));
 }
 
 int32_t
