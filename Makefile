@@ -86,6 +86,7 @@ $(BUILD)/%_neondot.o: EXTRA = -march=armv8.2-a+dotprod
 $(BUILD)/src/index/vector/codes.o $(BUILD)/src/index/vector/nibbles.o: EXTRA = -fno-trapping-math
 $(BUILD)/src/index/%.o: CFLAGS := $(patsubst -O2,-O3,$(CFLAGS))
 $(BUILD)/src/engine/expr/%.o: CFLAGS := $(patsubst -O2,-O3,$(CFLAGS))
+$(BUILD)/src/engine/collection/segment_values.o: CFLAGS := $(patsubst -O2,-O3,$(CFLAGS))
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call SAY,CC)

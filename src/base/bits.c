@@ -2,6 +2,11 @@
 /* bits.c - sets of rows as words of 64 bits. */
 #include "base/bits.h"
 
+#include <string.h>
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+               "the first of eight bytes is the lowest");
+
 void
 bits_set_range(uint64_t *words, size_t first, size_t count)
 {
@@ -47,6 +52,31 @@ bits_replace(uint64_t *words, size_t first, size_t end,
     clear_range(words, first, end);
     for (uint32_t i = 0; i < count; i++)
         bits_set(words, positions[i]);
+}
+
+/* The lowest bits of eight bytes, the first byte's lowest: the product brings
+ * byte i's to bit 56 + i, and no two to the same place. */
+static inline uint64_t
+gather_bits(const uint8_t *bytes)
+{
+    uint64_t eight;
+    memcpy(&eight, bytes, sizeof eight);
+    return eight * UINT64_C(0x0102040810204080) >> 56;
+}
+
+void
+bits_from_bytes(uint64_t *words, size_t first, const uint8_t *bytes,
+                uint32_t count)
+{
+    uint32_t i = 0;
+    if (count > 0)
+        clear_range(words, first, first + count);
+    for (; i < count && (first + i) % 8 != 0; i++)
+        words[(first + i) / 64] |= (uint64_t)bytes[i] << (first + i) % 64;
+    for (; count - i >= 8; i += 8)
+        words[(first + i) / 64] |= gather_bits(bytes + i) << (first + i) % 64;
+    for (; i < count; i++)
+        words[(first + i) / 64] |= (uint64_t)bytes[i] << (first + i) % 64;
 }
 
 /* Words that are skipped at once when all are zero. */

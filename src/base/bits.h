@@ -56,6 +56,10 @@ void bits_set_range(uint64_t *words, size_t first, size_t count);
 void bits_replace(uint64_t *words, size_t first, size_t end,
                   const uint32_t *positions, uint32_t count);
 
+/* Bits [first, first + count) become the bytes, each 0 or 1. */
+void bits_from_bytes(uint64_t *words, size_t first, const uint8_t *bytes,
+                     uint32_t count);
+
 /* Number of bits set among the first `bits`. */
 size_t bits_count(const uint64_t *words, size_t bits);
 

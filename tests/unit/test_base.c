@@ -264,6 +264,15 @@ bits_match_a_plain_loop(void **state)
             plain[positions[i]] = true;
         for (size_t i = 0; i < bits; i++)
             assert_int_equal(bits_get(words, i), plain[i]);
+
+        uint8_t bytes[5120];
+        for (size_t i = 0; i < count; i++) {
+            bytes[i] = next_random(&seed) % 2;
+            plain[first + i] = bytes[i];
+        }
+        bits_from_bytes(words, first, bytes, (uint32_t)count);
+        for (size_t i = 0; i < bits; i++)
+            assert_int_equal(bits_get(words, i), plain[i]);
     }
 }
 

@@ -18,15 +18,20 @@ row_at(RowRange range, uint32_t i)
     return range.rows != NULL ? range.rows[i] : (size_t)range.first + i;
 }
 
+#define WIDEN_EACH(StoredType, PhysicalType, place)                            \
+    for (uint32_t i = 0; i < range.count; i++) {                               \
+        StoredType value;                                                      \
+        memcpy(&value, from + (place) * sizeof value, sizeof value);           \
+        ((PhysicalType *)out)[i] = (PhysicalType)value;                        \
+    }
+
+/* Rows that follow each other in a loop of their own: some at a time. */
 #define WIDEN(StoredType, PhysicalType)                                        \
     do {                                                                       \
-        PhysicalType *to = (PhysicalType *)out;                                \
-        for (uint32_t i = 0; i < range.count; i++) {                           \
-            StoredType value;                                                  \
-            memcpy(&value, from + row_at(range, i) * sizeof value,             \
-                   sizeof value);                                              \
-            to[i] = (PhysicalType)value;                                       \
-        }                                                                      \
+        if (range.rows == NULL)                                                \
+            WIDEN_EACH(StoredType, PhysicalType, (size_t)range.first + i)      \
+        else                                                                   \
+            WIDEN_EACH(StoredType, PhysicalType, (size_t)range.rows[i])        \
     } while (0)
 
 static void

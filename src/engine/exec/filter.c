@@ -7,7 +7,7 @@
  * least and greatest values rule out (zones.c), are out first; then each
  * conjunct that indexes answer narrows what is left by a RowSet, the first one
  * being the bits itself where nothing was out. The rest of the condition is
- * evaluated on the columns of the rows that are still in, a batch at a time.
+ * evaluated on columns (filter_columns.c).
  */
 #include "base/bits.h"
 #include "engine/exec/operators.h"
@@ -376,132 +376,6 @@ apply_indexes(Filter *filter, bool *is_done, SegmentRows *rows, Error *err)
     return MQL_OK;
 }
 
-static mql_status
-read_columns(const Filter *filter, const Conjunct *conjunct, RowRange range,
-             Arena *arena, Batch *batch, Error *err)
-{
-    const Collection *collection = filter->table->collection;
-    for (uint32_t i = 0; i < conjunct->column_count; i++) {
-        uint32_t position = conjunct->columns[i];
-        Column *column = &batch->columns[position];
-        if (column->data != NULL || position >= collection->field_count)
-            continue;
-        TRY(segment_read(filter->segment, &collection->fields[position], range,
-                         arena, column, err));
-    }
-    return MQL_OK;
-}
-
-/* Those positions; rows that follow each other are read in place. */
-static RowRange
-range_of(const uint32_t *positions, uint32_t count)
-{
-    if (positions[count - 1] - positions[0] + 1 == count)
-        return (RowRange){.first = positions[0], .count = count};
-    return (RowRange){.rows = positions, .count = count};
-}
-
-/* Keep the positions for which the conjunct is TRUE. */
-static mql_status
-apply_conjunct(Filter *filter, const Conjunct *conjunct, uint32_t *positions,
-               uint32_t *count, Arena *arena, Error *err)
-{
-    Batch batch = {.count = *count,
-                   .column_count = filter->table->column_count};
-    uint8_t *keep = arena_alloc(arena, BATCH_ROWS);
-    batch.columns =
-        arena_alloc_array(arena, batch.column_count, sizeof *batch.columns);
-    if (keep == NULL || batch.columns == NULL)
-        return error_no_memory(err);
-    TRY(read_columns(filter, conjunct, range_of(positions, *count), arena,
-                     &batch, err));
-    TRY(expr_filter(conjunct->expr, &filter->execution->run, &batch, arena,
-                    keep, err));
-
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < *count; i++) {
-        positions[kept] = positions[i];
-        kept += keep[i];
-    }
-    *count = kept;
-    return MQL_OK;
-}
-
-/* Beyond so many conjuncts they stay in the order in which they are written. */
-#define ORDERED_MOST 64u
-
-/*
- * The conjuncts that no index answered, the cheap before the dear. What may
- * fail is the dearest, so that it is computed for no row for which it was not
- * before: `b <> 0 AND a / b > 1`.
- */
-static uint32_t
-order_conjuncts(const Filter *filter, const bool *is_done, uint32_t *order)
-{
-    const Conjunct *conjuncts = filter->table->conjuncts;
-    uint32_t count = 0, total = filter->table->conjunct_count;
-    for (uint32_t i = 0; i < total; i++) {
-        if (is_done[i])
-            continue;
-        uint32_t at = count++;
-        for (; total <= ORDERED_MOST && at > 0 &&
-               conjuncts[order[at - 1]].cost > conjuncts[i].cost;
-             at--)
-            order[at] = order[at - 1];
-        order[at] = i;
-    }
-    return count;
-}
-
-/* The rows at `positions`, which are all there are of bits [first, end), less
- * those for which a conjunct is not TRUE. */
-static mql_status
-apply_batch(Filter *filter, const uint32_t *order, uint32_t order_count,
-            uint32_t *positions, uint32_t count, Arena *arena, uint64_t *bits,
-            Error *err)
-{
-    uint32_t first = positions[0], end = positions[count - 1] + 1, left = count;
-    for (uint32_t i = 0; left > 0 && i < order_count; i++)
-        TRY(apply_conjunct(filter, &filter->table->conjuncts[order[i]],
-                           positions, &left, arena, err));
-    if (left < count)
-        bits_replace(bits, first, end, positions, left);
-    return MQL_OK;
-}
-
-/* The conjuncts that no index answered, on the columns of the rows left. */
-static mql_status
-apply_columns(Filter *filter, const bool *is_done, SegmentRows *rows,
-              Error *err)
-{
-    Arena batch_arena;
-    uint32_t positions[BATCH_ROWS];
-    size_t from = 0;
-    mql_status status = MQL_OK;
-    uint32_t *order = arena_alloc_array(
-        filter->arena, filter->table->conjunct_count, sizeof *order);
-    if (order == NULL)
-        return error_no_memory(err);
-    TRY(need_bits(filter, rows, err));
-    uint32_t order_count = order_conjuncts(filter, is_done, order);
-    arena_init_like(&batch_arena, filter->arena);
-    while (status == MQL_OK) {
-        arena_reset(&batch_arena);
-        uint32_t count = bits_collect(rows->bits, rows->row_count, &from,
-                                      positions, BATCH_ROWS);
-        if (count == 0)
-            break;
-        filter->counters->checked_rows += count;
-        status = execution_poll(filter->execution, err);
-        if (status == MQL_OK)
-            status = apply_batch(filter, order, order_count, positions, count,
-                                 &batch_arena, rows->bits, err);
-    }
-    arena_free(&batch_arena);
-    rows->count = (uint32_t)bits_count(rows->bits, rows->row_count);
-    return status;
-}
-
 static bool
 needs_columns(const bool *is_done, uint32_t count)
 {
@@ -620,8 +494,10 @@ segment_filter(const TablePlan *table, Execution *execution,
         counters->visible_rows += rows->count;
     else
         TRY(apply_visible(&filter, is_done, rows, err));
-    if (rows->count > 0 && needs_columns(is_done, table->conjunct_count))
-        TRY(apply_columns(&filter, is_done, rows, err));
+    if (rows->count > 0 && needs_columns(is_done, table->conjunct_count)) {
+        TRY(need_bits(&filter, rows, err));
+        TRY(columns_ask(table, execution, is_done, rows, arena, counters, err));
+    }
     counters->matching_rows += rows->count;
     return segment_intact(segment, err);
 }

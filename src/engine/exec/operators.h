@@ -28,4 +28,10 @@ mql_status zones_ask(const TablePlan *table, Execution *execution,
 /* Clear the bits of rows that are in none of these blocks. */
 void zones_mask(const ZoneAnswer *answer, uint32_t row_count, uint64_t *bits);
 
+/* Take the rows out of `rows` for which a conjunct that is not done is not
+ * TRUE (filter_columns.c). Its bits must be there. */
+mql_status columns_ask(const TablePlan *table, Execution *execution,
+                       const bool *is_done, SegmentRows *rows, Arena *arena,
+                       FilterCounters *counters, Error *err);
+
 #endif

@@ -177,14 +177,16 @@ check_cancel(const Eval *context)
                      "canceling statement due to user request");
 }
 
-mql_status
-expr_eval(const Expr *expr, ExprRun *run, const Batch *batch, Arena *arena,
-          Column *out, Error *err)
+/* `active`: the rows that matter, NULL: all. */
+static mql_status
+eval_rows(const Expr *expr, ExprRun *run, const Batch *batch,
+          const uint8_t *active, Arena *arena, Column *out, Error *err)
 {
     const Eval context = {.run = run,
                           .batch = batch,
                           .arena = arena,
                           .count = batch->count,
+                          .active = active,
                           .err = err};
     TRY(check_cancel(&context));
     TRY(eval(&context, expr, out));
@@ -195,23 +197,44 @@ expr_eval(const Expr *expr, ExprRun *run, const Batch *batch, Arena *arena,
 }
 
 mql_status
-expr_filter(const Expr *expr, ExprRun *run, const Batch *batch, Arena *arena,
-            uint8_t *keep, Error *err)
+expr_eval(const Expr *expr, ExprRun *run, const Batch *batch, Arena *arena,
+          Column *out, Error *err)
+{
+    return eval_rows(expr, run, batch, NULL, arena, out, err);
+}
+
+mql_status
+expr_narrow(const Expr *expr, ExprRun *run, const Batch *batch, Arena *arena,
+            uint8_t *keep, uint32_t *kept, Error *err)
 {
     Column column;
-    TRY(expr_eval(expr, run, batch, arena, &column, err));
+    uint32_t count = batch->count, left = 0;
+    const uint8_t *active = *kept < count ? keep : NULL;
+    TRY(eval_rows(expr, run, batch, active, arena, &column, err));
+    *kept = 0;
     if (column.type.kind == TYPE_NULL) {
-        memset(keep, 0, batch->count);
+        memset(keep, 0, count);
         return MQL_OK;
     }
     const uint8_t *values = column.bools;
     const uint8_t *valid = column.valid;
-    uint32_t count = batch->count;
-    for (uint32_t row = 0; valid == NULL && row < count; row++)
-        keep[row] = values[row] != 0;
     for (uint32_t row = 0; valid != NULL && row < count; row++)
-        keep[row] = (valid[row] != 0) & (values[row] != 0);
+        keep[row] &= valid[row] != 0;
+    for (uint32_t row = 0; row < count; row++) {
+        keep[row] &= values[row] != 0;
+        left += keep[row];
+    }
+    *kept = left;
     return MQL_OK;
+}
+
+mql_status
+expr_filter(const Expr *expr, ExprRun *run, const Batch *batch, Arena *arena,
+            uint8_t *keep, Error *err)
+{
+    uint32_t kept = batch->count;
+    memset(keep, 1, batch->count);
+    return expr_narrow(expr, run, batch, arena, keep, &kept, err);
 }
 
 mql_status

@@ -191,6 +191,12 @@ mql_status expr_eval(const Expr *expr, ExprRun *run, const Batch *batch,
 mql_status expr_filter(const Expr *expr, ExprRun *run, const Batch *batch,
                        Arena *arena, uint8_t *keep, Error *err);
 
+/* The same of the rows whose byte of `keep` is 1, which become 0 where the
+ * condition is not TRUE; the others are not computed. `kept` OUT: how many are
+ * 1. */
+mql_status expr_narrow(const Expr *expr, ExprRun *run, const Batch *batch,
+                       Arena *arena, uint8_t *keep, uint32_t *kept, Error *err);
+
 /* Text of an expression for EXPLAIN, with the scope's names: (price < 10 AND
  * category = 'Bag'). Long lists and vectors are shortened. */
 void expr_print(Buffer *out, const Expr *expr, const Scope *scope);
