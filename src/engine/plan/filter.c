@@ -244,6 +244,53 @@ build_is_null(const Builder *builder, const Expr *expr, bool negated)
     return condition;
 }
 
+/* A field of truth values by itself: b is b = true, NOT b is b = false. */
+static Condition *
+build_field(const Builder *builder, const Expr *expr, bool negated)
+{
+    static const Expr truths[2] = {
+        {.kind = EXPR_CONSTANT,
+         .type = {.kind = TYPE_BOOL},
+         .value = {.type = {.kind = TYPE_BOOL}, .boolean = false}},
+        {.kind = EXPR_CONSTANT,
+         .type = {.kind = TYPE_BOOL},
+         .value = {.type = {.kind = TYPE_BOOL}, .boolean = true}}};
+    if (!is_field(builder, expr) || expr->type.kind != TYPE_BOOL)
+        return NULL;
+    Condition *condition = leaf(builder, expr, PREDICATE_RANGE, false);
+    if (condition == NULL)
+        return NULL;
+    condition->has_low = condition->has_high = true;
+    condition->low_inclusive = condition->high_inclusive = true;
+    condition->low = condition->high = &truths[!negated];
+    return condition;
+}
+
+/* IS TRUE and IS FALSE; negated they hold where it is NULL too, which is
+ * known of a field only. */
+static const Condition *
+build_truth(const Builder *builder, const Expr *expr, bool negated)
+{
+    const Expr *in = subject_of(builder, expr->arguments[0]);
+    bool is_false = expr_is_call(expr, "is false");
+    if (!negated)
+        return build(builder, in, is_false);
+    Condition *other = build_field(builder, in, !is_false);
+    Condition *null =
+        other == NULL ? NULL : leaf(builder, in, PREDICATE_NOT_NULL, false);
+    Condition **children =
+        arena_alloc_array(builder->planner->arena, 2, sizeof(Condition *));
+    Condition *condition = arena_new(builder->planner->arena, Condition);
+    if (null == NULL || children == NULL || condition == NULL)
+        return NULL;
+    null->wants_null = true;
+    children[0] = other;
+    children[1] = null;
+    *condition = (Condition){
+        .kind = CONDITION_OR, .children = children, .child_count = 2};
+    return condition;
+}
+
 /* EXISTS path, and IS NULL of one: such an index notes where something is. */
 static const Condition *
 build_exists(const Builder *builder, const Expr *expr, bool negated)
@@ -582,6 +629,8 @@ build_call(const Builder *builder, const Expr *expr, bool negated)
         return build_contains_many(builder, expr, negated, CONDITION_OR);
     if (expr_is_call(expr, "exists"))
         return build_exists(builder, expr, negated);
+    if (expr_is_call(expr, "is true") || expr_is_call(expr, "is false"))
+        return build_truth(builder, expr, negated);
     if (expr_is_call(expr, "starts_with"))
         return build_starts_with(builder, expr, negated);
     return expr_is_call(expr, "~") ? build_texts(builder, expr, negated) : NULL;
@@ -604,6 +653,8 @@ build(const Builder *builder, const Expr *expr, bool negated)
         return build_list(builder, expr, negated);
     case EXPR_NOT:
         return build(builder, expr->arguments[0], !negated);
+    case EXPR_COLUMN:
+        return build_field(builder, expr, negated);
     case EXPR_COMPARE:
         return build_compare(builder, expr, negated);
     case EXPR_IN:
