@@ -37,7 +37,7 @@
 /* A sanitizer is three times as slow and looks at memory, not at the disk: one
  * case in so many is enough for it. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define CASE_STEP 5u
+#define CASE_STEP 7u
 #else
 #define CASE_STEP 1u
 #endif
