@@ -8,8 +8,8 @@
  *     if (mql_open("my.db", NULL, &db, &error) != MQL_OK)
  *         return fprintf(stderr, "%s\n", error.message);
  *     mql_connect(db, &conn, &error);
- *     mql_exec(conn, "CREATE COLLECTION c (id INT64 PRIMARY KEY, v
- * VECTOR(2))");
+ *     mql_exec(conn, "CREATE COLLECTION c (id INT64 PRIMARY KEY, "
+ *                    "v VECTOR(2))");
  *
  *     mql_stmt *stmt;
  *     mql_prepare(conn, "SEARCH c FOR $1 LIMIT 5", -1, &stmt, NULL);
@@ -22,9 +22,9 @@
  * Conventions, valid for every function here unless its comment says otherwise:
  *   - a mql_status is returned; results come back through the last parameters;
  *   - on a failure the out parameters are NULL or zero, nothing has changed,
- * and the words are in the mql_error the caller passed, or, where a connection
- *     or a statement was passed, in that connection until its next call:
- *     mql_error_get();
+ *     and the words are in the mql_error the caller passed, or, where a
+ *     connection or a statement was passed, in that connection until its next
+ *     call: mql_error_get();
  *   - strings are UTF-8; sizes are in bytes, dimensions in elements, times in
  *     microseconds unless a name says otherwise;
  *   - a database may be used by many threads at once; a connection and its
@@ -34,9 +34,9 @@
  *     process, or in use by another call is not used: MQL_MISUSE, or 0 or NULL
  *     where no status is returned; the handles of a child are its parent's;
  *   - no signal handler is installed but one for SIGBUS, which makes a disk
- * that fails under a mapped file an error (MQL_CORRUPT) and hands all else to
- * the handler that was there before. The limit for files (RLIMIT_FSIZE) is an
- *     error (MQL_FULL), no SIGXFSZ.
+ *     that fails under a mapped file an error (MQL_CORRUPT) and hands all else
+ *     to the handler that was there before. The limit for files (RLIMIT_FSIZE)
+ *     is an error (MQL_FULL), no SIGXFSZ.
  */
 #ifndef MQL_H
 #define MQL_H
