@@ -81,20 +81,59 @@ change_case(Slice text, bool wants_upper, char *out)
     return out;
 }
 
-/* Room for the texts of all rows is taken at once. */
-mql_status
-batch_change_case(const BatchCall *call, Error *err)
+/* The texts of all rows as one, when they lie so: what is done to each is then
+ * done to all at once. No bytes: they do not. */
+static Slice
+run_of_rows(const BatchCall *call)
 {
-    bool wants_upper = call->expr->function->operation == 1;
     const Operand *texts = &call->arguments[0];
-    Slice *results = call->data;
-    size_t size = 4;
+    uint32_t count = texts->step == 0 ? 1 : call->count;
+    bool is_any = memchr(call->valid, 1, call->count) != NULL;
+    return is_any ? texts_run(texts->column.bytes, count) : (Slice){NULL, 0};
+}
+
+/* Whether there are bytes, and each is a character. */
+static bool
+is_ascii(Slice run)
+{
+    uint64_t any = 0;
+    for (size_t i = 0; i < run.size; i += 8)
+        any |= text_head((Slice){run.data + i, run.size - i});
+    return run.size > 0 && (any & HIGH) == 0;
+}
+
+/* Bytes of the texts of the rows that have one. */
+static size_t
+texts_size(const BatchCall *call)
+{
+    const Operand *texts = &call->arguments[0];
+    size_t size = 0;
     for (uint32_t row = 0; row < call->count; row++)
         if (call->valid[row])
             size += texts->column.bytes[row * texts->step].size;
-    char *out = arena_alloc(call->arena, size);
-    if (out == NULL)
-        return error_no_memory(err);
+    return size;
+}
+
+/* The letters of all rows at once; each text is where it was in the run. */
+static void
+change_run(const BatchCall *call, Slice run, bool wants_upper, char *out)
+{
+    const Operand *texts = &call->arguments[0];
+    Slice *results = call->data;
+    change_case(run, wants_upper, out);
+    for (uint32_t row = 0; row < call->count; row++) {
+        Slice text = texts->column.bytes[row * texts->step];
+        ptrdiff_t at = text.size == 0 ? 0 : text.data - run.data;
+        if (call->valid[row])
+            results[row] = (Slice){out + at, text.size};
+    }
+}
+
+static void
+change_each(const BatchCall *call, bool wants_upper, char *out)
+{
+    const Operand *texts = &call->arguments[0];
+    Slice *results = call->data;
     for (uint32_t row = 0; row < call->count; row++) {
         if (!call->valid[row])
             continue;
@@ -103,6 +142,23 @@ batch_change_case(const BatchCall *call, Error *err)
         results[row] = (Slice){out, (size_t)(end - out)};
         out = end;
     }
+}
+
+/* Room for the texts of all rows is taken at once. */
+mql_status
+batch_change_case(const BatchCall *call, Error *err)
+{
+    bool wants_upper = call->expr->function->operation == 1;
+    Slice run = run_of_rows(call);
+    bool is_run = is_ascii(run);
+    char *out =
+        arena_alloc(call->arena, (is_run ? run.size : texts_size(call)) + 4);
+    if (out == NULL)
+        return error_no_memory(err);
+    if (is_run)
+        change_run(call, run, wants_upper, out);
+    else
+        change_each(call, wants_upper, out);
     return MQL_OK;
 }
 
@@ -124,14 +180,12 @@ characters_before(Slice text, const char *end)
 mql_status
 batch_length(const BatchCall *call, Error *err)
 {
-    bool counts_bytes = call->expr->function->operation == 1;
     const Operand *texts = &call->arguments[0];
     int64_t *lengths = call->data;
+    Slice run = run_of_rows(call);
+    bool counts_bytes = call->expr->function->operation == 1 || is_ascii(run);
+    const char *end = run.size > 0 ? run.data + run.size : NULL;
     (void)err;
-    if (memchr(call->valid, 1, call->count) == NULL)
-        return MQL_OK;
-    const char *end =
-        texts_end(texts->column.bytes, texts->step == 0 ? 1 : call->count);
     for (uint32_t row = 0; row < call->count; row++) {
         Slice text = texts->column.bytes[row * texts->step];
         if (call->valid[row])

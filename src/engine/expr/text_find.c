@@ -133,12 +133,19 @@ needle_find_all(const Needle *needle, const Slice *texts, uint32_t count,
     }
 }
 
-const char *
-texts_end(const Slice *texts, uint32_t count)
+Slice
+texts_run(const Slice *texts, uint32_t count)
 {
     uint32_t taken = 0;
     Slice run = {NULL, 0};
     if (count > 0)
         run = run_of(texts, 0, count, &taken);
-    return taken < count || run.size == 0 ? NULL : run.data + run.size;
+    return taken < count ? (Slice){NULL, 0} : run;
+}
+
+const char *
+texts_end(const Slice *texts, uint32_t count)
+{
+    Slice run = texts_run(texts, count);
+    return run.size == 0 ? NULL : run.data + run.size;
 }

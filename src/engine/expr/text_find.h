@@ -53,8 +53,11 @@ text_head(Slice text)
     return head;
 }
 
-/* Where the bytes behind the texts end when they lie one behind the other;
- * NULL: they do not. */
+/* The texts as one run of bytes when they lie one behind the other, empty ones
+ * anywhere; no bytes: they do not. */
+Slice texts_run(const Slice *texts, uint32_t count);
+
+/* Where that run ends, NULL: there is none. */
 const char *texts_end(const Slice *texts, uint32_t count);
 
 /* text_head() of one of the texts before `end` (texts_end()): eight bytes are
