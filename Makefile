@@ -153,11 +153,12 @@ crash-long:
 	    MQL_TEST_LONG=1 MQL_KILL_ROUNDS=$${MQL_KILL_ROUNDS:-300} $$test || failed=1; \
 	done; exit $$failed
 
-# What check does with 5,000 of them.
+# What check does with some thousand of them.
 SEED ?= 1
 filters-long:
-	@$(MAKE) --no-print-directory $(BUILD)/tests/property/test_filter_model
+	@$(MAKE) --no-print-directory $(BUILD)/tests/property/test_filter_model $(BUILD)/tests/property/test_batches
 	@MQL_TEST_SEED=$(SEED) MQL_TEST_STEPS=100000 $(BUILD)/tests/property/test_filter_model
+	@MQL_TEST_SEED=$(SEED) MQL_TEST_STEPS=20000 $(BUILD)/tests/property/test_batches
 
 # What a fuzzer links besides its own file (tools/fuzz.sh).
 $(BUILD)/fuzz-objects: $(OBJECTS)
